@@ -19,7 +19,7 @@ from countersign.certificates import host_name
 from countersign.enrolment.facts import Certificate
 from countersign.errors import NotAllowed, Unavailable
 from portal.api.problems import of_error
-from portal.connections import PEER
+from portal.connections import PEER, address_of
 from portal.context import Context
 from portal.fair_executor import WHOSE
 
@@ -70,7 +70,7 @@ async def certificate_of(request: Request) -> Certificate | None:
         return None
     if not _is_proxy(_peer(request.scope), context):
         raise NotAllowed(NOT_FROM_HERE)
-    address = request.client.host if request.client else ""
+    address = address_of(request)
     try:
         der = _der(given)
     except ValueError as error:

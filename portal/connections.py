@@ -8,6 +8,7 @@ import resource
 from typing import Any, Literal
 
 import h11
+from starlette.requests import Request
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 # How long a client may take to send the head of a request, after connecting or the last reply.
@@ -38,6 +39,11 @@ def most_connections(wanted: int) -> int:
     if descriptors == resource.RLIM_INFINITY:
         return wanted
     return max(min(wanted, descriptors - RESERVED_DESCRIPTORS), FEWEST_CONNECTIONS)
+
+
+def address_of(request: Request) -> str:
+    """Where a call comes from, as the server says it, which believes some proxies."""
+    return request.client.host if request.client else ""
 
 
 class Room:

@@ -13,6 +13,7 @@ from countersign.models import Model, PlainText
 from engine.device_login import INTERVAL_SECONDS, LOGIN_LASTS, LONGEST_MACHINE, TOKEN_LASTS, as_shown
 from portal.api.problems import described, problem
 from portal.api.routes import ALWAYS, WITH_BODY, OpenBodyRoute
+from portal.connections import address_of
 from portal.context import ContextHere
 
 NO_PAGES = (
@@ -43,8 +44,7 @@ async def begin(request: Request, response: Response, machine: Machine, context:
     """
     if not context.site.public_url:
         raise Unavailable(NO_PAGES)
-    address = request.client.host if request.client else ""
-    begun = await context.engine.begin_login(machine.machine or "a program", address)
+    begun = await context.engine.begin_login(machine.machine or "a program", address_of(request))
     code, page = as_shown(begun.user_code), f"{context.site.public_url}/device"
     response.headers["Cache-Control"] = "no-store"
     return LoginBegun(

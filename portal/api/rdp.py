@@ -13,6 +13,7 @@ from portal.api.problems import described
 from portal.api.requests import ApprovalId, seen
 from portal.api.routes import WITH_BODY, token_router
 from portal.auth import CallerHere
+from portal.connections import address_of
 from portal.context import ContextHere
 
 MEDIA_TYPE = "application/x-rdp"
@@ -27,17 +28,14 @@ async def handed_out(request: Request, approval_id: ApprovalId, context: Context
     await seen(context, caller, approval_id)
     if not context.site.rdp_gate:
         raise Refused(NO_GATE, ErrorCode.NO_RDP_GATE)
-    token = await context.engine.make_rdp_token(approval_id, person, address_of(request), caller.proof)
+    token = await context.engine.make_rdp_token(
+        approval_id, person, canonical_address(address_of(request)), caller.proof
+    )
     headers = {
         "Content-Disposition": f'attachment; filename="countersign-{approval_id}.rdp"',
         "Cache-Control": "no-store",
     }
     return Response(rdp_file(context.site.rdp_gate, token), media_type=MEDIA_TYPE, headers=headers)
-
-
-def address_of(request: Request) -> str:
-    """Where a call comes from, as source addresses are written."""
-    return canonical_address(request.client.host if request.client else "")
 
 
 HandedOut = Annotated[Response, Depends(handed_out)]

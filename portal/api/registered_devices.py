@@ -32,6 +32,7 @@ from portal.api.requests import LINKED, Seconds
 from portal.api.routes import WITH_BODY, DeviceRoute, gone, lead_on, token_router
 from portal.auth import Caller, CallerHere
 from portal.client_certificate import certificate_of
+from portal.connections import address_of
 from portal.context import Context, ContextHere
 from store.registered_devices import LONGEST_QUERY, WantedDevices, no_device
 
@@ -101,10 +102,9 @@ def _registrant(request: Request, body: Registering, caller: Caller) -> Registra
     if caller.is_person or caller.machine:
         if body.person not in (None, caller.name):
             raise NotAllowed("You register your own devices alone; leave the person out.")
-        address = request.client.host if request.client else ""
         return Registrant(
             caller.name,
-            source_address=address,
+            source_address=address_of(request),
             justification=body.justification,
             proof=caller.proof,
             **_owner(caller),

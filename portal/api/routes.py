@@ -15,6 +15,7 @@ from countersign.error_codes import ErrorCode
 from countersign.errors import NotAllowed, NotFound, Refused
 from portal import auth, machines
 from portal.api.problems import UNKNOWN_PARAMETER, described
+from portal.connections import address_of
 from portal.context import Context
 from portal.fair_executor import WHOSE
 from portal.limits import AtOnce
@@ -88,7 +89,7 @@ class TokenRoute(StrictRoute):
 
         Before that, in the turn of the address: a flood of invalid tokens slows down nobody else.
         """
-        address = request.client.host if request.client else ""
+        address = address_of(request)
         WHOSE.set(f"address {address}")
         authorization = request.headers.get("Authorization", "")
         sent = machines.sent_in(request.headers, context.service_token_header)
@@ -130,7 +131,7 @@ class OpenBodyRoute(StrictRoute):
         handle = super().get_route_handler()
 
         async def bounded(request: Request) -> Response:
-            WHOSE.set(f"address {request.client.host if request.client else ''}")
+            WHOSE.set(f"address {address_of(request)}")
             return await handle(Request(request.scope, at_most(LARGEST_OPEN_BODY_BYTES, request.receive)))
 
         return bounded

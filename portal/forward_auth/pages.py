@@ -7,13 +7,14 @@ import re
 import secrets
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 from urllib.parse import quote, urlencode
 
-from fastapi import Form, Query, Request, Response
+from fastapi import Depends, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from countersign.errors import NotAllowed, Unavailable
+from countersign.kinds.connection import ConnectionQuestion
 from countersign.models import LONGEST_REASON
 from engine.application_sessions import AtApplication
 from portal.api.devices import approvers_of
@@ -38,8 +39,29 @@ SECRET = re.compile(rf"[0-9a-f]{{{2 * SECRET_BYTES}}}")
 LONGEST_QUOTED = 1400
 LONGEST_VISIT = 500
 NO_ADDRESS = "Nobody can sign in for applications yet: an administrator has to set COUNTERSIGN_PUBLIC_URL."
-SignedVisit = Annotated[str, Query(max_length=LONGEST_VISIT)]
 To = Annotated[str, Query(max_length=20_000)]
+
+
+class Arrived(NamedTuple):
+    """Somebody who comes from an application; `address` is that of the page that they wait on."""
+
+    visit: Visit
+    question: ConnectionQuestion
+    to: str
+    address: str
+
+
+async def _arrived(
+    context: ContextHere,
+    caller: CallerHere,
+    given: Annotated[str, Query(alias="visit", max_length=LONGEST_VISIT)],
+    to: To = "/",
+) -> Arrived:
+    visit = await context.run(visit_of, context.store, given, context.site.public_url)
+    return Arrived(visit, visit.question(caller.name), _path(to), _waiting(given, _path(to)))
+
+
+ArrivedHere = Annotated[Arrived, Depends(_arrived)]
 
 open_to_all = page_router(OpenRoute)
 router = page_router()
@@ -93,15 +115,13 @@ async def waiting(
     request: Request,
     context: ContextHere,
     caller: CallerHere,
-    given: Annotated[SignedVisit, Query(alias="visit")],
-    to: To = "/",
+    arrived: ArrivedHere,
     number: Annotated[int, Query(ge=0, le=LARGEST)] = 0,
 ) -> Response:
     """Lead back whose grant lasts; show others their request, or where they ask."""
-    visit = await context.run(visit_of, context.store, given, context.site.public_url)
-    question = visit.question(caller.name)
+    question = arrived.question
     if await context.run(context.engine.application_sessions.granted, question):
-        return await _ready(request, context, caller, visit, _path(to))
+        return await _ready(request, context, caller, arrived)
     version = await version_of(context)
     waits_by = await context.run(context.store.requests.waiting_for, question)
     number = waits_by or number
@@ -110,8 +130,8 @@ async def waiting(
     return page(
         request,
         "application",
-        visit=visit,
-        address=_waiting(given, _path(to)),
+        visit=arrived.visit,
+        address=arrived.address,
         card=Card(view, caller.principal) if view and view.subject.key == question.subject.key else None,
         waits=waits_by is not None,
         found=None if waits_by else await approvers_of(context, caller, question),
@@ -124,23 +144,22 @@ async def ask(
     context: ContextHere,
     caller: CallerHere,
     once: Nonce,
-    given: Annotated[SignedVisit, Query(alias="visit")],
-    to: To = "/",
+    arrived: ArrivedHere,
     reason: Annotated[str, Form(max_length=LONGEST_REASON)] = "",
 ) -> Response:
     """Ask for access, and lead to where one waits for it."""
-    visit = await context.run(visit_of, context.store, given, context.site.public_url)
-    question = visit.question(caller.name).model_copy(update={"reason": reason})
+    question = arrived.question.model_copy(update={"reason": reason})
     asked = await context.engine.ask(question, caller.name, call_id(caller, once))
-    return RedirectResponse(f"{_waiting(given, _path(to))}&number={asked.approval_id}", HTTPStatus.SEE_OTHER)
+    return RedirectResponse(f"{arrived.address}&number={asked.approval_id}", HTTPStatus.SEE_OTHER)
 
 
-async def _ready(request: Request, context: Context, caller: Caller, visit: Visit, to: str) -> Response:
+async def _ready(request: Request, context: Context, caller: Caller, arrived: Arrived) -> Response:
     """A page that leads on, and no redirect: browsers apply `form-action` to what a form's answer redirects to."""
+    visit = arrived.visit
     code = await context.engine.offer_application(
-        visit.question(caller.name), visit.host, visit.browser_hash, caller.credential.id, context.http_valid
+        arrived.question, visit.host, visit.browser_hash, caller.credential.id, context.http_valid
     )
-    address = f"https://{visit.host}{ACCEPT}?{urlencode({'code': code, 'to': to})}"
+    address = f"https://{visit.host}{ACCEPT}?{urlencode({'code': code, 'to': arrived.to})}"
     response = page(request, "application_ready", visit=visit, address=address)
     response.headers["Refresh"] = f"0; url={address}"
     return response

@@ -5,55 +5,61 @@ from typing import Annotated, Literal
 
 from fastapi import Form, Query, Request, Response
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
 
 from countersign.errors import BadQuestion
 from countersign.kinds.connection import CONNECTION, ConnectionQuestion, Protocol
-from countersign.models import LONGEST_ID, LONGEST_REASON
+from countersign.models import LONGEST_ID, LONGEST_REASON, canonical_address
 from countersign.question import read_of
 from portal.api.devices import approvers_of, devices_of
-from portal.api.rdp import address_of
 from portal.auth import Caller, CallerHere
+from portal.connections import address_of
 from portal.context import ContextHere
 from portal.pages.render import page
-from portal.pages.requests import Nonce, call_id, to_request
+from portal.pages.requests import LONGEST_NONCE, call_id, to_request
 from portal.pages.route import page_router
 
 # How many devices are listed at once.
 PER_PAGE = 50
-Field = Annotated[str, Form(max_length=LONGEST_ID)]
-Typed = Annotated[str, Query(max_length=LONGEST_ID)]
-Renew = Literal["", "true"]
+
+
+class Typed(BaseModel):
+    """What is typed."""
+
+    device: str = Field(default="", max_length=LONGEST_ID)
+    protocol: str = Field(default=Protocol.SSH, max_length=LONGEST_ID)
+    reason: str = Field(default="", max_length=LONGEST_REASON)
+    ticket: str = Field(default="", max_length=LONGEST_ID)
+    minutes: str = Field(default="", max_length=LONGEST_ID)
+    renew: Literal["", "true"] = ""
+
+
+class Shown(Typed):
+    """The form, as an address fills it in; devices are listed `after` one."""
+
+    after: str = Field(default="", max_length=LONGEST_ID)
+
+
+class Sent(Typed):
+    """The form as it is sent, `once`."""
+
+    once: str = Field(max_length=LONGEST_NONCE)
+
 
 router = page_router()
 
 
 @router.get("/requests/new")
 async def form(
-    request: Request,
-    context: ContextHere,
-    caller: CallerHere,
-    device: Typed = "",
-    protocol: Typed = Protocol.SSH,
-    reason: Annotated[str, Query(max_length=LONGEST_REASON)] = "",
-    ticket: Typed = "",
-    minutes: Typed = "",
-    renew: Renew = "",
-    after: Typed = "",
+    request: Request, context: ContextHere, caller: CallerHere, shown: Annotated[Shown, Query()]
 ) -> Response:
     """Where one asks; what is in the address is filled in. Of a device that is named it says who would have to agree,
     or which there are that are named alike.
     """
-    typed = {
-        "device": device,
-        "protocol": protocol,
-        "reason": reason,
-        "ticket": ticket,
-        "minutes": minutes,
-        "renew": renew,
-    }
-    devices = [one.device for one in await devices_of(context, caller, device, after, PER_PAGE)]
+    typed = shown.model_dump(exclude={"after"})
+    devices = [one.device for one in await devices_of(context, caller, shown.device, shown.after, PER_PAGE)]
     found, problem = None, ""
-    if device:
+    if shown.device:
         try:
             found = await approvers_of(context, caller, _question(caller, typed))
         except BadQuestion as error:
@@ -71,39 +77,23 @@ async def form(
 
 
 @router.get("/requests/new/devices")
-async def devices(context: ContextHere, caller: CallerHere, query: Typed = "") -> Response:
+async def devices(
+    context: ContextHere, caller: CallerHere, query: Annotated[str, Query(max_length=LONGEST_ID)] = ""
+) -> Response:
     """The devices that the reader may ask for, as a list of ids: for the script of the page."""
     return JSONResponse([one.device for one in await devices_of(context, caller, query, "", PER_PAGE)])
 
 
 @router.post("/requests/new")
-async def ask(
-    request: Request,
-    context: ContextHere,
-    caller: CallerHere,
-    once: Nonce,
-    device: Field,
-    protocol: Field,
-    reason: Annotated[str, Form(max_length=LONGEST_REASON)] = "",
-    ticket: Field = "",
-    minutes: Field = "",
-    renew: Annotated[Renew, Form()] = "",
-) -> Response:
+async def ask(request: Request, context: ContextHere, caller: CallerHere, sent: Annotated[Sent, Form()]) -> Response:
     """Ask for the reader, and lead to the request."""
-    typed = {
-        "device": device,
-        "protocol": protocol,
-        "reason": reason,
-        "ticket": ticket,
-        "minutes": minutes,
-        "renew": renew,
-    }
-    if protocol == Protocol.RDP and context.site.rdp_gate:
+    typed = sent.model_dump(exclude={"once"})
+    if sent.protocol == Protocol.RDP and context.site.rdp_gate:
         # The file that they then connect with is good for where they get it.
-        typed["source_address"] = address_of(request)
+        typed["source_address"] = canonical_address(address_of(request))
     question = _question(caller, typed)
     caller.must_be_allowed(question)
-    asked = await context.engine.ask(question, caller.name, call_id(caller, once))
+    asked = await context.engine.ask(question, caller.name, call_id(caller, sent.once))
     return to_request(asked.approval_id)
 
 

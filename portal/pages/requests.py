@@ -21,7 +21,8 @@ from portal.pages.confirm import to_confirm
 from portal.pages.render import page
 from portal.pages.route import page_router
 
-Nonce = Annotated[str, Form(max_length=40)]
+LONGEST_NONCE = 40
+Nonce = Annotated[str, Form(max_length=LONGEST_NONCE)]
 Text = Annotated[PlainText, Form(max_length=LONGEST_REASON)]
 
 router = page_router()

@@ -17,6 +17,7 @@ from countersign.remedies import remedy
 from portal import auth
 from portal.api.problems import of_http, status_of
 from portal.api.routes import LARGEST_BODY_BYTES, PREFIX, at_most, refusals_counted
+from portal.connections import address_of
 from portal.context import Context
 from portal.fair_executor import WHOSE
 from portal.limits import AtOnce
@@ -51,7 +52,7 @@ class OpenRoute(APIRoute):
 
         async def told(request: Request) -> Response:
             # Until it is known who calls; a flood of attempts to sign in slows down nobody else.
-            WHOSE.set(f"address {request.client.host if request.client else ''}")
+            WHOSE.set(f"address {address_of(request)}")
             try:
                 if request.method == "POST" and not _is_ours(request):
                     raise NotAllowed(FOREIGN)

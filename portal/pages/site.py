@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from fastapi import Request, Response
 
 from engine.sign_in import From
+from portal.connections import address_of
 from portal.oidc import Provider
 
 SECRET_BYTES = 32
@@ -67,8 +68,7 @@ class Site:
 def comes_from(request: Request, site: Site) -> From:
     """Where a call comes from; a browser that has no secret yet gets one here, to be set in the response."""
     secret = request.cookies.get(site.browser_cookie, "")[: 2 * SECRET_BYTES] or secrets.token_hex(SECRET_BYTES)
-    address = request.client.host if request.client else ""
-    return From(secret, request.headers.get("User-Agent", ""), address)
+    return From(secret, request.headers.get("User-Agent", ""), address_of(request))
 
 
 def is_own_page(path: str) -> bool:
