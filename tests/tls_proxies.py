@@ -35,13 +35,11 @@ http {{
     include {home}/countersign.conf;
 }}
 """
-CADDY = """{
-	admin off
-	auto_https disable_redirects
-	default_bind 127.0.0.1
-	skip_install_trust
-}
-"""
+# Where Caddy's API listens by the recipes, and what the tests add there.
+ADMIN = "\tadmin unix//var/lib/caddy/admin.sock\n"
+OPTIONS = "\tauto_https disable_redirects\n\tdefault_bind 127.0.0.1\n\tskip_install_trust\n"
+NOBODY = 65534
+COULD_NOT_CONNECT = 7  # curl(1)
 
 Command = Callable[[Path, int, str, str, str], list[str]]
 
@@ -68,16 +66,35 @@ def nginx(home: Path, port: int, portal: str, certificate: str, key: str) -> lis
 
 
 def caddy(home: Path, port: int, portal: str, certificate: str, key: str) -> list[str]:
-    changes = {
+    changes = own_socket(home) | {
         f"{HOST} {{": f"https://{HOST}:{port} {{",
         "tls {": f"tls {certificate} {key} {{",
         "127.0.0.1:8080": portal,
     }
-    (home / "Caddyfile").write_text(CADDY + replaced((DEPLOY / "caddy" / "Caddyfile").read_text(), changes))
+    (home / "Caddyfile").write_text(replaced((DEPLOY / "caddy" / "Caddyfile").read_text(), changes))
     return [str(found("caddy")), "run", "--config", str(home / "Caddyfile"), "--adapter", "caddyfile"]
 
 
 PROXIES: dict[str, Command] = {"nginx": nginx, "caddy": caddy}
+
+
+def own_socket(home: Path) -> dict[str, str]:
+    """What is changed in a Caddyfile, so that its API listens in a folder of the test's."""
+    return {ADMIN: f"\tadmin unix/{home}/admin.sock\n{OPTIONS}"}
+
+
+def must_keep_its_configuration(home: Path) -> None:
+    """The API of the Caddy that runs there is for its own account alone, and so is what Caddy has written."""
+    asked = ["curl", "--silent", "--show-error", "--max-time", "10"]
+    as_nobody = ["setpriv", "--reuid", str(NOBODY), "--clear-groups"] if os.geteuid() == 0 else []
+    refused = subprocess.run([*as_nobody, *asked, "localhost:2019/config/"], capture_output=True, check=False)
+    assert refused.returncode == COULD_NOT_CONNECT, refused
+    assert (home / "admin.sock").stat().st_mode & 0o022 == 0  # who may not write can't connect (unix(7))
+    reload = [str(found("caddy")), "reload", "--config", str(home / "Caddyfile"), "--adapter", "caddyfile"]
+    subprocess.run(reload, env={"PATH": SYSTEM, "HOME": str(home)}, capture_output=True, check=True)
+    written = [one for one in (home / "caddy").rglob("*") if one.is_file()]
+    assert [one for one in written if b"reverse_proxy" in one.read_bytes()], written
+    assert not [one for one in written if one.stat().st_mode & 0o077], written
 
 
 def replaced(recipe: str, changes: dict[str, str]) -> str:

@@ -32,7 +32,7 @@ from store import Store
 from store.tokens import Owner
 from tests.authority import DAY, SERVER, Authority, Issued
 from tests.portal.context import POLICY, serving, without_temporal
-from tests.tls_proxies import HOST, PROXIES, found, running
+from tests.tls_proxies import HOST, PROXIES, found, must_keep_its_configuration, running
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -100,6 +100,12 @@ async def proxy(request: pytest.FixtureRequest, scene: Scene) -> AsyncIterator[s
         request.param, home, scene.url, str(scene.folder / "server.pem"), str(scene.folder / "server.key")
     ) as url:
         yield url
+
+
+@pytest.mark.usefixtures("proxy")
+@pytest.mark.parametrize("proxy", ["caddy"], indirect=True)
+async def test_the_api_of_caddy_is_for_its_own_account_alone(scene: Scene) -> None:
+    must_keep_its_configuration(scene.folder / "caddy")
 
 
 @pytest.fixture(autouse=True)

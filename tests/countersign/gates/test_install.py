@@ -18,6 +18,10 @@ SSHD = "etc/ssh/sshd_config.d/10-countersign.conf"
 CONFIG, UNIT = "/etc/countersign/gate.toml", "/etc/systemd/system/countersign-gate.service"
 SECONDS = 60
 # The proxy's account, whose its file with the token is, how its other files are called, and where its relay is.
+CERTIFICATES = {
+    "nginx": ("/etc/ssl/{}.pem", "/etc/ssl/private/{}.key"),
+    "caddy": ("/etc/caddy/countersign/{}.pem", "/etc/caddy/countersign/{}.key"),
+}
 PROXIES = {
     "nginx": ("www-data", 0, "conf", "http://unix:/run/countersign/http/{}.sock;"),
     "caddy": ("caddy", None, "Caddyfile", "unix//run/countersign/http/{}.sock\n"),
@@ -136,9 +140,11 @@ def must_take(host: Host, proxy: str, names: list[str]) -> None:
     user, _, site, _ = PROXIES[proxy]
     for name in names:
         issued = Authority("Servers").issue(name, [SERVER], [name])
-        host.write(f"/etc/ssl/{name}.pem", issued.pem)
-        host.write(f"/etc/ssl/private/{name}.key", issued.key_pem, 0o600, owner=user)
-    host.run("chmod", "755", "/etc/ssl/private")
+        certificate, key = (place.format(name) for place in CERTIFICATES[proxy])
+        host.write(certificate, issued.pem)
+        host.write(key, issued.key_pem, 0o600, owner=user)
+    # As Debian has it, whatever this host does.
+    host.run("install", "-d", "-m", "700", "/etc/ssl/private")
     host.run("install", "-d", "-o", user, "/run/proxy")
     everything = f"/etc/{proxy}/countersign/*.{site}"
     if proxy == "nginx":
@@ -183,7 +189,7 @@ def test_what_gate_toml_says_goes_into_the_proxys_files(host: Host, proxy: str) 
     for name, device in devices.items():
         text = written[f"{folder}/{name}.{site}"]["text"]
         assert relay.format(device) in text
-        assert f"/etc/ssl/{name}.pem" in text
+        assert all(place.format(name) in text for place in CERTIFICATES[proxy])
         assert "[::1]:8081" in text
         assert not {one for one in ("127.0.0.1", "grafana") if one in text.replace(EXAMPLE, "")}
     must_take(host, proxy, names)

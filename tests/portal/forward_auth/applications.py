@@ -26,7 +26,7 @@ from store.tokens import Owner
 from tests.authority import SERVER, Authority
 from tests.portal.context import MARK, POLICY
 from tests.portal.pages.conftest import Site
-from tests.tls_proxies import CADDY, NGINX, found, replaced, running
+from tests.tls_proxies import ADMIN, NGINX, found, own_socket, replaced, running
 
 APP, WIKI = f"grafana-{MARK}", f"wiki-{MARK}"
 HOST, OTHER = "grafana.example.test", "wiki.example.test"
@@ -80,7 +80,9 @@ def nginx(sites: Mapping[str, str], home: Path, port: int) -> list[str]:
 def caddy(sites: Mapping[str, str], home: Path, port: int) -> list[str]:
     """The same for Caddy."""
     own = [replaced(site, {f"\n{host} {{": f"\nhttps://{host}:{port} {{"}) for host, site in sites.items()]
-    (home / "Caddyfile").write_text("\n".join([CADDY, *own]))
+    # As docs/http.md has an operator write it.
+    options = replaced("{\n" + ADMIN + "}\n", own_socket(home))
+    (home / "Caddyfile").write_text("\n".join([options, *own]))
     return [str(found("caddy")), "run", "--config", str(home / "Caddyfile"), "--adapter", "caddyfile"]
 
 
@@ -99,7 +101,9 @@ def _command(
             headers[one.path.stem] = str(own)
         else:
             host, folder = one.path.stem, one.path.parent
-            places = (f"{folder}/{DEVICES[host]}.headers", f"/etc/ssl/{host}.pem", f"/etc/ssl/private/{host}.key")
+            keys = Path("/etc/ssl/private") if name == "nginx" else folder
+            pems = Path("/etc/ssl") if name == "nginx" else folder
+            places = (f"{folder}/{DEVICES[host]}.headers", f"{pems}/{host}.pem", f"{keys}/{host}.key")
             sites[host] = replaced(one.text, dict(zip(places, (headers[DEVICES[host]], *files), strict=True)))
     return PROXIES[name](sites, home, port)
 
@@ -123,6 +127,7 @@ class Scene:
     application: Application
     proxy: str
     certificate: str
+    folder: Path
 
     @property
     def port(self) -> int:
@@ -232,4 +237,4 @@ async def behind(name: str, site: Site, folder: Path, relay: Path | None = None)
             return _command(name, _config(where, portal, relay), relay is not None, tokens, home, port, *own)
 
         with running(name, folder, site.url, str(files[0]), str(files[1]), {name: command}) as url:
-            yield Scene(site, app, url, server.pem)
+            yield Scene(site, app, url, server.pem, folder)
