@@ -94,6 +94,9 @@ class ApplicationSessions:
                 event = _event("application_opened", row.person, at.host, proof | {"session": row.session_id}, now)
                 append(connection, row.approval_id, [event])
                 return cookie, row.ends_at
+            if row is not None:
+                # Somebody else may have seen it.
+                application_sessions.end_code(connection, row.id, now)
             event = _event("application_refused", row.person if row else "", why or "the code was used", proof, now)
             append_or_count(connection, None, event, at.source_address)
         raise NotAllowed(WRONG_CODE, ErrorCode.REFUSED)

@@ -44,6 +44,12 @@ def open_once(connection: Connection, session_id: str) -> str:
     return f"{session_id}_{secret}" if opened else ""
 
 
+def end_code(connection: Connection, session_id: str, now: datetime) -> None:
+    """Have the code of one open nothing any more."""
+    ended = update(application_sessions).where(application_sessions.c.id == session_id).values(code_ends_at=now)
+    connection.execute(ended)
+
+
 def lasting(connection: Connection, cookie: str, now: datetime) -> ApplicationSession | None:
     """The one with this cookie; None where it is none, or over, or its person has signed out here."""
     row = _found(connection, cookie, "hash")

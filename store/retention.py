@@ -35,9 +35,12 @@ from store.tokens import KEPT as TOKENS_KEPT
 
 # So many rows, or the notifications of so many requests, are deleted in one transaction of some milliseconds.
 AT_ONCE = 200
+# Longer than a code for a web application may be used.
+UNUSED_KEPT = timedelta(hours=1)
 FEW_REQUESTS = 25
 # A table, and which of its rows are kept no longer.
 Old = tuple[Table, ColumnElement[bool]]
+_IS_UNUSED = application_sessions.c.hash == as_written("")
 _IS_GENERAL = notifications.c.approval_id.is_(None) & (notifications.c.state != as_written("waiting"))
 _WAITS = requests.c.status == as_written(Status.WAITING.value)
 
@@ -92,6 +95,7 @@ class Retention:
             (signals, (signals.c.at < no_signals) & ~_is_open(signals)),
             (sessions, sessions.c.ends_at < no_sessions),
             (application_sessions, application_sessions.c.ends_at < no_sessions),
+            (application_sessions, _IS_UNUSED & (application_sessions.c.code_ends_at < as_written(now - UNUSED_KEPT))),
             (tokens, tokens.c.ends_at < as_written(now - TOKENS_KEPT)),
             (client_certificates, client_certificates.c.ends_at < as_written(now - TOKENS_KEPT)),
             (logins, logins.c.ends_at < no_sessions),

@@ -333,6 +333,7 @@ application_sessions = Table(
     Column("approval_id", Number, nullable=False),  # whose grant lasted then
     Column("ends_at", Instant, nullable=False),
     Index("application_sessions_by_end", "ends_at"),
+    _index_where("application_sessions_unused", "hash = ''", "code_ends_at"),
 )
 
 # The public halves of keys that people's devices hold.

@@ -83,14 +83,23 @@ class ForwardAuth:
         if not (cookie := asked.cookie(COOKIE)):
             await self.gateway(asked)
             return None
-        key = _key(asked, asked.source_address, cookie)
+        key = _key(asked, asked.host, asked.source_address, cookie)
         return self._known(key) or await self._find(key, asked, cookie)
 
     async def gateway(self, asked: Proxied) -> str:
         """The id of the proxy's token, where it may ask for this device at this host. Raises NotAllowed."""
-        key = _key(asked)
-        found = self._known(key) or self._keep(key, await self._gateway(asked))
-        return found.token_id
+        return (await self._proxy(asked)).token_id
+
+    async def _proxy(self, asked: Proxied) -> Yes:
+        """That the proxy may ask. From here on all work is done in the turn of its client, of whom it has many."""
+        key = _key(asked, asked.name)
+        found = self._known(key)
+        if found is None:
+            version = self.feed.read_through
+            token = await self.run(visits.gateway, self.store, asked, self.public_url)
+            found = self._keep(key, Yes(version, token.ends_at.timestamp() if token.ends_at else math.inf, token.id))
+        WHOSE.set(f"address {asked.source_address}")
+        return found
 
     def _known(self, key: bytes) -> Yes | None:
         now = asyncio.get_running_loop().time()
@@ -106,13 +115,9 @@ class ForwardAuth:
         del self._kept[key]
         return None
 
-    async def _gateway(self, asked: Proxied) -> Yes:
-        version = self.feed.read_through
-        token = await self.run(visits.gateway, self.store, asked, self.public_url)
-        return Yes(version, token.ends_at.timestamp() if token.ends_at else math.inf, token.id)
-
     async def _find(self, key: bytes, asked: Proxied, cookie: str) -> Yes | None:
-        by = await self._gateway(asked)
+        version = self.feed.read_through
+        by = await self._proxy(asked)
         ask = partial(visits.question, device=asked.device, source_address=asked.source_address)
         found = await self.run(self._permitted, cookie, asked.host, asked.source_address, ask)
         if found is None:
@@ -121,7 +126,7 @@ class ForwardAuth:
         headers = [(name.encode(), value.encode()) for name, value in who.items()]
         headers.append((b"countersign-approval", b"%d" % found.approval_id))
         ends_at = min(by.ends_at, found.ends_at.timestamp())
-        return self._keep(key, Yes(by.version, ends_at, by.token_id, found.approval_id, headers))
+        return self._keep(key, Yes(version, ends_at, by.token_id, found.approval_id, headers))
 
     def _keep(self, key: bytes, yes: Yes) -> Yes:
         while len(self._kept) >= MOST_KEPT:
@@ -135,9 +140,12 @@ class ForwardAuth:
     def _look_at_changes(self) -> None:
         while self._through != self.feed.read_through:
             found = self.feed.after(self._through, EVERYTHING, EVENTS_AT_ONCE)
-            if found is None or len(self._changed) > MOST_KEPT:
+            # A version goes back only where an older database was put in place of this one.
+            went_back = self._through > self.feed.read_through
+            if found is None or went_back or len(self._changed) > MOST_KEPT:
                 self._through = self._unsure = self.feed.read_through
                 self._changed.clear()
+                self._kept.clear()
                 return
             events, self._through = found
             for event in events:
@@ -190,7 +198,7 @@ class AnswersProxies:
 
 def _key(asked: Proxied, *who: str) -> bytes:
     """What a yes is kept by; no header holds the character between."""
-    parts = asked.token, asked.device, asked.host, *who
+    parts = asked.token, asked.device, *who
     return hashlib.sha256("\0".join(parts).encode()).digest()
 
 

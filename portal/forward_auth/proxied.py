@@ -4,6 +4,7 @@ A header counts once: of two, one may be the client's. Names are compared whole,
 for one of these.
 """
 
+import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ NEEDED = (GATEWAY, DEVICE, SCHEME, HOST)
 COOKIE, BROWSER_COOKIE = "__Host-countersign", "__Host-countersign-browser"
 OURS = {COOKIE.encode(), BROWSER_COOKIE.encode()}
 NONE = b"countersign=removed"
+PORT = re.compile(r":[0-9]{1,5}$")
 TWICE = "The header {} stands there twice; the proxy has to set it in place of what the client sends."
 MISSING = "The proxy has to set the header {}; docs/http.md says how."
 NOT_ENCRYPTED = "Web applications are opened over https alone."
@@ -40,6 +42,11 @@ class Proxied(NamedTuple):
         """A cookie of ours; empty where there is none, or two."""
         found = [value for one, _, value in _pairs(self.cookies) if one == name.encode()]
         return found[0].decode("latin-1") if len(found) == 1 else ""
+
+    @property
+    def name(self) -> str:
+        """The name of its host."""
+        return name_of(self.host)
 
     @property
     def others(self) -> bytes:
@@ -72,6 +79,11 @@ def proxied(headers: Iterable[tuple[bytes, bytes]]) -> Proxied:
         *(found[GATEWAY], found[DEVICE], host, found.get(URI, "/")),
         *(_last_address(addresses), cookies, b"text/html" in accept),
     )
+
+
+def name_of(host: str) -> str:
+    """A host without its port."""
+    return PORT.sub("", host)
 
 
 def _last_address(addresses: bytes) -> str:

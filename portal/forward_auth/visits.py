@@ -12,7 +12,7 @@ from countersign.directory import Policy
 from countersign.errors import NotAllowed
 from countersign.kinds.connection import ConnectionQuestion, Protocol
 from portal import auth
-from portal.forward_auth.proxied import Proxied
+from portal.forward_auth.proxied import Proxied, name_of
 from store import Store
 from store.database import reads
 from store.tokens import Token
@@ -87,7 +87,7 @@ def visit_of(store: Store, given: str, public_url: str) -> Visit:
 
 def _must_be_for(policy: Policy, host: str, device: str, public_url: str) -> None:
     """Raise NotAllowed unless this is the host of an application, which is this device."""
-    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() and ":" in host else host
+    name = name_of(host)
     if name == (urlsplit(public_url).hostname or ""):
         raise NotAllowed(OUR_HOST.format(name))
     if policy.applications.get(name) != device:

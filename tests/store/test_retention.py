@@ -16,8 +16,9 @@ from engine.policy import apply_policy
 from notifiers.email.mailbox import MailRef
 from sandbox.history import policy as policy_of_history
 from sandbox.history import write_history
-from store import Store
+from store import Store, application_sessions
 from store.retention import AT_ONCE, FEW_REQUESTS, Kept, Retention
+from store.tables import application_sessions as application_sessions_table
 from store.tables import (
     client_certificates,
     events,
@@ -158,6 +159,22 @@ def test_notifications_about_no_request_are_forgotten_once_they_were_sent(store:
     forget(store)
     with store.database.reading() as connection:
         assert connection.execute(select(notifications.c.state)).scalars().all() == ["waiting"]
+
+
+def test_codes_that_nobody_used_are_forgotten_soon_and_used_ones_are_kept(store: Store) -> None:
+    now = datetime.now(UTC)
+    row = {"browser_hash": "", "host": "x", "session_id": "s", "person": "alice", "approval_id": 1}
+    with store.database.transaction() as connection:
+        times = {"code_ends_at": now, "ends_at": now + timedelta(hours=12)}
+        codes = [application_sessions.add(connection, row | times) for _ in range(2)]
+        cookie = application_sessions.open_once(connection, codes[0].partition("_")[0])
+    forget(store, now + timedelta(minutes=30))
+    assert count(store, application_sessions_table) == 2
+    forget(store, now + timedelta(hours=2))
+    with store.database.reading() as connection:
+        assert application_sessions.by_code(connection, codes[0])
+        assert not application_sessions.by_code(connection, codes[1])
+    assert cookie
 
 
 def test_client_certificates_are_forgotten_a_month_after_their_end_and_what_was_revoked_is_not(store: Store) -> None:

@@ -20,9 +20,11 @@ from tests.portal.forward_auth.applications import (
     HOST,
     OTHER,
     PAGE,
+    WIKI,
     Scene,
     cookie_of,
 )
+from tests.tls_proxies import must_keep_its_configuration
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -159,15 +161,24 @@ async def test_a_code_works_once_in_the_browser_that_came_and_at_its_host(scene:
             return reply.headers["Location"]
 
         back, secret = await scene.coming_back("alice")
-        _, other = await scene.started()
-        assert await tried(back, other) == await tried(back, "") == refused
-        assert await tried(back, secret, OTHER) == refused
         assert (await scene.get(back, {BROWSER: secret})).headers["Location"] == "/"
         assert await tried(back, secret) == refused
+        _, other = await scene.started()
+        back, secret = await scene.coming_back("alice")
+        assert await tried(back, other) == refused
+        # Whoever has seen a code has used it up, for its own browser too.
+        assert await tried(back, secret) == refused
+        back, secret = await scene.coming_back("alice")
+        assert await tried(back, secret, OTHER) == refused
         assert await tried("/.countersign/accept?code=a0&to=/", secret) == refused
         rows = scene.site.store.events.since(0, 10**6)
         why = {one.detail for one in rows if one.kind == "application_refused"}
-        assert {"the code was used", "the code is for another browser", "the code is unknown"} <= why
+        assert {
+            "the code was used",
+            "the code is for another browser",
+            "the code is unknown",
+            "the code is too old",
+        } <= why
         assert f"the code is for {HOST}:{scene.port}" in why
 
 
@@ -214,3 +225,19 @@ async def test_who_may_pass_no_more_is_stopped_by_disabling_and_by_signing_out(s
                 await scene.site.portal.post("carol", f"/sessions/{one['id']}/end")
             print(f"closed {await closes(scene, cookies):.2f} s after its person had signed out")
             assert scene.site.store.reading.request(number).status is Status.APPROVED
+
+
+async def test_what_is_set_up_wrongly_is_told_in_the_portals_words(scene: Scene) -> None:
+    apply_policy(scene.site.store, APPLICATIONS.replace(f", {OTHER}: {WIKI}", ""), "ada")
+    try:
+        for headers in (PAGE, {}):
+            reply = await scene.get("/", host=OTHER, headers=headers)
+            assert (reply.status_code, f"{OTHER} is no application of {WIKI}" in reply.text) == (403, True), reply.text
+    finally:
+        apply_policy(scene.site.store, APPLICATIONS, "ada")
+    assert (await scene.get("/", host=OTHER)).status_code == 302
+
+
+@pytest.mark.parametrize("scene", ["caddy"], indirect=True)
+async def test_the_api_of_caddy_is_for_its_own_account_alone(scene: Scene) -> None:
+    must_keep_its_configuration(scene.folder)
