@@ -19,6 +19,7 @@ UNSURE, DISPLACED = "\ufffc", "\ufdd0"
 
 _DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−⎯─━﹘﹣－"), "-") | {
     ord("ı"): "i", ord("："): ":", ord(UNSURE): None, ord(DISPLACED): None,
+    0xFDFA: "ص", 0xFDFB: "ج",  # which Unicode takes apart into whole sentences, slow to fold by the thousand
 }  # fmt: skip
 
 

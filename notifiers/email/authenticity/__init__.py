@@ -39,8 +39,11 @@ def authenticate(raw: bytes, sender: str, rule: AuthenticityRule, dnsfunc: DnsTe
         if rule.mode == "dkim":
             return Authentic(*check_signatures(raw, fields, domain, dnsfunc))
         results, problem = _results(fields, rule)
-        found = Authentic(False, problem) if problem else _judge(results, fields, domain)
-        if found.passed or not rule.tenant or any(_decided(each) for each in results):
+        found = Authentic(False, problem) if problem else _vouched(results, domain)
+        if found.passed and (doubt := _may_be_sent_on(results, fields, domain)):
+            found = Authentic(False, doubt)
+        decided = any(each.method == "dmarc" and each.value not in UNDECIDED for each in results)
+        if found.passed or not rule.tenant or decided:
             return found
         # What the results leave open Exchange may say of a mailbox of the tenant.
         problem = why_not_internal(fields, sender, rule.tenant)
@@ -66,16 +69,6 @@ def _results(fields: Fields, rule: AuthenticityRule) -> tuple[list[Result], str]
     if server_of(first) != rule.authserv_id.strip().lower():
         return [], "the topmost Authentication-Results isn't by the server that is trusted"
     return list(map(read_result, pieces)), ""
-
-
-def _decided(result: Result) -> bool:
-    return result.method == "dmarc" and result.value not in UNDECIDED
-
-
-def _judge(results: list[Result], fields: Fields, domain: str) -> Authentic:
-    found = _vouched(results, domain)
-    doubt = _may_be_sent_on(results, fields, domain) if found.passed else ""
-    return Authentic(False, doubt) if doubt else found
 
 
 def _may_be_sent_on(results: list[Result], fields: Fields, domain: str) -> str:

@@ -36,9 +36,12 @@ def check_signatures(raw: bytes, fields: Fields, domain: str, dnsfunc: DnsText |
     look_up = _within(DNS_SECONDS, dnsfunc or get_txt)
     problems = {index: _problem_with(signature, fields, domain) for index, signature in enumerate(signatures)}
     for index in [index for index, problem in problems.items() if not problem][: limits.MOST_SIGNATURES]:
-        problems[index] = _problem_when_checked(message, index, look_up)
-        if not problems[index]:
-            return True, f"a DKIM signature of {_tags(signatures[index])['d']} is valid"
+        problems[index] = "its DKIM signature is not valid"
+        try:
+            if message.verify(idx=index, dnsfunc=look_up):
+                return True, f"a DKIM signature of {_tags(signatures[index])['d']} is valid"
+        except Exception as problem:  # beside its own the library lets through what DNS and decoding raise
+            problems[index] += f" ({type(problem).__name__})"
     return False, list(problems.values())[-1]
 
 
@@ -97,14 +100,6 @@ def _within(seconds: float, dnsfunc: DnsText) -> DnsText:
         return dnsfunc(name, timeout=left)
 
     return look_up
-
-
-def _problem_when_checked(message: dkim.DKIM, index: int, look_up: DnsText) -> str:
-    try:
-        valid = message.verify(idx=index, dnsfunc=look_up)
-    except Exception as problem:  # beside its own the library lets through what DNS and decoding raise
-        return f"its DKIM signature is not valid ({type(problem).__name__})"
-    return "" if valid else "its DKIM signature is not valid"
 
 
 def _tags(signature: str) -> dict[str, str]:

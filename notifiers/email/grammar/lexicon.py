@@ -88,6 +88,11 @@ class Lexicon:
         of_doubt = of("below", "below_in_its_language").folded()
         self.below_words = frozenset(phrase.rstrip("*") for phrase in of_doubt if " " not in phrase)
         self.conditions = of("conditions")
+        self.kinds = {  # of segments, the first that fits
+            "approve": self.approve, "reject": self.reject, "undo": self.undo, "thanks": self.thanks,
+            "please": self.please, "closing": self.closings, "sorry": self.sorry, "own": self.own,
+            "beside": self.with_answer, "greeting": self.greetings,
+        }  # fmt: skip
 
     def turns(self, word: str) -> bool:
         """Whether a word answers, or turns an answer."""

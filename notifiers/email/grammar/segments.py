@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from notifiers.email.folding import fold, fold_known
-from notifiers.email.grammar.lexicon import Lexicon, Phrases
+from notifiers.email.grammar.lexicon import Lexicon
 
 LONGEST_PHRASE = 10  # words
 MOST_NAME_WORDS = 4
@@ -44,23 +44,17 @@ def _pieces(word: str) -> frozenset[str]:
     return frozenset(filter(None, _PIECES.split(fold_known(word))))
 
 
-class Reader:
+class Reader(NamedTuple):
     """Reads the segments of lines."""
 
-    def __init__(self, lexicon: Lexicon, names: Names) -> None:
-        self.lexicon, self.names = lexicon, names
-        self._tables: list[tuple[str, Phrases]] = [
-            ("approve", lexicon.approve), ("reject", lexicon.reject), ("undo", lexicon.undo),
-            ("thanks", lexicon.thanks), ("please", lexicon.please), ("closing", lexicon.closings),
-            ("sorry", lexicon.sorry), ("own", lexicon.own), ("beside", lexicon.with_answer),
-            ("greeting", lexicon.greetings),
-        ]  # fmt: skip
+    lexicon: Lexicon
+    names: Names
 
     def kind_of(self, segment: str) -> str:
         """What one segment between full stops and commas is."""
-        for kind, table in self._tables:
-            if segment in table:
-                return f"{kind} order" if segment in self.lexicon.orders else kind
+        kind = next((kind for kind, table in self.lexicon.kinds.items() if segment in table), "")
+        if kind:
+            return f"{kind} order" if segment in self.lexicon.orders else kind
         spoken = segment.split(" ")
         if len(spoken) > LONGEST_PHRASE + MOST_NAME_WORDS:
             return "other"

@@ -70,13 +70,13 @@ def _is_from(users: tuple[str, ...]) -> Test:
     return lambda mail: bool(pattern.search(mail.fields.first("from")[: limits.LONGEST_STRUCTURED]))
 
 
+def _holds(*types: str) -> Test:
+    return lambda mail: any(part.type in types for part in mail.walk())
+
+
 def _is_receipt(mail: Part) -> bool:
     kind = "disposition-notification"
-    return any(part.type == f"message/{kind}" or is_report_of(kind, part) for part in mail.walk())
-
-
-def _is_other_report(mail: Part) -> bool:
-    return any(part.type in ("multipart/report", "message/feedback-report") for part in mail.walk())
+    return _holds(f"message/{kind}")(mail) or any(is_report_of(kind, part) for part in mail.walk())
 
 
 def _answers_invitation(mail: Part) -> bool:
@@ -131,7 +131,7 @@ _SIGNS = [
     Sign("bounce", "it names failed recipients", _bears("x-failed-recipients")),
     Sign("bounce", "a mail server wrote it", _is_from(MACHINES["daemons"])),
     Sign("calendar", "it answers an invitation (RFC 5546)", _answers_invitation),
-    Sign("auto_reply", "another report of a machine", _is_other_report),
+    Sign("auto_reply", "another report of a machine", _holds("multipart/report", "message/feedback-report")),
     Sign("auto_reply", "Auto-Submitted says so (RFC 3834)", _submitted_by_machine),
     Sign("auto_reply", "a machine's address wrote it", _is_from(MACHINES["robots"])),
     Sign("auto_reply", _SUBJECT, lambda mail: kind_by_subject(mail) == "automatic", guessed=True),
@@ -151,6 +151,6 @@ _SIGNS = [
     Sign(
         "resent",
         "it was sent again by somebody (RFC 5322, 3.6.6)",
-        lambda mail: any(name.startswith("resent-") for name, _ in mail.fields.pairs),
+        lambda mail: any(name.startswith("resent-") for name, _ in mail.fields),
     ),
 ]

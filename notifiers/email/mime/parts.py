@@ -38,15 +38,12 @@ class Unreadable(Exception):
         self.code = code
 
 
-class Fields:
+class Fields(list[tuple[str, str]]):
     """The header fields of a mail or a part, in order, names in lower case, values unfolded."""
-
-    def __init__(self, pairs: list[tuple[str, str]]) -> None:
-        self.pairs = pairs
 
     def all(self, name: str) -> list[str]:
         """Every value of one name, topmost first."""
-        return [value for each, value in self.pairs if each == name]
+        return [value for each, value in self if each == name]
 
     def first(self, name: str) -> str:
         """The topmost value of one name, or ""."""
@@ -166,7 +163,7 @@ def _fields(block: bytes) -> Fields:
     if len(pairs) > limits.MOST_HEADERS:
         raise Unreadable("too_many_headers", "The mail has too many header fields.")
     fields = Fields([(name, "".join(lines).strip()) for name, lines in pairs])
-    if any(len(value) > limits.LONGEST_HEADER for _, value in fields.pairs):
+    if any(len(value) > limits.LONGEST_HEADER for _, value in fields):
         raise Unreadable("too_many_headers", "A header field of the mail is too long.")
     return fields
 

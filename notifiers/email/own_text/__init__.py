@@ -12,8 +12,6 @@ from notifiers.email.folding import CLIENTS, UNSURE, loose
 from notifiers.email.own_text import quotes
 
 NARROWEST_WRAP = 60  # columns; programs break lines at 66, 72 or 76
-# Two characters that Unicode takes apart into whole sentences; in no mark, and slow to fold by the thousand.
-_LONG_LIGATURES = dict.fromkeys((0xFDFA, 0xFDFB))
 
 
 class Own(NamedTuple):
@@ -86,7 +84,7 @@ def _instructs(quoted: str) -> bool:
 
 def fold_mark(line: str, longest: int) -> str:
     """A line folded loosely, and so much of it that one which is too long is seen to be."""
-    return loose(line[: longest + 1].translate(_LONG_LIGATURES))
+    return loose(line[: longest + 1])
 
 
 def _capped(line: str) -> str:
