@@ -67,7 +67,7 @@ class Inbound:
         return (await self.explain(raw)).explained
 
     async def _read(self, raw: bytes, known: KnownNames | None = None) -> Reply:
-        return await asyncio.to_thread(read_reply, raw, known, self.languages)
+        return await of_engine(asyncio.to_thread(read_reply, raw, known, self.languages))
 
     async def _judge(self, raw: bytes, reply: Reply, arrived: datetime | None) -> Explanation:
         sender = await of_engine(self.engine.person_at(reply.sender)) if reply.sender else None

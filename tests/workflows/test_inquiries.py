@@ -17,7 +17,7 @@ from countersign.notifications import RejectedInput, SubmittedComment
 from engine.comments import MOST_PASSED_ON
 from engine.engine import Engine
 from notifiers.email.inbound import Inbound
-from notifiers.email.listener import MailHandler
+from notifiers.email.listener.handler import MailHandler
 from notifiers.email.read_settings import key_ring
 from sandbox.clients import Client
 from store.tables import notifications, repeats

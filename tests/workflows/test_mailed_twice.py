@@ -11,7 +11,7 @@ import pytest
 from countersign.models import Status
 from notifiers.email.config import AuthenticityRule
 from notifiers.email.inbound import Inbound
-from notifiers.email.listener import MailHandler
+from notifiers.email.listener.handler import MailHandler
 from notifiers.email.read_settings import key_ring
 from tests.workflows.deployment import MAIL_KEYS, Deployment, Request, until
 

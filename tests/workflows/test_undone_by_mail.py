@@ -13,7 +13,7 @@ from countersign.models import GrantStatus, Status
 from countersign.views import AuditEventView
 from notifiers.email.config import AuthenticityRule
 from notifiers.email.inbound import Inbound
-from notifiers.email.listener import MailHandler
+from notifiers.email.listener.handler import MailHandler
 from notifiers.email.read_settings import key_ring
 from tests.workflows.deployment import MAIL_KEYS, Deployment, Request, until
 

@@ -17,7 +17,8 @@ from notifiers import engine as base
 from notifiers.email import token
 from notifiers.email.config import AuthenticityRule
 from notifiers.email.inbound import Inbound
-from notifiers.email.listener import MailHandler, taken_on
+from notifiers.email.listener import taken_on
+from notifiers.email.listener.handler import MailHandler
 from notifiers.email.token import KeyRing
 
 RING = KeyRing([("k1", b"a secret of these tests only")])

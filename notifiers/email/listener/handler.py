@@ -1,68 +1,20 @@
-"""Listening to mail: the mailbox is watched in a thread; what a mail says is handed to the engine on its own loop."""
-
-from __future__ import annotations
+"""What is done with a mail that was judged: its answer is stored, or what it asks for done, or its sender told why not."""
 
 import asyncio
-import contextvars
 import logging
-import threading
-from collections.abc import Awaitable, Callable, Coroutine
-from concurrent.futures import CancelledError
+from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import Response
-
-from countersign.errors import CountersignError, NotAllowed, NotFound, Refused, TooMany, Unavailable, message_of
+from countersign.errors import CountersignError, NotAllowed, NotFound, Refused, TooMany, message_of
 from countersign.models import Answer, Event, Status, Verdict
 from countersign.notifications import RejectedInput, SubmittedAnswer
-from countersign.views import Finding
-from notifiers.email.explanation import CHANNEL, Explanation
 from notifiers.email.inbound import Inbound, of_engine
-from notifiers.email.mailbox import Handle, Ledger, Mailbox, watch
-
-# The watcher waits this long for the engine to store an answer; then the mail stays where it is, for the next look.
-STORE_SECONDS = 20.0
+from notifiers.email.listener.handled import CHANNEL, HandledMail
 
 # How the engine says that it does not do what a person wants.
 NOT_DONE = (Refused, NotAllowed, NotFound, TooMany)
 
 log = logging.getLogger(__name__)
-Take = Callable[[bytes, datetime], Coroutine[Any, Any, None]]
-
-
-class MailboxListener:
-    """Reads one mailbox; at most one runs for each mailbox, wherever it is."""
-
-    def __init__(self, mailbox: Mailbox, ledger: Ledger, inbound: Inbound) -> None:
-        self._mailbox = mailbox
-        self._ledger = ledger
-        self._handler = MailHandler(inbound)
-
-    async def run(self, beat: Callable[[], None]) -> None:
-        """Watch until cancelled; what was begun with a mail is finished first."""
-        stop, loop, context = threading.Event(), asyncio.get_running_loop(), contextvars.copy_context()
-
-        def beat_on_loop() -> None:
-            loop.call_soon_threadsafe(beat, context=context)
-
-        take, take_head = taken_on(loop, self._handler.take), taken_on(loop, self._handler.take_head)
-        watching = asyncio.to_thread(watch, self._mailbox, self._ledger, take, stop, beat_on_loop, take_head)
-        thread = asyncio.create_task(watching)
-        try:
-            await asyncio.shield(thread)
-        finally:
-            stop.set()
-            await thread
-
-    async def handle(self, request: Request) -> Response:
-        """Mail comes in by no call."""
-        return Response(status_code=404)
-
-    def findings(self) -> list[Finding]:
-        """Nothing is seen from here; the check of the mailbox logs in."""
-        return []
 
 
 class MailHandler:
@@ -79,13 +31,13 @@ class MailHandler:
         Raises Unavailable where the engine, the database or Temporal fails: show the mail again later. Whatever else it
         raises is because of the mail itself.
         """
-        await self._take(await self._inbound.explain(raw, arrived), arrived)
+        await self._take(HandledMail(*await self._inbound.explain(raw, arrived)), arrived)
 
     async def take_head(self, head: bytes, arrived: datetime) -> None:
         """Take the header of a mail that is too large, as `take` does: it decides nothing, and its sender is told."""
-        await self._take(await self._inbound.explain_head(head, arrived), arrived)
+        await self._take(HandledMail(*await self._inbound.explain_head(head, arrived)), arrived)
 
-    async def _take(self, mail: Explanation, arrived: datetime) -> None:
+    async def _take(self, mail: HandledMail, arrived: datetime) -> None:
         if mail.judged.undoes or mail.judged.comments:
             await self._act(mail)
         elif mail.judged.decides:
@@ -95,7 +47,7 @@ class MailHandler:
                 await of_engine(self._engine.report(mail.addressee.id, mail.reply.approval_id, *mail.signal))
             await self._turn_down(mail)
 
-    async def _answer(self, mail: Explanation, arrived: datetime) -> None:
+    async def _answer(self, mail: HandledMail, arrived: datetime) -> None:
         judged = mail.judged
         assert judged.approval_id is not None
         assert judged.level is not None
@@ -127,7 +79,7 @@ class MailHandler:
         except CountersignError as error:
             log.warning("answer %s waits: %s", answer.id, message_of(error))
 
-    async def _act(self, mail: Explanation) -> None:
+    async def _act(self, mail: HandledMail) -> None:
         """Do what the mail asks for, beside an answer; a refusal is recorded, and told to its sender."""
         try:
             act = self._engine.comment(mail.said) if mail.judged.comments else self._undo(mail)
@@ -136,7 +88,7 @@ class MailHandler:
             refusal = {"message": message_of(error), "answer_back": "refusal"}
             await self._turn_down(mail._replace(judged=mail.judged.model_copy(update=refusal)))
 
-    async def _undo(self, mail: Explanation) -> None:
+    async def _undo(self, mail: HandledMail) -> None:
         """End what the mail asks to end: its requester cancels or gives back, an approver revokes (rule 7)."""
         view, who = mail.request, mail.judged.person
         assert view is not None
@@ -146,7 +98,7 @@ class MailHandler:
         comment = mail.judged.comment
         await undo(view.approval_id, who, CHANNEL, comment, undo_id=mail.source_id, proof=mail.proof)
 
-    async def _inquire(self, mail: Explanation) -> str:
+    async def _inquire(self, mail: HandledMail) -> str:
         """Pass a question on to the requester; returns what its sender is told of that, if anything."""
         assert mail.request is not None
         try:
@@ -158,7 +110,7 @@ class MailHandler:
             return ""
         return f"Your question was passed on to {mail.request.requester_name}. "
 
-    async def _turn_down(self, mail: Explanation) -> None:
+    async def _turn_down(self, mail: HandledMail) -> None:
         judged = mail.judged
         event = {"help": Event.HELP, "refusal": Event.ANSWER_REFUSED, "none": None}[judged.answer_back]
         passed_on = await self._inquire(mail) if judged.inquires else ""
@@ -177,27 +129,3 @@ class MailHandler:
             proof=mail.proof,
         )
         await of_engine(self._engine.record_rejected(refused))
-
-
-def taken_on(loop: asyncio.AbstractEventLoop, take: Take) -> Handle:
-    """What a thread calls to have a mail taken on this loop: when it returns, what the mail says is stored.
-
-    It raises Unavailable also where the loop has ended, or takes too long.
-    """
-
-    def handle(raw: bytes, arrived: datetime) -> None:
-        taking = take(raw, arrived)
-        try:
-            taken = asyncio.run_coroutine_threadsafe(taking, loop)
-        except RuntimeError:  # the loop is closed
-            taking.close()
-            raise Unavailable("the engine has ended") from None
-        try:
-            taken.result(STORE_SECONDS)
-        except TimeoutError:
-            taken.cancel()
-            raise Unavailable("the engine did not store the mail in time") from None
-        except CancelledError:  # the worker ends; it is no fault of the mail
-            raise Unavailable("the engine ended before it stored the mail") from None
-
-    return handle

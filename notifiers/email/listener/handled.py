@@ -1,0 +1,98 @@
+"""What the record, and whom it concerns, are told of a mail that was handed to the engine."""
+
+import hashlib
+
+from countersign.notifications import SubmittedComment
+from countersign.policy_fields import folded_address
+from notifiers.email.explanation import Explanation, concerned
+from notifiers.email.reply import REASONS
+from notifiers.email.token import masked
+
+CHANNEL = "email"
+
+
+class HandledMail(Explanation):
+    """A mail that was read and judged."""
+
+    @property
+    def is_from_an_unknown_address(self) -> bool:
+        """Whether a person answered, whose copy this is, from an address that is proven, but nobody's we know."""
+        known = self.addressee is not None and self.addressee.enabled
+        return known and self.judged.code == "known_sender" and self.authentic.passed
+
+    @property
+    def sender_is_concerned(self) -> bool:
+        """Whether the sender may be told of the request: they asked, were asked, or hold a mail about it."""
+        if self.request is None or self.sender is None:
+            return False
+        return self.addressee is not None or self.sender.id in concerned(self.request)
+
+    @property
+    def signal(self) -> tuple[str, str] | None:
+        """What a mail that no person wrote tells of whose copy it answers, and in which words.
+
+        Only they themselves are away, though an address of theirs may be unknown to us: a redirected mail is answered
+        by somebody else's autoresponder, and what the mail server calls forged by anybody. And no colleague writes
+        bounces.
+        """
+        reply, addressee = self.reply, self.addressee
+        if addressee is None or (self.sender and (reply.kind == "bounce" or self.sender.id != addressee.id)):
+            return None
+        # That the mail server says nothing of it is common: many autoresponders' mails bear no proof.
+        forged = not self.authentic.passed and self.authentic.how.startswith("dmarc=fail")
+        if reply.kind == "auto_reply" and reply.away and reply.sender and not forged:
+            return "away", reply.subject
+        # A bounce without that address is a delay, or about somebody else.
+        failed = reply.failed_recipient
+        if reply.kind == "bounce" and reply.from_mail_server and failed == folded_address(addressee.email):
+            return "unreachable", f"mail to {failed} came back"
+        return None
+
+    @property
+    def from_elsewhere(self) -> str:
+        """What is told to whom a copy was sent that was answered from an unknown address."""
+        assert self.addressee is not None
+        return REASONS["from_elsewhere"].format(reply=self.reply, address=self.addressee.email)
+
+    @property
+    def who(self) -> str:
+        """Whom the record names: a person only where it is proven to be theirs, as it says that they can be reached."""
+        if self.authentic.passed:
+            return self.sender.id if self.sender else self.reply.sender
+        return f"{self.reply.sender} (unproven)" if self.reply.sender else "an unknown sender"
+
+    @property
+    def message_id(self) -> str:
+        """What tells the mail from others."""
+        return self.reply.message_id or self.digest
+
+    @property
+    def source_id(self) -> str:
+        """The same mail delivered twice is one answer; the same Message-ID with another answer is another."""
+        reply, judged = self.reply, self.judged
+        said = reply.text if reply.verdict == "none" else reply.comment
+        says = f"{judged.person} {judged.approval_id} {judged.level} {reply.verdict} {said}"
+        return hashlib.sha256(f"{self.message_id}\n{says}".encode()).hexdigest()
+
+    @property
+    def proof(self) -> dict[str, str]:
+        """What the record keeps of how the mail was judged: each check, what it saw, and how it came out."""
+        checks = {
+            f"check {n}: {one.name}": f"{'passed' if one.passed else 'FAILED'}: {one.saw}"
+            for n, one in enumerate(self.judged.checks, 1)
+        }
+        about = {"message_id": self.reply.message_id[:400], "sender": self.reply.sender, "code": self.judged.code}
+        return {**about, **checks}
+
+    @property
+    def said(self) -> SubmittedComment:
+        """What a person wrote about a request for others to read."""
+        assert self.judged.approval_id is not None
+        return SubmittedComment(
+            channel=CHANNEL,
+            source_id=self.source_id,
+            approval_id=self.judged.approval_id,
+            person=self.judged.person,
+            text=masked(self.reply.text),
+            proof=self.proof,
+        )
