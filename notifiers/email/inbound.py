@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from countersign.errors import (
     BadQuestion,
@@ -17,13 +17,13 @@ from countersign.errors import (
     message_of,
 )
 from countersign.models import Status
+from countersign.notifications import Person
 from countersign.views import Explained, RequestView
-from notifiers.email import explanation, token
+from notifiers.email import token
 from notifiers.email.authenticity import Authentic, authenticate
 from notifiers.email.config import AuthenticityRule
-from notifiers.email.explanation import Explanation
 from notifiers.email.grammar.lexicon import CODES
-from notifiers.email.judge import Facts, judge, whose_token
+from notifiers.email.judge import Facts, Judged, judge, whose_token
 from notifiers.email.mailbox import EngineFault
 from notifiers.email.reply import KnownNames, Reply, read_head, read_reply
 from notifiers.email.token import KeyRing
@@ -31,6 +31,31 @@ from notifiers.engine import Engine
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+
+
+class Explanation(NamedTuple):
+    """What one mail says and what becomes of it; `sender` as its From has it, `addressee` as its token proves.
+
+    `digest` is that of the mail as it came.
+    """
+
+    reply: Reply
+    judged: Judged
+    sender: Person | None
+    addressee: Person | None
+    request: RequestView | None
+    authentic: Authentic
+    digest: str
+
+    @property
+    def explained(self) -> Explained:
+        """The same, as the portal tells it."""
+        return Explained(
+            told={"reply": self.reply.model_dump(mode="json"), "judged": self.judged.model_dump(mode="json")},
+            has_sender=bool(self.reply.sender),
+            sender=self.sender.id if self.sender else "",
+            token_of=self.addressee.id if self.addressee else "",
+        )
 
 
 class Inbound:
@@ -78,7 +103,7 @@ class Inbound:
             reply = await self._read(raw, known)
         # Whose copy this is, of those who have one that whom the token names.
         is_kind = partial(token.kind_of, self.keys, run=view.token_run if view else "")
-        holder, kind = whose_token(reply, explanation.concerned(view) if view else (), is_kind)
+        holder, kind = whose_token(reply, concerned(view) if view else (), is_kind)
         addressee = await of_engine(self.engine.person(holder)) if holder else None
         # What strangers write is not worth a look-up in DNS, for which they may let us wait.
         check = asyncio.to_thread(authenticate, raw, reply.sender, self.rule) if sender or addressee else None
@@ -99,6 +124,11 @@ class Inbound:
         with suppress(NotFound):
             return await of_engine(self.engine.request(approval_id), NotFound) if approval_id else None
         return None
+
+
+def concerned(view: RequestView) -> set[str]:
+    """The ids of those who hold mails about a request: who asked, and who were asked."""
+    return {view.question.requester, *(one.person for one in view.approvers)}
 
 
 async def of_engine(call: Awaitable[T], *answers: type[CountersignError]) -> T:

@@ -4,7 +4,7 @@ import hashlib
 
 from countersign.notifications import SubmittedComment
 from countersign.policy_fields import folded_address
-from notifiers.email.explanation import Explanation, concerned
+from notifiers.email.inbound import Explanation, concerned
 from notifiers.email.reply import REASONS
 from notifiers.email.token import masked
 

@@ -1,4 +1,4 @@
-"""What is done with a mail that was judged: its answer is stored, or what it asks for done, or its sender told why not."""
+"""What is done with a mail that was judged: it is stored as an answer, or what it asks for done, or its sender told."""
 
 import asyncio
 import logging
