@@ -5,6 +5,7 @@ import hashlib
 import logging
 from collections.abc import Awaitable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import NamedTuple, TypeVar
@@ -58,6 +59,7 @@ class Explanation(NamedTuple):
         )
 
 
+@dataclass(frozen=True)
 class Inbound:
     """Reads and judges mails, and changes nothing.
 
@@ -65,19 +67,11 @@ class Inbound:
     `languages`: codes of those that answers are read in.
     """
 
-    def __init__(
-        self,
-        engine: Engine,
-        keys: KeyRing,
-        rule: AuthenticityRule,
-        addresses: Sequence[str],
-        languages: Sequence[str] = CODES,
-    ) -> None:
-        self.engine = engine
-        self.keys = keys
-        self.rule = rule
-        self.addresses = list(addresses)
-        self.languages = tuple(languages)
+    engine: Engine
+    keys: KeyRing
+    rule: AuthenticityRule
+    addresses: Sequence[str]
+    languages: Sequence[str] = CODES
 
     async def explain(self, raw: bytes, arrived: datetime | None = None) -> Explanation:
         """Say what becomes of this mail, which arrived then."""
@@ -109,7 +103,7 @@ class Inbound:
         check = asyncio.to_thread(authenticate, raw, reply.sender, self.rule) if sender or addressee else None
         facts = Facts(
             authentic=await check if check else Authentic(False, "not checked, as a stranger sent it"),
-            addresses=self.addresses,
+            addresses=list(self.addresses),
             person=sender.id if sender else "",
             token_of=addressee.id if addressee else "",
             mail_kind=kind,

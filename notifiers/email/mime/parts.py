@@ -112,25 +112,25 @@ def _start(raw: bytes) -> int:
     return raw.find(b"\n") + 1 if _MBOX_LINE.match(raw) else 0
 
 
+@dataclass
 class _Cutter:
     """Counts the parts of one mail, and the bytes of their headers, while it cuts them."""
 
-    def __init__(self, raw: bytes) -> None:
-        self._raw = raw
-        self._count = 0
-        self._room = limits.LARGEST_HEADER_BLOCK
+    raw: bytes
+    count: int = 0
+    room: int = limits.LARGEST_HEADER_BLOCK
 
     def part(self, start: int, end: int, depth: int) -> Part:
-        self._count += 1
-        if self._count > limits.MOST_PARTS or depth > limits.DEEPEST_PART:
+        self.count += 1
+        if self.count > limits.MOST_PARTS or depth > limits.DEEPEST_PART:
             raise Unreadable("too_many_parts", "The mail has too many parts, or they are nested too deep.")
-        header_end, body = _header_end(self._raw, start, end, self._room)
-        self._room -= header_end - start
-        fields = _fields(self._raw[start:header_end])
+        header_end, body = _header_end(self.raw, start, end, self.room)
+        self.room -= header_end - start
+        fields = _fields(self.raw[start:header_end])
         kind, params = _content_type(fields)
-        part = Part(fields, kind, params, self._raw, body, end)
+        part = Part(fields, kind, params, self.raw, body, end)
         if kind.startswith("multipart/"):
-            part.parts = [self.part(low, high, depth + 1) for low, high in _pieces(self._raw, part)]
+            part.parts = [self.part(low, high, depth + 1) for low, high in _pieces(self.raw, part)]
             if not part.parts:
                 raise Unreadable("malformed", "A multipart of the mail has no parts.")
         return part
