@@ -87,10 +87,9 @@ def _answers_invitation(mail: Part) -> bool:
 
 def _is_answer(part: Part) -> bool:
     """By the parameter that must repeat it (RFC 6047, section 2.4), on whatever part, or by the calendar itself."""
-    if keyword(part.params.get("method", "")) in _ANSWERS or part.type not in _CALENDARS:
-        return keyword(part.params.get("method", "")) in _ANSWERS
-    calendar = beginning(part, limits.LARGEST_CALENDAR).replace(b"\0", b"")  # as UTF-16 has them
-    return bool(_METHOD.search(_FOLD.sub(b"", calendar)))
+    calendar = beginning(part, limits.LARGEST_CALENDAR) if part.type in _CALENDARS else b""
+    said = _FOLD.sub(b"", calendar.replace(b"\0", b""))  # as UTF-16 has them
+    return keyword(part.params.get("method", "")) in _ANSWERS or bool(_METHOD.search(said))
 
 
 def _null_sender(mail: Part) -> bool:
