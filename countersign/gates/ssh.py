@@ -123,7 +123,7 @@ def _through(service: Service, asked: Asked) -> int:
                 return NO
             if place == service.socket.fileno():
                 for message in service.receive():
-                    code = take(message)
+                    code = take(message, in_session=relay is not None)
                     if code is not None:
                         return code
                     if "yes" in message and asked.asks_only:
@@ -137,11 +137,11 @@ def _through(service: Service, asked: Asked) -> int:
                 return OK
 
 
-def take(message: Message) -> int | None:
+def take(message: Message, in_session: bool = False) -> int | None:
     """Tell the person what the service says; the exit code where that ends it."""
     for kind in ("say", "no", "end"):
         if kind in message:
-            say(str(message[kind]))
+            say(str(message[kind]), in_session)
     if "no" in message:
         code = message.get("code")
         return code if isinstance(code, int) and 0 < code < 256 else NO
@@ -204,9 +204,10 @@ def _withdrawn(service: Service) -> int:
     return INTERRUPTED
 
 
-def say(sentence: str) -> None:
+def say(sentence: str, in_session: bool = False) -> None:
     """Tell the person something."""
-    _tell(f"countersign: {sentence}\n")
+    # In a session their terminal is raw: a line feed alone would leave it in the middle of a line.
+    _tell(f"\r\ncountersign: {sentence}\r\n" if in_session else f"countersign: {sentence}\n")
 
 
 def _tell(text: str) -> None:

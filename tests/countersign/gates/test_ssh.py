@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import pty
 import select
 import signal
 import subprocess
@@ -76,6 +77,29 @@ def test_the_shell_opens_once_it_is_approved_and_closes_when_it_is_revoked(
     with capsys.disabled():
         print(f"\nThe session ended {took:.2f} s after the revocation.")
     assert took < WITHIN_SECONDS
+
+
+def test_in_a_terminal_what_is_told_begins_and_ends_a_line(ssh_hosts: SshHosts) -> None:
+    """A terminal is raw in a session: what ends in a line feed alone would leave the next line in its middle."""
+    device = ssh_hosts.device()
+    main, terminal = pty.openpty()
+    command = ["ssh", "-F", str(ssh_hosts.config("alice")), "-tt", device, "echo up; exec sleep 600"]
+    client = subprocess.Popen(command, stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True)
+    os.close(terminal)
+    seen = b""
+    with client, os.fdopen(main, "rb", buffering=0) as screen:
+        number = ssh_hosts.approved("alice", device)
+        while b"up\r\n" not in seen:
+            seen += screen.read(65536)
+        ssh_hosts.gates.revoke(number, "enough")
+        # The end of what the client's side of a terminal has to say is an error (pty(7)).
+        with suppress(OSError):
+            while part := screen.read(65536):
+                seen += part
+        assert client.wait(SECONDS) == 255
+    said = seen.partition(b"up\r\n")[2]
+    assert said.startswith(f"\r\ncountersign: #{number}: Revoked".encode()), said
+    assert b"enough\r\n" in said
 
 
 def test_a_session_ends_with_its_grant(ssh_hosts: SshHosts) -> None:
