@@ -9,7 +9,7 @@ import typer
 from rich.text import Text
 
 from countersign.cli.options import AsJson
-from countersign.cli.output import show, show_json
+from countersign.cli.output import console, show, show_json
 from countersign.gates.protocol import CONFIG
 
 if TYPE_CHECKING:
@@ -64,6 +64,8 @@ def install(
     if write:
         done = files.write(wanted, force)
         _say([(one, "was written" if written else one.state.value) for one, written in done], as_json, in_full=False)
+        if what := _next(gate, wanted[0]):
+            console(stderr=True).print(Text(what))
     else:
         _say([(one, one.state.value) for one in wanted], as_json, in_full=True)
 
@@ -83,6 +85,21 @@ def _files(gate: Kind, group: str, write: bool) -> "list[File]":
     config = read_config(Path(CONFIG)) if Path(CONFIG).exists() else None
     devices = [name for name, one in config.devices.items() if {"ssh", "sftp"} & one.ports.keys()] if config else []
     return [*service_files(), *ssh_files(group, devices, certificates=bool(config and config.ssh))]
+
+
+def _next(gate: Kind, config: "File") -> str:
+    """What is left to do, where that is known."""
+    from countersign.gates.install import State
+
+    if config.state is not State.EDITED:
+        then = "start the service" if gate is Kind.SERVICE else "give this command again"
+        return f"Next: fill in {config.path}, and {then}."
+    if gate is Kind.PAM:
+        from countersign.gates.pam_files import why_not_ready
+
+        if why := why_not_ready():
+            return f"PAM's files were left as they are, as nobody would be let in. {why} Then give this command again."
+    return ""
 
 
 def _say(files: "Sequence[tuple[File, str]]", as_json: bool, in_full: bool) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from countersign.errors import CountersignError
 from countersign.gates import protocol
-from countersign.gates.config import read_config
+from countersign.gates.config import portal, read_config
 from countersign.gates.install import File
 from countersign.gates.protocol import CONFIG
 from countersign.gates.service_files import service_files
@@ -32,24 +32,30 @@ BEGIN, END = "# countersign: begin", "# countersign: end"
 
 
 def pam_install_files(ready_only: bool) -> list[File]:
-    """The files of the service and of PAM; with `ready_only`, those of PAM where the service answers alone.
+    """The files of the service and of PAM; with `ready_only`, those of PAM only where people can be let in.
 
     Written before, they would let nobody in.
     """
-    config = Path(CONFIG)
     files = service_files(SKELETON)
-    if ready_only and not _is_ready(config):
+    if ready_only and why_not_ready():
         return files
-    return files + [File(path, text, adds=True) for path, text in pam_files(config).items()]
+    return files + [File(path, text, adds=True) for path, text in pam_files(Path(CONFIG)).items()]
 
 
-def _is_ready(config: Path) -> bool:
+def why_not_ready() -> str:
+    """Why nobody could be let in now, with what to do; "" where people can."""
     try:
-        read = read_config(config)
+        read = read_config(Path(CONFIG))
+        if read.pam is None:
+            return f"{CONFIG} has no section [pam]: add one, with the `device` that this host is."
+        with portal(read) as api:
+            may = read.pam.device in api.me().devices
         protocol.Service(str(read.socket)).close()
-    except (CountersignError, OSError):
-        return False
-    return read.pam is not None
+    except CountersignError as error:
+        return str(error)
+    except OSError as error:
+        return f"The gate service does not answer ({error.strerror}): `systemctl enable --now countersign-gate`."
+    return "" if may else f"The token may not ask for {read.pam.device}: make another, for this host's device."
 
 
 def pam_files(config: Path) -> Mapping[Path, str]:

@@ -51,15 +51,20 @@ def host() -> Iterator[Host]:
         yield made
 
 
-def install(host: Host, *options: str, code: int = 0, user: str = "root") -> str:
+def ran(host: Host, *options: str, code: int = 0, user: str = "root") -> subprocess.CompletedProcess[str]:
     command = host.inside("setpriv", "--reuid", user, "--clear-groups", COMMAND, "gate", "install", *options)
     done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
     assert done.returncode == code, (done.stdout, done.stderr)
+    return done
+
+
+def install(host: Host, *options: str, code: int = 0, user: str = "root") -> str:
+    done = ran(host, *options, code=code, user=user)
     return done.stdout + done.stderr
 
 
 def files(host: Host, *options: str) -> dict[str, Any]:
-    return {one["path"]: one for one in json.loads(install(host, "--json", *options))}
+    return {one["path"]: one for one in json.loads(ran(host, "--json", *options).stdout)}
 
 
 def states(host: Host, *options: str) -> dict[str, str]:
@@ -90,8 +95,9 @@ def test_files_are_written_once_and_those_that_somebody_changed_stay(host: Host)
 
 
 def test_the_service_alone_is_its_configuration_and_its_unit(host: Host) -> None:
-    paths = [one["path"] for one in json.loads(install(host, "service", "--json"))]
-    assert paths == ["/etc/countersign/gate.toml", "/etc/systemd/system/countersign-gate.service"]
+    assert list(files(host, "service")) == [CONFIG, UNIT]
+    host.run("rm", "-rf", "/etc/countersign")
+    assert "Next: fill in /etc/countersign/gate.toml, and start the service." in install(host, "service", "--write")
 
 
 def test_sshd_takes_it_and_binds_the_group_alone_by_it(host: Host) -> None:

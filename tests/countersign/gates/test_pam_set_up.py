@@ -22,9 +22,12 @@ def found(host: GatedHost, code: int) -> dict[tuple[str, str], str]:
     return {(one["part"], one["about"]): one["state"] for one in json.loads(done.stdout)}
 
 
-def installed(host: GatedHost) -> dict[str, str]:
-    said = json.loads(host.run(COMMAND, "gate", "install", "pam", "--write", "--json"))
-    return {one["path"]: one["state"] for one in said}
+def installed(host: GatedHost, said: str = "") -> dict[str, str]:
+    """The state of each file; `said` is what it tells to do next."""
+    command = host.inside(COMMAND, "gate", "install", "pam", "--write", "--json")
+    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=True)
+    assert said in " ".join(done.stderr.split()) if said else not done.stderr
+    return {one["path"]: one["state"] for one in json.loads(done.stdout)}
 
 
 def test_doctor_finds_what_lets_people_in_and_install_mends_it(host: GatedHost) -> None:
@@ -50,10 +53,20 @@ def test_nothing_is_asked_of_a_service_that_is_not_there(host: GatedHost) -> Non
     try:
         assert found(host, 1)["gate service", "/run/countersign/gate.sock"] == "problem"
         host.run("sed", "-i", "/countersign/d", "/etc/pam.d/su")
-        assert "/etc/pam.d/su" not in installed(host)
+        assert "/etc/pam.d/su" not in installed(host, "left as they are, as nobody would be let in. The gate service")
     finally:
         host.gate = host.start_gate()
         installed(host)
+
+
+def test_pam_asks_no_gate_that_the_portal_lets_nobody_in_by(host: GatedHost) -> None:
+    host.run("sed", "-i", "/countersign/d", "/etc/pam.d/su")
+    try:
+        host.portal_relay.cut()
+        assert "/etc/pam.d/su" not in installed(host, "broke the connection off")
+    finally:
+        host.portal_relay.mend()
+    assert installed(host)["/etc/pam.d/su"] == "was written"
 
 
 def test_the_gate_stands_first_once_and_what_was_there_stays() -> None:
