@@ -12,7 +12,7 @@ from countersign.cli import own_files, programs, rdp_client
 from countersign.cli.completion import device_names
 from countersign.cli.options import DEFAULT_URL, Token, Url, connect, person
 from countersign.cli.output import console
-from countersign.errors import BadQuestion, CountersignError
+from countersign.errors import BadQuestion, CountersignError, Unavailable
 from countersign.kinds.connection import Protocol
 from countersign.models import GATEWAY, Status, Subject
 from countersign.question import read_question
@@ -95,7 +95,8 @@ def _open(address: str) -> None:
     if not address.startswith(("https://", "http://")):
         raise BadQuestion("--address must be the application's address, such as https://grafana.example.com.")
     console(stderr=True).print(Text(f"Opening {address}; the page there asks, and lets you in."))
-    webbrowser.open(address)
+    if not webbrowser.open(address):
+        raise Unavailable(f"No browser was found. Open {address} in yours.")
 
 
 def _withdraw(url: str, token: str, subject: Subject) -> None:

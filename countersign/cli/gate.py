@@ -27,12 +27,12 @@ from countersign.wireguard import interface_name
 GRACE = "5m"
 LONGEST_GRACE = timedelta(days=1)
 
-commands = typer.Typer(help="Let approved devices in, and nobody else.", no_args_is_help=True)
+commands = typer.Typer(help="Let in who is approved, and nobody else.", no_args_is_help=True)
 
 
 @commands.callback()
 def gates() -> None:
-    """Let approved devices in, and nobody else."""
+    """Let in who is approved, and nobody else."""
 
 
 commands.command()(install)

@@ -41,7 +41,7 @@ def _one_protocol_a_port(ports: dict[str, int]) -> dict[str, int]:
         try:
             read_question({"requester": "anybody", "device": "any", "protocol": protocol})
         except BadQuestion as error:
-            raise ValueError(f"holds {protocol[:40]!r}: {error}") from None
+            raise ValueError(f"holds {protocol[:40]!r}: {str(error).rstrip('.')}") from None
     if len(set(ports.values())) < len(ports):
         raise ValueError("must be another port for each protocol: a gate can't tell them apart on one; name one only")
     return ports

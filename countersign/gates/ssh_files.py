@@ -38,6 +38,8 @@ PEOPLE = """\
 # For ~/.ssh/config of the people who come through this host.
 Host bastion
     HostName bastion.example.com
+    # Your id in the policy, where your account at home is called otherwise:
+    # User alice
     # With COUNTERSIGN_WAIT=no set, programs are answered at once.
     SendEnv COUNTERSIGN_WAIT
 
