@@ -33,7 +33,7 @@ __all__ = ["Access", "Session", "Tell", "Wanted"]
 MOST_ASKING = 32
 TOLD_EVERY_SECONDS = 60.0
 ASK_AGAIN_SECONDS = 3.0
-# How long who doesn't wait is kept waiting, where the portal is slow.
+# How long who doesn't wait for a yes is kept waiting, where the portal is slow.
 NO_WAIT_SECONDS = 10.0
 AWAY = "The portal does not answer now"
 # Waiting helps nobody against these limits.
@@ -116,7 +116,11 @@ class Access:
         if not self.answers:
             raise _away()
         source_address = wanted.question.source_address
-        longest = await self._other_grants.longest_grant(wanted, source_address)
+        try:
+            async with asyncio.timeout(NO_WAIT_SECONDS):
+                longest = await self._other_grants.longest_grant(wanted, source_address)
+        except TimeoutError:
+            raise _away() from None
         if longest is None or longest.grant is None:
             return None
         return Session(wanted, source_address, self._followed.follow(longest), longest.grant, tell)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
 
+from countersign.errors import Unavailable
+
 T = TypeVar("T")
 
 
@@ -17,7 +19,10 @@ class Calls:
         self._room = asyncio.Semaphore(most)
 
     async def __call__(self, call: Callable[[], T]) -> T:
-        """What the call returns or raises. When this is cancelled the call goes on, and keeps its place."""
+        """What the call returns or raises; Unavailable where the system has no thread left.
+
+        When this is cancelled the call goes on, and keeps its place.
+        """
         await self._room.acquire()
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
@@ -40,5 +45,9 @@ class Calls:
             with suppress(RuntimeError):  # the loop has ended meanwhile
                 loop.call_soon_threadsafe(finish, result, error)
 
-        threading.Thread(target=run, daemon=True).start()
+        try:
+            threading.Thread(target=run, daemon=True).start()
+        except RuntimeError:
+            self._room.release()
+            raise Unavailable("This host has too much to do; try again.") from None
         return await done

@@ -6,13 +6,13 @@ and `su` it is who calls, and within a session here its person, whichever accoun
 
 import asyncio
 import ipaddress
-import itertools
 import logging
 import pwd
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -22,7 +22,9 @@ from countersign.durations import reads
 from countersign.errors import BadQuestion, CountersignError, NotAllowed, Refused, Unavailable
 from countersign.gates import processes
 from countersign.gates.access import Access, Session, Wanted
+from countersign.gates.accounts import Accounts
 from countersign.gates.feed import now
+from countersign.gates.other_grants import LOOKING
 from countersign.gates.pam import CALLERS
 from countersign.gates.protocol import Message
 from countersign.gates.sessions import HostSession, Sessions
@@ -33,6 +35,9 @@ from countersign.times import duration
 # Each wait holds a process, and with sshd a connection that is not logged in yet (MaxStartups of sshd_config(5)).
 MOST_WAITS, MOST_WAITS_OF_ONE = 256, 3
 RETRY_SECONDS = 1.0
+GRANT_ENDED = "The grant has ended."
+# Where files or threads are used up: it is tried again.
+CANT_LOOK = (OSError, Unavailable)
 # How often it is looked for what was left in the background.
 LOOK_SECONDS = 5.0
 # Accounts of people begin here (UID_MIN of login.defs(5)).
@@ -77,12 +82,14 @@ class PamQuestion(Model):
 class Logins:
     """All logins of this host."""
 
-    def __init__(self, access: Access, section: PamSection, grace: timedelta, folder: Path) -> None:
+    def __init__(self, access: Access, section: PamSection, grace: timedelta, folder: Path, accounts: Accounts) -> None:
         """`grace`: how long sessions that a service before this one let in stay while the portal does not answer.
 
         The list of sessions is kept in `folder`.
         """
-        self._access, self._section, self._grace = access, section, grace
+        self._access, self._section, self._grace, self._accounts = access, section, grace, accounts
+        self._processes = processes.Processes()
+        self._telling: set[asyncio.Task[None]] = set()
         self._sessions = Sessions(folder / SESSIONS_FILE)
         self._waits: Counter[str] = Counter()
         self._watches: set[asyncio.Task[None]] = set()
@@ -94,9 +101,10 @@ class Logins:
 
     async def close(self) -> None:
         """Stop watching; the sessions stay, and the next service goes on with them."""
-        for watch in self._watches:
-            watch.cancel()
-        await asyncio.gather(*self._watches, return_exceptions=True)
+        tasks = self._watches | self._telling
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def read(self, first: Message, uid: int) -> PamQuestion:
         """What PAM asks, by a program of this account's; raises BadQuestion, and NotAllowed for all but root."""
@@ -129,7 +137,10 @@ class Logins:
     # --- who it is ---------------------------------------------------------------------------------------------------
 
     def wanted(self, asked: PamQuestion) -> Wanted | None:
-        """What is asked of the portal; None for who is not asked about. Raises BadQuestion."""
+        """What is asked of the portal; None for who is not asked about. Raises BadQuestion, and OSError.
+
+        May wait for the host's directory of accounts.
+        """
         caller = asked.service in CALLERS
         around = self._sessions.around(asked.pid) if caller else None
         person = around.person if around else asked.ruser if caller else asked.user
@@ -170,14 +181,14 @@ class Logins:
         session = HostSession(
             leader=leader.process,
             login=leader.login,
-            user=await asyncio.to_thread(_user, asked.user),
+            user=await self._accounts(partial(_user, asked.user)),
             service=asked.service,
             person=wanted.person,
             device=wanted.device,
             protocol=wanted.protocol,
             source_address=wanted.source_address,
         )
-        granted = await self._access.resume(wanted, lambda message: self._tell(session, message))
+        granted = await self._resume(session)
         if granted is None:
             raise Refused("The grant has ended meanwhile; log in again to ask for another one.")
         try:
@@ -188,62 +199,120 @@ class Logins:
         self._start(session, granted)
         return granted
 
+    async def _resume(self, session: HostSession) -> Session | None:
+        """The session by a grant that lasts now, whose end is put on record; None where there is none."""
+        wanted = Wanted(session.person, session.device, session.protocol, session.source_address)
+        granted: Session | None = None
+
+        def tell(message: str) -> None:
+            if granted and granted.ends_at != session.ends_at:  # it goes on by another grant
+                session.ends_at = granted.ends_at
+                self._sessions.keep()
+            telling = asyncio.get_running_loop().create_task(self._tell(session, message))
+            self._telling.add(telling)
+            telling.add_done_callback(self._telling.discard)
+
+        granted = await self._access.resume(wanted, tell)
+        if granted:
+            session.ends_at = granted.ends_at
+        return granted
+
     def _start(self, session: HostSession, granted: Session | None) -> None:
         watch = asyncio.get_running_loop().create_task(self._watch(session, granted))
         self._watches.add(watch)
         watch.add_done_callback(self._watches.discard)
 
     async def _watch(self, session: HostSession, granted: Session | None) -> None:
-        """End a session when its grant ends, and forget it when it has ended by itself."""
-        gone = asyncio.ensure_future(_gone(session))
+        """End a session when its grant ends, and forget it when it has ended by itself.
+
+        Whatever fails meanwhile is tried again: there is no session that nobody watches.
+        """
+        while True:
+            try:
+                return await self._until_over(session, granted)
+            except Exception:
+                log.exception("The session of %s by %s has to be watched anew.", session.person, session.service)
+                granted = None
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _until_over(self, session: HostSession, granted: Session | None) -> None:
+        gone = asyncio.ensure_future(self._gone(session))
         over = asyncio.ensure_future(self._over(session, granted))
         try:
             await asyncio.wait({gone, over}, return_when=asyncio.FIRST_COMPLETED)
-            if not gone.done():
+            if gone.done():
+                gone.result()
+            else:
                 await self._end(session, over.result())
             self._sessions.remove(session)
         finally:
             gone.cancel()
             over.cancel()
 
+    async def _gone(self, session: HostSession) -> None:
+        """Wait until a session has ended by itself, and nothing that was left in the background runs any more."""
+        while True:
+            try:
+                await processes.end_of(session.leader)
+                if not session.among(await self._processes.look()):
+                    return
+            except CANT_LOOK as error:
+                log.error("It can't be seen whether the session of %s goes on: %s", session.person, error)
+            await asyncio.sleep(LOOK_SECONDS)
+
     async def _over(self, session: HostSession, granted: Session | None) -> str:
         """Wait until the session has to end; why it has."""
-        since = now()
-        wanted = Wanted(session.person, session.device, session.protocol, session.source_address)
-        while granted is None:
-            try:
-                granted = await self._access.resume(wanted, lambda message: self._tell(session, message))
-                if granted is None:
-                    return "The grant has ended."
-            except Unavailable as error:
-                if now() - since > self._grace.total_seconds():
-                    return f"The portal has not answered for {duration(self._grace)}: {error}"
-                await asyncio.sleep(RETRY_SECONDS)
-            except CountersignError as error:
-                return str(error)
+        try:
+            granted = granted or await self._granted_again(session)
+        except CountersignError as error:
+            return str(error)
         try:
             return await granted.ended()
         finally:
             granted.close()
 
+    async def _granted_again(self, session: HostSession) -> Session:
+        """What permits a session that a service before this one let in; the error says why it has to end.
+
+        While the portal does not answer it stays for the grace, and not past its grant's end.
+        """
+        away_at = now() + self._grace.total_seconds()
+        # Another grant may cover it.
+        ends_at = (
+            max(session.ends_at, datetime.now(UTC) + LOOKING) if session.ends_at else datetime.max.replace(tzinfo=UTC)
+        )
+        while True:
+            try:
+                if granted := await self._resume(session):
+                    self._sessions.keep()
+                    return granted
+                raise Refused(GRANT_ENDED)
+            except Unavailable as error:
+                if datetime.now(UTC) >= ends_at:
+                    raise Refused(GRANT_ENDED) from None
+                if now() >= away_at:
+                    raise Unavailable(f"The portal has not answered for {duration(self._grace)}: {error}") from None
+            await asyncio.sleep(RETRY_SECONDS)
+
     async def _end(self, session: HostSession, why: str) -> None:
         log.info("The session of %s by %s ends: %s", session.person, session.service, why)
-        self._tell(session, f"This session ends now. {why}")
-        while not await processes.end_session(session.leader, session.login, session.user):
+        await self._tell(session, f"This session ends now. {why}")
+        while not await self._is_ended(session):
             log.error("Processes of the session of %s could not be ended; it is tried again.", session.person)
             await asyncio.sleep(RETRY_SECONDS)
 
-    def _tell(self, session: HostSession, message: str) -> None:
-        processes.write_to_terminals(session.processes, message)
+    async def _is_ended(self, session: HostSession) -> bool:
+        try:
+            return await self._processes.end_session(session.leader, session.login, session.user)
+        except CANT_LOOK as error:
+            log.error("The processes of a session can't be looked at: %s", error)
+            return False
 
-
-async def _gone(session: HostSession) -> None:
-    """Wait until a session has ended by itself, and nothing that was left in the background runs any more."""
-    await processes.end_of(session.leader)
-    for _ in itertools.count():
-        if not session.processes:
-            return
-        await asyncio.sleep(LOOK_SECONDS)
+    async def _tell(self, session: HostSession, message: str) -> None:
+        try:
+            processes.write_to_terminals(session.among(await self._processes.look()), message)
+        except CANT_LOOK as error:
+            log.error("A session of %s could not be told: %s (%s)", session.person, message, error)
 
 
 def _address(rhost: str) -> str:

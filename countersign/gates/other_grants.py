@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from countersign.errors import CountersignError
@@ -13,7 +13,7 @@ from countersign.http import Api
 from countersign.views import RequestView
 
 # How long another grant is looked for before a session ends: it is to end two seconds after its own.
-LOOKING_SECONDS = 1.5
+LOOKING = timedelta(seconds=1.5)
 # So many grants of one person for one device are looked at.
 MOST_GRANTS = 200
 
@@ -38,7 +38,7 @@ class OtherGrants:
     async def _go_on_or_end(self, session: Session) -> None:
         longer: RequestView | None = None
         try:
-            async with asyncio.timeout(LOOKING_SECONDS):
+            async with asyncio.timeout(LOOKING.total_seconds()):
                 longer = await self._longer_grant(session)
         except (CountersignError, TimeoutError) as error:
             log.warning("Other grants than that of #%s could not be looked for: %s", session.approval_id, error)

@@ -10,14 +10,18 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
+
+from countersign.gates.calls import Calls
 
 # How long a session has to end by itself after SIGHUP, and how often what is left of it is killed then.
 HANG_UP_TICKS, KILLS, TICK_SECONDS = 20, 10, 0.05
 LOGINCTL_SECONDS = 1.0
+MOST_LOGINCTL = 16
 # sd_booted(3)
 SYSTEMD = Path("/run/systemd/system")
 LOGIND_SCOPE = re.compile(r"/session-(\w+)\.scope")
@@ -25,6 +29,8 @@ LOGIND_SCOPE = re.compile(r"/session-(\w+)\.scope")
 NO_LOGIN = 2**32 - 1
 # The major numbers of pseudoterminals (devices.txt of Linux), each with 256 of them.
 FIRST_PTS, LAST_PTS = 136, 143
+# What proc(5) answers of a process that is there no more, or is not shown.
+NOT_SEEN = (FileNotFoundError, ProcessLookupError, PermissionError)
 # Numbers from here on are given to accounts for namespaces of their own (SUB_UID_MIN of login.defs(5)).
 FIRST_SUBORDINATE = 100_000
 
@@ -46,9 +52,9 @@ class Seen(NamedTuple):
 
 
 def look(pid: int) -> Seen | None:
-    """What is known of a process; None where there is none, or none any more."""
+    """What is known of a process; None where there is none, or none any more. OSError: it can't be known."""
     folder = Path(f"/proc/{pid}")
-    with suppress(OSError, ValueError, IndexError):
+    with suppress(*NOT_SEEN, ValueError, IndexError):
         # Before these is its name, which may hold anything, parentheses too.
         fields = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()
         # One whose first thread has ended is shown as a zombie, though other threads of it go on.
@@ -61,7 +67,7 @@ def look(pid: int) -> Seen | None:
 
 def user_of(pid: int) -> int | None:
     """The number of the account that a process really belongs to, whatever rights it has at the moment."""
-    with suppress(OSError, StopIteration):
+    with suppress(*NOT_SEEN, StopIteration):
         lines = Path(f"/proc/{pid}/status").read_text(errors="replace").splitlines()
         return int(next(line.split()[1] for line in lines if line.startswith("Uid:")))
     return None
@@ -81,12 +87,11 @@ def ancestors(pid: int) -> Iterator[Process]:
         seen = look(seen.parent) if seen.parent > 0 else None
 
 
-def of_session(known: Iterable[Process], login: int, user: int) -> list[Seen]:
-    """Those of these processes that run, all below them, and what else of this login belongs to the account `user`.
+def of_session(every: Sequence[Seen], known: Iterable[Process], login: int, user: int) -> list[Seen]:
+    """Of all processes the known ones, all below them, and what else of this login belongs to the account `user`.
 
     So what is left in the background counts; of root, with a terminal alone: a daemon restarted in a session goes on.
     """
-    every = [seen for name in os.listdir("/proc") if name.isdigit() and (seen := look(int(name)))]
     wanted = set(known)
     found = {one.process.pid for one in every if one.process in wanted}
     if login != NO_LOGIN:
@@ -104,11 +109,11 @@ def _may_be_of(found: int | None, user: int) -> bool:
 
 
 async def end_of(process: Process) -> None:
-    """Wait until a process has ended."""
+    """Wait until a process has ended. OSError: it can't be watched."""
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
     try:
         descriptor = os.pidfd_open(process.pid)
-    except OSError:
+    except ProcessLookupError:
         return
     try:
         loop.add_reader(descriptor, ended.set)
@@ -117,28 +122,6 @@ async def end_of(process: Process) -> None:
     finally:
         loop.remove_reader(descriptor)
         os.close(descriptor)
-
-
-async def end_session(leader: Process, login: int, user: int) -> bool:
-    """End a session by its leader; whether nothing of it is left. Takes two seconds at most."""
-    known = {one.process for one in of_session([leader], login, user)}
-    await asyncio.to_thread(_tell_logind, leader)
-    for each in known:
-        send(each, signal.SIGHUP)
-        send(each, signal.SIGCONT)
-    for _ in range(HANG_UP_TICKS):
-        if not any(map(is_alive, known)):
-            break
-        await asyncio.sleep(TICK_SECONDS)
-    for _ in range(KILLS):
-        left = {one.process for one in of_session(known, login, user)}
-        if not left:
-            return True
-        known |= left
-        for each in left:
-            send(each, signal.SIGKILL)
-        await asyncio.sleep(TICK_SECONDS)
-    return False
 
 
 def send(process: Process, number: signal.Signals) -> None:
@@ -150,6 +133,52 @@ def send(process: Process, number: signal.Signals) -> None:
                 signal.pidfd_send_signal(descriptor, number)
         finally:
             os.close(descriptor)
+
+
+class Processes:
+    """All processes of this host: they are looked at beside the event loop, once for all who ask at the same time."""
+
+    def __init__(self) -> None:
+        self._looks, self._logind = Calls(1), Calls(MOST_LOGINCTL)
+        self._next: asyncio.Task[list[Seen]] | None = None
+
+    async def look(self) -> Sequence[Seen]:
+        """All of them, as they are now or a little later. Raises OSError."""
+        look = self._next
+        if look is None:
+            look = self._next = asyncio.create_task(self._looks(self._begun))
+        return await asyncio.shield(look)
+
+    def _begun(self) -> list[Seen]:
+        """In the thread: whoever asks from now on needs another look."""
+        self._next = None
+        return look_at_all()
+
+    async def end_session(self, leader: Process, login: int, user: int) -> bool:
+        """End a session by its leader; whether nothing of it is left. Takes some seconds at most. Raises OSError."""
+        known = {one.process for one in of_session(await self.look(), [leader], login, user)}
+        await self._logind(partial(_tell_logind, leader))
+        for each in known:
+            send(each, signal.SIGHUP)
+            send(each, signal.SIGCONT)
+        for _ in range(HANG_UP_TICKS):
+            if known.isdisjoint(one.process for one in await self.look()):
+                break
+            await asyncio.sleep(TICK_SECONDS)
+        for _ in range(KILLS):
+            left = {one.process for one in of_session(await self.look(), known, login, user)}
+            if not left:
+                return True
+            known |= left
+            for each in left:
+                send(each, signal.SIGKILL)
+            await asyncio.sleep(TICK_SECONDS)
+        return False
+
+
+def look_at_all() -> list[Seen]:
+    """All processes; takes milliseconds for each hundred of them. Raises OSError."""
+    return [seen for name in os.listdir("/proc") if name.isdigit() and (seen := look(int(name)))]
 
 
 def write_to_terminals(processes: Iterable[Seen], message: str) -> None:

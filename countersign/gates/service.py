@@ -27,7 +27,7 @@ from countersign.errors import (
 )
 from countersign.gates import protocol
 from countersign.gates.access import Access, Session
-from countersign.gates.calls import Calls
+from countersign.gates.accounts import Accounts
 from countersign.gates.certificates import CertificateAuthority
 from countersign.gates.claims import ROOT, Claim, claim_of
 from countersign.gates.clients import CLOSING_SECONDS, Client
@@ -43,7 +43,6 @@ from countersign.gates.warpgate import WarpgateGate
 
 # Connections of one account, and of all; each session has one, and one to its target.
 MOST_OF_ONE, MOST_IN_ALL = 512, 4096
-MOST_ACCOUNTS_LOOKED_UP = 16
 # How long what was let in has to be ended, when the service is.
 STOPPING_SECONDS = 8.0
 STOPPED = "The gate is being stopped."
@@ -66,9 +65,10 @@ class GateService:
     def __init__(self, config: GateConfig, access: Access, parts: Sequence[Part] = ()) -> None:
         """`parts`: what else runs until the service ends, such as gates that listen themselves."""
         self._config, self.access, self._parts = config, access, parts
-        self.logins = Logins(access, config.pam, config.grace, config.socket.parent) if config.pam else None
+        self._accounts = Accounts()
+        folder = config.socket.parent
+        self.logins = Logins(access, config.pam, config.grace, folder, self._accounts) if config.pam else None
         self._authority = CertificateAuthority(config.ssh) if config.ssh else None
-        self._accounts = Calls(MOST_ACCOUNTS_LOOKED_UP)
         self._connections: Counter[int] = Counter()
         self._serving: set[asyncio.Task[None]] = set()
         self._stopping: asyncio.Future[None] = asyncio.get_running_loop().create_future()

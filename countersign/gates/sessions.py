@@ -4,11 +4,12 @@ The file is in a folder that a restart of the machine empties, and root alone ma
 """
 
 import json
+import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, BaseModel, TypeAdapter, ValidationError
 
 from countersign.gates import processes
 from countersign.gates.processes import Process, Seen
@@ -17,10 +18,9 @@ from countersign.gates.processes import Process, Seen
 class HostSession(BaseModel):
     """A session: its leader, which is the program that PAM let in, and whose it is.
 
-    `login` is the number of the leader's login (`processes.Seen`), `user` that of the account it runs as.
+    `login` is the number of the leader's login (`processes.Seen`), `user` that of the account it runs as. `ends_at` is
+    the end of the grant, which a service that knew nothing of it left out.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     leader: Process
     login: int
@@ -30,14 +30,16 @@ class HostSession(BaseModel):
     device: str
     protocol: str
     source_address: str
+    ends_at: AwareDatetime | None = None
 
-    @property
-    def processes(self) -> list[Seen]:
-        """All that runs of it, also in the background once its leader has ended."""
-        return processes.of_session([self.leader], self.login, self.user)
+    def among(self, every: Sequence[Seen]) -> list[Seen]:
+        """Of all processes those of this session, also in the background once its leader has ended. Raises OSError."""
+        return processes.of_session(every, [self.leader], self.login, self.user)
 
 
 SESSIONS = TypeAdapter(list[HostSession])
+
+log = logging.getLogger(__name__)
 
 
 class Sessions:
@@ -54,16 +56,27 @@ class Sessions:
                 found = SESSIONS.validate_json(self._file.read_bytes())
             except ValidationError:
                 raise ValueError(f"{self._file} is not what a gate service wrote") from None
-            self._open = [one for one in found if one.processes]
+            every = processes.look_at_all()
+            self._open = [one for one in found if one.among(every)]
         return list(self._open)
 
     def add(self, session: HostSession) -> None:
         """Keep a session, before anything is let in. Raises OSError."""
-        self._write([*self._open, session])
+        kept = [*self._open, session]
+        self._write(kept)
+        self._open = kept
 
     def remove(self, session: HostSession) -> None:
         """Forget one that is over."""
-        self._write([one for one in self._open if one != session])
+        self._open = [one for one in self._open if one is not session]
+        self.keep()
+
+    def keep(self) -> None:
+        """Write what has changed; what can't be written now is with the next change."""
+        try:
+            self._write(self._open)
+        except OSError as error:
+            log.error("%s could not be written: %s", self._file, error.strerror)
 
     def around(self, pid: int) -> HostSession | None:
         """The innermost session that a process runs in, also one that was put into the background."""
@@ -74,12 +87,10 @@ class Sessions:
             return within
         return next((one for one in reversed(self._open) if one.login == seen.login), None)
 
-    def _write(self, sessions: Iterable[HostSession]) -> None:
+    def _write(self, sessions: list[HostSession]) -> None:
         """In one step: a service that is killed meanwhile leaves the list before or the list after."""
-        kept = list(sessions)
         made = self._file.with_suffix(".new")
         made.unlink(missing_ok=True)
         with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-            json.dump(SESSIONS.dump_python(kept, mode="json"), out)
+            json.dump(SESSIONS.dump_python(sessions, mode="json"), out)
         made.replace(self._file)
-        self._open = kept

@@ -6,8 +6,8 @@ import os
 import shlex
 import subprocess
 import threading
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -16,7 +16,7 @@ from countersign.gates.pam_files import pam_files
 from countersign.views import RequestView
 from sandbox.ssh_hosts import COUNTERSIGN, Host, NoSsh, check_ssh
 from sandbox.temporal_server import free_port
-from tests.countersign.gates.gate_installation import GateInstallation, new_gateway
+from tests.countersign.gates.gate_installation import GateInstallation, new_gateway, policy
 from tests.countersign.gates.measuring import measure
 from tests.countersign.gates.networks import SECONDS, Relay, wait_until
 
@@ -151,21 +151,38 @@ class GatedHost(PamHost):
     def __init__(self, folder: Path, people: Iterable[str], portal: GateInstallation) -> None:
         self.portal, self.device, self.before = portal, portal.device(), set[int]()
         self.portal_relay = Relay(None, httpx.URL(portal.installation.url).port or 0)
-        toml = (
-            f'url = "{self.portal_relay.url}"\ntoken_file = "/etc/countersign/gate.token"\n'
-            f'grace = "3s"\nretry_within = "1s"\n[pam]\ndevice = "{self.device}"\nexempt = ["rescue"]\n'
-        )
-        files = {str(file): text for file, text in pam_files(CONFIG).items()}
-        super().__init__(folder, people, {**files, str(CONFIG): toml})
+        super().__init__(folder, people, {str(file): text for file, text in pam_files(CONFIG).items()})
+        self.write(str(CONFIG), self.config())
         self.write("/etc/countersign/gate.token", new_gateway(portal.installation, "host-1"), 0o600)
         self.gate = self.start_gate()
 
-    def start_gate(self) -> subprocess.Popen[bytes]:
-        """Start the gate service; it has the portal's first answer when this returns."""
+    def config(self, grace: str = "3s", more: str = "") -> str:
+        """What gate.toml says, with `more` in the section `[pam]`."""
+        return (
+            f'url = "{self.portal_relay.url}"\ntoken_file = "/etc/countersign/gate.token"\n'
+            f'grace = "{grace}"\nretry_within = "1s"\n[pam]\ndevice = "{self.device}"\nexempt = ["rescue"]\n{more}\n'
+        )
+
+    @contextmanager
+    def configured(self, text: str) -> Iterator[None]:
+        """Have the service run by another gate.toml until the end of the block."""
+        self.restart_gate(text)
+        try:
+            yield
+        finally:
+            self.restart_gate(self.config())
+
+    def restart_gate(self, text: str) -> None:
+        self.end_gate("TERM")
+        self.write(str(CONFIG), text)
+        self.gate = self.start_gate()
+
+    def start_gate(self, answers: bool = True) -> subprocess.Popen[bytes]:
+        """Start the gate service; it has the portal's first answer when this returns, unless there is no portal."""
         log = self.folder / "gate.log"
         log.unlink(missing_ok=True)
         gate = self.serve_gate(log)
-        wait_until(lambda: "The portal answers." in self.log or gate.poll() is not None)
+        wait_until(lambda: not answers or "The portal answers." in self.log or gate.poll() is not None)
         assert gate.poll() is None, self.log
         return gate
 
@@ -204,3 +221,14 @@ def granted(host: GatedHost, person: str) -> int:
     number = host.waiting(person)
     host.portal.approve(number)
     return number
+
+
+@contextmanager
+def grants_of(host: GatedHost, length: str) -> Iterator[None]:
+    """Grants that are approved within the block are so long."""
+    with host.portal.api() as api:
+        api.apply_policy(policy().replace("grant_minutes: 120", f"grant_minutes: {length}"))
+        try:
+            yield
+        finally:
+            api.apply_policy(policy())

@@ -7,7 +7,7 @@ import pytest
 from countersign.models import Status
 from tests.countersign.gates.gate_installation import policy
 from tests.countersign.gates.networks import wait_until
-from tests.countersign.gates.pam_host import PASSWORD, Dialogue, GatedHost, granted, ran
+from tests.countersign.gates.pam_host import PASSWORD, Dialogue, GatedHost, granted, grants_of, ran
 
 STAYS_OPEN = "It stays open: connect again when it is approved."
 
@@ -20,8 +20,8 @@ def test_a_key_is_told_at_once_gets_in_after_the_yes_and_leaves_with_the_grant(h
     number = host.waiting("alice")
     host.portal.approve(number)
     assert ran(host.ssh("alice", "id -un"))[0] == "alice\n"
-    with Dialogue(host.ssh("alice", "setsid sleep 1001 & (trap '' HUP TERM; sleep 1002) & echo in; cat")) as session:
-        session.until("in")
+    with Dialogue(host.ssh("alice", "setsid sleep 1001 & (trap '' HUP TERM; sleep 1002) & echo is-in; cat")) as session:
+        session.until("is-in")
         wait_until(lambda: len(host.processes("sleep 100[12]")) == 2)
         host.portal.revoke(number)
         assert session.wait() == 255
@@ -120,21 +120,17 @@ def test_login_at_the_console_waits(host: GatedHost) -> None:
 
 
 def test_a_session_ends_when_its_grant_does(host: GatedHost) -> None:
-    with host.portal.api() as api:
-        api.apply_policy(policy().replace("grant_minutes: 120", "grant_minutes: 5s"))
-        try:
-            granted(host, "alice")
-        finally:
-            api.apply_policy(policy())
-    with Dialogue(host.ssh("alice", "echo in; cat")) as session:
-        session.until("in")
+    with grants_of(host, "5s"):
+        granted(host, "alice")
+    with Dialogue(host.ssh("alice", "echo is-in; cat")) as session:
+        session.until("is-in")
         assert session.wait() == 255
 
 
 def test_a_session_ends_when_its_person_is_disabled(host: GatedHost) -> None:
     granted(host, "bob")
-    with host.portal.api() as api, Dialogue(host.ssh("bob", "echo in; cat")) as session:
-        session.until("in")
+    with host.portal.api() as api, Dialogue(host.ssh("bob", "echo is-in; cat")) as session:
+        session.until("is-in")
         api.apply_policy(policy().replace("bob@example.test}", "bob@example.test, disabled: true}"))
         try:
             assert session.wait() == 255

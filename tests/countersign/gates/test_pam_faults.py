@@ -25,11 +25,11 @@ def sessions(host: GatedHost) -> list[dict[str, object]]:
 def test_a_killed_service_is_followed_by_one_that_knows_the_sessions(host: GatedHost) -> None:
     first, second = granted(host, "alice"), granted(host, "bob")
     with (
-        Dialogue(host.ssh("alice", "sleep 1011 & echo in; cat")) as ends,
-        Dialogue(host.ssh("bob", "sleep 1012 & echo in; cat")) as stays,
+        Dialogue(host.ssh("alice", "sleep 1011 & echo is-in; cat")) as ends,
+        Dialogue(host.ssh("bob", "sleep 1012 & echo is-in; cat")) as stays,
     ):
-        ends.until("in")
-        stays.until("in")
+        ends.until("is-in")
+        stays.until("is-in")
         wait_until(lambda: len(host.processes("sleep 101[12]")) == 2)
         host.end_gate("KILL")
         host.portal.revoke(first)
@@ -57,8 +57,8 @@ def test_a_killed_service_is_followed_by_one_that_knows_the_sessions(host: Gated
 
 def test_without_the_portal_nobody_is_new_and_sessions_stay_for_the_grace(host: GatedHost) -> None:
     granted(host, "alice")
-    with Dialogue(host.ssh("alice", "echo in; cat")) as session:
-        session.until("in")
+    with Dialogue(host.ssh("alice", "echo is-in; cat")) as session:
+        session.until("is-in")
         host.portal_relay.cut()
         try:
             assert session.wait() == 255
@@ -166,8 +166,8 @@ def test_no_more_than_three_of_one_address_wait(host: GatedHost) -> None:
 @pytest.mark.skipif(not os.path.exists("/proc/self/sessionid"), reason="the kernel has no audit")
 def test_the_end_of_one_session_is_not_the_end_of_another(host: GatedHost) -> None:
     granted(host, "alice")
-    with Dialogue(host.ssh("alice", "echo in; cat")) as stays:
-        stays.until("in")
+    with Dialogue(host.ssh("alice", "echo is-in; cat")) as stays:
+        stays.until("is-in")
         ran(host.ssh("alice", "true"))
         wait_until(lambda: len(sessions(host)) == 1)
         assert not stays.is_over

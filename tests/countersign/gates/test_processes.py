@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import resource
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -61,7 +64,7 @@ async def test_a_process_whose_first_thread_has_ended_ends_with_its_session() ->
         process.stdin.write("\n")
         process.stdin.close()
         wait_until(lambda: ") Z " in Path(f"/proc/{process.pid}/stat").read_text())
-        assert await processes.end_session(seen.process, processes.NO_LOGIN, os.getuid())
+        assert await processes.Processes().end_session(seen.process, processes.NO_LOGIN, os.getuid())
         assert process.wait(SECONDS) < 0
 
 
@@ -78,8 +81,34 @@ async def test_what_took_a_subordinate_number_ends_with_its_login() -> None:
             assert seen
             assert hidden
             assert seen.login == hidden.login != processes.NO_LOGIN
-            assert await processes.end_session(seen.process, seen.login, 40001)
+            assert await processes.Processes().end_session(seen.process, seen.login, 40001)
             assert not processes.is_alive(hidden.process)
         finally:
             with suppress(ProcessLookupError):
                 os.kill(left, signal.SIGKILL)
+
+
+async def test_who_looks_at_the_same_time_shares_a_look_that_began_after_they_asked() -> None:
+    every = processes.Processes()
+    looks = [every.look() for _ in range(50)]
+    assert len({id(one) for one in await asyncio.gather(*looks)}) <= 2
+    with started("input()") as process:
+        assert process.pid in {one.process.pid for one in await every.look()}
+
+
+async def test_without_a_file_left_to_open_no_process_is_taken_for_gone() -> None:
+    with started("import sys; print('up', flush=True); sys.stdin.read()") as process:
+        assert process.stdout
+        assert process.stdout.readline() == "up\n"
+        seen = processes.look(process.pid)
+        assert seen
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
+        try:
+            for look in (partial(processes.look, process.pid), processes.look_at_all):
+                with pytest.raises(OSError, match="Too many open files"):
+                    look()
+            with pytest.raises(OSError, match="Too many open files"):
+                await processes.end_of(seen.process)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)

@@ -1,0 +1,28 @@
+"""Look-ups of this host's accounts, which may be kept by a server elsewhere (LDAP, SSSD) that hangs."""
+
+import asyncio
+from collections.abc import Callable
+from typing import TypeVar
+
+from countersign.errors import Unavailable
+from countersign.gates.calls import Calls
+
+MOST_AT_ONCE = 16
+ANSWER_SECONDS = 10.0
+
+T = TypeVar("T")
+
+
+class Accounts(Calls):
+    """Runs what looks accounts up (getpwnam(3)) beside the event loop, and waits for it only so long."""
+
+    def __init__(self) -> None:
+        super().__init__(MOST_AT_ONCE)
+
+    async def __call__(self, call: Callable[[], T]) -> T:
+        """What the call returns or raises; Unavailable where it takes too long."""
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await super().__call__(call)
+        except TimeoutError:
+            raise Unavailable("The accounts of this host can't be looked up now; try again.") from None
