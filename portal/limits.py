@@ -1,14 +1,14 @@
 """Limits on calls, within a minute and at the same time, and on refusals, so that nobody is in the way of others."""
 
 import math
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from countersign.error_codes import ErrorCode
 from countersign.errors import TooMany, Unavailable
-from countersign.per_hour import MOST_NAMES, PerHour
+from countersign.per_hour import PerHour
+from countersign.per_minute import PerMinute
 
 # When somebody with too many calls under way may try again, in seconds.
 RETRY_SECONDS = 1
@@ -26,27 +26,14 @@ class Refusals(PerHour):
             raise TooMany(message, ErrorCode.TOO_MANY_REFUSALS, limit=self.most, retry_after=left)
 
 
-class Calls:
-    """Bounds the calls of each token: `a_minute` on average, and as many in a row; 0 means any number."""
-
-    def __init__(self, a_minute: int) -> None:
-        self.a_minute = a_minute
-        self._left: dict[str, tuple[float, float]] = {}
+class Calls(PerMinute):
+    """Bounds the calls of each token within a minute."""
 
     def count(self, token_id: str) -> None:
         """Count a call. Raises TooMany."""
-        if not self.a_minute:
-            return
-        now, a_second = time.monotonic(), self.a_minute / 60
-        if len(self._left) > MOST_NAMES:  # who was quiet for a minute has all of them again
-            self._left = {one: kept for one, kept in self._left.items() if kept[1] > now - 60}
-        left, at = self._left.get(token_id, (self.a_minute, now))
-        left = min(self.a_minute, left + (now - at) * a_second)
-        if left < 1:
-            wait = math.ceil((1 - left) / a_second)
-            message = f"This token has made {self.a_minute} calls within a minute; try again in {wait} s."
-            raise TooMany(message, ErrorCode.TOO_MANY_CALLS, limit=self.a_minute, retry_after=wait)
-        self._left[token_id] = left - 1, now
+        if wait := math.ceil(self.take(token_id)):
+            message = f"This token has made {self.most} calls within a minute; try again in {wait} s."
+            raise TooMany(message, ErrorCode.TOO_MANY_CALLS, limit=self.most, retry_after=wait)
 
 
 class AtOnce:

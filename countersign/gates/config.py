@@ -66,6 +66,7 @@ class GateConfig(Model):
     socket: Path = Path(SOCKET)
     grace: Grace = timedelta(minutes=5)
     retry_within: Retry = timedelta(seconds=60)
+    questions_a_minute: Annotated[int, NO_BOOL, Field(ge=0)] = 300
     devices: dict[Id, Target] = {}
     pam: PamSection | None = None
     rdp: RdpSection | None = None

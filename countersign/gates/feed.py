@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import NoReturn
 
-from countersign.errors import CountersignError, Unavailable
+from countersign.errors import CountersignError, TooMany, Unavailable
 from countersign.gates.calls import Calls
 from countersign.http import LATE_SECONDS, Api
 from countersign.views import AuditEventView
@@ -54,9 +54,10 @@ class Feed:
             try:
                 version = await self._follow(version)
             except CountersignError as error:
-                version = None
+                if not isinstance(error, TooMany):
+                    version = None
                 self._take_problem(error)
-                await asyncio.sleep(RETRY_SECONDS)
+                await asyncio.sleep(pause_after(error))
             else:
                 await asyncio.sleep(REST_SECONDS)
 
@@ -79,6 +80,13 @@ class Feed:
     def _take_problem(self, error: CountersignError) -> None:
         if str(error) != str(self.problem):
             log.warning("The portal gives no good answer: %s", error)
-        was, self.answers, self.problem = self.answers, False, error
-        if was:
+        self.problem = error
+        # Where there were too many calls the portal is there, and nothing is missed that the next poll does not tell.
+        if self.answers and not isinstance(error, TooMany):
+            self.answers = False
             self._changed()
+
+
+def pause_after(error: CountersignError) -> float:
+    """How many seconds to wait before the next try."""
+    return min(error.retry_after, POLL_SECONDS) if isinstance(error, TooMany) else RETRY_SECONDS

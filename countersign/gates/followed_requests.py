@@ -11,7 +11,7 @@ from countersign.error_codes import ErrorCode
 from countersign.errors import CountersignError, NotAllowed, NotFound
 from countersign.gates.background import Background
 from countersign.gates.calls import Calls
-from countersign.gates.feed import RETRY_SECONDS, Feed, now
+from countersign.gates.feed import Feed, now, pause_after
 from countersign.gates.tracking import Request
 from countersign.http import Api
 from countersign.models import sentence
@@ -105,7 +105,7 @@ class FollowedRequests:
             except CountersignError as error:
                 request.stale_since = since
                 log.warning("#%s could not be read: %s", request.approval_id, error)
-                await asyncio.sleep(RETRY_SECONDS)
+                await asyncio.sleep(pause_after(error))
         request.is_read = False
 
     async def _read_all(self) -> None:

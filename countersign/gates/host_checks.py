@@ -3,6 +3,7 @@
 import re
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,13 +11,17 @@ from countersign.checks import in_order
 from countersign.errors import CountersignError
 from countersign.gates import protocol
 from countersign.gates.config import GateConfig, portal, read_config
-from countersign.gates.logins import PamSection
-from countersign.gates.pam_files import PAM_FOLDER, pam_files
+from countersign.gates.logins import SESSIONS_FILE, PamSection
+from countersign.gates.pam_files import LOGINS, PAM_FOLDER, pam_files
+from countersign.gates.processes import NO_LOGIN
+from countersign.gates.sessions import HostSession, Sessions
 from countersign.times import duration
 from countersign.views import Finding
 
 SSHD = "/usr/sbin/sshd"
 LOGIN_DEFS = Path("/etc/login.defs")
+# Where the kernel has audit, the number of a process's login (audit_get_session(3)).
+SESSION_ID = Path("/proc/self/sessionid")
 RUN_SECONDS = 10.0
 SOCKET_MODE = 0o666
 # Where it says nothing (login(1)).
@@ -31,7 +36,7 @@ def findings(file: Path) -> list[Finding]:
         return [Finding(part="gate.toml", state="problem", about=str(file), message=str(error))]
     found = [_ok("gate.toml", str(file), "can be read"), *_portal(config), *_service(config)]
     if config.pam:
-        found += [*_pam(file), *_sshd(config.pam), *_login(config.pam)]
+        found += [*_pam(file), *_sshd(config.pam), *_login(config.pam), *_audit(_sessions(config))]
     return in_order(found)
 
 
@@ -61,10 +66,10 @@ def _service(config: GateConfig) -> Iterator[Finding]:
         protocol.Service(about).close()
         mode = config.socket.stat().st_mode & 0o777
     except OSError as error:
-        why = (
-            f"nothing answers ({error.strerror}), so nobody is let in; start `countersign gate serve`, as root for PAM"
-        )
-        yield _problem("gate service", about, why)
+        left = len(_sessions(config))
+        stay = f", and sessions that it let in stay even when their grants end ({left})" if left else ""
+        why = f"nothing answers ({error.strerror}), so nobody is let in{stay}"
+        yield _problem("gate service", about, f"{why}; start `countersign gate serve`, as root for PAM")
         return
     if mode == SOCKET_MODE:
         yield _ok("gate service", about, "answers")
@@ -110,6 +115,26 @@ def _login(pam: PamSection) -> Iterator[Finding]:
     if (PAM_FOLDER / "login").is_file() and LOGIN_DEFS.is_file():
         found = re.search(r"^LOGIN_TIMEOUT\s+(\d+)", LOGIN_DEFS.read_text(errors="replace"), re.M)
         yield from _long_enough("login", "LOGIN_TIMEOUT", int(found[1]) if found else LOGIN_TIMEOUT, pam.wait)
+
+
+def _sessions(config: GateConfig) -> list[HostSession]:
+    """Those that PAM let in and that are open, as far as it can be known."""
+    with suppress(OSError, ValueError):
+        return Sessions(config.socket.parent / SESSIONS_FILE).read()
+    return []
+
+
+def _audit(sessions: list[HostSession]) -> Iterator[Finding]:
+    """Whether the kernel tells which login something belongs to that a session left in the background."""
+    logins = [one for one in sessions if one.service in LOGINS]
+    if SESSION_ID.exists() and all(one.login != NO_LOGIN for one in logins):
+        yield _ok("audit", str(SESSION_ID), "tells what belongs to a login")
+    else:
+        message = (
+            "does not number logins here, as in a container, so what somebody detaches from their session (setsid, "
+            "nohup, tmux) goes on after its end; have people log in where the kernel has audit"
+        )
+        yield _warning("audit", str(SESSION_ID), message)
 
 
 def _long_enough(part: str, about: str, seconds: int, wait: timedelta) -> Iterator[Finding]:

@@ -5,7 +5,6 @@ and `su` it is who calls, and within a session here its person, whichever accoun
 """
 
 import asyncio
-import ipaddress
 import logging
 import pwd
 from collections import Counter
@@ -24,16 +23,17 @@ from countersign.gates import processes
 from countersign.gates.access import Access, Session, Wanted
 from countersign.gates.accounts import Accounts
 from countersign.gates.feed import now
+from countersign.gates.limits import source_of
 from countersign.gates.other_grants import LOOKING
 from countersign.gates.pam import CALLERS
 from countersign.gates.protocol import Message
 from countersign.gates.sessions import HostSession, Sessions
-from countersign.models import Id, Model
+from countersign.models import NO_BOOL, Id, Model, canonical_address
 from countersign.question import read_as
 from countersign.times import duration
 
 # Each wait holds a process, and with sshd a connection that is not logged in yet (MaxStartups of sshd_config(5)).
-MOST_WAITS, MOST_WAITS_OF_ONE = 256, 3
+MOST_WAITS_OF_ONE = 3
 RETRY_SECONDS = 1.0
 GRANT_ENDED = "The grant has ended."
 # Where files or threads are used up: it is tried again.
@@ -60,6 +60,7 @@ class PamSection(Model):
     device: Id
     wait: Annotated[timedelta, BeforeValidator(reads("seconds", LONGEST_WAIT))] = timedelta(hours=1)
     exempt: list[Item] = []
+    most_waits: Annotated[int, NO_BOOL, Field(ge=0)] = 256
 
 
 class PamQuestion(Model):
@@ -101,6 +102,11 @@ class Logins:
 
     async def close(self) -> None:
         """Stop watching; the sessions stay, and the next service goes on with them."""
+        if self._watches:
+            log.warning(
+                "Sessions that PAM let in stay (%s), and nobody ends them until the service runs again.",
+                len(self._watches),
+            )
         tasks = self._watches | self._telling
         for task in tasks:
             task.cancel()
@@ -159,8 +165,10 @@ class Logins:
     @contextmanager
     def _waiting(self, wanted: Wanted) -> Iterator[bool]:
         """Count one more who waits; yields whether they may."""
-        source = wanted.source_address or wanted.person
-        may_wait = wanted.wait and self._waits.total() < MOST_WAITS and self._waits[source] < MOST_WAITS_OF_ONE
+        source = source_of(wanted.source_address) or wanted.person
+        may_wait = (
+            wanted.wait and self._waits.total() < self._section.most_waits and self._waits[source] < MOST_WAITS_OF_ONE
+        )
         if not may_wait:
             yield False
             return
@@ -258,7 +266,8 @@ class Logins:
                     return
             except CANT_LOOK as error:
                 log.error("It can't be seen whether the session of %s goes on: %s", session.person, error)
-            await asyncio.sleep(LOOK_SECONDS)
+            # All sessions at the same moments, so that one look at the host's processes is for all.
+            await asyncio.sleep(LOOK_SECONDS - asyncio.get_running_loop().time() % LOOK_SECONDS)
 
     async def _over(self, session: HostSession, granted: Session | None) -> str:
         """Wait until the session has to end; why it has."""
@@ -318,7 +327,7 @@ class Logins:
 def _address(rhost: str) -> str:
     """The address that somebody comes from; "" for this host's console. A name is anybody's who owns its DNS zone."""
     try:
-        return str(ipaddress.ip_address(rhost)) if rhost else ""
+        return canonical_address(rhost)
     except ValueError:
         raise BadQuestion(
             "Where the connection comes from is known by a name alone, which proves nothing: set `UseDNS no` in "

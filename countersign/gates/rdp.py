@@ -16,10 +16,12 @@ from pydantic import Field, StringConstraints
 from countersign.errors import BadQuestion, CountersignError, Refused, Unavailable
 from countersign.gates.access import Access, Session, Wanted
 from countersign.gates.calls import Calls
+from countersign.gates.limits import source_of
 from countersign.gates.rdp_packet import FirstPacket, length_of, read
 from countersign.gates.targets import BUFFER_BYTES, opened, pass_on
 from countersign.http import Api
 from countersign.models import Model
+from countersign.per_minute import PerMinute
 from countersign.rdp import VARIANT, RoutedConnection, RoutingToken
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 FIRST_PACKET_SECONDS = 10.0
 # Connections that no grant let in yet, of one address and of all.
 MOST_OF_ONE, MOST_IN_ALL = 8, 256
+# Tokens within a minute: each is a call to the portal, of which the gateway has so many for all of its gates.
+TOKENS_OF_ONE, TOKENS_IN_ALL = 60, 1200
 MOST_REDEEMING = 16
 
 log = logging.getLogger(__name__)
@@ -55,6 +59,7 @@ class RdpGate:
         self._section, self._devices, self._access = section, devices, access
         self._redeem = api.redeem_rdp_token
         self._calls = Calls(MOST_REDEEMING)
+        self._tokens, self._all_tokens = PerMinute(TOKENS_OF_ONE), PerMinute(TOKENS_IN_ALL)
         self._waiting: Counter[str] = Counter()
         self._serving: set[asyncio.Task[None]] = set()
 
@@ -92,16 +97,19 @@ class RdpGate:
             self._serving.discard(task)
             writer.close()
 
-    async def _through(self, source: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _through(self, address: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        source = source_of(address)
         if self._waiting[source] >= MOST_OF_ONE or self._waiting.total() >= MOST_IN_ALL:
             raise Unavailable("too many wait to be let in.")
         self._waiting[source] += 1
         try:
             async with asyncio.timeout(FIRST_PACKET_SECONDS):
                 packet = await _first(reader)
-            token = RoutingToken(token=packet.token, source_address=source)
+            if self._tokens.take(source) or self._all_tokens.take(""):
+                raise Unavailable("too many tokens came within a minute.")
+            token = RoutingToken(token=packet.token, source_address=address)
             routed = await self._calls(partial(self._redeem, token))
-            session = await self._session(routed, source)
+            session = await self._session(routed, address)
         finally:
             self._waiting[source] -= 1
             self._waiting += Counter()  # which forgets those that have none

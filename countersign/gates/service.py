@@ -33,6 +33,7 @@ from countersign.gates.claims import ROOT, Claim, claim_of
 from countersign.gates.clients import CLOSING_SECONDS, Client
 from countersign.gates.config import GateConfig, portal, read_token
 from countersign.gates.http_relay import relay
+from countersign.gates.limits import Questions
 from countersign.gates.logins import PAM, Logins
 from countersign.gates.protocol import LONGEST_LINE_BYTES, Message
 from countersign.gates.rdp import RdpGate
@@ -69,12 +70,13 @@ class GateService:
         folder = config.socket.parent
         self.logins = Logins(access, config.pam, config.grace, folder, self._accounts) if config.pam else None
         self._authority = CertificateAuthority(config.ssh) if config.ssh else None
+        self._questions = Questions(config.questions_a_minute)
         self._connections: Counter[int] = Counter()
         self._serving: set[asyncio.Task[None]] = set()
         self._stopping: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def stop(self) -> None:
-        """Have `run` end: who waits is told so, and all sessions end."""
+        """Have `run` end: who waits is told so, and all sessions end but those that PAM let in."""
         if not self._stopping.done():
             self._stopping.set_result(None)
 
@@ -140,6 +142,7 @@ class GateService:
         if first.get("gate") == PAM:
             return await self._log_in(client, first)
         claim = await self._accounts(partial(claim_of, first, caller, self._config))
+        self._questions.count(claim.wanted.person)
         gone = asyncio.create_task(client.gone())
         try:
             asking = self.access.ask(claim.wanted, client.say)
@@ -161,6 +164,8 @@ class GateService:
         wanted = await self._accounts(partial(self.logins.wanted, question))
         if wanted is None:
             return client.send({"yes": {}})
+        if question.type == "account":
+            self._questions.count(wanted.person)
         gone = asyncio.create_task(client.gone())
         try:
             if session := await self._asked(self.logins.admit(question, wanted, client.say), wanted, gone):

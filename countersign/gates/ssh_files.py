@@ -13,8 +13,11 @@ GROUP = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 SSHD = """\
 # People of the group {group} reach devices through this host, and nothing else on it.
 PermitUserEnvironment no
-# So many may be about to log in; sshd's own 10 turn people away when many come at once.
-MaxStartups 200:30:400
+# So many may be about to log in; sshd's own 10 turn people away when many come at once. One source, which is a /64 of
+# IPv6, can't take all of it.
+MaxStartups 300:30:600
+PerSourceMaxStartups 200
+PerSourceNetBlockSize 32:64
 
 Match Group {group}
     ForceCommand {command} ssh

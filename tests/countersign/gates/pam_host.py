@@ -70,12 +70,12 @@ class PamHost(Host):
         place = ("-F", "none", "-i", str(self.key), "-p", str(self.port))
         return ["ssh", *place, *common, f"{person}@127.0.0.1", *command]
 
-    def ssh_by_dialogue(self, person: str, *command: str) -> list[str]:
+    def ssh_by_dialogue(self, person: str, *command: str, options: Iterable[str] = ()) -> list[str]:
         """How somebody logs in with their password, by keyboard-interactive."""
         askpass = self.folder / "askpass"
         askpass.write_text(f"#!/bin/sh\necho {PASSWORD}\n")
         askpass.chmod(0o755)
-        options = ("BatchMode=no", "PubkeyAuthentication=no", "PreferredAuthentications=keyboard-interactive")
+        options = (*options, "BatchMode=no", "PubkeyAuthentication=no", "PreferredAuthentications=keyboard-interactive")
         asking = ["env", f"SSH_ASKPASS={askpass}", "SSH_ASKPASS_REQUIRE=force"]
         return [*asking, *self.ssh(person, *command, options=options)]
 
@@ -185,6 +185,11 @@ class GatedHost(PamHost):
         wait_until(lambda: not answers or "The portal answers." in self.log or gate.poll() is not None)
         assert gate.poll() is None, self.log
         return gate
+
+    def serve_gate_in_vain(self) -> int:
+        """The exit code of a service that can't start."""
+        command = self.inside(COUNTERSIGN, "gate", "serve")
+        return subprocess.run(command, capture_output=True, timeout=SECONDS, check=False).returncode
 
     @property
     def log(self) -> str:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import signal
 import socket
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from countersign.errors import TooMany
 from countersign.gates import protocol
+from countersign.http import Api
 from countersign.models import Status
 from countersign.question import read_question
 from tests.countersign.gates.gate_installation import (
@@ -236,6 +240,25 @@ def test_without_the_portal_sessions_stay_for_the_grace_and_nothing_opens(gate_i
         assert again.wait(SECONDS) == protocol.UNAVAILABLE
         assert waiting.poll() is None
         assert not is_up(url)
+
+
+def test_a_token_with_too_many_calls_is_no_outage(gate_installation: GateInstallation) -> None:
+    gates, device = gate_installation, gate_installation.device()
+    few = replace(gates.installation, settings=gates.installation.settings | {"COUNTERSIGN_CALLS_A_MINUTE": "120"})
+    with another_portal(few) as (url, _), gates.service(url, grace="6s") as gate, Api(url, gates.token) as api:
+        client, number = opened(gates, gate, device)
+
+        def is_refused() -> bool:
+            for _ in range(20):
+                with suppress(TooMany):
+                    api.me()
+            return "This token has made 120 calls within a minute" in gate.said.read_text()
+
+        wait_until(is_refused)
+        assert echoed(client, b"still here") == b"still here"
+        gates.revoke(number, "enough")
+        until_told(client, "enough")
+        assert gate.said.read_text().count("The portal answers.") == 1
 
 
 def test_a_gate_that_was_killed_closes_all_and_leaves_no_request(gate_installation: GateInstallation) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from countersign.gates import protocol
+from countersign.gates.pam import exempt_despite_errors
 from tests.countersign.gates.networks import SECONDS, wait_until
 from tests.countersign.gates.pam_host import PASSWORD, Dialogue, GatedHost, granted, ran
 from tests.countersign.installation import COMMAND
@@ -144,23 +146,42 @@ def test_a_leader_that_its_person_kills_takes_nobody_out_of_the_session(host: Ga
     wait_until(lambda: not host.processes("sleep 1031"))
 
 
-def test_no_more_than_three_of_one_address_wait(host: GatedHost) -> None:
-    dialogues = [Dialogue(host.ssh_by_dialogue("alice", "id -un")) for _ in range(3)]
+@pytest.mark.parametrize("mistake", ["[devices", 'grace = "soon"'])
+def test_a_gate_toml_with_a_mistake_locks_nobody_out_who_is_exempt(host: GatedHost, mistake: str) -> None:
+    host.end_gate("TERM")
+    host.write("/etc/countersign/gate.toml", f"{mistake}\n{host.config()}")
     try:
-        number = host.waiting("alice")
-        wait_until(lambda: len(host.processes("sshd: alice \\[pam\\] *")) == 3)
-
-        def is_told_at_once() -> bool:
-            done = subprocess.run(
-                host.ssh_by_dialogue("alice", "id -un"), capture_output=True, text=True, timeout=SECONDS, check=False
-            )
-            return f"#{number}" in done.stderr and "connect again" in done.stderr
-
-        wait_until(is_told_at_once)
-        assert [one.approval_id for one in host.requests("alice") if one.status == "Waiting"] == [number]
+        assert host.serve_gate_in_vain() != 0
+        assert ran(host.ssh("rescue", "id -un"))[0] == "rescue\n"
+        assert AWAY in ran(host.ssh("alice", "id -un"), 255)[1]
     finally:
-        for one in dialogues:
-            one.__exit__()
+        host.write("/etc/countersign/gate.toml", host.config())
+        host.gate = host.start_gate()
+
+
+@pytest.mark.parametrize(
+    ("text", "exempt"),
+    [
+        ('[pam\ndevice = "web-1"\nexempt = ["rescue"]\n', ["rescue"]),
+        ('[devices\n[pam]\n  exempt = [\n  "rescue", # ]\n  # "bob",\n  "root" ]\nwait = 1h\n', ["rescue", "root"]),
+        ('[devices\n# exempt = ["bob"]\nexempt = ["]", "rescue"]', ["]", "rescue"]),
+        ('[devices\nexempt = ["bob"\n', []),
+        ('[devices\nexempt = "bob"\nnames = ["bob"]\n', []),
+        ("[devices\n", []),
+    ],
+)
+def test_who_is_exempt_is_known_despite_a_mistake_elsewhere(text: str, exempt: list[str]) -> None:
+    with pytest.raises(tomllib.TOMLDecodeError):
+        tomllib.loads(text)
+    assert exempt_despite_errors(text) == exempt
+
+
+def test_who_loops_is_told_to_wait_and_nobody_else_is(host: GatedHost) -> None:
+    with host.configured("questions_a_minute = 4\n" + host.config()):
+        said = [ran(host.ssh("alice", "true"), 255)[1] for _ in range(5)]
+        assert "alice asked this gate 4 times within a minute; try again in" in said[-1]
+        assert not [one for one in said[:-1] if "within a minute" in one]
+        assert "waits for Grace Hopper" in ran(host.ssh("bob", "true"), 255)[1]
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/sessionid"), reason="the kernel has no audit")

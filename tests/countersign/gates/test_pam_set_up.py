@@ -7,11 +7,13 @@ import subprocess
 from pathlib import Path
 
 from countersign.gates.pam_files import BEGIN, with_gate
+from countersign.gates.processes import NO_LOGIN
 from tests.countersign.gates.networks import SECONDS
 from tests.countersign.gates.pam_host import GatedHost
 from tests.countersign.installation import COMMAND
 
 CONFIG = Path("/etc/countersign/gate.toml")
+SESSIONS = "/run/countersign/sessions"
 
 
 def found(host: GatedHost, code: int) -> dict[tuple[str, str], str]:
@@ -33,6 +35,7 @@ def installed(host: GatedHost, said: str = "") -> dict[str, str]:
 def test_doctor_finds_what_lets_people_in_and_install_mends_it(host: GatedHost) -> None:
     before = found(host, 0)
     assert before["PAM", "/etc/pam.d/sudo"] == before["device", host.device] == before["sshd", "UsePAM"] == "ok"
+    assert before["audit", "/proc/self/sessionid"] == "ok"
     assert before["sshd", "LoginGraceTime"] == before["login", "LOGIN_TIMEOUT"] == "warning"
     host.run("sed", "-i", "/countersign/d", "/etc/pam.d/sudo")
     host.run("chmod", "644", "/etc/countersign/gate.token")
@@ -46,6 +49,20 @@ def test_doctor_finds_what_lets_people_in_and_install_mends_it(host: GatedHost) 
     assert written["/etc/pam.d/sshd"] == "is there as it should be"
     assert written[str(CONFIG)] == "was changed by somebody, and is left as it is"
     assert found(host, 0)["PAM", "/etc/pam.d/sudo"] == "ok"
+
+
+def test_doctor_says_where_what_is_detached_outlives_a_session(host: GatedHost) -> None:
+    sleeps = host.run("sh", "-c", "sleep 1091 > /dev/null 2>&1 & echo $!").strip()
+    started = Path(f"{host.files}/proc/{sleeps}/stat").read_text().rpartition(")")[2].split()[19]
+    session = {"leader": [int(sleeps), int(started)], "login": NO_LOGIN, "user": 1000, "service": "sshd"}
+    who = {"person": "alice", "device": "web-1", "protocol": "ssh", "source_address": "192.0.2.7"}
+    before = host.run("cat", SESSIONS, check=False) or "[]"
+    host.write(SESSIONS, json.dumps([session | who]), 0o600)
+    try:
+        assert found(host, 0)["audit", "/proc/self/sessionid"] == "warning"
+    finally:
+        host.write(SESSIONS, before, 0o600)
+        host.run("kill", sleeps)
 
 
 def test_nothing_is_asked_of_a_service_that_is_not_there(host: GatedHost) -> None:
