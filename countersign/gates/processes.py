@@ -143,9 +143,9 @@ class Processes:
         self._next: asyncio.Task[list[Seen]] | None = None
 
     async def look(self) -> Sequence[Seen]:
-        """All of them, as they are now or a little later. Raises OSError."""
+        """All of them, as they are now or a little later. Raises OSError, and Unavailable."""
         look = self._next
-        if look is None:
+        if look is None or look.done():  # one that could not begin is not tried again
             look = self._next = asyncio.create_task(self._looks(self._begun))
         return await asyncio.shield(look)
 

@@ -8,6 +8,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from countersign.errors import Unavailable
 from countersign.gates import processes
 from tests.countersign.gates.networks import SECONDS, wait_until
 
@@ -112,3 +114,13 @@ async def test_without_a_file_left_to_open_no_process_is_taken_for_gone() -> Non
                 await processes.end_of(seen.process)
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+async def test_where_no_thread_could_be_started_the_next_look_starts_one() -> None:
+    every, size = processes.Processes(), threading.stack_size(1 << 46)
+    try:
+        with pytest.raises(Unavailable):
+            await every.look()
+    finally:
+        threading.stack_size(size)
+    assert os.getpid() in {one.process.pid for one in await every.look()}
