@@ -129,7 +129,7 @@ class Api:
             timeout=httpx.Timeout(answer_seconds, connect=min(CONNECT_SECONDS, answer_seconds)),
             # Through a proxy, 127.0.0.1 would be the proxy's own.
             trust_env=not is_loopback(self.url.host),
-            verify=_trusted(),
+            verify=trusted(),
         )
 
     def __enter__(self) -> Self:
@@ -552,7 +552,7 @@ def _details(problem: dict[str, Any]) -> dict[str, Any]:
     return {"code": code, **{name: value for name, value in problem.items() if name not in (*STANDARD_MEMBERS, "code")}}
 
 
-def _trusted() -> ssl.SSLContext:
+def trusted() -> ssl.SSLContext:
     """The authorities that the HTTP library trusts, and those of this machine, where a company adds its own."""
     context = httpx.create_ssl_context()
     context.load_default_certs()

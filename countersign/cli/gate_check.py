@@ -1,5 +1,7 @@
 """gate check: says what a gateway does right, and what its author has to do."""
 
+import shlex
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -19,15 +21,28 @@ GREETING = b"countersign gate check\r\n"
 
 
 def check(
+    *,
     address: Annotated[
         str,
-        typer.Argument(metavar="ADDRESS", help="Where the gateway lets people in: tcp://HOST:PORT or an http address."),
-    ],
+        typer.Argument(
+            metavar="ADDRESS",
+            help="Where the gateway lets people in: tcp://HOST:PORT or an http address.",
+            show_default=False,
+        ),
+    ] = "",
     device: Annotated[
         str, typer.Option(metavar="DEVICE", help="The device that the gateway lets into, for this check.")
     ],
     protocol: Annotated[str, typer.Option(metavar="PROTOCOL", help="And how, such as ssh.")],
     person: Annotated[str, typer.Option(metavar="PERSON", help="Whom the gateway takes whoever connects for.")],
+    client: Annotated[
+        str,
+        typer.Option(
+            metavar="COMMAND",
+            help="In place of ADDRESS: a client that connects, and prints what comes through.",
+            show_default=False,
+        ),
+    ] = "",
     send: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="What a client sends first, over TCP; a line of text, unless said."),
@@ -41,6 +56,15 @@ def check(
     gone_within: Annotated[
         str, typer.Option(metavar="DURATION", help="How long a request may stay open whose person has gone.")
     ] = "150s",
+    person_token: Annotated[
+        str,
+        typer.Option(
+            metavar="TOKEN",
+            envvar="COUNTERSIGN_PERSON_TOKEN",
+            help="The person's own token, where people ask at the portal themselves: then the check asks for them.",
+            show_default=False,
+        ),
+    ] = "",
     url: Url = DEFAULT_URL,
     token: Token = "",
     as_json: AsJson = False,
@@ -50,11 +74,15 @@ def check(
     from countersign.gates.gateway_connections import GatewayAddress
 
     greeting = GREETING if send is None else content(send)
-    at = GatewayAddress(address, greeting, dict(_header(one) for one in header or []))
+    if bool(address) == bool(client):
+        raise BadQuestion("Give either the gateway's address or --client, the command that connects to it.")
+    at = GatewayAddress(address, greeting, dict(_header(one) for one in header or []), _split(client))
     wants = Wants(_id("--person", person), _id("--device", device), protocol.lower())
     seconds = [seconds_of(*one, LONGEST) for one in (("--patience", patience), ("--gone-within", gone_within))]
-    with connect(url, token) as api, console(stderr=True).status("Connecting ..."):
-        found = Check(api, at, wants, *seconds).run()
+    with connect(url, token) as api, ExitStack() as stack:
+        person_api = stack.enter_context(connect(url, person_token)) if person_token else None
+        with console(stderr=True).status("Connecting ..."):
+            found = Check(api, at, wants, seconds[0], seconds[1], person_api).run()
     if as_json:
         show_json(found)
     else:
@@ -62,6 +90,13 @@ def check(
         show(doctor.summary(found))
     if any(one.state == "problem" for one in found):
         raise typer.Exit(Code.NO)
+
+
+def _split(typed: str) -> list[str]:
+    try:
+        return shlex.split(typed)
+    except ValueError as error:
+        raise BadQuestion(f"--client is no command ({error}).") from None
 
 
 def _header(typed: str) -> tuple[str, str]:

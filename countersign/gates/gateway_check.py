@@ -5,19 +5,20 @@ It speaks for an approver of the person who connects: it approves, revokes and r
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, TypeVar
 
-from countersign.errors import BadQuestion
+from countersign.errors import BadQuestion, CountersignError, NotAllowed
 from countersign.gates.gateway_connections import Connection, GatewayAddress
 from countersign.grant_reuse import is_yes
 from countersign.http import Api
 from countersign.models import GATEWAY, Status, Verdict
+from countersign.question import read_question
 from countersign.views import Finding, RequestView
 
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.1
 # How long a gateway may take to ask, to let somebody in and to refuse.
 PATIENCE_SECONDS = 30.0
 # How long it is watched whether anything comes before the yes, or another request is opened.
@@ -57,35 +58,53 @@ class Check:
         wants: Wants,
         patience: float = PATIENCE_SECONDS,
         gone_within: float = GONE_SECONDS,
+        person: Api | None = None,
     ) -> None:
+        """`person`: by which the person asks, where the gateway has people ask at the portal themselves."""
+        self._person = person
         self._api, self._address, self._wants = api, address, wants
         self._patience, self._gone_within = patience, gone_within
         self._found: list[Finding] = []
+        # Of the requests of this person, before anything was asked here.
+        self._newest = 0
 
     def run(self) -> list[Finding]:
         """What was found, in the order of the checks. Raises BadQuestion where nothing can be checked."""
+        self._must_be_answerable()
         self._must_be_free()
+        try:
+            self._look()
+        finally:
+            self._leave_nothing()
+        return self._found
+
+    def _look(self) -> None:
         with self._connections(TIMES) as connections:
+            if self._person:
+                self._nothing_before(connections, "nothing comes through before its person has asked")
             view = self._asked()
             if view is not None:
                 self._look_at_question(view)
                 self._one_request(view)
-                self._nothing_before(connections, "nothing comes through before the yes")
+            self._nothing_before(connections, "nothing comes through before the yes")
+            if view is not None:
                 self._yes(view, connections)
         if view is not None:
             self._no()
             self._gone()
-        return self._found
 
     # --- the checks --------------------------------------------------------------------------------------------------
 
     def _asked(self) -> RequestView | None:
-        view = self._until(self._waiting)
+        view = self._request()
         remedy = "The portal was asked nothing for this person, device and protocol: ask when somebody connects."
-        self._say("somebody connects, and the gateway asks", view is not None, remedy)
+        if not self._person:
+            self._say("somebody connects, and the gateway asks", view is not None, remedy)
         return view
 
     def _look_at_question(self, view: RequestView) -> None:
+        if self._person:
+            return
         self._say(
             "it asks with a gateway's token",
             view.asked_by.startswith(GATEWAY),
@@ -97,8 +116,10 @@ class Check:
 
     def _one_request(self, first: RequestView) -> None:
         time.sleep(WATCH_SECONDS)  # nothing tells that no other request comes
-        since = [one for one in self._requests() if one.approval_id >= first.approval_id]
-        remedy = f"{len(since)} requests were opened: ask with the same requester, device and protocol each time."
+        asked = self._api.requests(requester=self._wants.person)
+        since = [one for one in asked if one.approval_id > self._newest and one.asked_by == first.asked_by]
+        which = ", ".join(f"#{one.approval_id} for {one.subject.target} by {one.subject.variant}" for one in since)
+        remedy = f"{len(since)} requests were opened ({which}): ask with one device and protocol, for all connections."
         self._say(f"{TIMES} connections are one request", len(since) == 1, remedy)
 
     def _nothing_before(self, connections: Sequence[Connection], name: str) -> None:
@@ -131,7 +152,7 @@ class Check:
 
     def _no(self) -> None:
         with self._connections(1) as connections:
-            view = self._until(self._waiting)
+            view = self._request()
             if view is None:
                 self._say(
                     "it asks anew after the revocation", False, "Forget the grant once it is over, and ask again."
@@ -140,8 +161,10 @@ class Check:
             self._api.decide(view.approval_id, Verdict.REJECT, REASON)
             connection, began = connections[0], time.monotonic()
             closed = self._until(lambda: connection.look()[1])
+            # Over other protocols what comes now may say why.
+            is_well = bool(closed) and (self._address.waits or not connection.look()[0])
             remedy = "Close the connection when the request is Rejected; say why, where the protocol can."
-            self._say("a rejection closes the connection", bool(closed), remedy, time.monotonic() - began)
+            self._say("a rejection closes the connection", is_well, remedy, time.monotonic() - began)
             if connection.said:
                 self._found.append(Finding(part="what it said then", state="ok", about="", message=connection.said))
 
@@ -152,7 +175,7 @@ class Check:
             self._found.append(Finding(part=name, state="ok", about="", message=message))
             return
         with self._connections(1):
-            view = self._until(self._waiting)
+            view = self._request()
         if view is None:
             self._say(name, False, "It did not ask anew after a rejection: ask for each new connection.")
             return
@@ -160,7 +183,7 @@ class Check:
         settled = (Status.CANCELLED, Status.EXPIRED)
         over = self._until(lambda: self._api.request(number).status in settled, self._gone_within)
         if not over:
-            self._api.decide(number, Verdict.REJECT, REASON)
+            self._leave_nothing()
         remedy = "Cancel the request with POST /requests/{id}/cancel when whoever waited has gone."
         self._say(name, bool(over), remedy, time.monotonic() - began)
 
@@ -174,7 +197,44 @@ class Check:
     def _waiting(self) -> RequestView | None:
         return next((one for one in self._requests() if one.status is Status.WAITING and one.level), None)
 
+    def _request(self) -> RequestView | None:
+        """The request that is to be opened now, by whoever asks."""
+        if self._person:
+            wants = self._wants
+            question = {"requester": wants.person, "device": wants.device, "protocol": wants.protocol}
+            self._person.ask(read_question(question | {"source_address": self._address.source_address}))
+        return self._until(self._waiting)
+
+    def _must_be_answerable(self) -> None:
+        """Raise BadQuestion unless whoever checks alone decides such a request."""
+        me, wants = self._api.me(), self._wants
+        if me.kind != "person":
+            raise BadQuestion(f"The token is the gateway {me.name}'s: give that of an approver, who answers here.")
+        try:
+            found = self._api.who_approves(wants.device, wants.protocol, wants.person)
+        except NotAllowed:
+            return  # it will be seen what comes of it
+        levels = found.levels if found.outcome == "waits" and not found.confirm else []
+        if len(levels) != 1 or levels[0].needed != 1 or me.name not in {one.person for one in levels[0].asked}:
+            now = found.message or found.because or "another would have to"
+            raise BadQuestion(
+                f"{me.name} alone has to decide whether {wants.person} may connect to {wants.device} by "
+                f"{wants.protocol}, at one level and without signing in again. That is not so ({now}): choose others, "
+                "or change the policy."
+            )
+
+    def _leave_nothing(self) -> None:
+        """Reject what waits still, and revoke what was granted, whatever came of the check."""
+        for one in self._requests():
+            with suppress(CountersignError):
+                if one.status is Status.WAITING:
+                    self._api.decide(one.approval_id, Verdict.REJECT, REASON)
+                elif one.grant is not None and is_yes(one.grant, datetime.now(UTC)):
+                    self._api.revoke(one.approval_id, REASON)
+
     def _must_be_free(self) -> None:
+        newest = self._api.requests(requester=self._wants.person, limit=1)
+        self._newest = newest[0].approval_id if newest else 0
         for one in self._requests():
             if one.status is Status.WAITING or (one.grant is not None and is_yes(one.grant, datetime.now(UTC))):
                 what = "waits" if one.status is Status.WAITING else "has a grant that lasts"

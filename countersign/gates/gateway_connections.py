@@ -1,14 +1,21 @@
 """Connects to a gateway as somebody would, to see what it does."""
 
+import os
+import signal
 import socket
+import ssl
+import subprocess
+import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Protocol
 
 import httpx
 
 from countersign.errors import BadQuestion
+from countersign.http import is_loopback, trusted
 
-CONNECT_SECONDS = 10.0
+CONNECT_SECONDS, CLOSE_SECONDS = 10.0, 2.0
 # Of what came back, for people.
 LONGEST_SAID = 300
 
@@ -60,22 +67,85 @@ class TcpConnection:
         self._socket.close()
 
 
+class CommandConnection:
+    """Somebody with a client of their own: what it prints is what comes through, and it ends with the connection."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        """Raises BadQuestion where the client can't be run."""
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - it ends with the connection
+        try:
+            # The command is of whoever checks; without a terminal, so that it asks them nothing.
+            self._process = subprocess.Popen(  # noqa: S603
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                start_new_session=True,
+            )
+        except OSError as error:
+            self._errors.close()
+            raise BadQuestion(f"{command[0][:80]!r} can't be run ({error.strerror}).") from None
+        assert self._process.stdout
+        self._output = self._process.stdout.fileno()
+        os.set_blocking(self._output, False)
+        self._received = b""
+
+    def look(self) -> tuple[bool, bool]:
+        """Read what there is."""
+        is_over = self._process.poll() is not None
+        with suppress(BlockingIOError):
+            while part := os.read(self._output, 65536):
+                self._received = (self._received + part)[:LONGEST_SAID]
+        return bool(self._received), is_over
+
+    @property
+    def said(self) -> str:
+        """The beginning of what it printed; where that is nothing, of what it printed as errors."""
+        self._errors.seek(0)
+        return (self._received or self._errors.read(LONGEST_SAID)).decode(errors="replace").strip()
+
+    def close(self) -> None:
+        """End the client."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(CLOSE_SECONDS)
+        for pipe in (self._process.stdin, self._process.stdout, self._errors):
+            if pipe:
+                pipe.close()
+
+
 class HttpConnection:
     """Somebody with a browser: each look asks for the page again. What has come through is an answer of status 2xx."""
 
-    def __init__(self, url: str, headers: dict[str, str]) -> None:
-        self._url, self._headers = url, headers
-        self._through, self._said = False, ""
+    def __init__(self, url: httpx.URL, headers: dict[str, str], verify: ssl.SSLContext) -> None:
+        """Raises BadQuestion where nothing answers there."""
+        self._url, self._through, self._said = url, False, ""
+        trust_env = not is_loopback(url.host)
+        self._http = httpx.Client(headers=headers, timeout=CONNECT_SECONDS, verify=verify, trust_env=trust_env)
+        try:
+            self._ask()
+        except httpx.ConnectError as error:
+            self.close()
+            raise BadQuestion(f"{url} can't be reached ({error}). Is the gateway running?") from None
+        except httpx.HTTPError:
+            pass
 
     def look(self) -> tuple[bool, bool]:
         """Ask for the page."""
         try:
-            reply = httpx.get(self._url, headers=self._headers, timeout=CONNECT_SECONDS, trust_env=False)
+            is_success = self._ask()
         except httpx.HTTPError:
             return self._through, True
-        self._said = reply.text[:LONGEST_SAID]
+        return self._through, not is_success
+
+    def _ask(self) -> bool:
+        with self._http.stream("GET", self._url) as reply:
+            part = next(reply.iter_bytes(LONGEST_SAID), b"")
+        self._said = part.decode(errors="replace")
         self._through = self._through or reply.is_success
-        return self._through, not reply.is_success
+        return reply.is_success
 
     @property
     def said(self) -> str:
@@ -84,34 +154,50 @@ class HttpConnection:
 
     def close(self) -> None:
         """Nothing stays open."""
+        self._http.close()
 
 
 class GatewayAddress:
-    """Where a gateway lets people in: `tcp://host:port`, `http://...` or `https://...`."""
+    """Where a gateway lets people in: `tcp://host:port`, `http://...` or `https://...`, or a client of it."""
 
-    def __init__(self, url: str, greeting: bytes, headers: dict[str, str]) -> None:
-        """Raises BadQuestion where the address is none of these."""
+    def __init__(
+        self, url: str = "", greeting: bytes = b"", headers: dict[str, str] | None = None, client: Sequence[str] = ()
+    ) -> None:
+        """Raises BadQuestion where the address is none of these, and there is no client."""
+        self._greeting, self._headers, self._client = greeting, headers or {}, client
         try:
             self._url = httpx.URL(url)
             self._port = self._url.port or 0
         except httpx.InvalidURL:
             self._url, self._port = httpx.URL(), 0
         is_tcp = self._url.scheme == "tcp" and self._port > 0 and self._url.path in ("", "/")
-        if not self._url.host or not (is_tcp or self._url.scheme in ("http", "https")):
+        self._is_http = self._url.scheme in ("http", "https")
+        if not client and not (self._url.host and (is_tcp or self._is_http)):
             raise BadQuestion(
-                f"{url[:80]!r} is no address of a gateway; give tcp://HOST:PORT, http://... or https://..."
+                f"{url[:80]!r} is no address of a gateway; give tcp://HOST:PORT, http://... or https://..., or --client"
             )
-        self._greeting, self._headers = greeting, headers
+        self._verify = trusted() if self._is_http else None
 
     @property
     def waits(self) -> bool:
         """Whether who waits holds a connection, so that the gateway can tell when they have gone."""
-        return self._url.scheme == "tcp"
+        return not self._is_http
+
+    @property
+    def source_address(self) -> str:
+        """The address that the gateway sees connections from, as long as nothing stands between that has another."""
+        port = self._port or {"http": 80, "https": 443}.get(self._url.scheme, 0)
+        with suppress(OSError), socket.create_connection((self._url.host, port), CONNECT_SECONDS) as probe:
+            address: str = probe.getsockname()[0]
+            return address
+        return ""
 
     def connect(self) -> Connection:
         """Connect. Raises BadQuestion where nothing listens there."""
-        if not self.waits:
-            return HttpConnection(str(self._url), self._headers)
+        if self._client:
+            return CommandConnection(self._client)
+        if self._verify:
+            return HttpConnection(self._url, self._headers, self._verify)
         try:
             return TcpConnection(self._url.host, self._port, self._greeting)
         except OSError as error:

@@ -121,13 +121,14 @@ def _config(application: str, portal: str, relay: Path | None) -> GateConfig:
 
 @dataclass
 class Scene:
-    """Applications behind a proxy that asks a portal. `proxy` is where it answers."""
+    """Applications behind a proxy that asks a portal. It answers at `proxy`; its certificate is of `authority`."""
 
     site: Site
     application: Application
     proxy: str
     certificate: str
     folder: Path
+    authority: str
 
     @property
     def port(self) -> int:
@@ -227,7 +228,8 @@ async def behind(name: str, site: Site, folder: Path, relay: Path | None = None)
         )
         for host, device in DEVICES.items()
     }
-    server = Authority("Servers").issue(HOST, [SERVER], [HOST, OTHER])
+    authority = Authority("Servers")
+    server = authority.issue(HOST, [SERVER], [HOST, OTHER])
     files = folder / "server.pem", folder / "server.key"
     for file, text in zip(files, (server.pem, server.key_pem), strict=True):
         file.write_text(text)
@@ -237,4 +239,4 @@ async def behind(name: str, site: Site, folder: Path, relay: Path | None = None)
             return _command(name, _config(where, portal, relay), relay is not None, tokens, home, port, *own)
 
         with running(name, folder, site.url, str(files[0]), str(files[1]), {name: command}) as url:
-            yield Scene(site, app, url, server.pem, folder)
+            yield Scene(site, app, url, server.pem, folder, authority.pem)
