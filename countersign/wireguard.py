@@ -38,9 +38,16 @@ class OtherEnd(NamedTuple):
 def run(*command: str, given: str = "") -> str:
     """What a tool prints; `given` is its standard input."""
     try:
-        # No shell, and each argument is checked where it comes from.
+        # No shell, and each argument is checked where it comes from. What goes on running, as wireguard-go does, is
+        # in a session of its own, so that it does not end with the person's terminal.
         done = subprocess.run(  # noqa: S603
-            command, input=given, capture_output=True, text=True, timeout=RUN_SECONDS, check=False
+            command,
+            input=given,
+            capture_output=True,
+            text=True,
+            timeout=RUN_SECONDS,
+            check=False,
+            start_new_session=True,
         )
     except FileNotFoundError:
         package = PACKAGES.get(command[0], command[0])

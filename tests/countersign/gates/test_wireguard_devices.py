@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -93,6 +94,11 @@ def test_a_portal_that_is_gone_takes_the_peers_with_it_after_the_grace(here: Wir
         assert not here.machine.reaches(GATE)
         here.portal_of_gate.mend()
         wait_until(lambda: here.machine.reaches(GATE))
+
+
+def test_the_interface_does_not_end_with_the_terminal(here: WireGuardInstallation, bobs: Any) -> None:
+    [number] = here.machine.run("pgrep", "--full", "^[^ ]*wireguard-go bob0$").split()
+    assert os.getsid(int(number)) != os.getsid(0)
 
 
 def test_enrolling_again_changes_the_interface_to_what_is_said_now(here: WireGuardInstallation, bobs: Any) -> None:
