@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from countersign.durations import reads
 from countersign.errors import BadQuestion
@@ -29,6 +30,7 @@ LARGEST_FILE_BYTES = 1024 * 1024
 ADDRESS = r"^[A-Za-z0-9_:\[][A-Za-z0-9_.:%\[\]-]{0,252}$"
 
 INSTALL = "countersign gate install service --write"
+EXAMPLES = {"address": '"10.0.0.5"', "listen": '"0.0.0.0:3389"', "portal": '"127.0.0.1:8080"'}
 REMEDIES = Remedies("`url` in gate.toml", "put it into the file that `token_file` in gate.toml names")
 
 Port = Annotated[int, NO_BOOL, Field(ge=1, le=65535)]
@@ -90,8 +92,15 @@ def read_config(file: Path) -> GateConfig:
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadQuestion(f"{file} is no TOML: {error}.") from None
     except ValidationError as error:
-        problems = [f"{'.'.join(map(str, one['loc']))} {remedy(one)}" for one in error.errors(include_url=False)[:10]]
+        problems = [_problem(one) for one in error.errors(include_url=False)[:10]]
         raise BadQuestion(f"{file}: {'; '.join(problems)}.") from None
+
+
+def _problem(error: ErrorDetails) -> str:
+    """What is wrong in a field; where a pattern says it, by an example of what it takes."""
+    example = EXAMPLES.get(str(error["loc"][-1]))
+    others = {"string_pattern_mismatch": f"must be as in {example}"} if example else {}
+    return f"{'.'.join(map(str, error['loc']))} {remedy(error, others)}"
 
 
 def read_token(file: Path) -> str:

@@ -131,3 +131,13 @@ def test_what_was_asked_wrongly_is_said(
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     ran = command("connect", *arguments)
     assert (ran.code, message in ran.err) == (2, True), ran.err
+
+
+def test_where_no_browser_can_be_started_the_address_is_named(tmp_path: Path) -> None:
+    """No program is found by an empty path."""
+    environment = {"PATH": str(tmp_path), "HOME": str(tmp_path)}
+    command = [COMMAND, "connect", "grafana", "http"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
+    assert (done.returncode, "Open https://grafana/ in yours." in " ".join(done.stderr.split())) == (4, True), (
+        done.stderr
+    )
