@@ -30,7 +30,12 @@ from tests.tls_proxies import ADMIN, NGINX, found, own_socket, replaced, running
 
 APP, WIKI = f"grafana-{MARK}", f"wiki-{MARK}"
 HOST, OTHER = "grafana.example.test", "wiki.example.test"
-APPLICATIONS = POLICY.replace("device_groups:\n", f"device_groups:\n  apps: {{devices: [{APP}, {WIKI}]}}\n", 1) + (
+CROWD = [f"crowd-{n}" for n in range(10)]
+_PEOPLE = "".join(f"  {one}: {{name: {one.title()}, email: {one}@example.test}}\n" for one in CROWD)
+_WITH_CROWD = POLICY.replace("users:\n", f"users:\n{_PEOPLE}", 1).replace(
+    "bob, carol]", f"bob, carol, {', '.join(CROWD)}]", 1
+)
+APPLICATIONS = _WITH_CROWD.replace("device_groups:\n", f"device_groups:\n  apps: {{devices: [{APP}, {WIKI}]}}\n", 1) + (
     f"applications: {{{HOST}: {APP}, {OTHER}: {WIKI}}}\n"
 )
 DEVICES = {HOST: APP, OTHER: WIKI}
@@ -149,7 +154,7 @@ class Scene:
         given = list(headers.items() if isinstance(headers, Mapping) else headers)
         if cookies:
             given.append(("Cookie", "; ".join(f"{name}={value}" for name, value in cookies.items())))
-        async with httpx.AsyncClient(base_url=self.proxy, verify=context, trust_env=False) as client:
+        async with httpx.AsyncClient(base_url=self.proxy, verify=context, trust_env=False, timeout=60) as client:
             return await client.request(
                 options.pop("method", "GET"),
                 path,

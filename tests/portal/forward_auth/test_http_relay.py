@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import getpass
 import os
-import ssl
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -21,9 +19,11 @@ from countersign.gates.access import Access
 from countersign.gates.config import Target
 from countersign.gates.http_relay import HEAD_SECONDS, HttpSection, relaying
 from countersign.http import Api
+from engine.policy import apply_policy
 from store.tokens import Owner
 from tests.portal.context import until
-from tests.portal.forward_auth.applications import APP, HOST, PROXIES, Scene, behind
+from tests.portal.forward_auth.applications import APP, APPLICATIONS, PROXIES, behind
+from tests.portal.forward_auth.raw_application import LARGE, MEGABYTE, RawApplication, Relayed
 from tests.portal.pages.conftest import Site
 from tests.tls_proxies import found
 
@@ -31,9 +31,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 SECONDS = 90
 NOBODY = 65534
-MEGABYTE = 1024 * 1024
-LARGE = 64
-UPGRADE = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
 SAYS = """
 import os, socket, sys
 os.setgroups([]); os.setgid(int(sys.argv[2])); os.setuid(int(sys.argv[2]))
@@ -43,75 +40,6 @@ try:
 except OSError as error:
     print(error)
 """
-
-
-@dataclass
-class RawApplication:
-    """An application that keeps the heads of its requests; it has a WebSocket, and a download without an end."""
-
-    heads: list[str] = field(default_factory=list)
-    open: int = 0
-
-    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode()
-        self.heads.append(head)
-        self.open += 1
-        try:
-            await self._answer(head, reader, writer)
-        except OSError:
-            pass
-        finally:
-            self.open -= 1
-            writer.close()
-
-    async def _answer(self, head: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        path = head.split()[1]
-        if path == "/socket":
-            writer.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nhello")
-            while data := await reader.read(1000):
-                writer.write(data)
-        elif path == "/download":
-            writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-            while True:
-                writer.write(b"5\r\nhello\r\n")
-                await writer.drain()
-                await asyncio.sleep(0.02)
-        elif path == "/large":
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (LARGE * MEGABYTE))
-            for _ in range(LARGE):
-                writer.write(bytes(MEGABYTE))
-                await writer.drain()
-        elif path == "/silent":
-            await reader.read()
-        elif path == "/chunked":
-            self.heads.append((await reader.readuntil(b"\r\n\r\n")).decode())
-            writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
-        else:
-            size = int(next((one[16:] for one in head.splitlines() if one.lower().startswith("content-length: ")), "0"))
-            body = await reader.readexactly(size)
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body) + 2, b"ok" + body))
-            await writer.drain()
-
-
-@dataclass
-class Relayed:
-    """Applications behind a proxy and the relay. `path` is the relay's socket."""
-
-    scene: Scene
-    application: RawApplication
-    path: Path
-
-    async def connected(
-        self, path: str, cookies: Mapping[str, str], more: Mapping[str, str]
-    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, str]:
-        """A connection through the proxy, and the head of the response."""
-        context = ssl.create_default_context(cadata=self.scene.certificate)
-        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.scene.port, ssl=context, server_hostname=HOST)
-        own = {"Host": f"{HOST}:{self.scene.port}", "Cookie": "; ".join(f"{n}={v}" for n, v in cookies.items())}
-        head = "".join(f"{name}: {value}\r\n" for name, value in (own | dict(more)).items())
-        writer.write(f"GET {path} HTTP/1.1\r\n{head}\r\n".encode())
-        return reader, writer, (await reader.readuntil(b"\r\n\r\n")).decode()
 
 
 @asynccontextmanager
@@ -166,33 +94,21 @@ async def test_requests_pass_each_as_its_own_persons_and_without_what_is_not_for
             assert all(value not in relay.application.heads[-1] for value in cookies.values())
 
 
-async def test_a_websocket_and_a_download_end_with_the_grant(relay: Relayed) -> None:
+@pytest.mark.parametrize("by", ["revoking", "disabling"])
+async def test_a_websocket_and_a_download_end_with_the_grant(relay: Relayed, by: str) -> None:
     scene = relay.scene
-    async with scene.granted("alice") as number:
-        cookies = await scene.opened("alice")
-        talk, say, head = await relay.connected("/socket", cookies, UPGRADE)
-        assert head.startswith("HTTP/1.1 101"), head
-        say.write(b"42")
-        assert await talk.readexactly(7) == b"hello42"
-        download, close, head = await relay.connected("/download", cookies, {"Connection": "close"})
-        assert head.startswith("HTTP/1.1 200"), head
-        assert b"hello" in await download.read(100)
+    async with scene.granted("carol") as number, relay.talking(await scene.opened("carol")) as over:
         begun = asyncio.get_running_loop().time()
-        await scene.revoked(number)
+        if by == "disabling":
+            disabled = APPLICATIONS.replace("carol@example.test}", "carol@example.test, disabled: true}")
+            await asyncio.to_thread(apply_policy, scene.site.store, disabled, "ada")
+        else:
+            await scene.revoked(number)
         async with asyncio.timeout(SECONDS):
-            await asyncio.gather(_until_over(talk), _until_over(download))
-        print(f"both were cut {asyncio.get_running_loop().time() - begun:.2f} s after it was revoked")
-        say.close()
-        close.close()
+            await over()
+        print(f"both were cut {asyncio.get_running_loop().time() - begun:.2f} s after {by}")
+        apply_policy(scene.site.store, APPLICATIONS, "ada")
     await until(lambda: relay.application.open == 0)
-
-
-async def _until_over(reader: asyncio.StreamReader) -> None:
-    try:
-        while await reader.read(1000):
-            pass
-    except OSError:
-        pass
 
 
 async def test_a_client_that_reads_slowly_gets_no_more_of_a_download_than_was_on_its_way(relay: Relayed) -> None:
