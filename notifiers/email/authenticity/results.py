@@ -21,7 +21,7 @@ METHODS = {
 }  # fmt: skip
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _QUOTED = r'"(?:[^"\\]++|\\.)*"'
-_WORD = re.compile(rf"{_QUOTED}|[^ \t\"]+")
+_SERVER = re.compile(rf'[ \t]*+({_QUOTED}|[^ \t"]++)(?:[ \t]++1)?[ \t]*+')
 _NAME = re.compile(r"[ \t]*([a-z0-9_-]*)", re.IGNORECASE)
 # method[/version]=result; a word ends at white space or at the end, so that nothing is read of `pass"x"`.
 _METHOD = re.compile(r"[ \t]*([a-z0-9_-]++)[ \t]*(?:/[ \t]*1[ \t]*)?=[ \t]*([a-z0-9_-]++)(?![^ \t])", re.IGNORECASE)
@@ -71,10 +71,8 @@ def _quotes_a_bracket(comment: str) -> bool:
 
 def server_of(piece: str) -> str:
     """The authserv-id that the first piece names, in lower case; "" where it says anything else (but a version 1)."""
-    words = _WORD.findall(piece)
-    if not words or words[1:] not in ([], ["1"]):
-        return ""
-    return _unquoted(words[0]).lower()
+    named = _SERVER.fullmatch(piece)
+    return _unquoted(named[1]).lower() if named else ""
 
 
 def read_result(piece: str) -> Result:

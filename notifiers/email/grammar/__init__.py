@@ -210,6 +210,6 @@ def _why_none(shown: str, folded: str, words: Lexicon) -> str:
         return "no_words"
     if _QUESTION_MARKS & set(shown):
         return "question"
-    if spoken & words.approve.folded() and spoken & words.reject.folded() - words.mere_no.folded():
+    if spoken & words.approve.folded and spoken & words.reject.folded - words.mere_no.folded:
         return "both"
     return "turned" if spoken & words.below_words and spoken & words.answering_words else "unclear"

@@ -20,26 +20,22 @@ class Phrases:
     """A table of phrases. An accent may be left out, but a wrong one makes another word: "já" is no "ja"."""
 
     def __init__(self, phrases: Iterable[str] = ()) -> None:
-        self._written: dict[str, set[str]] = {}
-        for phrase in phrases:
-            for written in _expanded(phrase):
-                for each in {written, fold_case(written.translate(_UMLAUTS))}:
-                    self._written.setdefault(fold_known(each), set()).add(each)
+        expanded = {each for phrase in phrases for each in _expanded(phrase)}
+        self._phrases = expanded | {fold_case(each.translate(_UMLAUTS)) for each in expanded}
+        words = ([{word, fold_known(word)} for word in each.split(" ")] for each in self._phrases)
+        self._written = frozenset(" ".join(each) for choices in words for each in product(*choices))
+        self._dotted = frozenset(each.replace("ı", "i") for each in self._phrases)
+        self.folded = frozenset(map(fold_known, self._phrases))  # without accents
 
     def __contains__(self, text: str) -> bool:
-        written = self._written.get(fold_known(text))
-        return written is not None and any(_is_written_so(text, each) for each in written)
+        return text in self._written or text.replace("ı", "i") in self._dotted
 
     def __iter__(self) -> Iterator[str]:
-        return (each for written in self._written.values() for each in written)
+        return iter(self._phrases)
 
     def words(self) -> frozenset[str]:
         """Every word of them, without accents."""
-        return frozenset(word for phrase in self._written for word in phrase.split(" "))
-
-    def folded(self) -> frozenset[str]:
-        """Every phrase, without accents."""
-        return frozenset(self._written)
+        return frozenset(word for phrase in self.folded for word in phrase.split(" "))
 
 
 class Forms:
@@ -80,12 +76,12 @@ class Lexicon:
         self.reject_by_language = {code: of("reject", "reject_orders", among=[code]) for code in codes}
         self.agrees = {code: of("agrees", among=[code]) for code in codes}
         self.sorry, self.titles, self.and_ = of("sorry"), of("titles"), of("and")
-        self.written_with_names = tuple(filter(is_eastern, (*self.greetings.folded(), *of("honorifics").folded())))
+        self.written_with_names = tuple(filter(is_eastern, (*self.greetings.folded, *of("honorifics").folded)))
         self.below, self.harmless_below = Forms(of("below")), Forms(of("harmless_below"))
         self.below_in = {code: Forms(of("below_in_its_language", among=[code])) for code in codes}
-        self.answers = self.approve.folded() | self.reject.folded()
+        self.answers = self.approve.folded | self.reject.folded
         self.answering_words = self.approve.words() | self.reject.words()
-        of_doubt = of("below", "below_in_its_language").folded()
+        of_doubt = of("below", "below_in_its_language").folded
         self.below_words = frozenset(phrase.rstrip("*") for phrase in of_doubt if " " not in phrase)
         self.conditions = of("conditions")
         self.kinds = {  # of segments, the first that fits
@@ -136,13 +132,3 @@ def _expanded(phrase: str) -> Iterable[str]:
     pieces = _CHOICE.split(phrase)  # text and choices take turns
     choices = [piece.split("/") if at % 2 else [piece] for at, piece in enumerate(pieces)]
     return {fold_case("".join(chosen)) for chosen in product(*choices)} - {""}
-
-
-def _is_written_so(text: str, phrase: str) -> bool:
-    """Whether each word of a text is that of the phrase, with its accents or without any."""
-    if text == phrase:
-        return True
-    pairs = zip(text.split(" "), phrase.split(" "), strict=True)
-    return all(
-        word in (other, fold_known(other)) or word.replace("ı", "i") == other.replace("ı", "i") for word, other in pairs
-    )

@@ -259,7 +259,7 @@ def test_a_name_that_the_directory_knows_opens_a_letter(name: str, line: str) ->
 
 
 def test_no_phrase_says_both() -> None:
-    assert not WORDS.approve.folded() & WORDS.reject.folded()
+    assert not WORDS.approve.folded & WORDS.reject.folded
 
 
 def test_every_phrase_of_the_tables_answers() -> None:
