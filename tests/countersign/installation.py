@@ -29,6 +29,7 @@ from tests.workflows.deployment import new_namespace
 
 ROOT = Path(__file__).parent.parent.parent
 COMMAND = str(Path(sys.executable).parent / "countersign")
+PROGRAMS = {"worker": ["worker.py"], "portal": ["-m", "portal", "serve"]}
 START_SECONDS = 120
 STOP_SECONDS = 120
 # Other tests use the same Temporal server: devices of our own make ids of our own.
@@ -90,20 +91,44 @@ class Installation:
     tokens: dict[str, str]
     devices: Iterator[str] = field(default_factory=lambda: iter(DEVICES))
     settings: dict[str, str] = field(default_factory=dict)
-    worker: subprocess.Popen[bytes] | None = None
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def environment(self, who: str, columns: int = 80) -> dict[str, str]:
         """What somebody's shell has set."""
         login = {"COUNTERSIGN_URL": self.url, "COUNTERSIGN_TOKEN": self.tokens.get(who, "")}
         return {**os.environ, **login, "COLUMNS": str(columns), "TZ": "UTC"}
 
+    def start(self, name: str) -> None:
+        """Start the worker or the portal; see `until_healthy`."""
+        environment = {**os.environ, **self.settings}
+        self.processes[name] = subprocess.Popen([sys.executable, *PROGRAMS[name]], cwd=ROOT, env=environment)
+
+    def kill(self, name: str) -> None:
+        """End the worker or the portal as a crash does."""
+        self.processes[name].kill()
+        self.processes[name].wait(STOP_SECONDS)
+
+    def until_healthy(self) -> None:
+        """Wait until the portal answers, and a worker has given its first sign of life."""
+        port = int(self.settings["COUNTERSIGN_PORTAL_PORT"])
+        _wait_until_it_listens(self.processes["portal"], port)
+        _wait_until_healthy(self.url)
+
+    def end(self) -> None:
+        for process in self.processes.values():
+            process.terminate()
+        for process in self.processes.values():
+            process.wait(STOP_SECONDS)
+
 
 @contextmanager
-def installed(temporal_address: str, folder: Path, policy: str = POLICY) -> Iterator[Installation]:
-    """Run the worker and the portal until the end of the block."""
+def installed(
+    temporal_address: str, folder: Path, policy: str = POLICY, database_url: str = ""
+) -> Iterator[Installation]:
+    """Run the worker and the portal until the end of the block; on SQLite, where no empty database is named."""
     port, smtp_port, imap_port = free_port(), free_port(), free_port()
     settings = {
-        "COUNTERSIGN_DATABASE_URL": f"sqlite:///{folder / 'countersign.db'}",
+        "COUNTERSIGN_DATABASE_URL": database_url or f"sqlite:///{folder / 'countersign.db'}",
         # Its own: another installation's worker would take its tasks, and write them into another database.
         "TEMPORAL_NAMESPACE": _new_namespace(temporal_address),
         "COUNTERSIGN_PORTAL_PORT": str(port),
@@ -115,9 +140,10 @@ def installed(temporal_address: str, folder: Path, policy: str = POLICY) -> Iter
         "TEMPORAL_ADDRESS": temporal_address,
     }
     store = Store(settings["COUNTERSIGN_DATABASE_URL"])
-    with store.database.transaction() as connection:
-        first = random.randrange(10**6, 10**9)
-        connection.exec_driver_sql(f"UPDATE sqlite_sequence SET seq = {first} WHERE name = 'requests'")
+    if not database_url:
+        with store.database.transaction() as connection:
+            first = random.randrange(10**6, 10**9)
+            connection.exec_driver_sql(f"UPDATE sqlite_sequence SET seq = {first} WHERE name = 'requests'")
     apply_policy(store, policy, "ada")
     tokens = {name: store.tokens.create(Owner(kind="person", name=name), "tests") for name in PEOPLE}
     gateway = Owner(kind="gateway", name="bastion", target_groups=["web", "lab"], variants=["ssh"])
@@ -125,19 +151,15 @@ def installed(temporal_address: str, folder: Path, policy: str = POLICY) -> Iter
     tokens["vpn-1"] = store.tokens.create(Owner(kind="gateway", name="vpn-1", variants=["device"]), "tests")
     store.close()
     mail = ["-m", "sandbox", "serve", "--smtp-port", str(smtp_port), "--imap-port", str(imap_port)]
-    with (
-        _running(mail, settings, imap_port),
-        _running(["worker.py"], settings) as worker,
-        _running(["-m", "portal", "serve"], settings, port),
-    ):
-        here = Installation(f"http://127.0.0.1:{port}", tokens, settings=settings, worker=worker)
-        _wait_until_healthy(here.url)
+    with _running(mail, settings, imap_port):
+        here = Installation(f"http://127.0.0.1:{port}", tokens, settings=settings)
         try:
+            for name in PROGRAMS:
+                here.start(name)
+            here.until_healthy()
             yield here
         finally:
-            if here.worker is not worker and here.worker is not None:
-                here.worker.terminate()
-                here.worker.wait(STOP_SECONDS)
+            here.end()
 
 
 def _new_namespace(temporal_address: str) -> str:
@@ -151,23 +173,9 @@ def another_portal(installation: Installation) -> Iterator[tuple[str, subprocess
     """The address of a portal beside that of the installation, and its process, which a test may kill."""
     port = free_port()
     settings = installation.settings | {"COUNTERSIGN_PORTAL_PORT": str(port)}
-    with _running(["-m", "portal", "serve"], settings, port) as process:
+    with _running(PROGRAMS["portal"], settings, port) as process:
         _wait_until_healthy(f"http://127.0.0.1:{port}")
         yield f"http://127.0.0.1:{port}", process
-
-
-@contextmanager
-def worker_killed(installation: Installation) -> Iterator[None]:
-    """Kill the worker; another one goes on after the block, until the tests of this installation are over."""
-    assert installation.worker
-    installation.worker.kill()
-    installation.worker.wait(STOP_SECONDS)
-    try:
-        yield
-    finally:
-        environment = {**os.environ, **installation.settings}
-        installation.worker = subprocess.Popen([sys.executable, "worker.py"], cwd=ROOT, env=environment)
-        _wait_until_healthy(installation.url)
 
 
 @contextmanager

@@ -110,6 +110,10 @@ class Echo(socketserver.ThreadingTCPServer):
         self.received = 0
         self.open: set[socket.socket] = set()
 
+    def take(self, client: socket.socket, data: bytes) -> None:
+        """Something came."""
+        self.received += len(data)
+
 
 class EchoHandler(socketserver.BaseRequestHandler):
     server: Echo
@@ -119,7 +123,7 @@ class EchoHandler(socketserver.BaseRequestHandler):
         self.server.open.add(self.request)
         with suppress(OSError):
             while data := self.request.recv(65536):
-                self.server.received += len(data)
+                self.server.take(self.request, data)
                 self.request.sendall(data)
         self.server.open.discard(self.request)
 
@@ -322,10 +326,15 @@ def new_gateway(installation: Installation, name: str) -> str:
 
 
 @contextmanager
-def gates_installed(temporal_address: str, folder: Path) -> Iterator[GateInstallation]:
-    """Run all of it until the end of the block."""
+def gates_installed(
+    temporal_address: str, folder: Path, its_policy: str = "", database_url: str = ""
+) -> Iterator[GateInstallation]:
+    """Run all of it until the end of the block, with the policy above unless another is named."""
     # Accounts that are nobody's but the tests' have to reach what is in it.
-    with tempfile.TemporaryDirectory() as made, installed(temporal_address, folder, policy()) as installation:
+    with (
+        tempfile.TemporaryDirectory() as made,
+        installed(temporal_address, folder, its_policy or policy(), database_url) as installation,
+    ):
         here = Path(made)
         here.chmod(0o755)
         token = new_gateway(installation, GATEWAY)

@@ -78,6 +78,8 @@ class Relay:
     def __init__(self, network: Network | None, port: int) -> None:
         """Without a network, it is in this one."""
         self._target, self._is_cut = port, False
+        self._answers = threading.Event()
+        self._answers.set()
         self._server = network.listen() if network else socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._server.getsockname()[1]}"
         self._open: set[socket.socket] = set()
@@ -95,6 +97,15 @@ class Relay:
 
     def mend(self) -> None:
         self._is_cut = False
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep what comes from the port until the end of the block, and pass it on then."""
+        self._answers.clear()
+        try:
+            yield
+        finally:
+            self._answers.set()
 
     def end(self) -> None:
         self.cut()
@@ -122,6 +133,8 @@ class Relay:
                     for source in select.select([*other], [], [])[0]:
                         if not (data := source.recv(65536)):
                             return
+                        if source is outer:
+                            self._answers.wait()
                         other[source].sendall(data)
             finally:
                 with self._lock:

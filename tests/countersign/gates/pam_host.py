@@ -73,8 +73,10 @@ class PamHost(Host):
     def ssh_by_dialogue(self, person: str, *command: str, options: Iterable[str] = ()) -> list[str]:
         """How somebody logs in with their password, by keyboard-interactive."""
         askpass = self.folder / "askpass"
-        askpass.write_text(f"#!/bin/sh\necho {PASSWORD}\n")
-        askpass.chmod(0o755)
+        # Once: a program can't be started while somebody writes it.
+        if not askpass.exists():
+            askpass.write_text(f"#!/bin/sh\necho {PASSWORD}\n")
+            askpass.chmod(0o755)
         options = (*options, "BatchMode=no", "PubkeyAuthentication=no", "PreferredAuthentications=keyboard-interactive")
         asking = ["env", f"SSH_ASKPASS={askpass}", "SSH_ASKPASS_REQUIRE=force"]
         return [*asking, *self.ssh(person, *command, options=options)]

@@ -90,13 +90,13 @@ class SshHosts:
     def key(self, person: str) -> Path:
         return self.folder / f"{person}.key"
 
-    def configure(self, more: str = "", ports: dict[str, str] | None = None) -> None:
+    def configure(self, more: str = "", ports: dict[str, str] | None = None, grace: str = "2s") -> None:
         """Write gate.toml, with `more` at its end, and what follows from it; the service reads it when it starts."""
         placed = dict.fromkeys(TARGETS, f"{{ ssh = {self.target_port} }}") | (ports or {})
         targets = "".join(f'[devices.{name}]\naddress = "127.0.0.1"\nports = {its}\n' for name, its in placed.items())
         self.bastion.write(
             "/etc/countersign/gate.toml",
-            f'url = "{self.gates.installation.url}"\ntoken_file = "/etc/countersign/gate.token"\ngrace = "2s"\n'
+            f'url = "{self.gates.installation.url}"\ntoken_file = "/etc/countersign/gate.token"\ngrace = "{grace}"\n'
             f'retry_within = "2s"\n{targets}{more}',
         )
         self.bastion.run(COMMAND, "gate", "install", "ssh", "--write")
@@ -184,18 +184,19 @@ def ssh_hosts(gates: GateInstallation, folder: Path) -> Iterator[SshHosts]:
         stack.callback(hosts.end)
         for person in PEOPLE:
             hosts.new_key(person)
-        _set_up_bastion(hosts)
+        set_up_bastion(hosts)
         _set_up_target(hosts)
         hosts.start_service()
         yield hosts
 
 
-def _set_up_bastion(hosts: SshHosts) -> None:
+def set_up_bastion(hosts: SshHosts, more: str = "", ports: str = "", grace: str = "2s") -> None:
+    """Have sshd answer, for the gate service that is started next; `ports` are those of all devices."""
     bastion = hosts.bastion
     measure(bastion)
     bastion.add_people([*PEOPLE, *CROWD], "countersign", "/bin/sh")
     bastion.write("/etc/countersign/gate.token", new_gateway(hosts.gates.installation, "bastion-1"), mode=0o600)
-    hosts.configure()
+    hosts.configure(more, dict.fromkeys(TARGETS, ports) if ports else None, grace)
     for person in PEOPLE:
         bastion.write(f"/etc/countersign/keys/{person}", hosts.key(person).with_suffix(".key.pub").read_text())
     bastion.serve_ssh(hosts.port, hosts.folder / "bastion.log")

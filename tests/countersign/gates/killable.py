@@ -1,0 +1,195 @@
+"""An installation each part of which can be killed and started again, and three gates before it.
+
+On PostgreSQL and a Temporal server of its own. A bastion has the gates for SSH and RDP, with targets that note all that
+reaches them; another host lets people in by PAM. `killable` (a fixture of test_kills.py) brings it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+
+from sandbox.people import Person
+from sandbox.ssh_hosts import Host
+from sandbox.temporal_server import TemporalServer, free_port
+from tests.countersign.gates.gate_installation import Echo, GateInstallation, gates_installed, policy
+from tests.countersign.gates.networks import SECONDS, Relay
+from tests.countersign.gates.pam_host import GatedHost
+from tests.countersign.gates.sshd import SshHosts, set_up_bastion
+from tests.postgres import KillablePostgres, killable_postgres
+
+T = TypeVar("T")
+
+PARTS = ["worker", "portal", "database", "temporal", "gate service"]
+# How long sessions stay without the portal: longer than it takes two people to ask, and to give three answers.
+GRACE = "12s"
+# Grants of these end while a part is away.
+SHORT_PEOPLE = ["bob", "pam-ends"]
+SHORT_GRANT = "15s"
+
+
+class Target(Echo):
+    """A target that sends back what it gets, and notes it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: dict[socket.socket, bytes] = {}
+
+    def take(self, client: socket.socket, data: bytes) -> None:
+        """Something came."""
+        self.heard[client] = self.heard.get(client, b"") + data
+
+    def was_reached_by(self, mark: bytes) -> bool:
+        """Whether anything came over a connection that sent this."""
+        return any(mark in data for data in [*self.heard.values()])
+
+    def is_connected_to(self, mark: bytes) -> bool:
+        """Whether such a connection is open still."""
+        return any(mark in self.heard.get(one, b"") for one in [*self.open])
+
+
+class KillableTemporal:
+    """A Temporal server whose state is in a file, run by an event loop in a thread of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file, self._port = folder / "temporal.db", free_port()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+        self.start()
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(SECONDS)
+
+    @property
+    def address(self) -> str:
+        return self._server.address
+
+    def start(self) -> None:
+        self._server = TemporalServer(self._file, self._port)
+        self._run(self._server.__aenter__())
+
+    def kill(self) -> None:
+        assert self._server.pid
+        os.kill(self._server.pid, signal.SIGKILL)
+        self._run(self._server.ended())
+        self._run(self._server.__aexit__())
+
+    def end(self) -> None:
+        self._run(self._server.__aexit__())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+@dataclass
+class Killable:
+    """All of it. The gates speak to the portal through `relay`, people directly."""
+
+    gates: GateInstallation
+    postgres: KillablePostgres
+    temporal: KillableTemporal
+    relay: Relay
+    bastion: SshHosts
+    host: GatedHost
+    targets: dict[str, Target]
+    rdp_port: int
+    before: set[int] = field(default_factory=set)
+
+    def kill(self, part: str) -> None:
+        """SIGKILL."""
+        self._of(part, self.gates.installation.kill, "kill")
+
+    def start(self, part: str) -> None:
+        """Start it again; all answers when this returns."""
+        self._of(part, self.gates.installation.start, "start")
+        self.gates.installation.until_healthy()
+
+    def _of(self, part: str, ours: Callable[[str], None], verb: str) -> None:
+        if part in self.gates.installation.processes:
+            ours(part)
+        elif part == "gate service":
+            (self.kill_gates if verb == "kill" else self.start_gates)()
+        else:
+            getattr({"database": self.postgres, "temporal": self.temporal}[part], verb)()
+
+    def kill_gates(self) -> None:
+        self.bastion.kill_service()
+        self.host.end_gate("KILL")
+
+    def start_gates(self) -> None:
+        self.bastion.start_service()
+        self.host.gate = self.host.start_gate()
+
+    def answer_by_mail(self, approval_id: int, text: str) -> None:
+        """Grace answers the mail that she got about a request, which needs no portal."""
+        settings = self.gates.installation.settings
+        grace = Person("grace", int(settings["COUNTERSIGN_SMTP_PORT"]), int(settings["COUNTERSIGN_IMAP_PORT"]))
+        grace.reply(grace.wait_for_mail(approval_id, seconds=SECONDS), text)
+
+
+def the_policy(people: list[str]) -> str:
+    """That of the other tests of gates, with these people besides, whose approver is Grace, too."""
+    users = "\n".join(f"  {name}: {{name: {name.title()}, email: {name}@example.test}}" for name in people)
+    group = f"  visitors: {{members: [{', '.join(SHORT_PEOPLE)}]}}"
+    flow = (
+        "approval_workflows:\n  - name: Short grants\n    user_group: visitors\n    device_group: targets\n"
+        f"    grant_minutes: {SHORT_GRANT}\n    levels: [{{approvers: [{{managers_of: engineers}}]}}]\n"
+    )
+    text = policy().replace("user_groups:\n", f"{users}\nuser_groups:\n{group}\n", 1)
+    text = text.replace("members: [alice, bob]", f"members: [{', '.join(['alice', 'bob', *people])}]", 1)
+    return text.replace("approval_workflows:\n", flow, 1)
+
+
+@contextmanager
+def killable_installation(folder: Path, people: list[str]) -> Iterator[Killable]:
+    """Run all of it until the end of the block; `people` have accounts at the host with PAM."""
+    with ExitStack() as stack:
+        postgres = stack.enter_context(killable_postgres())
+        temporal = KillableTemporal(folder)
+        stack.callback(temporal.end)
+        url = postgres.cluster.url()
+        gates = stack.enter_context(gates_installed(temporal.address, folder, the_policy(people), url))
+        relay = Relay(None, httpx.URL(gates.installation.url).port or 0)
+        stack.callback(relay.end)
+        seen_by_gates = replace(gates, installation=replace(gates.installation, url=relay.url))
+        targets = {protocol: stack.enter_context(_served(Target())) for protocol in ("ssh", "rdp")}
+        host = stack.enter_context(GatedHost(folder, ["rescue", *people], seen_by_gates))
+        host.restart_gate(host.config(GRACE))
+        bastion, rdp_port = _bastion(stack, seen_by_gates, targets, folder)
+        yield Killable(gates, postgres, temporal, relay, bastion, host, targets, rdp_port)
+
+
+@contextmanager
+def _served(target: Target) -> Iterator[Target]:
+    with target:
+        thread = threading.Thread(target=target.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield target
+        target.shutdown()
+        thread.join()
+
+
+def _bastion(
+    stack: ExitStack, gates: GateInstallation, targets: dict[str, Target], folder: Path
+) -> tuple[SshHosts, int]:
+    """The bastion, and the port at which its gate for RDP listens."""
+    host, rdp_port = stack.enter_context(Host()), free_port()
+    bastion = SshHosts(gates, host, host, free_port(), targets["ssh"].port, folder)
+    stack.callback(bastion.end)
+    for person in ("alice", "bob", "carol"):
+        bastion.new_key(person)
+    ports = f"{{ ssh = {targets['ssh'].port}, rdp = {targets['rdp'].port} }}"
+    set_up_bastion(bastion, more=f'[rdp]\nlisten = "127.0.0.1:{rdp_port}"\n', ports=ports, grace=GRACE)
+    bastion.start_service()
+    return bastion, rdp_port
