@@ -65,10 +65,9 @@ class PamHost(Host):
 
     def ssh(self, person: str, *command: str, options: Iterable[str] = ()) -> list[str]:
         """How somebody logs in with their key; of two options of one name, the first counts."""
-        given = [*options, "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "BatchMode=yes"]
-        common = [part for one in given for part in ("-o", one)]
-        place = ("-F", "none", "-i", str(self.key), "-p", str(self.port))
-        return ["ssh", *place, *common, f"{person}@127.0.0.1", *command]
+        given = [*options, f"Port={self.port}", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null"]
+        common = [part for one in (*given, "BatchMode=yes") for part in ("-o", one)]
+        return ["ssh", "-F", "none", "-i", str(self.key), *common, f"{person}@127.0.0.1", *command]
 
     def ssh_by_dialogue(self, person: str, *command: str, options: Iterable[str] = ()) -> list[str]:
         """How somebody logs in with their password, by keyboard-interactive."""

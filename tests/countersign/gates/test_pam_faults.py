@@ -6,17 +6,21 @@ import json
 import os
 import subprocess
 import tomllib
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from countersign.gates import protocol
 from countersign.gates.pam import exempt_despite_errors
+from countersign.models import Status
+from sandbox.temporal_server import free_port
 from tests.countersign.gates.networks import SECONDS, wait_until
 from tests.countersign.gates.pam_host import PASSWORD, Dialogue, GatedHost, granted, ran
 from tests.countersign.installation import COMMAND
 
 SESSIONS = "/run/countersign/sessions"
+WAITING_SSHD = "sshd: alice \\[pam\\] *"
 AWAY = "The gate service of this host does not answer, so nobody is let in"
 
 
@@ -144,6 +148,42 @@ def test_a_leader_that_its_person_kills_takes_nobody_out_of_the_session(host: Ga
     assert host.processes("sleep 1031")
     host.portal.revoke(number)
     wait_until(lambda: not host.processes("sleep 1031"))
+
+
+def is_told_at_once(host: GatedHost, address: str) -> bool:
+    """Whether a login of alice's from there does not wait."""
+    login = host.ssh_by_dialogue("alice", "id -un", options=[f"BindAddress={address}"])
+    done = subprocess.run(login, capture_output=True, text=True, timeout=SECONDS, check=False)
+    return "connect again" in done.stderr
+
+
+def wait_from(host: GatedHost, *addresses: str) -> ExitStack:
+    """Logins of alice's from these addresses, which wait until they are ended."""
+    logins = ExitStack()
+    before = len(host.processes(WAITING_SSHD))
+    for one in addresses:
+        logins.enter_context(Dialogue(host.ssh_by_dialogue("alice", "id -un", options=[f"BindAddress={one}"])))
+    wait_until(lambda: len(host.processes(WAITING_SSHD)) == before + len(addresses))
+    return logins
+
+
+def test_no_more_than_three_of_one_address_wait_and_so_many_in_all(host: GatedHost) -> None:
+    with host.configured(host.config(more="most_waits = 4")), wait_from(host, *["127.0.0.1"] * 3):
+        number = host.waiting("alice")
+        wait_until(lambda: is_told_at_once(host, "127.0.0.1"))
+        assert [one.approval_id for one in host.requests("alice") if one.status == "Waiting"] == [number]
+        with wait_from(host, "127.0.0.2"):
+            wait_until(lambda: is_told_at_once(host, "127.0.0.3"))
+
+
+def test_a_login_that_takes_too_long_for_sshd_withdraws_its_request(host: GatedHost) -> None:
+    port = free_port()
+    host.serve_ssh(port, host.folder / "sshd.log", "LoginGraceTime=15")
+    with Dialogue(host.ssh_by_dialogue("alice", "id -un", options=[f"Port={port}"])) as login:
+        number = host.waiting("alice")
+        assert login.wait() == 255
+    host.portal.until_status(number, Status.CANCELLED)
+    wait_until(lambda: not host.processes(WAITING_SSHD))
 
 
 @pytest.mark.parametrize("mistake", ["[devices", 'grace = "soon"'])

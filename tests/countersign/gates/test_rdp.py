@@ -6,6 +6,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,7 @@ class Rdp:
         self.installation.rdp_port = self.host.port
         with self.installation.service(url, grace, more=f'[rdp]\nlisten = "{HERE}:{port}"') as gate:
             wait_until(lambda: answers(port))
+            gate.until_said("The portal answers.")
             yield gate, port
 
     def granted(self, person: str = "alice", minutes: int | None = None) -> int:
@@ -244,6 +246,15 @@ def test_a_source_that_holds_many_connections_open_keeps_out_nobody_else(rdp: Rd
             pass
         for one in held:
             one.close()
+
+
+def test_a_source_that_tries_many_tokens_keeps_out_nobody_else(rdp: Rdp) -> None:
+    wrong = packet(f"Cookie: msts=cs_rdp_{'0' * 72}\r\n".encode() + NEGOTIATION)
+    with rdp.gate() as (gate, port):
+        with ThreadPoolExecutor(6) as pool:
+            assert set(pool.map(lambda _: told(port, wrong, source="127.0.0.4"), range(90))) == {b""}
+        gate.until_said("too many tokens came within a minute")
+        assert told(port, first_packet(rdp.file(rdp.granted()))) != b""
 
 
 def test_the_file_holds_the_gate_and_the_token_and_nothing_else_of_anybody() -> None:
