@@ -99,6 +99,9 @@ async def test_without_portal_or_database_nobody_passes_until_it_is_there_again(
         closed = await until_status(scenes.direct, direct, False), await until_status(scenes.relayed, relayed, False)
         print(f"closed {closed[0] - ended:.2f} s after the {what} had ended, {closed[1] - ended:.2f} s with the relay")
         await nobody_passes(scenes, direct, relayed)
+        if what == "database":
+            reply = await scenes.direct.get("/", direct)
+            assert (reply.status_code, "The database can't be reached" in reply.text) == (503, True), reply.text
         async with asyncio.timeout(SECONDS):
             await over()
         print(f"what had begun was cut {now() - ended:.2f} s after that; the grace is {GRACE_SECONDS} s")
