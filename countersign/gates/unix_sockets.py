@@ -5,6 +5,7 @@ import os
 import socket
 import struct
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,11 +35,17 @@ async def listening(path: Path, serve: Serve, limit: int, backlog: int = 100) ->
 
     `limit` is that of the reader, in bytes.
     """
+
+    async def served(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # That the service ends is no error, for which Python 3.11 takes a task that was cancelled here.
+        with suppress(asyncio.CancelledError):
+            await serve(reader, writer)
+
     try:
         if not path.parent.exists():
             path.parent.mkdir(parents=True)
             path.parent.chmod(0o755)  # whatever the umask is: every account has to find the socket
-        server = await asyncio.start_unix_server(serve, path, limit=limit, backlog=backlog)
+        server = await asyncio.start_unix_server(served, path, limit=limit, backlog=backlog)
         os.chmod(path, 0o666)  # noqa: S103
     except OSError as error:
         why = f"{path} can't be listened at: {error.strerror}"

@@ -47,6 +47,7 @@ class Killable:
     command: Sequence[str]
     environment: Mapping[str, str]
     answers: Callable[[], bool]
+    said: Path
     process: subprocess.Popen[bytes] | None = None
 
     async def start(self) -> None:
@@ -56,7 +57,14 @@ class Killable:
         assert process.poll() is None, self.command
 
     def _begin(self) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(self.command, cwd=ROOT, env=self.environment)
+        with self.said.open("ab") as output:
+            return subprocess.Popen(self.command, cwd=ROOT, env=self.environment, stdout=output, stderr=output)
+
+    def stop(self) -> int:
+        """End it as an operator does; its exit code."""
+        assert self.process
+        self.process.terminate()
+        return self.process.wait(STOP_SECONDS)
 
     def kill(self) -> None:
         """End it as a crash does."""
@@ -165,9 +173,19 @@ async def serving_host() -> AsyncIterator[Host]:
             "COUNTERSIGN_LOG_LEVEL": "error",
             "TEMPORAL_ADDRESS": NO_TEMPORAL,
         }
-        portal = Killable([sys.executable, "-m", "portal", "serve"], environment | settings, lambda: _listens(port))
+        portal = Killable(
+            [sys.executable, "-m", "portal", "serve"],
+            environment | settings,
+            lambda: _listens(port),
+            folder / "portal.log",
+        )
         config = _gate(folder, url, store, server.sockets[0].getsockname()[1])
-        gate = Killable([COMMAND, "gate", "serve", "--config", str(config)], environment, lambda: _is_there(folder))
+        gate = Killable(
+            [COMMAND, "gate", "serve", "--config", str(config)],
+            environment,
+            lambda: _is_there(folder),
+            folder / "gate.log",
+        )
         await portal.start()
         await gate.start()
         try:

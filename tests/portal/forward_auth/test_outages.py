@@ -136,9 +136,13 @@ async def test_a_killed_gate_service_cuts_what_it_relays_and_is_used_again_once_
     await host.gate.start()
     began = now()
     print(f"open again after {await until_status(scenes.relayed, relayed, True) - began:.2f} s")
-    async with scenes.relay.talking(relayed):
-        assert host.requests() == requests
+    async with scenes.relay.talking(relayed) as over, asyncio.timeout(SECONDS):
+        await asyncio.to_thread(host.gate.stop)
+        await over()
+    await host.gate.start()
     await until(lambda: scenes.application.open == 0)
+    assert host.requests() == requests
+    assert "Traceback" not in host.gate.said.read_text()
 
 
 async def test_when_a_grant_ends_nobody_passes_and_what_has_begun_is_cut(host: Host, scenes: Scenes) -> None:
