@@ -29,6 +29,7 @@ for name in ("COLUMNS", "LINES"):
     os.environ.pop(name, None)
 # What Python says to audit hooks when a server, or another program, is started.
 STARTS = {"socket.bind", "subprocess.Popen"}
+NOT_WHOLE = "it takes long, and another like it runs: set COUNTERSIGN_TEST_WHOLE=1 to run all, as CI does"
 # The files with tests that take a minute or more, most of it waiting.
 LONGEST = [
     "test_kills.py",
@@ -96,6 +97,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     Each process has its share of their files, as xdist gives each a part of the list (its `worksteal`).
     """
+    for item in items:
+        if item.get_closest_marker("whole") and "COUNTERSIGN_TEST_WHOLE" not in os.environ:
+            item.add_marker(pytest.mark.skip(reason=NOT_WHOLE))
     processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     longest = [[item for item in items if item.path.name == name] for name in LONGEST]
     others = iter([item for item in items if item.path.name not in LONGEST])

@@ -33,7 +33,7 @@ LOCK_LINE = re.compile(
 )
 ARCHITECTURE = [ROOT / "docs" / "architecture.md", ROOT / "docs" / "recovery.md"]
 NAMES_A_PATH = re.compile(r"[\w-]+(/[\w.-]+)*(/|\.(py|md|toml|json))")
-TEST_VARIABLE = r"environ.*\"(COUNTERSIGN_TEST_[A-Z_]+)\""
+TEST_VARIABLE = r"\"(COUNTERSIGN_TEST_[A-Z_]+)\""
 MACHINE_PATH = re.compile(r"(?<![\w.~-])/(?:root|work|home|Users)/\S*")
 
 

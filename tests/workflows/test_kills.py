@@ -50,7 +50,7 @@ def database(kind: str, folder: Path) -> Iterator[tuple[str, KillablePostgres | 
 @pytest.mark.skipif("TEMPORAL_ADDRESS" in os.environ, reason="somebody else's Temporal is not killed")
 @pytest.mark.no_cover
 @pytest.mark.timeout(SECONDS + ROUND_SECONDS + 4 * SETTLED_SECONDS)
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.whole)])
 async def test_kills_at_chosen_moments_lose_nothing_and_double_nothing(kind: str, tmp_path: Path) -> None:
     print(f"seed {SEED}")
     with database(kind, tmp_path) as (url, postgres):

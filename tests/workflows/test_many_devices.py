@@ -53,6 +53,9 @@ async def register(crowd: Deployment, person: str, address: str) -> Registered |
         return error
 
 
+@pytest.mark.parametrize(
+    "database_url", ["sqlite_url", pytest.param("postgres_url", marks=pytest.mark.whole)], indirect=True
+)
 @pytest.mark.timeout(400)
 async def test_a_thousand_devices_register_at_once(crowd: Deployment) -> None:
     trying = [

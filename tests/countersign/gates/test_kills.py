@@ -27,10 +27,6 @@ from tests.countersign.gates.pam_host import check_pam
 SERVICE = "gate service"
 # To a gate the portal is as much away as the database, and Temporal as the worker.
 LIKE_ANOTHER = ["portal", "temporal"]
-only_if_asked_for = pytest.mark.skipif(
-    not os.environ.get("COUNTERSIGN_TEST_GATE_KILLS"),
-    reason="each part killed takes half a minute: set COUNTERSIGN_TEST_GATE_KILLS=1 to kill this one, too",
-)
 # What a login or a connection starts, as `pgrep --full` finds it.
 LEFT_BY_CLIENTS = "countersign-gate|sshd: [a-z-]+"
 
@@ -215,7 +211,7 @@ def no_client_is_left(host: Host) -> None:
 @pytest.mark.no_cover
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
-    "part", [pytest.param(part, marks=[only_if_asked_for] if part in LIKE_ANOTHER else []) for part in PARTS]
+    "part", [pytest.param(part, marks=[pytest.mark.whole] if part in LIKE_ANOTHER else []) for part in PARTS]
 )
 def test_when_a_part_is_killed_nobody_is_let_in_without_a_yes_and_nothing_is_left(
     killable: Killable, part: str

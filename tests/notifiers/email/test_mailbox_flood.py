@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from tests.notifiers.email.memory_ledger import MemoryLedger
@@ -11,15 +9,11 @@ from tests.notifiers.email.servers import Server, mails_in
 from tests.notifiers.email.watching import Watching, mailbox_on
 
 SECONDS = 900
-in_full = pytest.mark.skipif(
-    not os.environ.get("COUNTERSIGN_TEST_FLOOD"),
-    reason="a flood of 10,000 mails takes minutes: set COUNTERSIGN_TEST_FLOOD=1 to run it",
-)
 
 
 @pytest.mark.no_cover
 @pytest.mark.timeout(SECONDS)
-@pytest.mark.parametrize("mails", [1000, pytest.param(10_000, marks=in_full)])
+@pytest.mark.parametrize("mails", [1000, pytest.param(10_000, marks=pytest.mark.whole)])
 def test_a_flood_is_read_in_order_while_more_comes_in(mails: int, server: Server, ledger: MemoryLedger) -> None:
     bodies = [f"mail {number}".encode() for number in range(mails)]
     half = mails // 2

@@ -23,8 +23,8 @@ from tests.portal.context import Portal
 schemathesis.serializer.alias("message/rfc822", "text/plain")
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-# Of each operation, for each who asks. The whole has 15: COUNTERSIGN_TEST_EXAMPLES=15.
-EXAMPLES = int(os.environ.get("COUNTERSIGN_TEST_EXAMPLES", "5"))
+# Of each operation, for each who asks.
+EXAMPLES = 15 if "COUNTERSIGN_TEST_WHOLE" in os.environ else 5
 CONFORMANCE = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 ALWAYS_THE_SAME = settings(
     max_examples=EXAMPLES,

@@ -19,6 +19,7 @@ AT_ONCE = 40
 ONCE = re.compile(r'name="once" value="([^"]+)"')
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("scene", ["nginx"], indirect=True)
 async def test_200_browsers_ask_once_for_each_person_and_all_are_let_in(scene: Scene) -> None:
     loop, site = asyncio.get_running_loop(), scene.site
