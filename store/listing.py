@@ -1,8 +1,8 @@
 """Which requests a page of a list shows, found at a cost that neither what is over nor what waits adds to.
 
-A page is read backwards along one index: that of a status, a requester, an approver, a device, or what somebody may
-see; for a small group, of each of its members. Of the rows that other conditions may leave out, such as a text, at most
-MOST_READ are read; such a page ends early and says where to go on.
+A page is read backwards along one index: that of a status, a requester, an approver, a device, Active grants, or what
+somebody may see; for a small group, of each of its members. Of the rows that other conditions may leave out, such as a
+text, at most MOST_READ are read; such a page ends early and says where to go on.
 """
 
 import json
@@ -205,6 +205,10 @@ def _paths(wanted: Wanted, policy: Policy) -> tuple[list[Path], set[str]]:
     status, visibility, filters = wanted.status, wanted.visibility, wanted.filters
     if _sees_nothing(visibility):
         return [NOTHING], {*_conditions(wanted, policy)}
+    if wanted.requester and wanted.has_active_grant:
+        # Few, however much they asked for before.
+        held = [IS_ACTIVE, grants.c.requester == wanted.requester]
+        return [Path(grants.c.approval_id, prefix=held)], {"requester", "active grant"}
     if wanted.requester and status:
         made = [requests.c.requester == wanted.requester]
         return [Path(NUMBER, requests.c.status, [status], prefix=made)], {"requester", "status"}
