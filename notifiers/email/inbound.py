@@ -79,7 +79,7 @@ class Inbound:
 
     async def explain_head(self, head: bytes, arrived: datetime) -> Explanation:
         """The same of a mail that is too large, by its header: it decides nothing, and its sender is told."""
-        return await self._judge(head, read_head(head), arrived)
+        return await self._judge(head, await of_engine(asyncio.to_thread(read_head, head)), arrived)
 
     async def explained(self, raw: bytes) -> Explained:
         """The same, as the portal tells it."""
@@ -102,7 +102,7 @@ class Inbound:
         # What strangers write is not worth a look-up in DNS, for which they may let us wait.
         check = asyncio.to_thread(authenticate, raw, reply.sender, self.rule) if sender or addressee else None
         facts = Facts(
-            authentic=await check if check else Authentic(False, "not checked, as a stranger sent it"),
+            authentic=await of_engine(check) if check else Authentic(False, "not checked, as a stranger sent it"),
             addresses=list(self.addresses),
             person=sender.id if sender else "",
             token_of=addressee.id if addressee else "",

@@ -15,10 +15,12 @@ from countersign.notifications import Person, RejectedInput, SubmittedAnswer, Su
 from countersign.views import ApproverView, RequestView
 from notifiers import engine as base
 from notifiers.email import token
+from notifiers.email.authenticity import authenticate
 from notifiers.email.config import AuthenticityRule
 from notifiers.email.inbound import Inbound
 from notifiers.email.listener import taken_on
 from notifiers.email.listener.handler import MailHandler
+from notifiers.email.reply import read_head, read_reply
 from notifiers.email.token import KeyRing
 
 RING = KeyRing([("k1", b"a secret of these tests only")])
@@ -299,6 +301,22 @@ async def test_what_can_never_be_stored_is_the_mail_s_fault() -> None:
     engine.refuses = BadQuestion("Something in it can't be stored.")
     with pytest.raises(BadQuestion):
         await taker(engine)(mail("Approved"))
+
+
+@pytest.mark.parametrize("step", [read_reply, authenticate, read_head])
+async def test_a_mail_is_left_for_later_where_the_system_has_no_thread_left(
+    step: Callable[..., object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handler, to_thread = MailHandler(Inbound(cast(base.Engine, Engine()), RING, RULE, OURS)), asyncio.to_thread
+
+    async def refused(call: Callable[..., object], *given: object) -> object:
+        if call is step:
+            raise RuntimeError("can't start new thread")
+        return await to_thread(call, *given)
+
+    monkeypatch.setattr(asyncio, "to_thread", refused)
+    with pytest.raises(Unavailable):
+        await (handler.take_head if step is read_head else handler.take)(mail("Approved"), NOW)
 
 
 async def test_the_sender_of_a_mail_that_is_too_large_is_told_so_by_its_header_alone() -> None:
