@@ -43,6 +43,7 @@ class Shown(Typed):
 class Sent(Typed):
     """The form as it is sent, `once`."""
 
+    protocol: str = Field(max_length=LONGEST_ID)
     once: str = Field(max_length=LONGEST_NONCE)
 
 
