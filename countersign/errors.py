@@ -150,6 +150,10 @@ def refused_with(message: str, details: Any) -> CountersignError:
     return kind(message, **named)
 
 
+# The longest wait that is believed, in seconds.
+LONGEST_RETRY_AFTER = 24 * 60 * 60
+
+
 class TooMany(Unavailable):
     """The caller does too much of this; `fields` say the `limit`, and in how many seconds to try again."""
 
@@ -157,8 +161,9 @@ class TooMany(Unavailable):
 
     @property
     def retry_after(self) -> int:
-        """In how many seconds to try again."""
-        return int(self.fields.get("retry_after", 1))
+        """In how many seconds to try again; 1 where what answered, which may be a proxy, says nothing that is one."""
+        said = self.fields.get("retry_after")
+        return min(max(said, 1), LONGEST_RETRY_AFTER) if isinstance(said, int) else 1
 
 
 class Delayed(Unavailable):

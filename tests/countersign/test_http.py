@@ -110,6 +110,19 @@ def test_each_problem_becomes_its_error_in_its_words(
 
 
 @pytest.mark.parametrize(
+    ("said", "seconds"),
+    [(30, 30), (10**30, 86400), (-5, 1), (0, 1), ("soon", 1), (None, 1), ([], 1), (float("inf"), 1)],
+)
+def test_of_when_to_try_again_only_what_can_be_is_believed(
+    server: Server, api: Api, said: object, seconds: int
+) -> None:
+    server.will_say(429, {"title": "Too many", "detail": "Wait.", "retry_after": said})
+    with pytest.raises(TooMany) as error:
+        api.request(1042)
+    assert error.value.retry_after == seconds
+
+
+@pytest.mark.parametrize(
     ("asked_from", "same", "yes"), [("10.0.0.7", True, True), ("", True, False), ("", False, True)]
 )
 def test_a_yes_for_another_address_is_refused_here(
