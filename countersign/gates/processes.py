@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from countersign.errors import Unavailable
 from countersign.gates.calls import Calls
 
 # How long a session has to end by itself after SIGHUP, and how often what is left of it is killed then.
@@ -97,9 +98,15 @@ def of_session(every: Sequence[Seen], known: Iterable[Process], login: int, user
     if login != NO_LOGIN:
         same = [one for one in every if one.login == login and (user != 0 or one.tty)]
         found |= {one.process.pid for one in same if _may_be_of(user_of(one.process.pid), user)}
-    # A child may have the lower pid, where pids have begun anew.
-    while more := {one.process.pid for one in every if one.parent in found} - found:
-        found |= more
+    children: dict[int, list[int]] = {}
+    for one in every:
+        children.setdefault(one.parent, []).append(one.process.pid)
+    # One pass for all, as an account may have thousands, each begun by the one before.
+    below = list(found)
+    while below:
+        more = [pid for pid in children.get(below.pop(), []) if pid not in found]
+        found.update(more)
+        below += more
     return [one for one in every if one.process.pid in found - {os.getpid(), 1}]
 
 
@@ -143,21 +150,30 @@ class Processes:
         self._next: asyncio.Task[list[Seen]] | None = None
 
     async def look(self) -> Sequence[Seen]:
-        """All of them, as they are now or a little later. Raises OSError, and Unavailable."""
+        """All of them, as they are now or a little later. Raises OSError."""
         look = self._next
-        if look is None or look.done():  # one that could not begin is not tried again
-            look = self._next = asyncio.create_task(self._looks(self._begun))
+        if look is None or look.done():
+            look = self._next = asyncio.create_task(self._look())
         return await asyncio.shield(look)
 
+    async def _look(self) -> list[Seen]:
+        try:
+            return await self._looks(self._begun)
+        except Unavailable:  # no thread is left, and sessions have to end all the same
+            return self._begun()
+
     def _begun(self) -> list[Seen]:
-        """In the thread: whoever asks from now on needs another look."""
+        """Look: whoever asks from now on needs another look."""
         self._next = None
         return look_at_all()
 
     async def end_session(self, leader: Process, login: int, user: int) -> bool:
         """End a session by its leader; whether nothing of it is left. Takes some seconds at most. Raises OSError."""
         known = {one.process for one in of_session(await self.look(), [leader], login, user)}
-        await self._logind(partial(_tell_logind, leader))
+        # Without it all that is seen ends as well.
+        with suppress(Unavailable, TimeoutError):
+            async with asyncio.timeout(LOGINCTL_SECONDS):
+                await self._logind(partial(_tell_logind, leader))
         for each in known:
             send(each, signal.SIGHUP)
             send(each, signal.SIGCONT)

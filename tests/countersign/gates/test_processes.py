@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -18,6 +19,8 @@ import pytest
 
 from countersign.errors import Unavailable
 from countersign.gates import processes
+from countersign.gates.calls import Calls
+from countersign.gates.processes import Process, Seen
 from tests.countersign.gates.networks import SECONDS, wait_until
 
 # Its first thread ends (exit(2) ends a thread alone), and another one goes on.
@@ -116,11 +119,22 @@ async def test_without_a_file_left_to_open_no_process_is_taken_for_gone() -> Non
             resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
-async def test_where_no_thread_could_be_started_the_next_look_starts_one() -> None:
-    every, size = processes.Processes(), threading.stack_size(1 << 46)
-    try:
-        with pytest.raises(Unavailable):
-            await every.look()
-    finally:
-        threading.stack_size(size)
-    assert os.getpid() in {one.process.pid for one in await every.look()}
+async def test_where_no_thread_can_be_started_a_session_ends_all_the_same() -> None:
+    with started("input()") as process:
+        seen = processes.look(process.pid)
+        assert seen
+        size = threading.stack_size(1 << 46)
+        try:
+            with pytest.raises(Unavailable):
+                await Calls(1)(os.getpid)
+            assert await processes.Processes().end_session(seen.process, processes.NO_LOGIN, os.getuid())
+        finally:
+            threading.stack_size(size)
+        assert process.wait(SECONDS) < 0
+
+
+def test_what_is_below_a_session_is_found_in_one_pass_however_deep_it_is() -> None:
+    every = [Seen(Process(pid, pid), pid - 1, 0, processes.NO_LOGIN) for pid in range(10_000_000, 10_030_000)]
+    began = time.monotonic()
+    assert processes.of_session(every, [every[1].process], processes.NO_LOGIN, 1000) == every[1:]
+    assert time.monotonic() - began < 10
