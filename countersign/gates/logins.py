@@ -22,6 +22,7 @@ from countersign.errors import BadQuestion, CountersignError, NotAllowed, Refuse
 from countersign.gates import processes
 from countersign.gates.access import Access, Session, Wanted
 from countersign.gates.accounts import Accounts
+from countersign.gates.calls import Calls
 from countersign.gates.feed import now
 from countersign.gates.limits import source_of
 from countersign.gates.other_grants import LOOKING
@@ -34,10 +35,10 @@ from countersign.times import duration
 
 # Each wait holds a process, and with sshd a connection that is not logged in yet (MaxStartups of sshd_config(5)).
 MOST_WAITS_OF_ONE = 3
+# For sessions that processes run in, at once.
+MOST_LOOKS = 16
 RETRY_SECONDS = 1.0
 GRANT_ENDED = "The grant has ended."
-# Where files or threads are used up: it is tried again.
-CANT_LOOK = (OSError, Unavailable)
 # How often it is looked for what was left in the background.
 LOOK_SECONDS = 5.0
 # Accounts of people begin here (UID_MIN of login.defs(5)).
@@ -89,7 +90,7 @@ class Logins:
         The list of sessions is kept in `folder`.
         """
         self._access, self._section, self._grace, self._accounts = access, section, grace, accounts
-        self._processes = processes.Processes()
+        self._processes, self._looks = processes.Processes(), Calls(MOST_LOOKS)
         self._telling: set[asyncio.Task[None]] = set()
         self._sessions = Sessions(folder / SESSIONS_FILE)
         self._waits: Counter[str] = Counter()
@@ -142,15 +143,12 @@ class Logins:
 
     # --- who it is ---------------------------------------------------------------------------------------------------
 
-    def wanted(self, asked: PamQuestion) -> Wanted | None:
-        """What is asked of the portal; None for who is not asked about. Raises BadQuestion, and OSError.
-
-        May wait for the host's directory of accounts.
-        """
+    async def wanted(self, asked: PamQuestion) -> Wanted | None:
+        """What is asked of the portal; None for who is not asked about. Raises BadQuestion, Unavailable and OSError."""
         caller = asked.service in CALLERS
-        around = self._sessions.around(asked.pid) if caller else None
+        around = await self._looks(partial(self._sessions.around, asked.pid)) if caller else None
         person = around.person if around else asked.ruser if caller else asked.user
-        if around is None and (person in self._section.exempt or (caller and _is_system_account(person))):
+        if around is None and await self._is_let_in(person, caller):
             return None
         source_address = around.source_address if around else "" if caller else _address(asked.rhost)
         return Wanted(
@@ -161,6 +159,12 @@ class Logins:
             reason=f"{asked.service} on {self._section.device}",
             wait=asked.wait,
         )
+
+    async def _is_let_in(self, person: str, caller: bool) -> bool:
+        """Whether nobody is asked about them. A directory of accounts that hangs is only asked where it has to be."""
+        if person in self._section.exempt or (caller and person == "root"):
+            return True
+        return caller and await self._accounts(partial(_is_system_account, person))
 
     @contextmanager
     def _waiting(self, wanted: Wanted) -> Iterator[bool]:
@@ -264,7 +268,7 @@ class Logins:
                 await processes.end_of(session.leader)
                 if not session.among(await self._processes.look()):
                     return
-            except CANT_LOOK as error:
+            except OSError as error:  # as where no file can be opened any more: it is tried again
                 log.error("It can't be seen whether the session of %s goes on: %s", session.person, error)
             # All sessions at the same moments, so that one look at the host's processes is for all.
             await asyncio.sleep(LOOK_SECONDS - asyncio.get_running_loop().time() % LOOK_SECONDS)
@@ -313,14 +317,14 @@ class Logins:
     async def _is_ended(self, session: HostSession) -> bool:
         try:
             return await self._processes.end_session(session.leader, session.login, session.user)
-        except CANT_LOOK as error:
+        except OSError as error:
             log.error("The processes of a session can't be looked at: %s", error)
             return False
 
     async def _tell(self, session: HostSession, message: str) -> None:
         try:
             processes.write_to_terminals(session.among(await self._processes.look()), message)
-        except CANT_LOOK as error:
+        except OSError as error:
             log.error("A session of %s could not be told: %s (%s)", session.person, message, error)
 
 

@@ -160,8 +160,8 @@ class GateService:
         """Answer PAM: the session is the host's, and lasts longer than this connection."""
         if self.logins is None:
             raise Unavailable("Nobody is let in: gate.toml has no section [pam]. An administrator has to add it.")
-        question = await self._accounts(partial(self.logins.read, first, client.caller.uid))
-        wanted = await self._accounts(partial(self.logins.wanted, question))
+        question = self.logins.read(first, client.caller.uid)
+        wanted = await self.logins.wanted(question)
         if wanted is None:
             return client.send({"yes": {}})
         if question.type == "account":
