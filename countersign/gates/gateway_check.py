@@ -14,7 +14,7 @@ from countersign.errors import BadQuestion, CountersignError, NotAllowed
 from countersign.gates.gateway_connections import Connection, GatewayAddress
 from countersign.grant_reuse import is_yes
 from countersign.http import Api
-from countersign.models import GATEWAY, Status, Verdict
+from countersign.models import GATEWAY, Status, Verdict, without_controls
 from countersign.question import read_question
 from countersign.views import Finding, RequestView
 
@@ -165,8 +165,8 @@ class Check:
             is_well = bool(closed) and (self._address.waits or not connection.look()[0])
             remedy = "Close the connection when the request is Rejected; say why, where the protocol can."
             self._say("a rejection closes the connection", is_well, remedy, time.monotonic() - began)
-            if connection.said:
-                self._found.append(Finding(part="what it said then", state="ok", about="", message=connection.said))
+            if said := without_controls(connection.said):
+                self._found.append(Finding(part="what it said then", state="ok", about="", message=said))
 
     def _gone(self) -> None:
         name = "a person who has gone leaves no request behind"

@@ -138,6 +138,9 @@ class RdpGate:
         if target is None or VARIANT not in target.ports:
             raise Refused(f"{routed.device} has no port for RDP in this gate's configuration.")
         host_reader, host_writer = await opened(routed.device, target.address, target.ports[VARIANT])
+        if session.is_over:
+            host_writer.close()
+            raise Refused(await session.ended())
         who = f"{routed.person} to {routed.device}, #{session.approval_id}"
         log.info("RDP of %s from %s is let in.", who, session.source_address)
         host_writer.write(packet.without_token)

@@ -187,12 +187,14 @@ def _started(work: Coroutine[None, None, None], done: Callable[[asyncio.Task[Non
 
 def _wanted(held: Held, device: str) -> Wanted:
     """What the person of a held session wants, of a device."""
-    return Wanted(held.username, device, held.protocol.lower(), _host(held.address or ""))
+    return Wanted(held.username, device, held.protocol.lower(), host_of(held.address or ""))
 
 
-def _host(address: str) -> str:
+def host_of(address: str) -> str:
     """An address without its port: `192.0.2.7:50000`, `[2001:db8::7]:50000`, or alone."""
     try:
         return str(ip_address(address))
     except ValueError:
-        return address.rpartition(":")[0].strip("[]")
+        host, _, port = address.rpartition(":")
+        # What is no address is one that no question can have: without any, a grant for any would let it in.
+        return (host or port).strip("[]")

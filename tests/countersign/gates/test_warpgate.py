@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 from pydantic import ValidationError
 
-from countersign.gates.warpgate import WarpgateSection
+from countersign.gates.warpgate import WarpgateSection, host_of
 from countersign.models import Status
 from tests.countersign.gates.gate_installation import GateInstallation, GateProcess
 from tests.countersign.gates.local_warpgate import TOKEN, TROUBLES, LocalWarpgate, local_warpgate
@@ -156,3 +156,19 @@ def test_a_gate_that_was_killed_closes_what_it_let_in_when_it_is_back_and_one_th
 def test_the_token_of_warpgate_goes_nowhere_unencrypted(url: str) -> None:
     with pytest.raises(ValidationError, match="must be an https:// address"):
         WarpgateSection.model_validate({"url": url, "token_file": "/x", "targets": {"production": "db-1"}})
+
+
+@pytest.mark.parametrize(
+    ("address", "host"),
+    [
+        ("192.0.2.7:50000", "192.0.2.7"),
+        ("192.0.2.7", "192.0.2.7"),
+        ("[2001:db8::7]:50000", "2001:db8::7"),
+        ("2001:db8::7", "2001:db8::7"),
+        ("somewhere", "somewhere"),
+        (":50000", "50000"),
+        ("", ""),
+    ],
+)
+def test_what_is_no_address_is_not_taken_for_none(address: str, host: str) -> None:
+    assert host_of(address) == host
