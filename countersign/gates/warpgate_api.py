@@ -115,10 +115,11 @@ class Warpgate:
         """Whether a session is open, as far as is known: it may be where Warpgate gives no good answer."""
         try:
             reply = await self._send("GET", f"sessions/{session_id}")
+            is_gone = await self._is_gone(reply)
         except Unavailable:
             return True
         is_over = reply.is_success and isinstance(reply.json, dict) and reply.json.get("ended")
-        return reply.status != HTTPStatus.NOT_FOUND and not is_over
+        return not (is_gone or is_over)
 
     async def approve(self, session_id: str) -> None:
         """Let a session in, this once. Unavailable also where it is held no more."""
@@ -138,8 +139,15 @@ class Warpgate:
 
     async def _have_ended(self, path: str) -> None:
         reply = await self._send("POST", path)
-        if reply.status != HTTPStatus.NOT_FOUND:
+        if not await self._is_gone(reply):
             self._must_be_done(reply)
+
+    async def _is_gone(self, reply: Reply) -> bool:
+        """Whether there is no such session; a proxy whose Warpgate is away answers 404 as well, but to everything."""
+        if reply.status != HTTPStatus.NOT_FOUND:
+            return False
+        await self.held()
+        return True
 
     def _must_be_done(self, reply: Reply) -> None:
         if not reply.is_success:

@@ -42,7 +42,8 @@ class LocalWarpgate(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         self.sessions: dict[str, dict[str, Any]] = {}
-        self.is_away = False
+        # The status that everything is answered with, as by a proxy whose Warpgate is away.
+        self.away = 0
         self.trouble, self.troubled = "", 0
         # Called, once, when a list has been answered.
         self.then: Callable[[], object] | None = None
@@ -126,8 +127,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def _parts(self) -> list[str]:
         path = urlsplit(self.path).path
-        if self.server.is_away:
-            self._answer(503)
+        if self.server.away:
+            self.server.troubled += 1
+            self._answer(self.server.away)
         elif self.headers.get("X-Warpgate-Token") != TOKEN:
             self._answer(401)
         elif path.startswith(f"{API}/"):

@@ -81,17 +81,20 @@ def test_who_goes_leaves_no_request_behind_and_who_is_let_in_may_leave(gate_inst
         wait_until(lambda: server.state(session) == "open")
 
 
-def test_what_cannot_be_closed_is_closed_as_soon_as_warpgate_answers_again(gate_installation: GateInstallation) -> None:
+@pytest.mark.parametrize("status", [404, 503])
+def test_what_cannot_be_closed_is_closed_as_soon_as_warpgate_answers_again(
+    gate_installation: GateInstallation, status: int
+) -> None:
     gates, device = gate_installation, gate_installation.device()
     with local_warpgate() as server, following(gates, server, device):
         session = server.connect("alice", "production")
         view = gates.until_waiting("alice", device)
         gates.approve(view.approval_id)
         wait_until(lambda: server.state(session) == "open")
-        server.is_away = True
+        server.away, server.troubled = status, 0
         gates.revoke(view.approval_id)
-        gates.until_status(view.approval_id, Status.APPROVED)
-        server.is_away = False
+        wait_until(lambda: server.troubled >= 6)
+        server.away = 0
         wait_until(lambda: server.state(session) == "closed")
 
 
