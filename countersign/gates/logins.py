@@ -296,11 +296,14 @@ class Logins:
         )
         while True:
             try:
-                if granted := await self._resume(session):
-                    self._sessions.keep()
-                    return granted
-                raise Refused(GRANT_ENDED)
-            except Unavailable as error:
+                # A portal that takes its time keeps nobody in either.
+                async with asyncio.timeout((ends_at - datetime.now(UTC)).total_seconds()):
+                    granted = await self._resume(session)
+                if granted is None:
+                    raise Refused(GRANT_ENDED)
+                self._sessions.keep()
+                return granted
+            except (Unavailable, TimeoutError) as error:
                 if datetime.now(UTC) >= ends_at:
                     raise Refused(GRANT_ENDED) from None
                 if now() >= away_at:
