@@ -107,7 +107,8 @@ def of_session(every: Sequence[Seen], known: Iterable[Process], login: int, user
         more = [pid for pid in children.get(below.pop(), []) if pid not in found]
         found.update(more)
         below += more
-    return [one for one in every if one.process.pid in found - {os.getpid(), 1}]
+    found -= {os.getpid(), 1}
+    return [one for one in every if one.process.pid in found]
 
 
 def _may_be_of(found: int | None, user: int) -> bool:
