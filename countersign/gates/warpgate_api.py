@@ -114,12 +114,11 @@ class Warpgate:
     async def may_be_open(self, session_id: str) -> bool:
         """Whether a session is open, as far as is known: it may be where Warpgate gives no good answer."""
         try:
-            reply = await self._send("GET", f"sessions/{session_id}")
-            is_gone = await self._is_gone(reply)
+            reply = await self._answer("GET", f"sessions/{session_id}")
         except Unavailable:
             return True
         is_over = reply.is_success and isinstance(reply.json, dict) and reply.json.get("ended")
-        return not (is_gone or is_over)
+        return not (reply.status == HTTPStatus.NOT_FOUND or is_over)
 
     async def approve(self, session_id: str) -> None:
         """Let a session in, this once. Unavailable also where it is held no more."""
@@ -138,16 +137,20 @@ class Warpgate:
         await self._http.aclose()
 
     async def _have_ended(self, path: str) -> None:
-        reply = await self._send("POST", path)
-        if not await self._is_gone(reply):
+        reply = await self._answer("POST", path)
+        if reply.status != HTTPStatus.NOT_FOUND:
             self._must_be_done(reply)
 
-    async def _is_gone(self, reply: Reply) -> bool:
-        """Whether there is no such session; a proxy whose Warpgate is away answers 404 as well, but to everything."""
+    async def _answer(self, method: str, path: str) -> Reply:
+        """What Warpgate itself answers; a proxy whose Warpgate is away answers 404 to everything.
+
+        So after a 404 it is asked once more, when Warpgate has shown that it answers.
+        """
+        reply = await self._send(method, path)
         if reply.status != HTTPStatus.NOT_FOUND:
-            return False
+            return reply
         await self.held()
-        return True
+        return await self._send(method, path)
 
     def _must_be_done(self, reply: Reply) -> None:
         if not reply.is_success:
