@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
@@ -13,7 +14,7 @@ import httpx
 from countersign.models import Status
 from countersign.rdp import VARIANT
 from countersign.views import RequestView
-from tests.countersign.gates.killable import PARTS, Killable
+from tests.countersign.gates.killable import PARTS, Killable, Target
 from tests.countersign.gates.networks import SECONDS, wait_until
 from tests.countersign.gates.pam_host import Dialogue
 from tests.countersign.gates.test_rdp_packet import NEGOTIATION, packet
@@ -77,11 +78,43 @@ class Client(Protocol):
         """Go without a word."""
 
 
-class SshClient:
+class ThroughGate(ABC):
+    """A client whose bytes a gate passes on to a target, which sends them back."""
+
+    def __init__(self, target: Target, mark: bytes) -> None:
+        self._target, self._mark = target, mark
+
+    @abstractmethod
+    def _send(self, data: bytes) -> None: ...
+
+    @abstractmethod
+    def _read(self) -> bytes:
+        """All that has come back so far."""
+
+    @abstractmethod
+    def is_over(self) -> bool: ...
+
+    def is_in(self) -> bool:
+        return self._mark in self._read()
+
+    def has_passed(self) -> bool:
+        return bool(self._read()) or self._target.was_reached_by(self._mark)
+
+    def is_left(self) -> bool:
+        return self._target.is_connected_to(self._mark)
+
+    def is_carried(self) -> bool:
+        before = self._read().count(b"more")
+        self._send(b"more")
+        return comes_about(lambda: self._read().count(b"more") > before or self.is_over()) and not self.is_over()
+
+
+class SshClient(ThroughGate):
     """OpenSSH's client, with the bastion's sshd and `countersign-gate` between."""
 
     def __init__(self, all_: Killable, person: str, device: str, mark: bytes) -> None:
-        self._target, self._mark, self._out = all_.targets["ssh"], mark, b""
+        super().__init__(all_.targets["ssh"], mark)
+        self._out = b""
         self._process = all_.bastion.begin(person, "ssh", "-T", "bastion", device, str(self._target.port))
         assert self._process.stdout
         os.set_blocking(self._process.stdout.fileno(), False)
@@ -99,22 +132,8 @@ class SshClient:
                 self._out += part
         return self._out
 
-    def is_in(self) -> bool:
-        return self._mark in self._read()
-
     def is_over(self) -> bool:
         return self._process.poll() is not None
-
-    def has_passed(self) -> bool:
-        return bool(self._read()) or self._target.was_reached_by(self._mark)
-
-    def is_left(self) -> bool:
-        return self._target.is_connected_to(self._mark)
-
-    def is_carried(self) -> bool:
-        before = self._read().count(b"more")
-        self._send(b"more")
-        return comes_about(lambda: self._read().count(b"more") > before or self.is_over()) and not self.is_over()
 
     def said(self) -> str:
         assert self._process.stderr
@@ -163,11 +182,12 @@ class PamClient:
         self._dialogue.__exit__()
 
 
-class RdpClient:
+class RdpClient(ThroughGate):
     """What a client of RDP sends first, with its routing token, and then bytes."""
 
     def __init__(self, all_: Killable, file: str, mark: bytes) -> None:
-        self._target, self._mark, self._in, self._over = all_.targets["rdp"], mark, b"", False
+        super().__init__(all_.targets["rdp"], mark)
+        self._in, self._over = b"", False
         [line] = [one for one in file.splitlines() if one.startswith("loadbalanceinfo")]
         first = packet(line.removeprefix("loadbalanceinfo:s:").encode() + b"\r\n" + NEGOTIATION)
         self._socket: socket.socket | None = None
@@ -189,25 +209,14 @@ class RdpClient:
             self._over = True
         return self._in
 
-    def is_in(self) -> bool:
-        return self._mark in self._read()
-
     def is_over(self) -> bool:
         self._read()
         return self._over
 
-    def has_passed(self) -> bool:
-        return bool(self._read()) or self._target.was_reached_by(self._mark)
-
-    def is_left(self) -> bool:
-        return self._target.is_connected_to(self._mark)
-
-    def is_carried(self) -> bool:
-        before = self._read().count(b"more")
+    def _send(self, data: bytes) -> None:
         with suppress(OSError):
             assert self._socket
-            self._socket.send(b"more")
-        return comes_about(lambda: self._read().count(b"more") > before or self._over) and not self._over
+            self._socket.send(data)
 
     def said(self) -> str:
         return repr(self._in)
