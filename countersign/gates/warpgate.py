@@ -6,6 +6,7 @@ It follows Warpgate's published API, and was not tried on a real server.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from contextlib import suppress
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
@@ -22,6 +23,8 @@ from countersign.models import Id, Model
 from countersign.tasks import first_of
 
 LOOK_SECONDS = 1.0
+# Whoever was let in and has left holds up nobody: they are looked for less often, by one list for all.
+LEFT_SECONDS = 10.0
 # What was not done is tried again so soon.
 AGAIN_SECONDS = 0.5
 # How long it takes at the end to close what is open.
@@ -55,7 +58,8 @@ class WarpgateGate:
         self._warpgate = Warpgate(section.url, token, section.ca_file)
         self._tasks: dict[Held, asyncio.Task[None]] = {}
         self._closing: set[asyncio.Task[None]] = set()
-        self._let_in: set[str] = set()
+        # Each with what is set when it is over there.
+        self._let_in: dict[str, asyncio.Event] = {}
         # Those that came to an end since the last look began: what it shows of them is out of date.
         self._settled: set[str] = set()
         self._told = ""
@@ -63,6 +67,7 @@ class WarpgateGate:
     async def run(self) -> NoReturn:
         """Follow what Warpgate holds until this is cancelled; then close what it let in."""
         is_first = True
+        looking = _started(self._look_for_left(), lambda _: None)
         try:
             while True:
                 try:
@@ -78,6 +83,7 @@ class WarpgateGate:
                     self._tell(f"Warpgate gave no good answer ({error}); nobody is let in there meanwhile.")
                 await asyncio.sleep(LOOK_SECONDS)
         finally:
+            looking.cancel()
             await self._end()
 
     # --- what Warpgate holds -----------------------------------------------------------------------------------------
@@ -100,16 +106,16 @@ class WarpgateGate:
         if session is None:
             return
         # From here on it may be open there, whatever becomes of the call.
-        self._let_in.add(held.id)
+        left = self._let_in[held.id] = asyncio.Event()
         try:
             await self._warpgate.approve(held.id)
-            await first_of(session.ended(), self._gone(held.id))
+            await first_of(session.ended(), left.wait())
         except Unavailable as error:
             log.warning("#%s could not be approved at Warpgate (%s): it is closed.", session.approval_id, error)
         finally:
             session.close()
             await self._close(held.id)
-            self._let_in.discard(held.id)
+            del self._let_in[held.id]
 
     async def _asked(self, held: Held) -> Session | None:
         """The session that a grant permits; None where the answer is no, and Warpgate was told so."""
@@ -125,12 +131,16 @@ class WarpgateGate:
 
     # --- what is open ------------------------------------------------------------------------------------------------
 
-    async def _gone(self, session_id: str) -> None:
-        """Wait until a session is over there."""
+    async def _look_for_left(self) -> NoReturn:
+        """Find those that are over there, by one list for all."""
         while True:
-            if not await self._warpgate.may_be_open(session_id):
-                return
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(LEFT_SECONDS)
+            # The list may be too old for those that are let in while it is read.
+            if let_in := dict(self._let_in):
+                with suppress(Unavailable):  # of which is told where held sessions are asked for
+                    listed = {one.id for one in await self._warpgate.sessions()}
+                    for session_id in let_in.keys() - listed:
+                        let_in[session_id].set()
 
     async def _close(self, session_id: str) -> None:
         await _insist(partial(self._warpgate.close, session_id))

@@ -1,7 +1,7 @@
 """A server that answers as Warpgate's published API says: it holds sessions, and lets them be approved and closed.
 
-GET session-approvals, POST session-approvals/{id}/approve?scope=Once and .../reject (200, 404), GET sessions and
-sessions/{id}, POST sessions/{id}/close (201, 404), each with the header X-Warpgate-Token.
+GET session-approvals, POST session-approvals/{id}/approve?scope=Once and .../reject (200, 404), GET sessions, whose
+pages begin with the newest, POST sessions/{id}/close (201, 404), each with the header X-Warpgate-Token.
 TROUBLES are what it answers instead.
 """
 
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 TOKEN = "a token of the tests"
 API = "/@warpgate/admin/api"
@@ -45,6 +45,7 @@ class LocalWarpgate(ThreadingHTTPServer):
         # The status that everything is answered with, as by a proxy whose Warpgate is away.
         self.away = 0
         self.trouble, self.troubled = "", 0
+        self.told_to_close: set[str] = set()
         # Called, once, when a list has been answered.
         self.then: Callable[[], object] | None = None
 
@@ -80,11 +81,12 @@ class Handler(BaseHTTPRequestHandler):
         elif parts == ["session-approvals"]:
             self._list([self._approval(*one) for one in self.server.in_state("held")])
         elif parts == ["sessions"]:
-            items = [self._session(*one) for one in self.server.in_state("held", "open")]
-            self._list({"items": items, "offset": 0, "total": len(items)})
+            asked = dict(parse_qsl(urlsplit(self.path).query))
+            active = [self._session(*one) for one in reversed(self.server.in_state("held", "open"))]
+            first, most = int(asked["offset"]), int(asked["limit"])
+            self._list({"items": active[first : first + most], "offset": first, "total": len(active)})
         else:
-            session = self.server.sessions.get(parts[1])
-            self._answer(200, self._session(parts[1], session)) if session else self._answer(404)
+            self._answer(404)
 
     def do_POST(self) -> None:
         if not (parts := self._parts()):
@@ -95,6 +97,8 @@ class Handler(BaseHTTPRequestHandler):
             "reject": (["held"], "rejected", 200),
             "close": (["held", "open"], "closed", 201),
         }[action]
+        if action == "close":
+            self.server.told_to_close.add(parts[1])
         if action == "approve" and urlsplit(self.path).query != "scope=Once":
             self._answer(400)
         elif session["state"] in before:
@@ -148,14 +152,13 @@ class Handler(BaseHTTPRequestHandler):
         }
 
     def _session(self, session_id: str, session: dict[str, Any]) -> dict[str, Any]:
-        is_over = session["state"] not in ("held", "open")
         return {
             "id": session_id,
             "username": session["username"],
             "protocol": session["protocol"],
             "remote_address": "192.0.2.7:50000",
             "started": "2026-01-05T12:00:00Z",
-            "ended": "2026-01-05T12:30:00Z" if is_over else None,
+            "ended": None,
             "target_sessions": [{"target": {"name": session["target"]}}],
         }
 
