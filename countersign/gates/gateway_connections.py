@@ -18,6 +18,8 @@ from countersign.http import is_loopback, trusted
 CONNECT_SECONDS, CLOSE_SECONDS = 10.0, 2.0
 # Of what came back, for people.
 LONGEST_SAID = 300
+# Of whoever checks, and of the person who connects: a client proves itself to the gateway, not to the portal.
+TOKENS = {"COUNTERSIGN_TOKEN", "COUNTERSIGN_PERSON_TOKEN"}
 
 
 class Connection(Protocol):
@@ -77,6 +79,7 @@ class CommandConnection:
             # The command is of whoever checks; without a terminal, so that it asks them nothing.
             self._process = subprocess.Popen(  # noqa: S603
                 command,
+                env={name: value for name, value in os.environ.items() if name not in TOKENS},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -82,6 +83,22 @@ def test_our_ssh_gate_is_found_right_by_the_client_of_a_person(ssh_hosts: SshHos
     checks = checked(ssh_hosts.gates, device, "ssh", "--client", client)
     assert (bad(checks), len(checks)) == (set(), 10)
     assert ssh_hosts.gates.requests("alice", device)[0].status is Status.CANCELLED
+
+
+def test_the_client_gets_no_token_of_who_checks(gate_installation: GateInstallation, tmp_path: Path) -> None:
+    device, seen = gate_installation.device(), tmp_path / "environment"
+    client = shlex.join(["sh", "-c", f"env >> {shlex.quote(str(seen))}; exec sleep 600"])
+    command = [COMMAND, "gate", "check", "--client", client, "--device", device, "--protocol", "ssh"]
+    tokens = gate_installation.installation.tokens
+    subprocess.run(
+        [*command, "--person", "alice", "--patience", "1s", "--gone-within", "1s"],
+        env=gate_installation.installation.environment("grace") | {"COUNTERSIGN_PERSON_TOKEN": tokens["alice"]},
+        capture_output=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert f"COUNTERSIGN_URL={gate_installation.installation.url}" in seen.read_text()
+    assert not [one for one in ("grace", "alice") if tokens[one] in seen.read_text()]
 
 
 @pytest.mark.parametrize(
