@@ -1,12 +1,15 @@
 """Programs of the person's own that a command starts, and ends with itself."""
 
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from countersign.errors import Unavailable
 
 END_SECONDS = 5.0
+# A program that fails so soon after Ctrl-C has failed because of it.
+INTERRUPTED_SECONDS = 30.0
 
 
 @contextmanager
@@ -22,9 +25,20 @@ def started(command: Sequence[str], stdin: int | None = None) -> Iterator[subpro
 
 
 def run(command: Sequence[str], stdin: int | None = None) -> int:
-    """Run a program to its end; returns its exit code. Where this is interrupted, so is the program."""
+    """Run a program to its end; returns its exit code. KeyboardInterrupt where it failed because of Ctrl-C.
+
+    The terminal sends Ctrl-C to the program too, which may go on: sftp ends a transfer by it, and not the session.
+    """
+    interrupted_at = None
     with started(command, stdin) as process:
-        return process.wait()
+        while process.poll() is None:
+            try:
+                process.wait()
+            except KeyboardInterrupt:
+                interrupted_at = time.monotonic()
+    if process.returncode and interrupted_at and time.monotonic() - interrupted_at < INTERRUPTED_SECONDS:
+        raise KeyboardInterrupt
+    return process.returncode
 
 
 def start(command: Sequence[str], stdin: int | None = None, stdout: int | None = None) -> subprocess.Popen[bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -28,11 +29,14 @@ def connect(ssh_hosts: SshHosts, tmp_path: Path) -> Connect:
         own.write_text(f'#!/bin/sh\nexec /usr/bin/{program} -F {ssh_hosts.config("alice")} "$@"\n')
         own.chmod(0o755)
 
-    def begin(*arguments: str, login: bool = True, **others: str) -> subprocess.Popen[str]:
+    def begin(*arguments: str, login: bool = True, terminal: bool = False, **others: str) -> subprocess.Popen[str]:
         login_of = {"COUNTERSIGN_URL": ssh_hosts.gates.installation.url}
         login_of |= {"COUNTERSIGN_TOKEN": ssh_hosts.gates.installation.tokens["alice"]} if login else {}
         environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "XDG_CONFIG_HOME": str(tmp_path / "config")}
-        return ssh_hosts.start([COMMAND, "connect", *arguments], **environment, **login_of, **others)
+        command = [COMMAND, "connect", *arguments]
+        if terminal:
+            command = ["script", "--quiet", "--return", "--command", shlex.join(command), "/dev/null"]
+        return ssh_hosts.start(command, **environment, **login_of, **others)
 
     return begin
 
@@ -80,6 +84,31 @@ def test_ctrl_c_withdraws(ssh_hosts: SshHosts, connect: Connect, protocol: str, 
     told = f"#{number} is withdrawn." if login else "The gate withdraws the request, if one waits, within a minute."
     assert (code, told in errors) == (130, True), errors
     ssh_hosts.gates.until_status(number, Status.CANCELLED)
+
+
+def test_ctrl_c_within_sftp_is_sftp_s_own(ssh_hosts: SshHosts, connect: Connect) -> None:
+    """It ends a transfer there, and not the session."""
+    device = ssh_hosts.device()
+    client = connect(device, "sftp", "--bastion", "bastion", terminal=True)
+    assert client.stdin
+    ssh_hosts.approved("alice", device)
+    until_shown(client, "sftp> ")
+    for typed in ("\x03", "pwd\n"):
+        client.stdin.write(typed)
+        client.stdin.flush()
+    until_shown(client, "Remote working directory: ")
+    client.stdin.write("quit\n")
+    client.stdin.flush()
+    assert client.wait(SECONDS) == 0
+
+
+def until_shown(client: subprocess.Popen[str], text: str) -> None:
+    """Read what a terminal shows until this is in it."""
+    assert client.stdout
+    shown = b""
+    while text not in shown.decode() and (part := os.read(client.stdout.fileno(), 65536)):
+        shown += part
+    assert text in shown.decode(), shown
 
 
 @pytest.fixture
