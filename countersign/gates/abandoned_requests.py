@@ -8,6 +8,7 @@ from functools import partial
 from countersign.errors import BadQuestion, CountersignError, Unavailable
 from countersign.gates.background import Background
 from countersign.gates.calls import Calls
+from countersign.gates.feed import pause_after
 from countersign.http import Api
 from countersign.models import GATEWAY, Status
 from countersign.views import AuditEventView
@@ -35,12 +36,25 @@ class AbandonedRequests:
         self._is_wanted, self._openings = is_wanted, openings
         self._calls = Calls(4)
         self._name = ""
+        self._looking: asyncio.Task[None] | None = None
+        self._to_cancel: set[int] = set()
 
     async def look(self) -> None:
-        """Cancel what waits and nobody asks for again."""
+        """Begin to cancel what waits and nobody asks for again."""
         if not self._name:
             self._name = await self._own_name()
-        for view in await self._calls(partial(self._api.requests, Status.WAITING, limit=MOST)):
+        if self._looking is None or self._looking.done():
+            self._looking = self._background.start(self._look())
+
+    async def _look(self) -> None:
+        while True:
+            try:
+                waiting = await self._calls(partial(self._api.requests, Status.WAITING, limit=MOST))
+                break
+            except CountersignError as error:
+                log.warning("What was left open could not be looked for: %s", error)
+                await asyncio.sleep(pause_after(error))
+        for view in waiting:
             if view.asked_by == self._name:
                 self._background.start(self._cancel_later(view.approval_id))
 
@@ -62,9 +76,13 @@ class AbandonedRequests:
         return f"{GATEWAY}{me.name}"
 
     async def _cancel_later(self, approval_id: int) -> None:
+        if approval_id in self._to_cancel:
+            return
+        self._to_cancel.add(approval_id)
         await asyncio.sleep(self._retry_within)
         if openings := self._openings():
             await asyncio.wait(openings)
+        self._to_cancel.remove(approval_id)
         await self._cancel(approval_id)
 
     async def _cancel(self, approval_id: int) -> None:

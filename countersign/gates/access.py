@@ -235,7 +235,7 @@ class Access:
             changed = request.changed
             if request.view is None:
                 raise no_request(request.approval_id)
-            if not request.waits and self.answers:
+            if not request.waits and self._followed.knows(request):
                 return _session(request, asking.question, wanted, tell)
             if not request.waits and not wanted.wait:
                 raise _away()

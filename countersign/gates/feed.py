@@ -26,25 +26,27 @@ def now() -> float:
 
 
 class Feed:
-    """Tells of every event. After an outage all is read again first, so that nothing is missed."""
+    """Tells of every event; those of an outage are missed."""
 
     def __init__(
         self,
         api: Api,
         grace: float,
         happened: Callable[[Sequence[AuditEventView]], None],
-        read_again: Callable[[], Awaitable[None]],
+        began: Callable[[], Awaitable[None]],
         changed: Callable[[], None],
     ) -> None:
-        """`read_again` is awaited at the start and after an outage; `changed` is called when `answers` changes.
+        """`began` is awaited at the start and after an outage; `changed` is called when `answers` changes.
 
         `grace`: an answer comes several times within so many seconds, while the portal is there.
         """
-        self._api, self._happened, self._read_again, self._changed = api, happened, read_again, changed
+        self._api, self._happened, self._began, self._changed = api, happened, began, changed
         self._seconds = min(POLL_SECONDS, grace / 3)
         self._calls = Calls(2)
         self.answers = False
         self.heard_at = -float("inf")
+        # What was asked of the portal since then is known as it is now: no event about it was missed.
+        self.unbroken_since = float("inf")
         self.problem: CountersignError | None = None
 
     async def run(self) -> NoReturn:
@@ -67,7 +69,8 @@ class Feed:
         if now() - began > seconds + LATE_SECONDS:
             raise Unavailable("The portal's answer came too late; it may no longer be true.")
         if version is None:
-            await self._read_again()
+            await self._began()
+            self.unbroken_since = began
         # What it says was true when it was asked, at the earliest.
         self.heard_at, self.problem = began if version is None else now(), None
         if not self.answers:

@@ -41,7 +41,7 @@ class FollowedRequests:
     ) -> None:
         """`check` is called with each request that was read, and four times a second; `opened` for one not followed.
 
-        `began` is awaited at the start and after each outage, before everything is read again.
+        `began` is awaited at the start and after each outage.
         """
         self._api, self._grace, self._background = api, grace, background
         self._check, self._opened, self._began = check, opened, began
@@ -53,6 +53,10 @@ class FollowedRequests:
     def answers(self) -> bool:
         """Whether the portal gives good answers now: what happens is heard of."""
         return self._feed.answers
+
+    def knows(self, request: Request) -> bool:
+        """Whether the request is known as it is now."""
+        return self.answers and request.read_at >= self._feed.unbroken_since
 
     def start(self) -> None:
         """Begin to follow what happens."""
@@ -77,6 +81,7 @@ class FollowedRequests:
 
     async def read_now(self, request: Request) -> None:
         """Read it. Raises CountersignError where that can't be done; one that is not there any more has no view."""
+        asked_at = now()
         try:
             view = await self.read(partial(self._api.request, request.approval_id))
         except (NotFound, NotAllowed) as error:
@@ -85,7 +90,7 @@ class FollowedRequests:
             request.lose()
             request.end_sessions(f"The portal no longer shows this gate #{request.approval_id}.")
             return
-        request.read_at = now()
+        request.read_at = asked_at
         request.take(view)
         self._check(request)
 
@@ -105,13 +110,21 @@ class FollowedRequests:
             except CountersignError as error:
                 request.stale_since = since
                 log.warning("#%s could not be read: %s", request.approval_id, error)
+                if not self.answers:
+                    break  # it is read after the outage, as all are
                 await asyncio.sleep(pause_after(error))
         request.is_read = False
 
     async def _read_all(self) -> None:
-        """Read everything again: something may have happened that no event told of."""
+        """Have everything read again: something may have happened that no event told of.
+
+        What can't be read holds up nothing else: it is out of date since the portal was last heard.
+        """
         await self._began()
-        await asyncio.gather(*(self.read_now(request) for request in list(self._requests.values())))
+        for request in self._requests.values():
+            if request.stale_since is None:
+                request.stale_since = self._feed.heard_at
+            self.read_soon(request)
 
     def _happened(self, events: Sequence[AuditEventView]) -> None:
         for event in events:

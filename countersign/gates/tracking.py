@@ -69,7 +69,7 @@ class Request:
         self.askings: set[Asking] = set()
         # Set when something about it changes, and another is put in its place.
         self.changed = asyncio.Event()
-        # When it was last read, by the feed's clock, and since when that is known to be out of date.
+        # When what is known was asked for, by the feed's clock, and since when that is known to be out of date.
         self.read_at = 0.0
         self.stale_since: float | None = None
         self.is_read = False

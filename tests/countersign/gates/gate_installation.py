@@ -371,6 +371,15 @@ def echoed(client: subprocess.Popen[bytes], data: bytes) -> bytes:
     return read(client.stdout, len(data))
 
 
+def opened(gates: GateInstallation, gate: GateProcess, device: str) -> tuple[subprocess.Popen[bytes], int]:
+    """A client of alice's that is connected, and the number of its request."""
+    client = gate.ssh("alice", device, port=gates.echo.port)
+    view = gates.until_waiting("alice", device)
+    gates.approve(view.approval_id)
+    assert echoed(client, b"hello") == b"hello"
+    return client, view.approval_id
+
+
 def until_told(client: subprocess.Popen[Any], text: str) -> str:
     """Read what the client tells its person until this is in it; returns all of it."""
     assert client.stderr

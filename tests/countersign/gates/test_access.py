@@ -7,7 +7,6 @@ import socket
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
@@ -26,20 +25,12 @@ from tests.countersign.gates.gate_installation import (
     answers,
     echoed,
     is_up,
+    opened,
     read,
     until_told,
 )
 from tests.countersign.gates.networks import SECONDS, wait_until
 from tests.countersign.installation import another_portal
-
-
-def opened(gates: GateInstallation, gate: GateProcess, device: str) -> tuple[Any, int]:
-    """A client of alice's that is connected, and the number of its request."""
-    client = gate.ssh("alice", device, port=gates.echo.port)
-    view = gates.until_waiting("alice", device)
-    gates.approve(view.approval_id)
-    assert echoed(client, b"hello") == b"hello"
-    return client, view.approval_id
 
 
 def claim(gates: GateInstallation, person: str, device: str, **others: object) -> dict[str, object]:

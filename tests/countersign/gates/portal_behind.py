@@ -1,0 +1,70 @@
+"""A portal of which some answers fail: everything else is passed on to the real one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import httpx
+
+from tests.countersign.gates.networks import SECONDS
+
+PASSED_ON = ("Authorization", "Content-Type", "Idempotency-Key", "Accept")
+PASSED_BACK = ("Content-Type", "Countersign-Version", "Retry-After", "Link")
+
+
+class PortalBehind(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self, url: str) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+        self.portal = httpx.Client(base_url=url, trust_env=False, timeout=SECONDS)
+        # Paths that are answered with status 500, and whether all are.
+        self.failing: set[str] = set()
+        self.is_away = False
+        # What was asked for, oldest first.
+        self.asked: list[str] = []
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: PortalBehind
+
+    def do_GET(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        path = self.path.partition("?")[0]
+        self.server.asked.append(f"{self.command} {path}")
+        if self.server.is_away or path in self.server.failing:
+            return self._answer(500, {}, b"")
+        headers = {name: self.headers[name] for name in PASSED_ON if name in self.headers}
+        answer = self.server.portal.request(self.command, self.path, headers=headers, content=body)
+        self._answer(answer.status_code, dict(answer.headers), answer.content)
+
+    do_POST = do_GET
+
+    def _answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        with suppress(OSError):
+            self.send_response(status)
+            for name in PASSED_BACK:
+                if name.lower() in headers:
+                    self.send_header(name, headers[name.lower()])
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing is printed among the tests."""
+
+
+@contextmanager
+def portal_behind(url: str) -> Iterator[PortalBehind]:
+    with PortalBehind(url) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+        server.portal.close()
