@@ -130,11 +130,16 @@ class Logins:
         """Ask; a yes that comes at once is not told, lest `sudo` mixes it with what its command prints."""
         loop = asyncio.get_running_loop()
         told: list[asyncio.Handle] = []
+
+        def tell_soon(message: str) -> None:
+            told.append(loop.call_soon(tell, message))
+
         try:
             async with asyncio.timeout(self._section.wait.total_seconds() if wanted.wait else None):
-                session = await self._access.ask(wanted, lambda message: told.append(loop.call_soon(tell, message)))
+                session = await self._access.ask(wanted, tell_soon)
         except TimeoutError:
-            raise Refused("A login waits no longer here. Log in again when the request is approved.") from None
+            # As who does not wait: the request stays open, and they are told so.
+            session = await self._access.ask(wanted._replace(wait=False), tell_soon)
         if len(told) == 1:
             told[0].cancel()
         # PAM opens the login's session next; that one is followed.

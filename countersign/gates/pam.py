@@ -120,8 +120,11 @@ def _follow(service: Service, watched: int, terminal: Terminal | None, items: It
     watch = [service.socket.fileno(), watched] + ([terminal.descriptor] if terminal else [])
     while True:
         ready, _, _ = select.select(watch, [], [], LOOK_SECONDS)
-        if watched in ready or (terminal and terminal.descriptor in ready and terminal.is_given_up()):
+        if terminal and terminal.descriptor in ready and terminal.is_given_up():
             service.send({"cancel": True})
+            return NO
+        # Whoever took too long for sshd or login, or was cut off, may come back: their request is not withdrawn.
+        if watched in ready or (terminal and terminal.is_gone):
             return NO
         if service.socket.fileno() not in ready:
             if items["PAM_SERVICE"] == SSHD and _has_hung_up(leader):

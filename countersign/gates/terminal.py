@@ -23,6 +23,7 @@ class Terminal:
         """`tty`: as PAM_TTY says it; `leader`: the program that somebody started there, and which asks PAM."""
         if not _is_in_foreground(leader):
             raise OSError("the terminal is another program's now")
+        self.is_gone = False
         self.descriptor = os.open(Path("/dev") / tty, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK)
         try:
             if not stat.S_ISCHR(os.fstat(self.descriptor).st_mode):
@@ -36,14 +37,15 @@ class Terminal:
             raise OSError(str(error)) from None
 
     def is_given_up(self) -> bool:
-        """Whether Ctrl-C was typed, or the terminal has gone; call it when there is something to read."""
+        """Whether Ctrl-C was typed; call it when there is something to read. It finds where the terminal `is_gone`."""
         try:
             typed = os.read(self.descriptor, 1024)
         except BlockingIOError:
             return False
         except OSError:
-            return True
-        return not typed or any(self._before[CHARACTERS][one] in typed for one in (termios.VINTR, termios.VQUIT))
+            typed = b""
+        self.is_gone = not typed
+        return any(self._before[CHARACTERS][one] in typed for one in (termios.VINTR, termios.VQUIT))
 
     def close(self) -> None:
         """Have the terminal as it was."""

@@ -21,6 +21,7 @@ from tests.countersign.installation import COMMAND
 
 SESSIONS = "/run/countersign/sessions"
 WAITING_SSHD = "sshd: alice \\[pam\\] *"
+ASKING = ".*countersign-gate pam.*"
 AWAY = "The gate service of this host does not answer, so nobody is let in"
 
 
@@ -176,14 +177,43 @@ def test_no_more_than_three_of_one_address_wait_and_so_many_in_all(host: GatedHo
             wait_until(lambda: is_told_at_once(host, "127.0.0.3"))
 
 
-def test_a_login_that_takes_too_long_for_sshd_withdraws_its_request(host: GatedHost) -> None:
+def test_who_took_too_long_for_sshd_or_lost_the_terminal_comes_back_to_the_same_request(host: GatedHost) -> None:
     port = free_port()
     host.serve_ssh(port, host.folder / "sshd.log", "LoginGraceTime=15")
-    with Dialogue(host.ssh_by_dialogue("alice", "id -un", options=[f"Port={port}"])) as login:
-        number = host.waiting("alice")
-        assert login.wait() == 255
-    host.portal.until_status(number, Status.CANCELLED)
-    wait_until(lambda: not host.processes(WAITING_SSHD))
+    with host.configured(host.config().replace('retry_within = "1s"', 'retry_within = "1h"')):
+        with Dialogue(host.ssh_by_dialogue("alice", "id -un", options=[f"Port={port}"])) as login:
+            number = host.waiting("alice")
+            assert login.wait() == 255
+        with host.on_terminal("bob", "sudo id -u") as session:
+            session.until("waits for")
+            by_sudo = host.waiting("bob")
+            host.run("pkill", "--full", "script -qec su bob")
+            session.wait()
+        wait_until(lambda: not host.processes(ASKING))
+        with (
+            Dialogue(host.ssh_by_dialogue("alice", "id -un")) as login,
+            host.on_terminal("bob", "sudo id -u") as session,
+        ):
+            session.until("waits for")
+            wait_until(lambda: host.processes(WAITING_SSHD))
+            for one in (number, by_sudo):
+                host.portal.approve(one)
+            login.until("alice\n")
+            assert session.wait() == 0
+        assert [one.approval_id for one in host.requests("alice") + host.requests("bob")] == [number, by_sudo]
+
+
+def test_the_request_of_who_may_wait_no_longer_stays_open(host: GatedHost) -> None:
+    with host.configured(host.config(more='wait = "10s"')):
+        login = host.ssh_by_dialogue("alice", "id -un", options=["NumberOfPasswordPrompts=1"])
+        out, said = ran(login, 255)
+        assert "It stays open: connect again when it is approved." in out + said
+        # Long after the time to come back in: somebody else's was cancelled meanwhile.
+        with Dialogue(host.ssh_by_dialogue("bob", "id -un")):
+            gone = host.waiting("bob")
+        host.portal.until_status(gone, Status.CANCELLED)
+        host.portal.approve(host.waiting("alice"))
+        assert ran(host.ssh("alice", "id -un"))[0] == "alice\n"
 
 
 @pytest.mark.parametrize("mistake", ["[devices", 'grace = "soon"'])
