@@ -175,7 +175,9 @@ class Session:
         self.is_warned = True
         minutes = -((now - self.ends_at) // MINUTE)
         left = f"{minutes} minutes" if minutes > 1 else "a minute"
-        command = f"countersign request {self.wanted.device} {self.wanted.protocol} --renew"
+        # The address too: of several grants that last, a renewal without one goes on from the one that ends last.
+        address = f" --source-address {self.source_address}" if self.source_address else ""
+        command = f"countersign request {self.wanted.device} {self.wanted.protocol} --renew{address}"
         self.tell(f"The session ends in {left}, {moment(self.ends_at)}. To go on after that, ask now: `{command}`.")
 
 

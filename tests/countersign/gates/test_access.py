@@ -110,7 +110,7 @@ def test_a_session_is_warned_before_its_end(gate_installation: GateInstallation)
     gates = gate_installation
     with gates.service() as gate:
         client, _ = opened(gates, gate, LONG)
-        told = until_told(client, f"`countersign request {LONG} ssh --renew`")
+        told = until_told(client, f"`countersign request {LONG} ssh --renew --source-address {SOURCE}`")
         assert "The session ends in 5 minutes" in told
         assert echoed(client, b"still here") == b"still here"
 
