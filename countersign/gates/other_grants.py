@@ -7,6 +7,7 @@ from functools import partial
 
 from countersign.errors import CountersignError
 from countersign.gates.background import Background
+from countersign.gates.feed import now
 from countersign.gates.followed_requests import FollowedRequests
 from countersign.gates.tracking import WARNED_BEFORE, Request, Session, Wanted, covers
 from countersign.http import Api
@@ -14,6 +15,8 @@ from countersign.views import RequestView
 
 # How long another grant is looked for before a session ends: it is to end two seconds after its own.
 LOOKING = timedelta(seconds=1.5)
+# How often one is looked for in the minutes before the end, which is when most renewals are approved.
+LOOK_EVERY_SECONDS = 15.0
 # So many grants of one person for one device are looked at.
 MOST_GRANTS = 200
 
@@ -30,9 +33,9 @@ class OtherGrants:
         """End the sessions of a request that are not covered any more, and warn those that end soon."""
         at = datetime.now(UTC)
         for session in list(request.sessions):
-            ends_soon = not session.is_warned and session.ends_at - at <= WARNED_BEFORE
-            if (ends_soon or not session.is_covered(at)) and not session.is_looked_up:
-                session.is_looked_up = True
+            is_due = session.ends_at - at <= WARNED_BEFORE and now() - session.looked_up_at >= LOOK_EVERY_SECONDS
+            if (is_due or not session.is_covered(at)) and not session.is_looked_up:
+                session.is_looked_up, session.looked_up_at = True, now()
                 self._background.start(self._go_on_or_end(session))
 
     async def _go_on_or_end(self, session: Session) -> None:
@@ -48,10 +51,10 @@ class OtherGrants:
             return
         if longer is not None and longer.grant is not None:
             session.go_on_by(self._followed.follow(longer), longer.grant)
-        elif session.is_covered(at):
-            session.warn(at)
-        else:
+        elif not session.is_covered(at):
             session.end(session.why_not_covered())
+        elif not session.is_warned:
+            session.warn(at)
 
     async def _longer_grant(self, session: Session) -> RequestView | None:
         """The request with the grant that covers the session for longest, where that is longer than its own does."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+from countersign.gates.feed import now
 from countersign.grant_reuse import is_for, is_yes
 from countersign.models import GrantView, Question, Status
 from countersign.question import read_question
@@ -105,14 +106,14 @@ class Request:
         """Whether it is undecided, as far as is known."""
         return self.view is None or self.view.status is Status.WAITING
 
-    def waiting_for(self, now: datetime) -> tuple[str, str]:
+    def waiting_for(self, at: datetime) -> tuple[str, str]:
         """Whom it waits for, and how long still: for people."""
         assert self.view
         names = ", ".join(one.name or one.person for one in self.view.awaited) or "an answer"
         channels = ", ".join(name for name, use in self.view.channels.items() if use != "off")
         level = f" at level {self.view.level} of {self.view.levels}" if self.view.levels > 1 else ""
         by = f" ({channels})" if channels else ""
-        return f"#{self.approval_id} waits for {names}{by}{level}", f"{span(self.view.deadline - now)} left"
+        return f"#{self.approval_id} waits for {names}{by}{level}", f"{span(self.view.deadline - at)} left"
 
 
 class Session:
@@ -123,7 +124,8 @@ class Session:
         self.request = request
         self.starts_at, self.ends_at = datetime.now(UTC), grant.ends_at
         self.is_warned = self.ends_at - self.starts_at <= WARNED_BEFORE
-        self.is_looked_up = False
+        # Whether another grant is looked for just now, and when that began last.
+        self.is_looked_up, self.looked_up_at = False, now()
         self._over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         request.sessions.add(self)
 
@@ -151,10 +153,10 @@ class Session:
         if not self._over.done():
             self._over.set_result(why)
 
-    def is_covered(self, now: datetime) -> bool:
+    def is_covered(self, at: datetime) -> bool:
         """Whether its own grant lets it stay."""
         grant = self.request.view.grant if self.request.view else None
-        return grant is not None and covers(grant, self.source_address, now)
+        return grant is not None and covers(grant, self.source_address, at)
 
     def why_not_covered(self) -> str:
         """Why its own grant lets it stay no longer."""
@@ -170,10 +172,10 @@ class Session:
         self.is_warned = False
         self.tell(f"#{request.approval_id} lets the session go on until {moment(grant.ends_at)}.")
 
-    def warn(self, now: datetime) -> None:
+    def warn(self, at: datetime) -> None:
         """Say that it ends soon, and how to extend it."""
         self.is_warned = True
-        minutes = -((now - self.ends_at) // MINUTE)
+        minutes = -((at - self.ends_at) // MINUTE)
         left = f"{minutes} minutes" if minutes > 1 else "a minute"
         # The address too: of several grants that last, a renewal without one goes on from the one that ends last.
         address = f" --source-address {self.source_address}" if self.source_address else ""
@@ -181,6 +183,6 @@ class Session:
         self.tell(f"The session ends in {left}, {moment(self.ends_at)}. To go on after that, ask now: `{command}`.")
 
 
-def covers(grant: GrantView, source_address: str, now: datetime) -> bool:
-    """Whether a grant permits a connection from this address now."""
-    return is_yes(grant, now) and is_for(grant, source_address)
+def covers(grant: GrantView, source_address: str, at: datetime) -> bool:
+    """Whether a grant permits a connection from this address at this time."""
+    return is_yes(grant, at) and is_for(grant, source_address)

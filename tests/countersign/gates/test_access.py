@@ -12,6 +12,7 @@ import pytest
 
 from countersign.errors import TooMany
 from countersign.gates import protocol
+from countersign.grant_reuse import is_yes
 from countersign.http import Api
 from countersign.models import Status
 from countersign.question import read_question
@@ -31,6 +32,10 @@ from tests.countersign.gates.gate_installation import (
 )
 from tests.countersign.gates.networks import SECONDS, wait_until
 from tests.countersign.installation import another_portal
+
+
+def question_of(device: str, **others: object) -> dict[str, object]:
+    return {"requester": "alice", "device": device, "protocol": "ssh", "source_address": SOURCE, **others}
 
 
 def claim(gates: GateInstallation, person: str, device: str, **others: object) -> dict[str, object]:
@@ -91,11 +96,10 @@ def test_the_end_of_the_grant_is_the_end_of_the_session(gate_installation: GateI
 
 def test_a_session_that_another_grant_covers_lives_on(gate_installation: GateInstallation) -> None:
     gates, device = gate_installation, gate_installation.device()
-    question = {"requester": "alice", "device": device, "protocol": "ssh", "source_address": SOURCE, "renew": True}
     with gates.service() as gate:
         client, number = opened(gates, gate, device)
         with gates.api() as api:
-            renewed = api.ask(read_question(question)).approval_id
+            renewed = api.ask(read_question(question_of(device, renew=True))).approval_id
             assert renewed != number
             gates.approve(renewed)
             wait_until(lambda: api.request(renewed).grant)
@@ -106,13 +110,21 @@ def test_a_session_that_another_grant_covers_lives_on(gate_installation: GateIns
         assert client.wait(SECONDS) == protocol.NO
 
 
-def test_a_session_is_warned_before_its_end(gate_installation: GateInstallation) -> None:
+def test_a_session_is_warned_before_its_end_and_goes_on_as_soon_as_more_time_is_approved(
+    gate_installation: GateInstallation,
+) -> None:
     gates = gate_installation
-    with gates.service() as gate:
-        client, _ = opened(gates, gate, LONG)
+    with gates.service() as gate, gates.api() as api:
+        client, number = opened(gates, gate, LONG)
         told = until_told(client, f"`countersign request {LONG} ssh --renew --source-address {SOURCE}`")
         assert "The session ends in 5 minutes" in told
         assert echoed(client, b"still here") == b"still here"
+        renewed = api.ask(read_question(question_of(LONG, renew=True))).approval_id
+        gates.approve(renewed)
+        until_told(client, f"#{renewed} lets the session go on")
+        first = api.request(number).grant
+        assert first
+        assert is_yes(first, datetime.now(UTC))
 
 
 def test_who_is_disabled_is_cut(gate_installation: GateInstallation) -> None:
