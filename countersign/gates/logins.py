@@ -155,6 +155,8 @@ class Logins:
         person = around.person if around else asked.ruser if caller else asked.user
         if around is None and await self._is_let_in(person, caller):
             return None
+        if not caller:
+            person = await self._accounts(partial(_name_of, person))
         source_address = around.source_address if around else "" if caller else _address(asked.rhost)
         return Wanted(
             person,
@@ -352,6 +354,14 @@ def _user(name: str) -> int:
         return pwd.getpwnam(name).pw_uid
     except KeyError:
         return 0
+
+
+def _name_of(name: str) -> str:
+    """What the account is called that somebody logs in to: a directory may take other spellings of it (SSSD)."""
+    try:
+        return pwd.getpwnam(name).pw_name
+    except KeyError:
+        return name
 
 
 def _is_system_account(name: str) -> bool:

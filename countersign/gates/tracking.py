@@ -5,9 +5,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+from countersign.errors import NotAllowed
 from countersign.gates.feed import now
 from countersign.grant_reuse import is_for, is_yes
-from countersign.models import GrantView, Question, Status
+from countersign.models import GrantView, Question, Status, canonical_id
 from countersign.question import read_question
 from countersign.times import MINUTE, moment, span
 from countersign.views import RequestView
@@ -33,7 +34,8 @@ class Wanted(NamedTuple):
 
     @property
     def question(self) -> Question:
-        """As it is asked; BadQuestion names what is wrong."""
+        """As it is asked; BadQuestion names what is wrong, NotAllowed an account that no person can have."""
+        _must_be_id(self.person)
         return read_question(
             {
                 "requester": self.person,
@@ -43,6 +45,17 @@ class Wanted(NamedTuple):
                 "reason": self.reason,
             }
         )
+
+
+def _must_be_id(account: str) -> None:
+    """NotAllowed: accounts `Alice` and `alice` are not one person, though a question may be typed either way."""
+    try:
+        is_id = canonical_id(account) == account
+    except ValueError:
+        is_id = False
+    if not is_id:
+        why = f"No person can have the id {account[:40]!r}"
+        raise NotAllowed(f"{why}: accounts here have to be called as their people are in the policy.")
 
 
 class Asking:

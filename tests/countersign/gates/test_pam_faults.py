@@ -89,6 +89,14 @@ def test_variables_of_the_person_are_not_taken_for_those_of_pam(host: GatedHost)
     assert as_pam(host, ["PAM_TYPE=account"])[0] != 0
 
 
+def test_an_account_of_another_spelling_is_not_let_in_by_the_grant_of_a_person(host: GatedHost) -> None:
+    granted(host, "alice")
+    items = ["PAM_SERVICE=sshd", "PAM_USER=alice", "PAM_RHOST=127.0.0.1", "PAM_TYPE=account"]
+    assert as_pam(host, items)[0] == protocol.OK
+    code, said = as_pam(host, [items[0], "PAM_USER=Alice", *items[2:]])
+    assert (code, "No person can have the id 'Alice'" in said) == (protocol.NOT_ALLOWED, True)
+
+
 def as_pam(host: GatedHost, environment: list[str]) -> tuple[int, str]:
     """Start the program as pam_exec does, by an environment that may hold a name twice."""
     program = Path(COMMAND).with_name("countersign-gate")

@@ -42,7 +42,7 @@ def following(gates: GateInstallation, server: LocalWarpgate, device: str) -> It
 def test_a_held_session_is_approved_by_a_yes_and_closed_by_a_revocation(gate_installation: GateInstallation) -> None:
     gates, device = gate_installation, gate_installation.device()
     with local_warpgate() as server, following(gates, server, device):
-        session, again = (server.connect("Alice", "production") for _ in range(2))
+        session, again = (server.connect("alice", "production") for _ in range(2))
         elsewhere = server.connect("alice", "another target")
         view = gates.until_waiting("alice", device)
         assert (view.asked_by, view.question.source_address) == ("gateway:gate-1", "192.0.2.7")
@@ -68,10 +68,11 @@ def test_who_connects_while_the_gate_starts_is_asked_about(gate_installation: Ga
 def test_a_rejection_and_what_countersign_does_not_know_are_rejected_there(gate_installation: GateInstallation) -> None:
     gates, device = gate_installation, gate_installation.device()
     with local_warpgate() as server, following(gates, server, device):
-        unknown, other = server.connect("nobody", "production"), server.connect("alice", "production", "MySQL")
+        unknown = [server.connect(name, "production") for name in ("nobody", "Alice")]
+        other = server.connect("alice", "production", "MySQL")
         session = server.connect("alice", "production")
         gates.reject(gates.until_waiting("alice", device).approval_id)
-        wait_until(lambda: {server.state(one) for one in (session, unknown, other)} == {"rejected"})
+        wait_until(lambda: {server.state(one) for one in (session, *unknown, other)} == {"rejected"})
 
 
 def test_who_goes_leaves_no_request_behind_and_who_is_let_in_may_leave(gate_installation: GateInstallation) -> None:
