@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field
 
@@ -81,6 +81,13 @@ class PamQuestion(Model):
     wait: bool = False
 
 
+class Login(NamedTuple):
+    """What is asked of the portal; `within`: the session here that it is part of, whose grant is for the same."""
+
+    wanted: Wanted
+    within: Session | None = None
+
+
 class Logins:
     """All logins of this host."""
 
@@ -93,6 +100,8 @@ class Logins:
         self._processes, self._looks = processes.Processes(), Calls(MOST_LOOKS)
         self._telling: set[asyncio.Task[None]] = set()
         self._sessions = Sessions(folder / SESSIONS_FILE)
+        # By the leader of the session on this host.
+        self._granted: dict[processes.Process, Session] = {}
         self._waits: Counter[str] = Counter()
         self._watches: set[asyncio.Task[None]] = set()
 
@@ -119,12 +128,14 @@ class Logins:
             raise NotAllowed("Only root asks as PAM does.")
         return read_as(PamQuestion, first)
 
-    async def admit(self, asked: PamQuestion, wanted: Wanted, tell: Tell) -> Session:
+    async def admit(self, asked: PamQuestion, login: Login, tell: Tell) -> Session:
         """Let somebody in, or their session begin. Raises CountersignError."""
         if asked.type == "open_session":
-            return await self._open(asked, wanted)
-        with self._waiting(wanted) as may_wait:
-            return await self._ask(wanted._replace(wait=may_wait), tell)
+            return await self._open(asked, login)
+        if login.within and login.within.lasts:
+            return _closed(login.within.another(tell))
+        with self._waiting(login.wanted) as may_wait:
+            return await self._ask(login.wanted._replace(wait=may_wait), tell)
 
     async def _ask(self, wanted: Wanted, tell: Tell) -> Session:
         """Ask; a yes that comes at once is not told, lest `sudo` mixes it with what its command prints."""
@@ -142,13 +153,11 @@ class Logins:
             session = await self._access.ask(wanted._replace(wait=False), tell_soon)
         if len(told) == 1:
             told[0].cancel()
-        # PAM opens the login's session next; that one is followed.
-        session.close()
-        return session
+        return _closed(session)
 
     # --- who it is ---------------------------------------------------------------------------------------------------
 
-    async def wanted(self, asked: PamQuestion) -> Wanted | None:
+    async def login(self, asked: PamQuestion) -> Login | None:
         """What is asked of the portal; None for who is not asked about. Raises BadQuestion, Unavailable and OSError."""
         caller = asked.service in CALLERS
         around = await self._looks(partial(self._sessions.around, asked.pid)) if caller else None
@@ -158,14 +167,11 @@ class Logins:
         if not caller:
             person = await self._accounts(partial(_name_of, person))
         source_address = around.source_address if around else "" if caller else _address(asked.rhost)
-        return Wanted(
-            person,
-            self._section.device,
-            PROTOCOLS.get(asked.service, SSH),
-            source_address,
-            reason=f"{asked.service} on {self._section.device}",
-            wait=asked.wait,
-        )
+        wanted = Wanted(person, self._section.device, PROTOCOLS.get(asked.service, SSH), source_address)
+        granted = self._granted.get(around.leader) if around else None
+        within = granted if granted and granted.wanted == wanted and granted.lasts else None
+        reason = f"{asked.service} on {self._section.device}"
+        return Login(wanted._replace(reason=reason, wait=asked.wait), within)
 
     async def _is_let_in(self, person: str, caller: bool) -> bool:
         """Whether nobody is asked about them. A directory of accounts that hangs is only asked where it has to be."""
@@ -192,8 +198,9 @@ class Logins:
 
     # --- sessions ----------------------------------------------------------------------------------------------------
 
-    async def _open(self, asked: PamQuestion, wanted: Wanted) -> Session:
+    async def _open(self, asked: PamQuestion, login: Login) -> Session:
         """Have a session begin, which ends with its grant."""
+        wanted = login.wanted
         leader = processes.look(asked.pid)
         if leader is None:
             raise BadQuestion("Whoever logs in has gone.")
@@ -207,7 +214,7 @@ class Logins:
             protocol=wanted.protocol,
             source_address=wanted.source_address,
         )
-        granted = await self._resume(session)
+        granted = await self._resume(session, login.within)
         if granted is None:
             raise Refused("The grant has ended meanwhile; log in again to ask for another one.")
         try:
@@ -218,8 +225,11 @@ class Logins:
         self._start(session, granted)
         return granted
 
-    async def _resume(self, session: HostSession) -> Session | None:
-        """The session by a grant that lasts now, whose end is put on record; None where there is none."""
+    async def _resume(self, session: HostSession, within: Session | None = None) -> Session | None:
+        """The session by a grant that lasts now, whose end is put on record; None where there is none.
+
+        The portal is not asked where the session that it is `within` lasts: that one ends in time as well.
+        """
         wanted = Wanted(session.person, session.device, session.protocol, session.source_address)
         granted: Session | None = None
 
@@ -231,7 +241,7 @@ class Logins:
             self._telling.add(telling)
             telling.add_done_callback(self._telling.discard)
 
-        granted = await self._access.resume(wanted, tell)
+        granted = within.another(tell) if within and within.lasts else await self._access.resume(wanted, tell)
         if granted:
             session.ends_at = granted.ends_at
         return granted
@@ -286,10 +296,12 @@ class Logins:
             granted = granted or await self._granted_again(session)
         except CountersignError as error:
             return str(error)
+        self._granted[session.leader] = granted
         try:
             return await granted.ended()
         finally:
             granted.close()
+            self._granted.pop(session.leader, None)
 
     async def _granted_again(self, session: HostSession) -> Session:
         """What permits a session that a service before this one let in; the error says why it has to end.
@@ -336,6 +348,12 @@ class Logins:
             processes.write_to_terminals(session.among(await self._processes.look()), message)
         except OSError as error:
             log.error("A session of %s could not be told: %s (%s)", session.person, message, error)
+
+
+def _closed(session: Session) -> Session:
+    """PAM opens the login's session next; that one is followed."""
+    session.close()
+    return session
 
 
 def _address(rhost: str) -> str:

@@ -161,14 +161,15 @@ class GateService:
         if self.logins is None:
             raise Unavailable("Nobody is let in: gate.toml has no section [pam]. An administrator has to add it.")
         question = self.logins.read(first, client.caller.uid)
-        wanted = await self.logins.wanted(question)
-        if wanted is None:
+        login = await self.logins.login(question)
+        if login is None:
             return client.send({"yes": {}})
-        if question.type == "account":
+        wanted = login.wanted
+        if question.type == "account" and not login.within:
             self._questions.count(wanted.person)
         gone = asyncio.create_task(client.gone())
         try:
-            if session := await self._asked(self.logins.admit(question, wanted, client.say), wanted, gone):
+            if session := await self._asked(self.logins.admit(question, login, client.say), wanted, gone):
                 client.send(_yes(Claim(wanted), session))
         finally:
             gone.cancel()

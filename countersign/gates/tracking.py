@@ -152,6 +152,17 @@ class Session:
         """Whether it has ended, or was closed."""
         return self._over.done()
 
+    @property
+    def lasts(self) -> bool:
+        """Whether it goes on, and its own grant lets it."""
+        return not self.is_over and self.is_covered(datetime.now(UTC))
+
+    def another(self, tell: Tell) -> "Session":
+        """One more session by its grant, of one that `lasts`."""
+        assert self.request.view
+        assert self.request.view.grant
+        return Session(self.wanted, self.source_address, self.request, self.request.view.grant, tell)
+
     async def ended(self) -> str:
         """Wait until the session has to end; returns why, as a sentence."""
         return await asyncio.shield(self._over)

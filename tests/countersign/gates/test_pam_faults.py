@@ -124,6 +124,28 @@ def test_nobody_but_root_asks_as_pam_does(host: GatedHost) -> None:
     assert json.loads(said) == {"no": "Only root asks as PAM does.", "code": protocol.NOT_ALLOWED}
 
 
+def test_sudo_within_a_session_asks_nobody_as_often_as_it_is_called_nor_while_the_portal_is_away(
+    host: GatedHost,
+) -> None:
+    number = granted(host, "alice")
+    with (
+        host.configured("questions_a_minute = 4\n" + host.config(grace="5m")),
+        Dialogue(host.ssh("alice", "sh")) as session,
+    ):
+        session.type("for n in 1 2 3 4 5 6 7 8; do sudo sh -c 'echo as-$(id -u)'; done; echo $((40 + 2))\n")
+        assert session.until("42").count("as-0") == 8
+        host.portal_relay.cut()
+        try:
+            wait_until(lambda: "gives no good answer" in host.log)
+            session.type("sudo sh -c 'sleep 1041 & echo away-$(id -u); wait'\n")
+            session.until("away-0")
+        finally:
+            host.portal_relay.mend()
+        host.portal.revoke(number)
+        session.wait()
+        wait_until(lambda: not host.processes("sleep 1041"))
+
+
 def test_who_became_somebody_else_is_asked_about_still_and_ends_with_the_grant(host: GatedHost) -> None:
     number = granted(host, "alice")
     with Dialogue(host.ssh("alice", "-tt", "bash --norc")) as session:
