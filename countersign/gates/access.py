@@ -14,7 +14,7 @@ from functools import partial
 from typing import NoReturn
 
 from countersign.error_codes import ErrorCode
-from countersign.errors import CountersignError, Delayed, Refused, TooMany, Unavailable, no_request
+from countersign.errors import CountersignError, Delayed, Refused, TooMany, Unavailable
 from countersign.gates.abandoned_requests import AbandonedRequests
 from countersign.gates.background import Background
 from countersign.gates.calls import Calls
@@ -234,7 +234,9 @@ class Access:
         while True:
             changed = request.changed
             if request.view is None:
-                raise no_request(request.approval_id)
+                raise Refused(
+                    f"The portal no longer shows this gate #{request.approval_id}: connect again to ask anew."
+                )
             if not request.waits and self._followed.knows(request):
                 return _session(request, asking.question, wanted, tell)
             if not request.waits and not wanted.wait:

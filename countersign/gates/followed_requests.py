@@ -89,6 +89,7 @@ class FollowedRequests:
                 raise
             request.lose()
             request.end_sessions(f"The portal no longer shows this gate #{request.approval_id}.")
+            self._check(request)
             return
         request.read_at = asked_at
         request.take(view)

@@ -79,6 +79,7 @@ class Request:
     def __init__(self, approval_id: int) -> None:
         self.approval_id = approval_id
         self.view: RequestView | None = None
+        self.is_lost = False
         self.sessions: set[Session] = set()
         self.askings: set[Asking] = set()
         # Set when something about it changes, and another is put in its place.
@@ -91,12 +92,12 @@ class Request:
     def take(self, view: RequestView) -> None:
         """Keep what the portal shows, unless it is older than what is known."""
         if self.view is None or view.version >= self.view.version:
-            self.view = view
+            self.view, self.is_lost = view, False
             self.wake()
 
     def lose(self) -> None:
         """The portal shows it no longer."""
-        self.view = None
+        self.view, self.is_lost = None, True
         self.wake()
 
     def end_sessions(self, why: str) -> None:
@@ -117,7 +118,7 @@ class Request:
     @property
     def waits(self) -> bool:
         """Whether it is undecided, as far as is known."""
-        return self.view is None or self.view.status is Status.WAITING
+        return not self.is_lost and (self.view is None or self.view.status is Status.WAITING)
 
     def waiting_for(self, at: datetime) -> tuple[str, str]:
         """Whom it waits for, and how long still: for people."""

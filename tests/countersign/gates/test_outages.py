@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from countersign.gates import protocol
 from countersign.models import Status
-from tests.countersign.gates.gate_installation import (
-    GateInstallation,
-    GateProcess,
-    echoed,
-    opened,
-    until_told,
-)
+from tests.countersign.gates.gate_installation import GateInstallation, GateProcess, echoed, opened, until_told
 from tests.countersign.gates.networks import SECONDS, wait_until
 from tests.countersign.gates.portal_behind import PortalBehind, portal_behind
+from tests.countersign.installation import OPEN
 
 
 def pass_an_outage(portal: PortalBehind, gate: GateProcess) -> None:
@@ -39,6 +34,24 @@ def test_a_request_that_cannot_be_read_after_an_outage_ends_its_own_session_alon
             assert echoed(one, b"still here") == b"still here"
         gates.revoke(another)
         assert client.wait(SECONDS) == protocol.NO
+
+
+def test_a_request_that_the_portal_no_longer_shows_is_asked_for_anew(gate_installation: GateInstallation) -> None:
+    gates, device = gate_installation, gate_installation.device()
+    with gates.service() as gate, gates.api() as api:
+
+        def told(message: str) -> None:
+            until_told(gate.ssh("alice", device, "--no-wait", port=gates.echo.port), message)
+
+        told("It stays open")
+        before = api.policy().text
+        of_another_group = before.replace(f"{device}, ", "").replace(f"[{OPEN}]", f"[{OPEN}, {device}]")
+        api.apply_policy(of_another_group)
+        try:
+            told("The portal no longer shows this gate #")
+            told("is not a device of gateway gate-1")
+        finally:
+            api.apply_policy(before)
 
 
 def test_a_list_that_cannot_be_read_keeps_nobody_out(gate_installation: GateInstallation) -> None:
