@@ -10,7 +10,7 @@ from countersign.gates.background import Background
 from countersign.gates.calls import Calls
 from countersign.gates.feed import pause_after
 from countersign.http import Api
-from countersign.models import GATEWAY, Status
+from countersign.models import GATEWAY, Question, Status
 from countersign.views import AuditEventView
 
 AGAIN_SECONDS = 3.0
@@ -28,12 +28,11 @@ class AbandonedRequests:
         api: Api,
         background: Background,
         retry_within: float,
-        is_wanted: Callable[[int], bool],
-        openings: Callable[[], list[asyncio.Task[object]]],
+        is_wanted: Callable[[Question], bool],
     ) -> None:
-        """`is_wanted`: whether somebody here asks for a request. `openings`: who has not learnt yet which is theirs."""
+        """`is_wanted`: whether somebody here asks this, also where they have not learnt yet which request is theirs."""
         self._api, self._background, self._retry_within = api, background, retry_within
-        self._is_wanted, self._openings = is_wanted, openings
+        self._is_wanted = is_wanted
         self._calls = Calls(4)
         self._name = ""
         self._looking: asyncio.Task[None] | None = None
@@ -80,18 +79,21 @@ class AbandonedRequests:
             return
         self._to_cancel.add(approval_id)
         await asyncio.sleep(self._retry_within)
-        if openings := self._openings():
-            await asyncio.wait(openings)
         self._to_cancel.remove(approval_id)
         await self._cancel(approval_id)
 
     async def _cancel(self, approval_id: int) -> None:
-        while not self._is_wanted(approval_id):
+        while True:
             try:
                 view = await self._calls(partial(self._api.request, approval_id))
-                if view.status is Status.WAITING and view.asked_by == self._name:
-                    await self._calls(partial(self._api.cancel, approval_id, LEFT))
-                    log.info("#%s was cancelled: nobody waits for it any more.", approval_id)
+                if view.status is not Status.WAITING or view.asked_by != self._name:
+                    return
+                if self._is_wanted(view.question):
+                    # Whoever asks may go before they learn which request it is.
+                    self._background.start(self._cancel_later(approval_id))
+                    return
+                await self._calls(partial(self._api.cancel, approval_id, LEFT))
+                log.info("#%s was cancelled: nobody waits for it any more.", approval_id)
                 return
             except Unavailable:
                 await asyncio.sleep(AGAIN_SECONDS)

@@ -57,7 +57,7 @@ class Access:
         self._calls = Calls(MOST_ASKING)
         self._asking: dict[_Key, Asking] = {}
         self._background = Background()
-        self._abandoned = AbandonedRequests(api, self._background, retry_within, self._is_wanted, self._openings)
+        self._abandoned = AbandonedRequests(api, self._background, retry_within, self._is_wanted)
         opened, began = self._abandoned.opened, self._abandoned.look
         self._followed = FollowedRequests(api, grace, self._background, self._check, opened, began)
         self._other_grants = OtherGrants(api, self._background, self._followed)
@@ -128,10 +128,11 @@ class Access:
     def asker_withdrew(self, wanted: Wanted) -> None:
         """Whoever asked this, and whose `ask` was cancelled, wants it no more.
 
-        The request is cancelled at once, unless somebody else waits for it.
+        The request is cancelled at once, unless somebody else waits for it; also one that was kept for them.
         """
         asking = self._asking.get(_key(wanted.question))
         if asking is not None and not asking.people:
+            asking.is_kept = False
             self._leave_after(asking, 0)
 
     # --- who asks ----------------------------------------------------------------------------------------------------
@@ -173,12 +174,9 @@ class Access:
             asking.is_current = False
             del self._asking[_key(asking.question)]
 
-    def _is_wanted(self, approval_id: int) -> bool:
-        """Whether somebody here asks for it, or may come back for it."""
-        return any(one.request and one.request.approval_id == approval_id for one in self._asking.values())
-
-    def _openings(self) -> list[asyncio.Task[object]]:
-        return [one.opening for one in self._asking.values() if one.opening and not one.request]
+    def _is_wanted(self, question: Question) -> bool:
+        """Whether somebody here asks it, or may come back for it: they have, or will get, the request that is open."""
+        return any(one.question.workflow_id == question.workflow_id for one in self._asking.values())
 
     def _check(self, request: Request) -> None:
         """Whoever asks next asks anew where it is decided; its sessions may end."""

@@ -23,7 +23,7 @@ class PortalBehind(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         self.portal = httpx.Client(base_url=url, trust_env=False, timeout=SECONDS)
-        # Paths that are answered with status 500, and whether all are.
+        # What is answered with status 500, such as `GET /api/v1/me`, and whether all is.
         self.failing: set[str] = set()
         self.is_away = False
         # What was asked for, oldest first.
@@ -35,9 +35,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        path = self.path.partition("?")[0]
-        self.server.asked.append(f"{self.command} {path}")
-        if self.server.is_away or path in self.server.failing:
+        asked = f"{self.command} {self.path.partition('?')[0]}"
+        self.server.asked.append(asked)
+        if self.server.is_away or asked in self.server.failing:
             return self._answer(500, {}, b"")
         headers = {name: self.headers[name] for name in PASSED_ON if name in self.headers}
         answer = self.server.portal.request(self.command, self.path, headers=headers, content=body)

@@ -203,6 +203,19 @@ def test_a_client_that_comes_back_joins_and_one_that_does_not_leaves_no_request(
         gates.until_status(gates.requests("alice", other)[0].approval_id, Status.CANCELLED)
 
 
+def test_who_withdraws_what_they_did_not_wait_for_before_leaves_no_request(
+    gate_installation: GateInstallation, shared_gate: GateProcess
+) -> None:
+    gates, device = gate_installation, gate_installation.device()
+    assert shared_gate.ssh("alice", device, "--no-wait", port=gates.echo.port).wait(SECONDS) == protocol.NO
+    client = shared_gate.ssh("alice", device, port=gates.echo.port)
+    number = gates.until_waiting("alice", device).approval_id
+    until_told(client, f"#{number} waits")
+    client.send_signal(signal.SIGINT)
+    until_told(client, "Withdrawn.")
+    gates.until_status(number, Status.CANCELLED)
+
+
 def test_who_does_not_wait_is_told_what_is_open_and_it_stays_open(gate_installation: GateInstallation) -> None:
     gates, device = gate_installation, gate_installation.device()
     with gates.service(retry_within="1s") as gate:

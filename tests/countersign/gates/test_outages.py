@@ -25,7 +25,7 @@ def test_a_request_that_cannot_be_read_after_an_outage_ends_its_own_session_alon
     with portal_behind(gates.installation.url) as portal, gates.service(portal.url, grace="20s") as gate:
         ends, number = opened(gates, gate, unreadable)
         stays, _ = opened(gates, gate, readable)
-        portal.failing = {f"/api/v1/requests/{number}"}
+        portal.failing = {f"GET /api/v1/requests/{number}"}
         pass_an_outage(portal, gate)
         client, another = opened(gates, gate, other)
         until_told(ends, "The portal has not answered for 20 seconds")
@@ -60,7 +60,7 @@ def test_a_list_that_cannot_be_read_keeps_nobody_out(gate_installation: GateInst
         client = gate.ssh("alice", left, port=gates.echo.port)
         view = gates.until_waiting("alice", left)
         until_told(client, f"#{view.approval_id} waits")
-        portal.failing = {"/api/v1/requests"}
+        portal.failing = {"GET /api/v1/requests"}
         gate.kill()
         with gates.started_again(gate) as again:
             again.until_said("could not be looked for")
@@ -69,3 +69,16 @@ def test_a_list_that_cannot_be_read_keeps_nobody_out(gate_installation: GateInst
             portal.failing = set()
             gates.until_status(view.approval_id, Status.CANCELLED)
             opened(gates, again, other)
+
+
+def test_a_question_that_nobody_answers_keeps_no_other_request_open(gate_installation: GateInstallation) -> None:
+    gates, left, other = gate_installation, gate_installation.device(), gate_installation.device()
+    with portal_behind(gates.installation.url) as portal, gates.service(portal.url, retry_within="1s") as gate:
+        client = gate.ssh("alice", left, port=gates.echo.port)
+        view = gates.until_waiting("alice", left)
+        until_told(client, f"#{view.approval_id} waits")
+        gate.kill()
+        portal.failing = {"POST /api/v1/requests"}
+        with gates.started_again(gate) as again:
+            until_told(again.ssh("alice", other, port=gates.echo.port), "it is asked again until it does")
+            gates.until_status(view.approval_id, Status.CANCELLED)
