@@ -86,12 +86,15 @@ def _write(one: File, force: bool) -> bool:
         one.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         # Put in place whole: sshd and systemd may read it at any time.
         handle, name = tempfile.mkstemp(dir=one.path.parent, prefix=".")
-        with os.fdopen(handle, "w") as opened:
-            opened.write(one.text)
-            os.fchmod(opened.fileno(), one.mode)
-            if owner:
-                os.fchown(opened.fileno(), owner.pw_uid, owner.pw_gid)
-        os.replace(name, one.path)
+        try:
+            with os.fdopen(handle, "w") as opened:
+                opened.write(one.text)
+                os.fchmod(opened.fileno(), one.mode)
+                if owner:
+                    os.fchown(opened.fileno(), owner.pw_uid, owner.pw_gid)
+            os.replace(name, one.path)
+        finally:
+            Path(name).unlink(missing_ok=True)
     except OSError as error:
         raise _failed(one.path, "written", error) from None
     return True

@@ -13,6 +13,8 @@ from countersign.gates.ssh import DEVICE, NO_WAIT, OUT, PORT, say, source_addres
 ASKED = re.compile(rf"certificate ({DEVICE})(?: ({PORT}))?( {NO_WAIT})?")
 SSH_PORT = 22
 LONGEST_KEY_BYTES = 16 * 1024
+# So soon comes a key that comes from a file.
+KEY_SECONDS = 5.0
 GONE = "The gate service can't be reached, or has ended: nobody gets in until it runs; tell who runs it."
 HOW = "Write: ssh bastion certificate DEVICE [PORT] < ~/.ssh/id_ed25519.pub"
 
@@ -29,13 +31,20 @@ def run(typed: str) -> int:
         "port": int(asked[2] or SSH_PORT),
         "source_address": source_address(),
         "wait": not asked[3] and wants_to_wait(),
-        "key": sys.stdin.buffer.read(LONGEST_KEY_BYTES).decode(errors="replace"),
+        "key": _key(),
     }
     try:
         return _ask(Service(SOCKET), question)
     except (OSError, EOFError, ValueError):
         say(GONE)
         return UNAVAILABLE
+
+
+def _key() -> str:
+    """What comes on standard input; where nothing does, whoever waits is told what has to."""
+    if not select.select([sys.stdin], [], [], KEY_SECONDS)[0]:
+        say(HOW)
+    return sys.stdin.buffer.read(LONGEST_KEY_BYTES).decode(errors="replace")
 
 
 def _ask(service: Service, question: Message) -> int:

@@ -15,8 +15,11 @@ from countersign.gates.certificates import CertificateAuthority, SshSection, pub
 from countersign.gates.tracking import Wanted
 from sandbox.ssh_hosts import HOMES
 from sandbox.temporal_server import free_port
+from tests.countersign.gates.gate_installation import until_told
+from tests.countersign.gates.measuring import measured
 from tests.countersign.gates.networks import SECONDS
 from tests.countersign.gates.sshd import SshHosts
+from tests.countersign.installation import COMMAND
 
 AUTHORITY = "/etc/countersign/authority"
 SECTION = f"""
@@ -127,6 +130,14 @@ def trusting(ssh_hosts: SshHosts) -> Iterator[Trusting]:
     yield Trusting(hosts, shell, files, ports)
     hosts.configure()
     hosts.restart()
+
+
+def test_who_gives_no_key_is_told_how() -> None:
+    command = [str(Path(COMMAND).with_name("countersign-gate")), "ssh"]
+    environment = {"SSH_ORIGINAL_COMMAND": "certificate db-1", **measured()}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as client:
+        until_told(client, "Write: ssh bastion certificate DEVICE")
+        client.kill()
 
 
 def test_ssh_fetches_a_certificate_and_the_target_lets_it_in(trusting: Trusting) -> None:
