@@ -89,6 +89,10 @@ class MailServer:
             await server.wait_closed()
         self._servers.clear()
 
+    def forget_mail_of_people(self) -> None:
+        """Delete what people got; the mail of the engine stays, as it may be reading it."""
+        self.mailboxes.forget(accounts_kept={ENGINE})
+
     def account_of_login(self, login: str, password: str) -> str | None:
         """Name the account that logs in; None where the password is wrong."""
         return self.mailboxes.account(login.removesuffix(f"@{self.domain}")) if password == self.password else None

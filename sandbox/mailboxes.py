@@ -52,6 +52,11 @@ class Mailboxes:
             self._config.set_cache[account] = (_MailboxSet(), FilterSet())
         return self._config.set_cache[account][0]
 
+    def forget(self, accounts_kept: set[str]) -> None:
+        """Delete the mail of all other accounts."""
+        for account in set(self._config.set_cache) - accounts_kept:
+            del self._config.set_cache[account]
+
     async def listen(self, host: str, port: int) -> asyncio.Server:
         """Serve IMAP."""
         answer = IMAPServer(self._login, self._config)

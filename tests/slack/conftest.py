@@ -32,6 +32,7 @@ def context(shared_house: Context, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     shared_house.slack.faults.clear()
     shared_house.slack.state.modals.clear()
     shared_house.deployment.mail.faults.refused.clear()
+    shared_house.deployment.mail.forget_mail_of_people()
     shared_house.count_anew()
 
 

@@ -22,8 +22,9 @@ async def shared_engine(temporal_address: str, tmp_path_factory: pytest.TempPath
 
 @pytest.fixture
 def deployment(shared_engine: Deployment) -> Iterator[Deployment]:
-    """The shared engine under the plain policy, with a mail server that behaves."""
+    """The shared engine under the plain policy, with a mail server that behaves, and no mail of the test before."""
     yield shared_engine
+    shared_engine.mail.forget_mail_of_people()
     shared_engine.mail.faults.refused.clear()
     shared_engine.mail.faults.deferred.clear()
     shared_engine.apply(policy())
@@ -52,5 +53,6 @@ async def quick(shared_quick_engine: Deployment) -> AsyncIterator[Deployment]:
     """The engine under a policy by which a request expires after five seconds, and a grant ends after four."""
     shared_quick_engine.apply(policy(approval_status_change_to_expire="5s", grant_minutes="4s"))
     shared_quick_engine.store.mails.keep_only([])
+    shared_quick_engine.mail.forget_mail_of_people()
     shared_quick_engine.start_worker()
     yield shared_quick_engine

@@ -179,6 +179,7 @@ async def site(installation: Site, browser: Browser) -> AsyncIterator[Site]:
     """The same with a browser; what a test opens in it is closed after it."""
     installation.browser = browser
     yield installation
+    installation.mail.forget_mail_of_people()
     for context in installation.open:
         with suppress(Exception):
             await context.close()
