@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from garbage import collect_seldom
 from sandbox.postgres import Cluster, NoPostgres, throwaway_postgres
 from sandbox.temporal_server import TemporalServer
 from sandbox.temporal_tool import find_temporal
@@ -111,6 +112,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         items += [*first, *islice(others, max(size - len(first), 0))]
         left -= size
     items += others
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage as seldom as worker and portal do: all that was imported and collected stays to the end."""
+    collect_seldom()
 
 
 def skip_at_server(event: str, _: object) -> None:
