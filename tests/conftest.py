@@ -21,6 +21,7 @@ from sandbox.postgres import Cluster, NoPostgres, throwaway_postgres
 from sandbox.temporal_server import TemporalServer
 from sandbox.temporal_tool import find_temporal
 from tests.temporal_servers import FOLDER, SERVERS
+from tests.whole import IS_WHOLE
 
 # A shell without job control starts what runs in its background deaf to Ctrl-C, and so would be what the tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -99,7 +100,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     Each process has its share of their files, as xdist gives each a part of the list (its `worksteal`).
     """
     for item in items:
-        if item.get_closest_marker("whole") and "COUNTERSIGN_TEST_WHOLE" not in os.environ:
+        if item.get_closest_marker("whole") and not IS_WHOLE:
             item.add_marker(pytest.mark.skip(reason=NOT_WHOLE))
     processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     longest = [[item for item in items if item.path.name == name] for name in LONGEST]

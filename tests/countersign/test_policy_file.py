@@ -402,7 +402,7 @@ def test_thousands_of_people_are_read_in_less_than_a_second() -> None:
     "text",
     [
         pytest.param("users:\n" + "".join(f"  u{n}: 1\n" for n in range(150_000)), id="mistakes of form"),
-        pytest.param("".join(f"usr_{n}: 1\n" for n in range(150_000)), id="unknown fields"),
+        pytest.param("".join(f"usr_{n}: 1\n" for n in range(150_000)), id="unknown fields", marks=pytest.mark.whole),
         pytest.param("users: {}\n" * 150_000, id="the same again"),
         pytest.param("users: {}\nuser_groups: {g: {members: [" + "x, " * 200_000 + "]}}", id="a long list"),
         pytest.param(
@@ -411,6 +411,7 @@ def test_thousands_of_people_are_read_in_less_than_a_second() -> None:
             + "device_groups:\n"
             + "".join(f"  d{n}: {{require_managerial_approval: true}}\n" for n in range(10_000)),
             id="groups",
+            marks=pytest.mark.whole,
         ),
         pytest.param(
             "users:\n"

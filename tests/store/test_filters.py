@@ -66,8 +66,10 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         yield one
 
 
-@pytest.mark.parametrize("few", [0, 20])
-@pytest.mark.parametrize("most_read", [4, 2_000])
+@pytest.mark.parametrize(
+    ("most_read", "few"),
+    [(4, 0), (2_000, 20), *(pytest.param(*one, marks=pytest.mark.whole) for one in ((4, 20), (2_000, 0)))],
+)
 def test_a_list_holds_what_a_page_that_is_open_would_show(
     store: Store, most_read: int, few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,6 +18,7 @@ from countersign.models import Event, GrantStatus, Status, Verdict
 from countersign.notifications import Person, RequestNotification
 from notifiers.email.compose import compose
 from tests.samples import ALICE, GRACE, GRANT, HEIDI, NOON, QUESTION, decided, notification
+from tests.whole import IS_WHOLE
 
 from .notifications import MAILED, SECRET, config, settled
 
@@ -135,12 +136,13 @@ def holds(mail: EmailMessage) -> None:
         assert not re.search("[\u202a-\u202e\u2066-\u2069\u200e\u200f\x00\x1b]", line)
 
 
-@pytest.mark.parametrize("evil", EVIL, ids=range(len(EVIL)))
+@pytest.mark.parametrize("number", range(len(EVIL)))
 @pytest.mark.parametrize("event", MAILED)
 @pytest.mark.parametrize("to", [GRACE, ALICE], ids=["approver", "requester"])
-def test_no_field_breaks_out(evil: str, event: Event, to: Person) -> None:
-    for status in Status:
-        holds(compose(with_everything(evil, event, to, status), CONFIG, NOON))
+def test_no_field_breaks_out(number: int, event: Event, to: Person) -> None:
+    statuses = list(Status) if IS_WHOLE else [list(Status)[(number + list(Event).index(event)) % len(Status)]]
+    for status in statuses:
+        holds(compose(with_everything(EVIL[number], event, to, status), CONFIG, NOON))
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])

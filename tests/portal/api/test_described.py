@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from typing import Any
 
 import pytest
@@ -19,12 +18,13 @@ from schemathesis.checks import (
 from schemathesis.core.result import Ok
 
 from tests.portal.context import Portal
+from tests.whole import IS_WHOLE
 
 schemathesis.serializer.alias("message/rfc822", "text/plain")
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 # Of each operation, for each who asks.
-EXAMPLES = 15 if "COUNTERSIGN_TEST_WHOLE" in os.environ else 5
+EXAMPLES = 15 if IS_WHOLE else 5
 CONFORMANCE = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 ALWAYS_THE_SAME = settings(
     max_examples=EXAMPLES,
