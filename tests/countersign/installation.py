@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import random
 import socket
 import subprocess
 import sys
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -32,10 +30,8 @@ COMMAND = str(Path(sys.executable).parent / "countersign")
 PROGRAMS = {"worker": ["worker.py"], "portal": ["-m", "portal", "serve"]}
 START_SECONDS = 120
 STOP_SECONDS = 120
-# Other tests use the same Temporal server: devices of our own make ids of our own.
-MARK = uuid.uuid4().hex[:8]
-DEVICES = [f"cli-{n}-{MARK}" for n in range(40)]
-TWO_LEVELS, OPEN = f"cli-two-{MARK}", f"cli-open-{MARK}"
+DEVICES = [f"cli-{n:02}" for n in range(40)]
+TWO_LEVELS, OPEN = "cli-two", "cli-open"
 PEOPLE = ("ada", "grace", "heidi", "ivan", "alice", "bob", "carol")
 
 POLICY = f"""
@@ -140,10 +136,6 @@ def installed(
         "TEMPORAL_ADDRESS": temporal_address,
     }
     store = Store(settings["COUNTERSIGN_DATABASE_URL"])
-    if not database_url:
-        with store.database.transaction() as connection:
-            first = random.randrange(10**6, 10**9)
-            connection.exec_driver_sql(f"UPDATE sqlite_sequence SET seq = {first} WHERE name = 'requests'")
     apply_policy(store, policy, "ada")
     tokens = {name: store.tokens.create(Owner(kind="person", name=name), "tests") for name in PEOPLE}
     gateway = Owner(kind="gateway", name="bastion", target_groups=["web", "lab"], variants=["ssh"])

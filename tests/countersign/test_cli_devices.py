@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from sandbox.temporal_server import free_port
-from tests.countersign.installation import COMMAND, DEVICES, MARK, OPEN, TWO_LEVELS, Installation, Run
+from tests.countersign.installation import COMMAND, DEVICES, OPEN, TWO_LEVELS, Installation, Run
 
 
 def test_devices_are_listed_with_their_protocols(by: Run) -> None:
-    ran = by("alice", "devices", f"two-{MARK}")
+    ran = by("alice", "devices", "cli-two")
     assert (ran.code, ran.out.split()) == (0, [TWO_LEVELS, "ssh,", "sftp,", "rdp,", "http"])
     assert [one["device"] for one in by("alice", "devices", "cli-", "--limit", "500", "--json").json] == sorted(
         [*DEVICES, TWO_LEVELS, OPEN]

@@ -26,7 +26,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -46,11 +45,10 @@ from tests.countersign.gates.networks import SECONDS, wait_until
 from tests.countersign.installation import COMMAND, POLICY, ROOT, Installation, installed
 
 GATEWAY = "gate-1"
-MARK = uuid.uuid4().hex[:8]
-TARGETS = [f"db-{n}-{MARK}" for n in range(150)]
+TARGETS = [f"db-{n:03}" for n in range(150)]
 # One that nobody gets to ask for.
-LAST = f"db-last-{MARK}"
-SHORT, LONG = f"db-short-{MARK}", f"db-long-{MARK}"
+LAST = "db-last"
+SHORT, LONG = "db-short", "db-long"
 CROWD = [f"person-{n}" for n in range(200)]
 ACCOUNTS = {"alice": 40001, "bob": 40002, "carol": 40003, "stranger": 40004}
 SOURCE = "192.0.2.7"
