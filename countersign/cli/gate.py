@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -11,21 +12,23 @@ from types import FrameType
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
 from countersign.cli.exits import Code
 from countersign.cli.files import content
 from countersign.cli.gate_check import check
 from countersign.cli.gate_install import install
 from countersign.cli.options import DEFAULT_URL, AsJson, Token, Url, connect, seconds_of
-from countersign.cli.output import show, show_json
+from countersign.cli.output import json_text
 from countersign.cli.times import now
 from countersign.errors import BadQuestion
 from countersign.gates.protocol import CONFIG
+from countersign.line_writer import LineWriter, as_line
+from countersign.models import without_controls
 from countersign.wireguard import interface_name
 
 GRACE = "5m"
 LONGEST_GRACE = timedelta(days=1)
+STDOUT, STDERR = 1, 2
 
 commands = typer.Typer(help="Let in who is approved, and nobody else.", no_args_is_help=True)
 
@@ -59,8 +62,8 @@ def wireguard(
         token = content(token_file).decode(errors="replace").strip()
         if not token:
             raise BadQuestion(f"{token_file} is empty; put the gateway's token there.")
-    with connect(url, token) as api:
-        gate = Gate(api, name, seconds, _say_json if as_json else _say)
+    with connect(url, token) as api, closing(LineWriter(STDOUT, _as_json if as_json else _as_text)) as output:
+        gate = Gate(api, name, seconds, output.say)
         for number, ending in ((signal.SIGTERM, typer.Exit(Code.OK)), (signal.SIGINT, KeyboardInterrupt())):
             signal.signal(number, partial(_end, gate.end_by, ending))
         gate.run()
@@ -74,9 +77,10 @@ def serve(
     from countersign.gates.config import read_config
     from countersign.gates.service import serve as serving
 
-    logging.basicConfig(format="%(message)s")
-    logging.getLogger("countersign.gates").setLevel(logging.INFO)
-    asyncio.run(serving(read_config(config)))
+    with closing(LineWriter(STDERR)) as output:
+        logging.basicConfig(format="%(message)s", handlers=[logging.StreamHandler(output)])
+        logging.getLogger("countersign.gates").setLevel(logging.INFO)
+        asyncio.run(serving(read_config(config)))
 
 
 def _end(end_by: Callable[[BaseException], None], ending: BaseException, number: int, frame: FrameType | None) -> None:
@@ -84,9 +88,9 @@ def _end(end_by: Callable[[BaseException], None], ending: BaseException, number:
     end_by(ending)
 
 
-def _say(message: str) -> None:
-    show(Text(message))
+def _as_text(words: str) -> str:
+    return as_line(without_controls(words))
 
 
-def _say_json(message: str) -> None:
-    show_json({"at": now(), "words": message}, one_line=True)
+def _as_json(words: str) -> str:
+    return as_line(json_text({"at": now(), "words": words}, one_line=True))

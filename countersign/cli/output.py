@@ -12,13 +12,18 @@ from countersign.cli.exits import TITLES, Code
 from countersign.console import console, show
 from countersign.models import without_controls
 
-__all__ = ["console", "show", "show_error", "show_json"]
+__all__ = ["console", "json_text", "show", "show_error", "show_json"]
 
 
 def show_json(value: Any, *, one_line: bool = False) -> None:
-    """Print for programs. ASCII only, so that nothing in it can steer a terminal."""
+    """Print for programs."""
+    print(json_text(value, one_line=one_line), flush=True)
+
+
+def json_text(value: Any, *, one_line: bool = False) -> str:
+    """A value for programs. ASCII only, so that nothing in it can steer a terminal."""
     plain = TypeAdapter(Any).dump_python(value, mode="json")
-    print(json.dumps(plain, indent=None if one_line else 2), flush=True)
+    return json.dumps(plain, indent=None if one_line else 2)
 
 
 def show_error(code: Code, detail: str, as_json: bool, details: Mapping[str, Any] | None = None) -> Code:

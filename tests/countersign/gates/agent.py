@@ -16,9 +16,19 @@ class Agent:
     """`countersign gate wireguard` for the interface wg0; ends with the block."""
 
     def __init__(
-        self, network: Network, url: str, token: str, folder: Path, grace: str = "2s", programs: str = ""
+        self,
+        network: Network,
+        url: str,
+        token: str,
+        folder: Path,
+        grace: str = "2s",
+        programs: str = "",
+        output: int | None = None,
     ) -> None:
-        """`programs`: a folder of programs that come before those of the system."""
+        """`programs`: a folder of programs that come before those of the system.
+
+        What it says goes to `output`, a file descriptor; to a file unless there is one.
+        """
         self._network = network
         token_file, self._said = folder / "token", folder / "said"
         token_file.write_text(f"{token}\n")
@@ -28,7 +38,8 @@ class Agent:
         if programs:
             environment["PATH"] = f"{programs}:{environment['PATH']}"
         with self._said.open("a") as said:
-            self._process = subprocess.Popen(command, env=environment, stdout=said, stderr=said)
+            taken_by = output or said
+            self._process = subprocess.Popen(command, env=environment, stdout=taken_by, stderr=taken_by)
 
     def __enter__(self) -> Agent:
         return self

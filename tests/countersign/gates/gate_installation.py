@@ -260,15 +260,24 @@ class GateInstallation:
 
     @contextmanager
     def service(
-        self, url: str = "", grace: str = "5m", retry_within: str = "60s", more: str = "", folder: Path | None = None
+        self,
+        url: str = "",
+        grace: str = "5m",
+        retry_within: str = "60s",
+        more: str = "",
+        folder: Path | None = None,
+        output: int | None = None,
     ) -> Iterator[GateProcess]:
-        """Run the gate service until the end of the block; `more` is added to its configuration."""
+        """Run the gate service until the end of the block; `more` is added to its configuration.
+
+        What it says goes to `output`, a file descriptor; to the file `said` unless there is one.
+        """
         with tempfile.TemporaryDirectory(dir=self.folder) as made:
             here = folder or Path(made)
             here.chmod(0o755)
             config = here / "gate.toml"
             config.write_text(self.config(here / "gate.sock", url or self.installation.url, grace, retry_within, more))
-            gate = self.start(config)
+            gate = self.start(config, output)
             try:
                 yield gate
             finally:
@@ -289,17 +298,18 @@ class GateInstallation:
         thread.start()
         return thread
 
-    def start(self, config: Path) -> GateProcess:
+    def start(self, config: Path, output: int | None = None) -> GateProcess:
         """Start the gate service with this configuration; it listens when this returns."""
         here, said = config.parent / "gate.sock", config.parent / "said"
         command = ["unshare", "--mount", "sh", "-c", IN_NAMESPACE, "sh", str(self.folder / "passwd")]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("COUNTERSIGN_")}
-        with said.open("ab") as output:
+        with said.open("ab") as to_file:
+            taken_by = output or to_file
             process = subprocess.Popen(
                 [*command, COMMAND, "gate", "serve", "--config", str(config)],
                 env=environment,
-                stdout=output,
-                stderr=output,
+                stdout=taken_by,
+                stderr=taken_by,
             )
         gate = GateProcess(process, here, said)
 

@@ -1,0 +1,60 @@
+"""Lines of a program that must not wait for its output: a full pipe, or a log that stands still, holds up nobody."""
+
+import os
+import queue
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+
+# Some megabytes at most, and hours of what a gate says.
+MOST_LINES = 10_000
+# How long the output may take for the last lines, when the program ends.
+LAST_SECONDS = 1.0
+LEFT_OUT = "{} lines were left out here: what takes the output of this program was too slow."
+
+
+def as_line(words: str) -> str:
+    """The words on a line of their own."""
+    return f"{words}\n"
+
+
+class LineWriter:
+    """Writes lines in a thread of its own, and leaves out what its queue has no room for.
+
+    It writes to the file descriptor itself: a thread that hangs within `sys.stderr` would keep Python from ending.
+    """
+
+    def __init__(self, descriptor: int, line_of: Callable[[str], str] = as_line, most: int = MOST_LINES) -> None:
+        """`line_of` makes a line of words; `most`: how many lines wait to be written."""
+        self._descriptor, self._line_of = descriptor, line_of
+        self._lines: queue.Queue[str | None] = queue.Queue(most)
+        self._left_out = 0
+        self._thread = threading.Thread(target=self._write_all, daemon=True)
+        self._thread.start()
+
+    def say(self, words: str) -> None:
+        """Have a line with these words written."""
+        self.write(self._line_of(words))
+
+    def write(self, line: str) -> None:
+        """Have a line written, as a handler of `logging` does; before it comes how many were left out."""
+        told = self._line_of(LEFT_OUT.format(self._left_out)) if self._left_out else ""
+        try:
+            self._lines.put_nowait(told + line)
+        except queue.Full:
+            self._left_out += 1
+        else:
+            self._left_out = 0
+
+    def close(self) -> None:
+        """End the thread once it has written what waits, if the output takes that."""
+        with suppress(queue.Full):
+            self._lines.put(None, timeout=LAST_SECONDS)
+            self._thread.join(LAST_SECONDS)
+
+    def _write_all(self) -> None:
+        while (line := self._lines.get()) is not None:
+            data = line.encode(errors="backslashreplace")
+            with suppress(OSError):  # whoever read has gone, or the disk is full; the next line may be taken
+                while data:
+                    data = data[os.write(self._descriptor, data) :]
