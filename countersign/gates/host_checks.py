@@ -63,7 +63,7 @@ def _portal(config: GateConfig) -> Iterator[Finding]:
 def _service(config: GateConfig) -> Iterator[Finding]:
     about = str(config.socket)
     try:
-        protocol.Service(about).close()
+        protocol.must_answer(about)
         mode = config.socket.stat().st_mode & 0o777
     except OSError as error:
         left = len(_sessions(config))

@@ -27,7 +27,7 @@ LOOK_SECONDS = 5.0
 # The state of a connection in /proc/net/tcp (tcp_states.h of Linux).
 ESTABLISHED = "01"
 FORGED = "The login has variables that only PAM may set, so nobody is let in. Remove them from ~/.pam_environment."
-AWAY = "The gate service of this host does not answer, so nobody is let in: an administrator has to start it."
+AWAY = "The gate service of this host does not answer, so nobody is let in: an administrator has to start it anew."
 GONE = "The gate service has ended, so nobody is let in: try again."
 Items = Mapping[str, str]
 
@@ -98,7 +98,7 @@ def _ask(items: Items, config: str) -> int:
     try:
         watched = os.pidfd_open(leader)
         service = Service(_socket_of(config))
-        service.send(question(items, leader))
+        service.ask(question(items, leader))
     except OSError:
         return OK if _is_exempt(items, config) else _refuse(AWAY, UNAVAILABLE)
     terminal = _terminal(items, leader)

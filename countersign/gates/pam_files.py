@@ -50,11 +50,12 @@ def why_not_ready() -> str:
             return f"{CONFIG} has no section [pam]: add one, with the `device` that this host is."
         with portal(read) as api:
             may = read.pam.device in api.me().devices
-        protocol.Service(str(read.socket)).close()
+        protocol.must_answer(str(read.socket))
     except CountersignError as error:
         return str(error)
     except OSError as error:
-        return f"The gate service does not answer ({error.strerror}): `systemctl enable --now countersign-gate`."
+        start = "systemctl enable countersign-gate && systemctl restart countersign-gate"
+        return f"The gate service does not answer ({error.strerror}): `{start}`."
     return "" if may else f"The token may not ask for {read.pam.device}: make another, for this host's device."
 
 

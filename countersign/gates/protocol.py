@@ -1,10 +1,10 @@
 """What the gate service and its clients say to each other over its Unix socket: one JSON object a line, in UTF-8.
 
 A client asks: `{"gate": "ssh", "device": "db-1", "port": 22, "source_address": "192.0.2.7", "wait": true}`, and root
-also for others: `"person"`. `{"cancel": true}` withdraws. The service answers with any number of `{"say": "..."}`, then
-`{"no": "...", "code": 1}` or `{"yes": {...}}`, and behind a yes with more of `{"say": "..."}` and at last
-`{"end": "..."}`. With a yes for a certificate comes `"certificate"`. Where either side closes the connection, all is
-over.
+also for others: `"person"`. `{"cancel": true}` withdraws. Where the service has to ask the portal it says at first
+`{"heard": true}`, so that it can be told from one that hangs; then any number of `{"say": "..."}`, then
+`{"no": "...", "code": 1}` or `{"yes": {...}}`, and behind a yes more of `{"say": "..."}` and at last `{"end": "..."}`.
+With a yes for a certificate comes `"certificate"`. Where either side closes the connection, all is over.
 
 With a yes for `ssh` comes the connected socket to the target (SCM_RIGHTS, unix(7)): the client never connects itself,
 and the service can cut the connection without it.
@@ -13,15 +13,20 @@ This module, and what the commands of a login import, is of the standard library
 """
 
 import array
+import errno
 import json
 import os
+import select
 import socket
+import struct
 from collections.abc import Iterator
 from typing import Any
 
 CONFIG = "/etc/countersign/gate.toml"
 SOCKET = "/run/countersign/gate.sock"
 LONGEST_LINE_BYTES = 64 * 1024
+# Longer than the service takes to say anything, with a directory of accounts that hangs (accounts.py).
+SILENT_SECONDS = 15
 # Exit codes, as those of `countersign`.
 OK, NO, BAD_INPUT, NOT_ALLOWED, UNAVAILABLE, FAULT, INTERRUPTED = 0, 1, 2, 3, 4, 70, 130
 
@@ -45,12 +50,14 @@ def message_of(line: bytes) -> Message:
 
 
 class Service:
-    """The connection of a client to the gate service. OSError: nothing listens there, or it has ended."""
+    """The connection of a client to the gate service. OSError: nothing listens there, or it has ended, or hangs."""
 
     def __init__(self, path: str = SOCKET) -> None:
         self.socket = socket.socket(socket.AF_UNIX)
         self.passed: list[int] = []
         self._read = b""
+        # Of connecting, too, where a service that hangs has a full queue (unix(7)).
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SILENT_SECONDS, 0))
         try:
             self.socket.connect(path)
         except OSError:
@@ -60,6 +67,12 @@ class Service:
     def send(self, message: Message) -> None:
         """Send a message."""
         self.socket.sendall(line_of(message))
+
+    def ask(self, question: Message) -> None:
+        """Send the first message, and wait until the service says anything; TimeoutError where it hangs."""
+        self.send(question)
+        if not select.select([self.socket], [], [], SILENT_SECONDS)[0]:
+            raise TimeoutError(errno.ETIMEDOUT, "it hangs")
 
     def receive(self) -> Iterator[Message]:
         """The messages that have come, waiting for some where none has; EOFError where the service has closed.
@@ -87,3 +100,13 @@ class Service:
         self.socket.close()
         while self.passed:
             os.close(self.passed.pop())
+
+
+def must_answer(path: str) -> None:
+    """OSError where no gate service answers at this socket, be it that one listens there and hangs."""
+    service = Service(path)
+    try:
+        # What holds no question is answered without asking anybody else.
+        service.ask({"gate": "pam"})
+    finally:
+        service.close()

@@ -47,6 +47,8 @@ MOST_OF_ONE, MOST_IN_ALL = 512, 4096
 # How long what was let in has to be ended, when the service is.
 STOPPING_SECONDS = 8.0
 STOPPED = "The gate is being stopped."
+# To be told from a service that hangs.
+HEARD: Message = {"heard": True}
 CODES: list[tuple[type[CountersignError], int]] = [
     (Refused, protocol.NO),
     (BadQuestion, protocol.BAD_INPUT),
@@ -143,6 +145,7 @@ class GateService:
             return await self._log_in(client, first)
         claim = await self._accounts(partial(claim_of, first, caller, self._config))
         self._questions.count(claim.wanted.person)
+        client.send(HEARD)
         gone = asyncio.create_task(client.gone())
         try:
             asking = self.access.ask(claim.wanted, client.say)
@@ -161,6 +164,7 @@ class GateService:
         if self.logins is None:
             raise Unavailable("Nobody is let in: gate.toml has no section [pam]. An administrator has to add it.")
         question = self.logins.read(first, client.caller.uid)
+        client.send(HEARD)
         login = await self.logins.login(question)
         if login is None:
             return client.send({"yes": {}})

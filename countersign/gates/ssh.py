@@ -70,6 +70,9 @@ def run(arguments: list[str]) -> int:
         return _through(service, asked)
     except Withdrawn:
         return _withdrawn(service)
+    except TimeoutError:
+        say("The gate service does not answer: nobody gets in until it is started anew; tell who runs it.")
+        return UNAVAILABLE
     except (OSError, EOFError):
         say("The gate service has ended, and the connection with it.")
         return UNAVAILABLE
@@ -109,7 +112,7 @@ def source_address() -> str:
 
 def _through(service: Service, asked: Asked) -> int:
     question = {"gate": "ssh", "device": asked.host, "port": asked.port, "wait": asked.waits}
-    service.send(question | {"source_address": source_address()})
+    service.ask(question | {"source_address": source_address()})
     poll = select.poll()
     poll.register(service.socket, select.POLLIN)
     # Without POLLIN: what the person's client sends before the yes is left where it is, and read only then.

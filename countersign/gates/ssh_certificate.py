@@ -48,7 +48,7 @@ def _key() -> str:
 
 
 def _ask(service: Service, question: Message) -> int:
-    service.send(question)
+    service.ask(question)
     poll = select.poll()
     poll.register(service.socket, select.POLLIN)
     # Standard input has ended; that the person has gone is seen by nobody reading.

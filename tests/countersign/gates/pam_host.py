@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import subprocess
 import threading
 from collections.abc import Iterable, Iterator, Mapping
@@ -198,8 +199,22 @@ class GatedHost(PamHost):
 
     def end_gate(self, signal_name: str) -> int:
         """End it by a signal; its exit code. nsenter stands between, and ends with it."""
-        self.run("pkill", "--signal", signal_name, "--full", f"{COUNTERSIGN} gate serve")
+        self._signal_gate(signal_name)
         return self.gate.wait(SECONDS)
+
+    @contextmanager
+    def hanging_gate(self) -> Iterator[None]:
+        """Have the service do nothing until the end of the block, though it listens."""
+        self._signal_gate("STOP")
+        try:
+            yield
+        finally:
+            self._signal_gate("CONT")
+            # nsenter stops with what it has started.
+            self.gate.send_signal(signal.SIGCONT)
+
+    def _signal_gate(self, signal_name: str) -> None:
+        self.run("pkill", "--signal", signal_name, "--full", f"{COUNTERSIGN} gate serve")
 
     def requests(self, person: str) -> list[RequestView]:
         """Those of somebody since the test began."""

@@ -379,6 +379,18 @@ def test_a_line_that_is_no_question_is_answered_and_changes_nothing(shared_gate:
     client.close()
 
 
+def test_a_service_that_hangs_is_told_of(gate_installation: GateInstallation) -> None:
+    gates = gate_installation
+    with gates.service() as gate:
+        gate.process.send_signal(signal.SIGSTOP)
+        try:
+            client = gate.ssh("alice", gates.last_device, port=gates.echo.port)
+            until_told(client, "The gate service does not answer")
+            assert client.wait(SECONDS) == protocol.UNAVAILABLE
+        finally:
+            gate.process.send_signal(signal.SIGCONT)
+
+
 def test_no_account_asks_for_another(gate_installation: GateInstallation, shared_gate: GateProcess) -> None:
     claimed = claim(gate_installation, "bob", gate_installation.last_device)
     said = shared_gate.said_to("alice", claimed)

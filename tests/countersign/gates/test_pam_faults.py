@@ -246,6 +246,14 @@ def test_the_request_of_who_may_wait_no_longer_stays_open(host: GatedHost) -> No
         assert ran(host.ssh("alice", "id -un"))[0] == "alice\n"
 
 
+def test_a_service_that_hangs_keeps_nobody_out_who_is_exempt(host: GatedHost) -> None:
+    with host.hanging_gate():
+        assert ran(host.ssh("rescue", "sudo -n id -un"))[0] == "root\n"
+        assert ran(host.inside("su", "bob", "-c", "id -un"))[0] == "bob\n"
+        assert AWAY in ran(host.ssh("alice", "id -un"), 255)[1]
+    assert "waits for Grace Hopper" in ran(host.ssh("alice", "id -un"), 255)[1]
+
+
 @pytest.mark.parametrize("mistake", ["[devices", 'grace = "soon"'])
 def test_a_gate_toml_with_a_mistake_locks_nobody_out_who_is_exempt(host: GatedHost, mistake: str) -> None:
     host.end_gate("TERM")

@@ -10,7 +10,7 @@ from countersign.gates.pam_files import BEGIN, with_gate
 from countersign.gates.processes import NO_LOGIN
 from tests.countersign.gates.networks import SECONDS
 from tests.countersign.gates.pam_host import GatedHost
-from tests.countersign.installation import COMMAND
+from tests.countersign.installation import COMMAND, ROOT
 
 CONFIG = Path("/etc/countersign/gate.toml")
 SESSIONS = "/run/countersign/sessions"
@@ -76,6 +76,14 @@ def test_nothing_is_asked_of_a_service_that_is_not_there(host: GatedHost) -> Non
         installed(host)
 
 
+def test_nothing_is_asked_of_a_service_that_hangs(host: GatedHost) -> None:
+    with host.hanging_gate():
+        assert found(host, 1)["gate service", "/run/countersign/gate.sock"] == "problem"
+        host.run("sed", "-i", "/countersign/d", "/etc/pam.d/su")
+        assert "/etc/pam.d/su" not in installed(host, "left as they are, as nobody would be let in. The gate service")
+    installed(host)
+
+
 def test_pam_asks_no_gate_that_the_portal_lets_nobody_in_by(host: GatedHost) -> None:
     host.run("sed", "-i", "/countersign/d", "/etc/pam.d/su")
     try:
@@ -94,3 +102,13 @@ def test_the_gate_stands_first_once_and_what_was_there_stays() -> None:
     assert with_gate("su", once, CONFIG) == once
     assert "pam_loginuid" in with_gate("sshd", own, CONFIG)
     assert "pam_loginuid" not in once
+
+
+def test_the_line_of_the_docs_takes_the_gate_out_again(tmp_path: Path) -> None:
+    own = "#%PAM-1.0\nauth sufficient pam_rootok.so\n@include common-account\n"
+    file = tmp_path / "sshd"
+    file.write_text(with_gate("sshd", own, CONFIG))
+    page = (ROOT / "docs" / "pam.md").read_text()
+    [line] = [one.strip() for one in page.splitlines() if one.strip().startswith("sed -i")]
+    subprocess.run(["sh", "-ec", line.replace("/etc/pam.d/*", str(file))], check=True, timeout=SECONDS)
+    assert file.read_text() == own
