@@ -1,5 +1,6 @@
 """What `countersign doctor --gate` finds on a host: whether its gates can let people in, and keep all others out."""
 
+import pwd
 import re
 import subprocess
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from countersign.errors import CountersignError
 from countersign.gates import protocol
 from countersign.gates.config import GateConfig, portal, read_config
 from countersign.gates.logins import SESSIONS_FILE, PamSection
-from countersign.gates.pam_files import LOGINS, PAM_FOLDER, pam_files
+from countersign.gates.pam_files import LOGINS, PAM_FOLDER, may_not_ask, pam_files, pam_protocols
 from countersign.gates.processes import NO_LOGIN
 from countersign.gates.sessions import HostSession, Sessions
 from countersign.times import duration
@@ -36,7 +37,13 @@ def findings(file: Path) -> list[Finding]:
         return [Finding(part="gate.toml", state="problem", about=str(file), message=str(error))]
     found = [_ok("gate.toml", str(file), "can be read"), *_portal(config), *_service(config)]
     if config.pam:
-        found += [*_pam(file), *_sshd(config.pam), *_login(config.pam), *_audit(_sessions(config))]
+        found += [
+            *_pam(file),
+            *_exempt(config.pam),
+            *_sshd(config.pam),
+            *_login(config.pam),
+            *_audit(_sessions(config)),
+        ]
     return in_order(found)
 
 
@@ -52,12 +59,22 @@ def _portal(config: GateConfig) -> Iterator[Finding]:
         yield _problem("portal", config.url, f"the token is {me.name}'s, who is no gateway; {remedy}")
         return
     yield _ok("portal", config.url, f"takes the token of gateway {me.name}")
-    for device in sorted({*config.devices, *([config.pam.device] if config.pam else [])}):
-        if device in me.devices:
-            yield _ok("device", device, "may be asked for")
+    for device, protocols in sorted(_asked_for(config).items()):
+        if why := may_not_ask(me, device, protocols):
+            yield _problem("device", device, why)
         else:
-            remedy = "put it into a device group that the token names, or make another token"
-            yield _problem("device", device, f"the token may not ask for it; {remedy}")
+            yield _ok("device", device, "may be asked for")
+
+
+def _asked_for(config: GateConfig) -> dict[str, set[str]]:
+    """The devices that the gates of this host ask for, each with the protocols that are known."""
+    asked = {device: set(target.ports) for device, target in config.devices.items()}
+    if config.pam:
+        asked.setdefault(config.pam.device, set()).update(pam_protocols())
+    if config.warpgate and config.warpgate.enabled:
+        for device in config.warpgate.targets.values():
+            asked.setdefault(device, set())
+    return asked
 
 
 def _service(config: GateConfig) -> Iterator[Finding]:
@@ -86,6 +103,25 @@ def _pam(file: Path) -> Iterator[Finding]:
             yield _problem(
                 "PAM", str(path), f"does not ask the gate first, or in another way, so it lets people in; {remedy}"
             )
+
+
+def _exempt(pam: PamSection) -> Iterator[Finding]:
+    """Whether somebody gets in when the gate fails."""
+    unknown = [one for one in pam.exempt if not _is_account(one)]
+    if unknown:
+        yield _warning("PAM", "exempt", f"names {', '.join(unknown)}, which this host does not know; make the account")
+    elif pam.exempt:
+        yield _ok("PAM", "exempt", f"lets {', '.join(pam.exempt)} in when the gate fails")
+    else:
+        yield _warning("PAM", "exempt", "names nobody, so nobody gets in when the gate fails; name an account")
+
+
+def _is_account(name: str) -> bool:
+    try:
+        pwd.getpwnam(name)
+    except (KeyError, ValueError):  # the latter where it holds a null byte
+        return False
+    return True
 
 
 def _sshd(pam: PamSection) -> Iterator[Finding]:

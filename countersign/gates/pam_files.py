@@ -2,15 +2,17 @@
 
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from countersign.errors import CountersignError
 from countersign.gates import protocol
 from countersign.gates.config import portal, read_config
 from countersign.gates.install import File
+from countersign.gates.logins import PROTOCOLS, SSH
 from countersign.gates.protocol import CONFIG
 from countersign.gates.service_files import service_files
+from countersign.http_answers import Me
 
 SKELETON = """\
 url = "https://access.example.com"
@@ -49,14 +51,29 @@ def why_not_ready() -> str:
         if read.pam is None:
             return f"{CONFIG} has no section [pam]: add one, with the `device` that this host is."
         with portal(read) as api:
-            may = read.pam.device in api.me().devices
+            if why := may_not_ask(api.me(), read.pam.device, pam_protocols()):
+                return f"For {read.pam.device} {why}."
         protocol.must_answer(str(read.socket))
     except CountersignError as error:
         return str(error)
     except OSError as error:
         start = "systemctl enable countersign-gate && systemctl restart countersign-gate"
         return f"The gate service does not answer ({error.strerror}): `{start}`."
-    return "" if may else f"The token may not ask for {read.pam.device}: make another, for this host's device."
+    return ""
+
+
+def may_not_ask(me: Me, device: str, protocols: Collection[str]) -> str:
+    """Why the token that this is said of may not ask for all of this, with the remedy; "" where it may."""
+    if device not in me.devices:
+        return "the token may not ask; put the device into a group that the token names, or make another token"
+    missing = sorted(set(protocols) - set(me.protocols))
+    options = " ".join(f"--protocol {one}" for one in missing)
+    return f"the token may not ask by {' and '.join(missing)}; make another, also with `{options}`" if missing else ""
+
+
+def pam_protocols() -> set[str]:
+    """Those by which PAM asks on this host."""
+    return {PROTOCOLS.get(name, SSH) for name in (*LOGINS, *BECOMING) if (PAM_FOLDER / name).is_file()}
 
 
 def pam_files(config: Path) -> Mapping[Path, str]:

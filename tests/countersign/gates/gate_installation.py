@@ -26,7 +26,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -324,11 +324,15 @@ class GateInstallation:
         return gate
 
 
-def new_gateway(installation: Installation, name: str) -> str:
-    """The token of a gateway. Gate services that run at the same time need one each: any cancels what its own left."""
+def new_gateway(installation: Installation, name: str, variants: Sequence[str] = ("ssh", "sftp", "rdp", "http")) -> str:
+    """The token of a gateway, for these protocols.
+
+    Gate services that run at the same time need one each: any cancels what its own left.
+    """
     store = Store(installation.settings["COUNTERSIGN_DATABASE_URL"])
-    groups, variants = ["targets", "short", "long"], ["ssh", "sftp", "rdp", "http"]
-    token = store.tokens.create(Owner(kind="gateway", name=name, target_groups=groups, variants=variants), "tests")
+    groups = ["targets", "short", "long"]
+    owner = Owner(kind="gateway", name=name, target_groups=groups, variants=list(variants))
+    token = store.tokens.create(owner, "tests")
     store.close()
     return token
 

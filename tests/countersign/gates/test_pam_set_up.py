@@ -6,13 +6,17 @@ import json
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from countersign.gates.pam_files import BEGIN, with_gate
 from countersign.gates.processes import NO_LOGIN
+from tests.countersign.gates.gate_installation import new_gateway
 from tests.countersign.gates.networks import SECONDS
 from tests.countersign.gates.pam_host import GatedHost
 from tests.countersign.installation import COMMAND, ROOT
 
 CONFIG = Path("/etc/countersign/gate.toml")
+TOKEN = "/etc/countersign/gate.token"
 SESSIONS = "/run/countersign/sessions"
 
 
@@ -82,6 +86,29 @@ def test_nothing_is_asked_of_a_service_that_hangs(host: GatedHost) -> None:
         host.run("sed", "-i", "/countersign/d", "/etc/pam.d/su")
         assert "/etc/pam.d/su" not in installed(host, "left as they are, as nobody would be let in. The gate service")
     installed(host)
+
+
+def test_pam_asks_no_gate_whose_token_lacks_the_protocol(host: GatedHost) -> None:
+    token = host.run("cat", TOKEN)
+    host.write(TOKEN, new_gateway(host.portal.installation, "host-of-rdp", ["rdp"]), 0o600)
+    host.run("sed", "-i", "/countersign/d", "/etc/pam.d/su")
+    try:
+        assert found(host, 1)["device", host.device] == "problem"
+        assert "/etc/pam.d/su" not in installed(host, "the token may not ask by ssh")
+    finally:
+        host.write(TOKEN, token, 0o600)
+    assert found(host, 1)["device", host.device] == "ok"
+    assert installed(host)["/etc/pam.d/su"] == "was written"
+
+
+@pytest.mark.parametrize("exempt", ["[]", '["resque"]'])
+def test_doctor_warns_where_nobody_gets_in_when_the_gate_fails(host: GatedHost, exempt: str) -> None:
+    assert found(host, 0)["PAM", "exempt"] == "ok"
+    host.write(str(CONFIG), host.config().replace('["rescue"]', exempt))
+    try:
+        assert found(host, 0)["PAM", "exempt"] == "warning"
+    finally:
+        host.write(str(CONFIG), host.config())
 
 
 def test_pam_asks_no_gate_that_the_portal_lets_nobody_in_by(host: GatedHost) -> None:
