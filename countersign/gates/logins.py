@@ -38,6 +38,9 @@ MOST_WAITS_OF_ONE = 3
 # For sessions that processes run in, at once.
 MOST_LOOKS = 16
 RETRY_SECONDS = 1.0
+# For so long after the yes a session begins by the grant as it is known here: a portal that many ask at once may take
+# longer to find it again than a login waits.
+BEGINNING_SECONDS = 60.0
 GRANT_ENDED = "The grant has ended."
 # How often it is looked for what was left in the background.
 LOOK_SECONDS = 5.0
@@ -104,6 +107,8 @@ class Logins:
         self._granted: dict[processes.Process, Session] = {}
         self._waits: Counter[str] = Counter()
         self._watches: set[asyncio.Task[None]] = set()
+        # Those whom PAM was told to let in, and who may begin their session next.
+        self._let_in: set[Session] = set()
 
     def resume(self) -> None:
         """Go on with the sessions that the service before this one let in. Raises OSError and ValueError."""
@@ -153,7 +158,14 @@ class Logins:
             session = await self._access.ask(wanted._replace(wait=False), tell_soon)
         if len(told) == 1:
             told[0].cancel()
-        return _closed(session)
+        self._let_in.add(session)
+        loop.call_later(BEGINNING_SECONDS, self._forget, session)
+        return session
+
+    def _forget(self, session: Session) -> None:
+        """Whoever was let in has had their time to begin their session."""
+        self._let_in.discard(session)
+        session.close()
 
     # --- who it is ---------------------------------------------------------------------------------------------------
 
@@ -214,7 +226,7 @@ class Logins:
             protocol=wanted.protocol,
             source_address=wanted.source_address,
         )
-        granted = await self._resume(session, login.within)
+        granted = await self._resume(session, login.within or self._let_in_before(wanted))
         if granted is None:
             raise Refused("The grant has ended meanwhile; log in again to ask for another one.")
         try:
@@ -225,10 +237,14 @@ class Logins:
         self._start(session, granted)
         return granted
 
+    def _let_in_before(self, wanted: Wanted) -> Session | None:
+        """What somebody was let in by a moment ago, who begins their session now."""
+        return next((one for one in self._let_in if one.lasts and _is_same(one.wanted, wanted)), None)
+
     async def _resume(self, session: HostSession, within: Session | None = None) -> Session | None:
         """The session by a grant that lasts now, whose end is put on record; None where there is none.
 
-        The portal is not asked where the session that it is `within` lasts: that one ends in time as well.
+        The portal is not asked where a session lasts that it is `within`, or was let in by: that one ends in time, too.
         """
         wanted = Wanted(session.person, session.device, session.protocol, session.source_address)
         granted: Session | None = None
@@ -354,6 +370,11 @@ def _closed(session: Session) -> Session:
     """PAM opens the login's session next; that one is followed."""
     session.close()
     return session
+
+
+def _is_same(one: Wanted, other: Wanted) -> bool:
+    """Whether they are the same person, device, protocol and source address."""
+    return one._replace(reason=other.reason, wait=other.wait) == other
 
 
 def _address(rhost: str) -> str:

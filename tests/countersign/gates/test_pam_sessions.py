@@ -6,7 +6,7 @@ import json
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 
 from countersign.gates import protocol
@@ -115,6 +115,28 @@ def test_a_directory_of_accounts_that_hangs_holds_up_no_revocation(host: GatedHo
         for one in opening:
             one.close()
     wait_until(lambda: not host.processes("sleep 1081"))
+
+
+def test_who_was_let_in_begins_their_session_though_the_portal_answers_late(host: GatedHost) -> None:
+    number = granted(host, "alice")
+    theirs, other = (
+        int(host.run("sh", "-c", f"sleep {seconds} > /dev/null 2>&1 & echo $!")) for seconds in (1101, 1102)
+    )
+
+    def answer(**login: object) -> set[str]:
+        with closing(asked(host, **login)) as service:
+            return set(answers(service, {"yes", "no"})[-1])
+
+    assert answer() == {"yes"}
+    with host.portal_relay.held():
+        assert answer(type="open_session", pid=theirs) == {"yes"}
+    # It is for them alone, and from there, and as long as the grant lasts.
+    for login in ({"user": "bob"}, {"rhost": "127.0.0.9"}):
+        assert "no" in answer(type="open_session", pid=other, **login)
+    host.portal.revoke(number)
+    wait_until(lambda: not host.processes("sleep 1101"))
+    assert "no" in answer(type="open_session", pid=other)
+    host.run("kill", str(other))
 
 
 def test_a_portal_that_hangs_keeps_no_session_waiting_for_long(gate_installation: GateInstallation) -> None:
