@@ -23,7 +23,7 @@ SSHD = "sshd"
 # As pam_exec adds them, in this order, behind all other variables.
 ITEMS = ("PAM_SERVICE", "PAM_USER", "PAM_TTY", "PAM_RHOST", "PAM_RUSER", "PAM_TYPE")
 # How often it is looked whether the person has gone: each look reads all connections of the host.
-LOOK_SECONDS = 5.0
+LOOK_SECONDS = 10.0
 # The state of a connection in /proc/net/tcp (tcp_states.h of Linux).
 ESTABLISHED = "01"
 FORGED = "The login has variables that only PAM may set, so nobody is let in. Remove them from ~/.pam_environment."

@@ -199,6 +199,8 @@ def wait_from(host: GatedHost, *addresses: str) -> ExitStack:
 
 
 def test_no_more_than_three_of_one_address_wait_and_so_many_in_all(host: GatedHost) -> None:
+    # Of a test before, who is noticed to have gone only after a while.
+    wait_until(lambda: not host.processes(WAITING_SSHD))
     with host.configured(host.config(more="most_waits = 4")), wait_from(host, *["127.0.0.1"] * 3):
         number = host.waiting("alice")
         wait_until(lambda: is_told_at_once(host, "127.0.0.1"))
