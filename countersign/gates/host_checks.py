@@ -145,6 +145,7 @@ def _sshd(pam: PamSection) -> Iterator[Finding]:
         yield _warning("sshd", "KbdInteractiveAuthentication", "is off, so no login by ssh waits: people connect again")
     else:
         yield from _long_enough("sshd", "LoginGraceTime", int(says.get("logingracetime", "0")), pam.wait)
+        yield _many_enough(int(says.get("maxstartups", "10").partition(":")[0]), pam.most_waits)
 
 
 def _login(pam: PamSection) -> Iterator[Finding]:
@@ -183,6 +184,17 @@ def _long_enough(part: str, about: str, seconds: int, wait: timedelta) -> Iterat
             f"ends a login after {limit}, and it may wait for {duration(wait)}; set it to {longer}, or `wait` to less"
         )
         yield _warning(part, about, message)
+
+
+def _many_enough(most: int, waits: int) -> Finding:
+    """Whether so many may be about to log in as may wait."""
+    if most >= waits:
+        return _ok("sshd", "MaxStartups", "turns nobody away while logins wait")
+    message = (
+        f"begins to turn people away when {most} are about to log in, and {waits} logins may wait; set it to "
+        f"{waits + 50}:30:{2 * waits + 100}, or `most_waits` to less"
+    )
+    return _warning("sshd", "MaxStartups", message)
 
 
 def _ok(part: str, about: str, message: str) -> Finding:

@@ -41,6 +41,7 @@ def test_doctor_finds_what_lets_people_in_and_install_mends_it(host: GatedHost) 
     assert before["PAM", "/etc/pam.d/sudo"] == before["device", host.device] == before["sshd", "UsePAM"] == "ok"
     assert before["audit", "/proc/self/sessionid"] == "ok"
     assert before["sshd", "LoginGraceTime"] == before["login", "LOGIN_TIMEOUT"] == "warning"
+    assert before["sshd", "MaxStartups"] == "warning"
     host.run("sed", "-i", "/countersign/d", "/etc/pam.d/sudo")
     host.run("chmod", "644", "/etc/countersign/gate.token")
     broken = found(host, 1)
