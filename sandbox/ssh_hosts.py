@@ -104,13 +104,13 @@ class Host:
         """Write a file there, and make the folders that it needs."""
         self.run("install", "-D", "-m", f"{mode:o}", "-o", owner, "/dev/stdin", path, text=text)
 
-    def add_people(self, names: Sequence[str], group: str, shell: str, homes: bool = True) -> None:
-        """Make accounts without a password, all of one group."""
+    def add_people(self, names: Sequence[str], group: str, shell: str, homes: bool = True, password: str = "*") -> None:
+        """Make accounts, all of one group; `password` is that of each, as shadow(5) has it, and `*` is none."""
         self._append("group", f"{group}:x:{FIRST_ACCOUNT - 1}:\n")
         for number, name in enumerate(names, FIRST_ACCOUNT):
             home = f"{HOMES}/{name}" if homes else "/"
             self._append("passwd", f"{name}:x:{number}:{FIRST_ACCOUNT - 1}::{home}:{shell}\n")
-            self._append("shadow", f"{name}:*:20000:0:99999:7:::\n")
+            self._append("shadow", f"{name}:{password}:20000:0:99999:7:::\n")
             if homes:
                 made = self.files / home.lstrip("/")
                 made.mkdir(mode=0o700)

@@ -67,7 +67,7 @@ class RdpGate:
         """Serve until this is cancelled, which closes all connections. BadQuestion where it can't listen."""
         host, port = self._section.place
         try:
-            server = await asyncio.start_server(self._serve, host, port, limit=BUFFER_BYTES)
+            server = await asyncio.start_server(self._serve, host, port, limit=BUFFER_BYTES, backlog=MOST_IN_ALL)
         except (OSError, OverflowError) as error:
             why = getattr(error, "strerror", None) or "there is no such port"
             raise BadQuestion(

@@ -158,11 +158,12 @@ class GatedHost(PamHost):
         self.write("/etc/countersign/gate.token", new_gateway(portal.installation, "host-1"), 0o600)
         self.gate = self.start_gate()
 
-    def config(self, grace: str = "3s", more: str = "") -> str:
+    def config(self, grace: str = "3s", more: str = "", retry_within: str = "1s") -> str:
         """What gate.toml says, with `more` in the section `[pam]`."""
         return (
             f'url = "{self.portal_relay.url}"\ntoken_file = "/etc/countersign/gate.token"\n'
-            f'grace = "{grace}"\nretry_within = "1s"\n[pam]\ndevice = "{self.device}"\nexempt = ["rescue"]\n{more}\n'
+            f'grace = "{grace}"\nretry_within = "{retry_within}"\n'
+            f'[pam]\ndevice = "{self.device}"\nexempt = ["rescue"]\n{more}\n'
         )
 
     @contextmanager

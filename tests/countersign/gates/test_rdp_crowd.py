@@ -1,0 +1,145 @@
+"""Many people at once at the gate for RDP, each by their own token, and its bounds for connections without a grant."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from countersign.gates.rdp import MOST_IN_ALL, MOST_OF_ONE
+from sandbox.temporal_server import free_port
+from store import Store
+from store.tokens import Owner
+from tests.countersign.gates.gate_installation import CROWD, Echo, GateInstallation, GateProcess
+from tests.countersign.gates.networks import SECONDS, wait_until
+from tests.countersign.gates.test_rdp import HERE, answers, first_packet, told, until_closed
+from tests.countersign.gates.test_rdp_packet import NEGOTIATION, packet
+
+# How many ask the portal at the same time; the connections come all at once.
+ASKING = 20
+PEOPLE = CROWD[: int(os.environ.get("COUNTERSIGN_TEST_CROWD", "30"))]
+UNKNOWN = packet(f"Cookie: msts=cs_rdp_{'0' * 72}\r\n".encode() + NEGOTIATION)
+
+
+@contextmanager
+def rdp_gate(gates: GateInstallation) -> Iterator[tuple[GateProcess, int]]:
+    """The gate service, and the port at which it listens for RDP."""
+    port = free_port()
+    with gates.service(more=f'[rdp]\nlisten = "{HERE}:{port}"') as gate:
+        gate.until_said("The portal answers.")
+        wait_until(lambda: answers(port))
+        yield gate, port
+
+
+@contextmanager
+def echoing(gates: GateInstallation) -> Iterator[Echo]:
+    """A host for RDP that sends back what it gets."""
+    with Echo() as host:
+        thread = threading.Thread(target=host.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        gates.rdp_port = host.port
+        yield host
+        host.shutdown()
+        thread.join()
+
+
+@dataclass
+class Person:
+    """Somebody with a machine of their own, and what the portal calls their request."""
+
+    portal: httpx.Client
+    source: str
+    number: int = 0
+
+    def ask(self, device: str) -> None:
+        """Have a grant, which nobody has to approve."""
+        body = {"device": device, "protocol": "rdp", "source_address": self.source}
+        self.number = self.portal.post("requests", json=body).json()["approval_id"]
+        wait_until(lambda: self.portal.get(f"requests/{self.number}").json()["grant"])
+
+    def first_packet(self, folder: Path) -> bytes:
+        """What their client sends first, by a file that they are handed now."""
+        reply = self.portal.post(f"requests/{self.number}/rdp-file")
+        assert reply.status_code == httpx.codes.OK, reply.text
+        file = folder / f"{self.number}.rdp"
+        file.write_text(reply.text)
+        return first_packet(file)
+
+    def connect(self, port: int) -> socket.socket:
+        return socket.create_connection((HERE, port), SECONDS, (self.source, 0))
+
+
+@contextmanager
+def machines(gates: GateInstallation, names: list[str]) -> Iterator[list[Person]]:
+    """These people, each at an address of their own."""
+    store = Store(gates.installation.settings["COUNTERSIGN_DATABASE_URL"])
+    tokens = [store.tokens.create(Owner(kind="person", name=one), "tests") for one in names]
+    store.close()
+    with ExitStack() as stack:
+        people = []
+        for n, token in enumerate(tokens, 1):
+            portal = httpx.Client(
+                base_url=f"{gates.installation.url}/api/v1/",
+                headers={"Authorization": f"Bearer {token}"},
+                transport=httpx.HTTPTransport(local_address=f"127.0.2.{n}"),
+                timeout=SECONDS,
+            )
+            people.append(Person(stack.enter_context(portal), f"127.0.2.{n}"))
+        yield people
+
+
+@pytest.mark.timeout(1200)
+def test_many_people_connect_at_once_and_each_leaves_with_their_grant(
+    gate_installation: GateInstallation, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gates, device, pool = gate_installation, gate_installation.device(), ThreadPoolExecutor(ASKING)
+    with echoing(gates) as host, rdp_gate(gates) as (_, port), machines(gates, PEOPLE) as people, pool:
+        list(pool.map(lambda one: one.ask(device), people))
+        packets = list(pool.map(lambda one: one.first_packet(tmp_path), people))
+        began = time.monotonic()
+        clients = [one.connect(port) for one in people]
+        for client, sent in zip(clients, packets, strict=True):
+            client.sendall(sent)
+        # Nobody else gets through among them.
+        unknown = [pool.submit(told, port, UNKNOWN, f"127.0.3.{n}") for n in range(ASKING)]
+        for client in clients:
+            assert client.recv(len(UNKNOWN)) == packet(NEGOTIATION)
+        through = time.monotonic() - began
+        assert {one.result() for one in unknown} == {b""}
+        assert host.connected == len(people)
+        began = time.monotonic()
+        with gates.api() as admin:
+            for one in people:
+                admin.revoke(one.number, "")
+        revoked = time.monotonic() - began
+        for client in clients:
+            until_closed(client)
+            client.close()
+    with capsys.disabled():
+        print(
+            f"\n{len(people)} people: {through:.1f} s until all were through; {revoked:.1f} s until their grants were "
+            f"revoked, and {time.monotonic() - began - revoked:.1f} s more until the last was cut."
+        )
+
+
+def test_connections_that_say_nothing_take_all_places_for_no_longer_than_a_first_packet_may(
+    gate_installation: GateInstallation,
+) -> None:
+    with rdp_gate(gate_installation) as (gate, port):
+        sources = [f"127.0.4.{n}" for n in range(1, MOST_IN_ALL // MOST_OF_ONE + 1)]
+        silent = [socket.create_connection((HERE, port), SECONDS, (one, 0)) for one in sources * MOST_OF_ONE]
+        wait_until(lambda: told(port, b"", "127.0.5.1") == b"" and "too many wait" in gate.said.read_text())
+        for one in silent:
+            until_closed(one)
+            one.close()
+        assert told(port, UNKNOWN, "127.0.5.1") == b""
+        gate.until_said("This routing token opens nothing here")
