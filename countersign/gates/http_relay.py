@@ -102,8 +102,9 @@ class HttpRelay:
     def __init__(self, access: "Access", device: str, target: "Target", proxy: int) -> None:
         """`proxy` is the number of the account that the proxy runs as."""
         self._access, self._device, self._target, self._proxy = access, device, target, proxy
-        # One for all connections of a person from one address; it ends by itself, or when the service does.
-        self._sessions: dict[Wanted, Session] = {}
+        # One for all connections of a person from one address, or what looks for it; it ends by itself, or when the
+        # service does.
+        self._sessions: dict[Wanted, asyncio.Task[Session | None]] = {}
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Pass one connection on."""
@@ -160,14 +161,24 @@ class HttpRelay:
             raise NotAllowed(NOT_TOLD)
         person, address = (told[name][0].decode("latin-1") for name in (PERSON, ADDRESS))
         wanted = Wanted(person, self._device, PROTOCOL, address.rpartition(",")[2].strip(), wait=False)
-        session = self._sessions.get(wanted)
-        if session is None or session.is_over:
-            session = await self._access.resume(wanted, lambda sentence: None)
-            if session is None:
-                raise Refused(NO_GRANT)
-            lasting = {one: its for one, its in self._sessions.items() if not its.is_over}
-            self._sessions = lasting | {wanted: session}
+        self._sessions = {one: its for one, its in self._sessions.items() if _lasts(its)}
+        if wanted not in self._sessions:
+            self._sessions[wanted] = asyncio.create_task(self._access.resume(wanted, lambda sentence: None))
+        # Others wait for it, too, and go on when this one's client has gone.
+        session = await asyncio.shield(self._sessions[wanted])
+        if session is None:
+            raise Refused(NO_GRANT)
         return session
+
+
+def _lasts(session: "asyncio.Task[Session | None]") -> bool:
+    """Whether a session goes on, or is looked for."""
+    if not session.done():
+        return True
+    if session.cancelled() or session.exception():
+        return False
+    found = session.result()
+    return found is not None and not found.is_over
 
 
 async def _relayed(client: Side, target: Side, request: h11.Request) -> None:

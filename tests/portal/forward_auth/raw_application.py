@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.countersign.gates.portal_behind import PortalBehind
 from tests.portal.forward_auth.applications import HOST, Scene
 
 MEGABYTE = 1024 * 1024
@@ -67,11 +68,12 @@ class RawApplication:
 
 @dataclass
 class Relayed:
-    """Applications behind a proxy and the relay. `path` is the relay's socket."""
+    """Applications behind a proxy and the relay. `path` is the relay's socket, `portal` what it asks, where known."""
 
     scene: Scene
     application: RawApplication
     path: Path
+    portal: PortalBehind | None = None
 
     async def connected(
         self, path: str, cookies: Mapping[str, str], more: Mapping[str, str], host: str = HOST

@@ -21,6 +21,7 @@ from countersign.gates.http_relay import HEAD_SECONDS, HttpSection, relaying
 from countersign.http import Api
 from engine.policy import apply_policy
 from store.tokens import Owner
+from tests.countersign.gates.portal_behind import portal_behind
 from tests.portal.context import until
 from tests.portal.forward_auth.applications import APP, APPLICATIONS, PROXIES, behind
 from tests.portal.forward_auth.raw_application import LARGE, MEGABYTE, RawApplication, Relayed
@@ -52,7 +53,7 @@ async def relayed(name: str, site: Site, folder: Path) -> AsyncIterator[Relayed]
         Owner(kind="gateway", name=f"relay-{name}", targets=[APP], variants=["http"]), "tests"
     )
     # The path of a Unix socket may have 107 characters.
-    with Api(site.url, token) as api, tempfile.TemporaryDirectory() as short:
+    with portal_behind(site.url) as portal, Api(portal.url, token) as api, tempfile.TemporaryDirectory() as short:
         os.chmod(short, 0o755)
         access = Access(api, grace=SECONDS, retry_within=SECONDS)
         following = asyncio.create_task(access.run())
@@ -61,7 +62,7 @@ async def relayed(name: str, site: Site, folder: Path) -> AsyncIterator[Relayed]
             path = Path(short) / f"{APP}.sock"
             await until(lambda: access.answers)
             async with behind(name, site, folder, Path(short)) as scene:
-                yield Relayed(scene, application, path)
+                yield Relayed(scene, application, path, portal)
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
     server.close()
@@ -92,6 +93,22 @@ async def test_requests_pass_each_as_its_own_persons_and_without_what_is_not_for
             assert f"countersign-approval: {number}" in lines
             assert "connection: close" in lines
             assert all(value not in relay.application.heads[-1] for value in cookies.values())
+
+
+async def test_the_first_connections_of_a_browser_ask_the_portal_once(relay: Relayed) -> None:
+    assert relay.portal
+    async with relay.scene.granted("alice", source_address="127.0.0.9") as number:
+        own = f"remote-user: alice\r\nx-forwarded-for: 127.0.0.9\r\ncountersign-approval: {number}"
+        before = relay.portal.asked.count("GET /api/v1/requests")
+        streams = [await asyncio.open_unix_connection(relay.path) for _ in range(6)]
+        for _, writer in streams:
+            writer.write(f"GET / HTTP/1.1\r\nhost: x\r\n{own}\r\n\r\n".encode())
+        async with asyncio.timeout(SECONDS):
+            heads = [await reader.readline() for reader, _ in streams]
+        assert heads == [b"HTTP/1.1 200 OK\r\n"] * 6
+        assert relay.portal.asked.count("GET /api/v1/requests") == before + 1
+        for _, writer in streams:
+            writer.close()
 
 
 @pytest.mark.parametrize("by", ["revoking", "disabling"])
