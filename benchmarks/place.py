@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 import sys
 import time
 from collections import defaultdict
@@ -12,11 +13,13 @@ from email import message_from_bytes
 from pathlib import Path
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
+from temporalio.client import Client as TemporalClient
 
 from countersign.client import Client
 from engine.engine import Engine
 from engine.policy import apply_policy
 from sandbox.mail_settings import new_mail_keys
+from sandbox.temporal_namespace import add_search_attributes, register
 from store import Store
 
 PEOPLE, DEVICES = 60, 60
@@ -68,12 +71,13 @@ class Place:
 
 @dataclass
 class Deployment:
-    """Countersign with its worker running; `pid` is the worker's."""
+    """Countersign with its worker running; `pid` is the worker's, and `environment` holds its settings."""
 
     client: Client
     store: Store
     engine: Engine
     pid: int
+    environment: dict[str, str]
 
 
 @asynccontextmanager
@@ -97,11 +101,15 @@ async def process(place: Place, *command: str, ready: str, **environment: str) -
 
 @asynccontextmanager
 async def deployment(place: Place, name: str, **settings: str) -> AsyncIterator[Deployment]:
-    """Countersign on a fresh database, sending its mail to the sink unless the settings say otherwise."""
+    """Countersign on a fresh database, sending its mail to the sink unless the settings say otherwise.
+
+    In a namespace of its own: what an earlier measurement left open there would be joined, and nobody works on it.
+    """
+    namespace = await _new_namespace(place.address, name)
     environment = {
         "TEMPORAL_ADDRESS": place.address,
+        "TEMPORAL_NAMESPACE": namespace,
         "COUNTERSIGN_DATABASE_URL": f"sqlite:///{place.folder / name}.db",
-        "COUNTERSIGN_TASK_QUEUE": f"bench-{name}",
         "COUNTERSIGN_LOG_LEVEL": "info",
         "COUNTERSIGN_REQUESTS_AN_HOUR": "0",
         "COUNTERSIGN_CALLS_A_MINUTE": "0",
@@ -113,11 +121,19 @@ async def deployment(place: Place, name: str, **settings: str) -> AsyncIterator[
     }
     store = Store(environment["COUNTERSIGN_DATABASE_URL"])
     apply_policy(store, policy(), "bench")
-    client = await Client.connect(place.address, task_queue=environment["COUNTERSIGN_TASK_QUEUE"])
+    client = await Client.connect(place.address, namespace)
     engine = Engine(client, store)
     async with process(place, "worker.py", ready="ready", **environment) as pid:
-        yield Deployment(client, store, engine, pid)
+        yield Deployment(client, store, engine, pid, environment)
     store.close()
+
+
+async def _new_namespace(address: str, name: str) -> str:
+    namespace = f"bench-{name}-{secrets.token_hex(4)}"
+    client = await TemporalClient.connect(address, namespace=namespace)
+    await register(client, namespace)
+    await add_search_attributes(client)
+    return namespace
 
 
 async def until(true: Callable[[], bool], seconds: float, every: float = 0.02) -> None:

@@ -88,15 +88,8 @@ async def _ours(place: Place) -> list[float]:
     port = free_port()
     async with AsyncExitStack() as stack:
         running = await stack.enter_async_context(deployment(place, "watching"))
-        portal = process(
-            place,
-            *("-m", "portal", "serve"),
-            ready="running on",
-            TEMPORAL_ADDRESS=place.address,
-            COUNTERSIGN_DATABASE_URL=running.store.database.url.render_as_string(hide_password=False),
-            COUNTERSIGN_TASK_QUEUE="bench-watching",
-            COUNTERSIGN_PORTAL_PORT=str(port),
-        )
+        environment = running.environment | {"COUNTERSIGN_PORTAL_PORT": str(port)}
+        portal = process(place, "-m", "portal", "serve", ready="running on", **environment)
         await stack.enter_async_context(portal)
         put = ConnectionQuestion.model_validate(question(0))
         asked = await running.client.ask(put, asked_by=put.requester)

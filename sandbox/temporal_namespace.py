@@ -6,15 +6,27 @@ from datetime import timedelta
 
 from temporalio.api.namespace.v1 import NamespaceConfig
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
-from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, UpdateNamespaceRequest
+from temporalio.api.workflowservice.v1 import (
+    DescribeNamespaceRequest,
+    RegisterNamespaceRequest,
+    UpdateNamespaceRequest,
+)
 from temporalio.client import Client
 
 from sandbox.temporal_tool import NoTemporal
 from workflows import search_attributes
 
 RETENTION = timedelta(days=30)
+SHORTEST_RETENTION = timedelta(days=1)  # that a server takes
 READY_SECONDS = 120
 POLL_SECONDS = 0.05
+
+
+async def register(client: Client, name: str) -> None:
+    """Make a namespace that keeps histories no longer than it must."""
+    request = RegisterNamespaceRequest(namespace=name)
+    request.workflow_execution_retention_period.FromTimedelta(SHORTEST_RETENTION)
+    await client.workflow_service.register_namespace(request, retry=True)
 
 
 async def add_search_attributes(client: Client) -> None:

@@ -4,16 +4,12 @@ import os
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 
-from google.protobuf.duration_pb2 import Duration
 from temporalio.api.operatorservice.v1 import DeleteNamespaceRequest
-from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 
 from countersign.client import Client
 from sandbox.demo.steps import step
-
-RETENTION = timedelta(days=1)  # the shortest that a server takes
+from sandbox.temporal_namespace import register
 
 
 @asynccontextmanager
@@ -27,12 +23,9 @@ async def own_namespace() -> AsyncIterator[str]:
     if not given:
         yield name
         return
-    retention = Duration()
-    retention.FromTimedelta(RETENTION)
-    request = RegisterNamespaceRequest(namespace=name, workflow_execution_retention_period=retention)
     with step(f"the server at {given} makes a namespace"):
         temporal = (await Client.connect(given)).temporal
-        await temporal.workflow_service.register_namespace(request, retry=True)
+        await register(temporal, name)
     try:
         yield name
     finally:
