@@ -8,6 +8,7 @@ grace. A request that this gateway opened, and that nobody here waits for any mo
 import asyncio
 import logging
 import uuid
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -26,6 +27,7 @@ from countersign.grant_reuse import is_yes, must_be_for
 from countersign.http import Api
 from countersign.models import Question, Status
 from countersign.times import moment, span
+from countersign.views import AuditEventView
 
 __all__ = ["Access", "Session", "Tell", "Wanted"]
 
@@ -81,6 +83,10 @@ class Access:
     def end_all(self, why: str) -> None:
         """End all sessions."""
         self._followed.end_all(why)
+
+    def listen(self, kind: str, heard: Callable[[AuditEventView], None]) -> None:
+        """Have each event of a kind told that this gateway may see."""
+        self._followed.listen(kind, heard)
 
     async def ask(self, wanted: Wanted, tell: Tell) -> Session:
         """Open or join the request, and wait until a grant says yes; `tell` gets sentences as they become true.

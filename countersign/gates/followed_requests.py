@@ -48,6 +48,7 @@ class FollowedRequests:
         self.read = Calls(MOST_READING)
         self._feed = Feed(api, grace, self._happened, self._read_all, self._wake_all)
         self._requests: dict[int, Request] = {}
+        self._listeners: dict[str, Callable[[AuditEventView], None]] = {}
 
     @property
     def answers(self) -> bool:
@@ -62,6 +63,10 @@ class FollowedRequests:
         """Begin to follow what happens."""
         self._background.start(self._feed.run())
         self._background.start(self._tick())
+
+    def listen(self, kind: str, heard: Callable[[AuditEventView], None]) -> None:
+        """Have each event of a kind told, whatever request it is about."""
+        self._listeners[kind] = heard
 
     def request(self, approval_id: int) -> Request:
         """The request, whose events are followed from now on, as long as it is used."""
@@ -129,6 +134,8 @@ class FollowedRequests:
 
     def _happened(self, events: Sequence[AuditEventView]) -> None:
         for event in events:
+            if heard := self._listeners.get(event.kind):
+                heard(event)
             if event.approval_id in self._requests:
                 self.read_soon(self._requests[event.approval_id])
             elif event.kind == "opened":

@@ -16,6 +16,7 @@ from pydantic import Field, StringConstraints
 from countersign.errors import BadQuestion, CountersignError, Refused, Unavailable
 from countersign.gates.access import Access, Session, Wanted
 from countersign.gates.calls import Calls
+from countersign.gates.feed import now
 from countersign.gates.limits import source_of
 from countersign.gates.rdp_packet import FirstPacket, length_of, read
 from countersign.gates.targets import BUFFER_BYTES, opened, pass_on
@@ -23,16 +24,20 @@ from countersign.http import Api
 from countersign.models import Model
 from countersign.per_minute import PerMinute
 from countersign.rdp import VARIANT, RoutedConnection, RoutingToken
+from countersign.views import AuditEventView
 
 if TYPE_CHECKING:
     from countersign.gates.config import Target
 
 # For the whole first packet, from the connection on.
 FIRST_PACKET_SECONDS = 10.0
-# Connections that no grant let in yet, of one address and of all.
-MOST_OF_ONE, MOST_IN_ALL = 8, 256
-# Tokens within a minute: each is a call to the portal, of which the gateway has so many for all of its gates.
-TOKENS_OF_ONE, TOKENS_IN_ALL = 60, 1200
+# Connections that no grant let in yet, of one address, and of all where nobody was handed a file.
+MOST_OF_ONE, MOST_OF_OTHERS = 8, 256
+# The same of tokens within a minute: each is a call to the portal, of which the gateway has so many for all its gates.
+TOKENS_OF_ONE, TOKENS_OF_OTHERS = 60, 240
+# By this event the portal tells that somebody was handed a file, good for two minutes. After the tenth within an hour
+# it tells of no more of this person.
+FILE_MADE, EXPECTED_SECONDS = "rdp_file_made", 62 * 60.0
 MOST_REDEEMING = 16
 
 log = logging.getLogger(__name__)
@@ -52,6 +57,22 @@ class RdpSection(Model):
         return host.strip("[]"), int(port)
 
 
+class ExpectedSources:
+    """Where somebody was handed a file lately. A right token comes from there alone; who floods the gate mostly not."""
+
+    def __init__(self) -> None:
+        self._until: dict[str, float] = {}
+
+    def hear(self, event: AuditEventView) -> None:
+        """A file was handed out."""
+        self._until = {one: until for one, until in self._until.items() if until > now()}
+        self._until[source_of(event.proof.get("from", ""))] = now() + EXPECTED_SECONDS
+
+    def __contains__(self, source: str) -> bool:
+        """Whether one was handed out there lately."""
+        return self._until.get(source, 0.0) > now()
+
+
 class RdpGate:
     """Lets connections of RDP through to the devices of this host's configuration."""
 
@@ -59,7 +80,9 @@ class RdpGate:
         self._section, self._devices, self._access = section, devices, access
         self._redeem = api.redeem_rdp_token
         self._calls = Calls(MOST_REDEEMING)
-        self._tokens, self._all_tokens = PerMinute(TOKENS_OF_ONE), PerMinute(TOKENS_IN_ALL)
+        self._expected = ExpectedSources()
+        access.listen(FILE_MADE, self._expected.hear)
+        self._tokens, self._tokens_of_others = PerMinute(TOKENS_OF_ONE), PerMinute(TOKENS_OF_OTHERS)
         self._waiting: Counter[str] = Counter()
         self._serving: set[asyncio.Task[None]] = set()
 
@@ -99,14 +122,14 @@ class RdpGate:
 
     async def _through(self, address: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         source = source_of(address)
-        if self._waiting[source] >= MOST_OF_ONE or self._waiting.total() >= MOST_IN_ALL:
+        is_full = source not in self._expected and self._waiting.total() >= MOST_OF_OTHERS
+        if is_full or self._waiting[source] >= MOST_OF_ONE:
             raise Unavailable("too many wait to be let in.")
         self._waiting[source] += 1
         try:
             async with asyncio.timeout(FIRST_PACKET_SECONDS):
                 packet = await _first(reader)
-            if self._tokens.take(source) or self._all_tokens.take(""):
-                raise Unavailable("too many tokens came within a minute.")
+            self._count_token(source)
             token = RoutingToken(token=packet.token, source_address=address)
             routed = await self._calls(partial(self._redeem, token))
             session = await self._session(routed, address)
@@ -117,6 +140,12 @@ class RdpGate:
             await self._relay(routed, session, packet, reader, writer)
         finally:
             session.close()
+
+    def _count_token(self, source: str) -> None:
+        if self._tokens.take(source):
+            raise Unavailable("too many tokens came from there within a minute.")
+        if source not in self._expected and self._tokens_of_others.take(""):
+            raise Unavailable("too many tokens came within a minute from where nobody was handed a file.")
 
     async def _session(self, routed: RoutedConnection, source: str) -> Session:
         wanted = Wanted(routed.person, routed.device, VARIANT, source)

@@ -23,6 +23,7 @@ from tests.countersign.gates.test_rdp_packet import NEGOTIATION, packet
 from tests.countersign.installation import another_portal
 
 HERE = "127.0.0.1"
+WRONG = packet(f"Cookie: msts=cs_rdp_{'0' * 72}\r\n".encode() + NEGOTIATION)
 
 
 @dataclass
@@ -163,7 +164,7 @@ def test_whoever_has_no_good_token_gets_no_byte_and_never_reaches_the_host(rdp: 
             first_packet(used),
             packet(NEGOTIATION),
             packet(b"Cookie: mstshash=alice\r\n" + NEGOTIATION),
-            packet(f"Cookie: msts=cs_rdp_{'0' * 72}\r\n".encode() + NEGOTIATION),
+            WRONG,
             b"GET / HTTP/1.1\r\n\r\n",
             bytes(600),
         ):
@@ -249,12 +250,26 @@ def test_a_source_that_holds_many_connections_open_keeps_out_nobody_else(rdp: Rd
 
 
 def test_a_source_that_tries_many_tokens_keeps_out_nobody_else(rdp: Rdp) -> None:
-    wrong = packet(f"Cookie: msts=cs_rdp_{'0' * 72}\r\n".encode() + NEGOTIATION)
     with rdp.gate() as (gate, port):
         with ThreadPoolExecutor(6) as pool:
-            assert set(pool.map(lambda _: told(port, wrong, source="127.0.0.4"), range(90))) == {b""}
-        gate.until_said("too many tokens came within a minute")
+            assert set(pool.map(lambda _: told(port, WRONG, source="127.0.0.4"), range(90))) == {b""}
+        gate.until_said("too many tokens came from there within a minute")
         assert told(port, first_packet(rdp.file(rdp.granted()))) != b""
+
+
+def test_many_sources_together_keep_out_nobody_who_was_handed_a_file(rdp: Rdp) -> None:
+    sources = [f"127.0.1.{n}" for n in range(1, 41)]
+    with rdp.gate() as (gate, port):
+        with ThreadPoolExecutor(16) as pool:
+            assert set(pool.map(lambda source: told(port, WRONG, source=source), sources * 10)) == {b""}
+        gate.until_said("from where nobody was handed a file")
+        file = rdp.file(rdp.granted())
+        held = [socket.create_connection((HERE, port), source_address=(one, 0)) for one in sources * 8]
+        gate.until_said("too many wait to be let in")
+        # A file is no longer good once it let somebody in, and the gate hears of it within a second.
+        wait_until(lambda: told(port, first_packet(file)) != b"")
+        for one in held:
+            one.close()
 
 
 def test_the_file_holds_the_gate_and_the_token_and_nothing_else_of_anybody() -> None:
