@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 # For the whole first packet, from the connection on.
 FIRST_PACKET_SECONDS = 10.0
-# Connections that no grant let in yet, of one address, and of all where nobody was handed a file.
-MOST_OF_ONE, MOST_OF_OTHERS = 8, 256
+# Connections that no grant let in yet: of one address, and of all, which binds only where nobody was handed a file.
+MOST_OF_ONE, MOST_IN_ALL = 8, 256
 # The same of tokens within a minute: each is a call to the portal, of which the gateway has so many for all its gates.
 TOKENS_OF_ONE, TOKENS_OF_OTHERS = 60, 240
 # By this event the portal tells that somebody was handed a file, good for two minutes. After the tenth within an hour
@@ -122,7 +122,7 @@ class RdpGate:
 
     async def _through(self, address: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         source = source_of(address)
-        is_full = source not in self._expected and self._waiting.total() >= MOST_OF_OTHERS
+        is_full = source not in self._expected and self._waiting.total() >= MOST_IN_ALL
         if is_full or self._waiting[source] >= MOST_OF_ONE:
             raise Unavailable("too many wait to be let in.")
         self._waiting[source] += 1

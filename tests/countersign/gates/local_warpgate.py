@@ -188,6 +188,8 @@ def local_warpgate() -> Iterator[LocalWarpgate]:
     with LocalWarpgate() as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()

@@ -45,10 +45,12 @@ def serving(network: Network) -> Iterator[AdmittingServer]:
     with AdmittingServer(network) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield server
-        server.misbehave("")
-        server.shutdown()
-        thread.join()
+        try:
+            yield server
+        finally:
+            server.misbehave("")
+            server.shutdown()
+            thread.join()
 
 
 def test_peers_are_who_is_admitted_and_the_interface_stays_as_it_is(
