@@ -4,20 +4,23 @@ Either the mail server in front of us checked it and wrote that down (RFC 8601),
 checked here. With no rule nothing is authentic, and so no mail decides.
 """
 
+import re
 from typing import NamedTuple
 
 from notifiers.email import limits
 from notifiers.email.authenticity.alignment import aligned, ascii_domain
 from notifiers.email.authenticity.dkim_signature import DnsText, check_signatures, left_open
-from notifiers.email.authenticity.exchange_tenant import why_not_internal
 from notifiers.email.authenticity.results import Result, cut, read_result, server_of
 from notifiers.email.config import AuthenticityRule
+from notifiers.email.header_values import one_address
 from notifiers.email.mime.parts import Fields, Unreadable, read_fields
 
 # What DMARC says of a domain without a policy, or whose policy couldn't be looked up (RFC 7489, section 11.2); the
 # second is Microsoft's, for a guess.
 UNDECIDED = ("none", "bestguesspass", "temperror")
-NOT_EXCHANGES = "the topmost Authentication-Results isn't in the form of Exchange Online"
+# Where Exchange says which of its servers let a mail in.
+_SOURCES = ("x-ms-exchange-organization-authsource", "x-ms-exchange-crosstenant-authsource")
+_OF_MICROSOFT = re.compile(r"(?:[a-z0-9-]{1,63}\.){1,20}outlook\.com", re.IGNORECASE)
 
 
 class Authentic(NamedTuple):
@@ -46,8 +49,7 @@ def authenticate(raw: bytes, sender: str, rule: AuthenticityRule, dnsfunc: DnsTe
         if found.passed or not rule.tenant or decided:
             return found
         # What the results leave open Exchange may say of a mailbox of the tenant.
-        problem = why_not_internal(fields, sender, rule.tenant)
-        if problem:
+        if problem := _why_not_internal(fields, sender, rule.tenant):
             return Authentic(False, f"{found.how}, and {problem}")
         return Authentic(True, f"Exchange Online says that a mailbox of the tenant {rule.tenant} submitted it")
     except Unreadable as problem:
@@ -63,7 +65,7 @@ def _results(fields: Fields, rule: AuthenticityRule) -> tuple[list[Result], str]
         return [], "the mail server wrote no Authentication-Results"
     first, *pieces = cut(topmost)
     if rule.exchange_online:
-        problem = "" if read_result(first).value else NOT_EXCHANGES
+        problem = "" if read_result(first).value else "the topmost Authentication-Results isn't Exchange Online's"
         # With a tenant a DMARC result counts even there: what it says against the mail is not overruled.
         return list(map(read_result, () if problem and not rule.tenant else (first, *pieces))), problem
     if server_of(first) != rule.authserv_id.strip().lower():
@@ -98,8 +100,9 @@ def _vouched(results: list[Result], domain: str) -> Authentic:
     dmarc = [each for each in results if each.method == "dmarc"]
     for each in dmarc:
         of = _domain_of(each.properties.get("header.from", ""))
-        undecided = (each.value in UNDECIDED and of == domain) or _names_no_from(each, domain)
-        if not undecided and (each.value != "pass" or of != domain):
+        # Cisco writes `dmarc=pass (p=none dis=none) d=example.com`, which names no From, and so proves nothing.
+        ours = of == domain if "header.from" in each.properties else aligned(domain, each.properties.get("d", domain))
+        if not ours or each.value not in ("pass", *UNDECIDED):
             return Authentic(False, f"dmarc={each.value} header.from={of}")
     if dmarc and all(each.value == "pass" and "header.from" in each.properties for each in dmarc):
         return Authentic(True, f"dmarc=pass header.from={domain}")
@@ -110,16 +113,6 @@ def _vouched(results: list[Result], domain: str) -> Authentic:
     unnamed = any(each.value == "pass" for each in dmarc)
     said = "dmarc=pass names no domain, and no" if unnamed else "neither DMARC nor a"
     return Authentic(False, f"{said} DKIM signature of {domain} passed")
-
-
-def _names_no_from(dmarc: Result, domain: str) -> bool:
-    """Whether DMARC decided nothing bad, and says of no domain, so that it proves nothing.
-
-    Cisco's gateways write `dmarc=pass (p=none dis=none) d=example.com`; another domain there contradicts ours.
-    """
-    if "header.from" in dmarc.properties or dmarc.value not in ("pass", *UNDECIDED):
-        return False
-    return "d" not in dmarc.properties or aligned(domain, dmarc.properties["d"])
 
 
 def _signer(result: Result) -> str:
@@ -133,6 +126,27 @@ def _signer(result: Result) -> str:
 
 def _domain_of(value: str) -> str:
     """The domain of a property: some servers write a whole address, or `<address>`."""
-    if value.startswith("<") and value.endswith(">"):
-        value = value[1:-1]
-    return ascii_domain(value.rpartition("@")[2])
+    return ascii_domain(value.removeprefix("<").removesuffix(">").rpartition("@")[2])
+
+
+def _why_not_internal(fields: Fields, sender: str, tenant: str) -> str:
+    """Why Exchange Online doesn't say that a mailbox of this tenant submitted the mail as `sender`; "" where it does.
+
+    Such a mail is neither signed nor checked for DMARC. What is believed instead are headers that Exchange writes
+    itself and takes out of what comes from outside, by its "header firewall"
+    (learn.microsoft.com/exchange/header-firewall-exchange-2013-help). Each must be there exactly once: of two, one may
+    be the sender's own.
+    """
+    wanted = {
+        "x-ms-exchange-organization-authas": "internal",
+        "x-ms-exchange-crosstenant-authas": "internal",
+        "x-ms-exchange-crosstenant-id": tenant.lower(),
+    }
+    for name, value in wanted.items():
+        if [each.lower() for each in fields.all(name)] != [value]:
+            return f"{name} is not {value}, once"
+    sources = list(map(fields.all, _SOURCES))
+    if not any(sources) or any(len(each) > 1 or not all(map(_OF_MICROSOFT.fullmatch, each)) for each in sources):
+        return f"{_SOURCES[0]} is not a server under outlook.com, once"
+    same = all(one_address(value) == sender for value in fields.all("sender"))
+    return "" if same else "its Sender is another than its From"

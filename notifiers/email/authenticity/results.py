@@ -24,13 +24,14 @@ _QUOTED = r'"(?:[^"\\]++|\\.)*"'
 _SERVER = re.compile(rf'[ \t]*+({_QUOTED}|[^ \t"]++)(?:[ \t]++1)?[ \t]*+')
 _NAME = re.compile(r"[ \t]*([a-z0-9_-]*)", re.IGNORECASE)
 # method[/version]=result; a word ends at white space or at the end, so that nothing is read of `pass"x"`.
-_METHOD = re.compile(r"[ \t]*([a-z0-9_-]++)[ \t]*(?:/[ \t]*1[ \t]*)?=[ \t]*([a-z0-9_-]++)(?![^ \t])", re.IGNORECASE)
+_METHOD = r"[ \t]*([a-z0-9_-]++)[ \t]*(?:/[ \t]*1[ \t]*)?=[ \t]*([a-z0-9_-]++)(?![^ \t])"
 # type.property=value, the type optional; the value is an address, whose local part may be quoted, or anything else.
-_PROPERTY = re.compile(
+_PROPERTY = (
     r"[ \t]*+([a-z0-9_-]++)[ \t]*+(?:\.[ \t]*+([a-z0-9_.-]++)[ \t]*+)?=[ \t]*+"
-    rf'({_QUOTED}(?:@[^ \t"]*+)?|[^ \t"]*+)(?![^ \t])',
-    re.IGNORECASE,
+    rf'({_QUOTED}(?:@[^ \t"]*+)?|[^ \t"]*+)(?![^ \t])'
 )
+_ONE_PROPERTY = re.compile(_PROPERTY, re.IGNORECASE)
+_RESULT = re.compile(rf"{_METHOD}(?P<properties>(?:{_PROPERTY})*+)[ \t]*", re.IGNORECASE)
 # What begins a DMARC or DKIM result, within another's piece.
 _DECISIVE_WITHIN = re.compile(r"[ \t](dmarc|dkim)[ \t]*+[/=]", re.IGNORECASE)
 
@@ -56,9 +57,7 @@ def cut(text: str) -> list[str]:
     for kind, piece in tokens(text):
         # Quotes mean nothing in a comment; but a server may have copied an address into it, quoted as it came.
         if kind == "open" or (kind == "comment" and _quotes_a_bracket(piece)):
-            raise Unreadable(
-                "malformed", "the quotes or comments of the topmost Authentication-Results are not balanced"
-            )
+            raise Unreadable("malformed", "quotes or comments of the topmost Authentication-Results are not balanced")
         first, *more = piece.split(";") if kind == "text" else [" " if kind == "comment" else piece]
         pieces[-1] += first
         pieces += more
@@ -82,31 +81,17 @@ def read_result(piece: str) -> Result:
     without its quotes lets the sender write results. (Where what is behind the semicolon is a whole result, nothing
     tells; but a server that writes its own DMARC result then contradicts it.)
     """
-    says = _METHOD.match(piece)
-    if not says:
-        return _unread(piece, 0)
-    properties: dict[str, str] = {}
-    at = says.end()
-    while piece[at:].strip(" \t"):
-        one = _PROPERTY.match(piece, at)
-        if not one:
-            return _unread(piece, at)
-        name, value = (f"{one[1]}.{one[2]}" if one[2] else one[1]).lower(), _unquoted(one[3])
-        if name in properties or name in METHODS:  # two readings, or two results
-            return _unread(piece, at)
-        properties[name] = value
-        at = one.end()
-    return Result(says[1].lower(), says[2].lower(), properties)
-
-
-def _unread(piece: str, at: int) -> Result:
-    """A result that can't be read from `at` on: of its own method, or of DMARC or DKIM where these begin behind it."""
-    whole = _PROPERTY.match(piece)
-    if at == 0 and "@" in piece and not (whole and whole[2]):
+    if says := _RESULT.fullmatch(piece):
+        found = [(f"{kind}.{name}" if name else kind, value) for kind, name, value in _ONE_PROPERTY.findall(says[3])]
+        properties = {name.lower(): _unquoted(value) for name, value in found}
+        if len(properties) == len(found) and METHODS.isdisjoint(properties):  # else two readings, or two results
+            return Result(says[1].lower(), says[2].lower(), properties)
+    first = _ONE_PROPERTY.match(piece)
+    if not re.match(_METHOD, piece, re.IGNORECASE) and "@" in piece and not (first and first[2]):
         raise Unreadable("malformed", "the topmost Authentication-Results holds a piece of an address")
-    name, within = _NAME.match(piece), _DECISIVE_WITHIN.search(piece, at)
-    method = within[1] if within else name[1] if name else ""
-    return Result(method.lower(), "", {})
+    # What can't be read is a result of its own method, or of DMARC or DKIM where these begin within it.
+    name, within = _NAME.match(piece), {each.lower() for each in _DECISIVE_WITHIN.findall(piece)}
+    return Result(max(within, default=name[1].lower() if name else ""), "", {})
 
 
 def _unquoted(value: str) -> str:
