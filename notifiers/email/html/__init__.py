@@ -47,17 +47,16 @@ def html_text(html: str, share: int = 1) -> str:
     for sign, most in (("<", limits.MOST_TAGS // share), ("&", limits.MOST_REFERENCES // share)):
         html = sign.join(html.split(sign, most)[:most])
     tree = JustHTML(html, sanitize=False, scripting_enabled=False)
-    page = _Page(share, doubtful=_READ_DIFFERENTLY.search(html) is not None)
-    page.read_sheets(tree)
+    page = _Page(tree, share, doubtful=_READ_DIFFERENTLY.search(html) is not None)
     page.lay_out(tree.root)
     return page.text(is_cut=html != whole or whole.endswith(f"{UNSURE}<!--"))
 
 
 class _Page:
-    """Lays a tree out as lines, without recursion: a tree may be as deep as it likes."""
+    """Lays a tree out as lines, all its style sheets read before; without recursion, as a tree may be of any depth."""
 
-    def __init__(self, share: int, *, doubtful: bool) -> None:
-        self.doubtful = doubtful
+    def __init__(self, tree: JustHTML, share: int, *, doubtful: bool) -> None:
+        self._doubtful = doubtful or any(map(_styles_elsewhere, tree.query("script, noscript, link, meta")))
         self._room = limits.LARGEST_STYLES // share
         self._done: list[str] = []
         self._line: list[str] = []
@@ -66,15 +65,11 @@ class _Page:
         self._displaced = False  # something may stand anywhere
         self._conditional = False
         self._sheets = StyleSheets()
-
-    def read_sheets(self, tree: JustHTML) -> None:
-        """Read all style sheets before anything they may rule."""
         for node in tree.query("style"):
             css = "".join(child.data or "" for child in node.children or ())
             self._room -= len(css)
             if self._room >= 0 and not self._sheets.doubtful:
                 self._sheets.add(css)
-        self.doubtful |= any(map(_styles_elsewhere, tree.query("script, noscript, link, meta")))
 
     def text(self, *, is_cut: bool) -> str:
         """The lines as one text; the last that says anything may go on where the rest was cut off."""
@@ -86,7 +81,7 @@ class _Page:
 
     def lay_out(self, root: Any) -> None:
         """Walk the tree in order."""
-        states = [_State(doubtful=self.doubtful or self._sheets.doubtful or self._room < 0)]
+        states = [_State(doubtful=self._doubtful or self._sheets.doubtful or self._room < 0)]
         pending: list[tuple[Any, bool]] = [(root, False)]
         while pending and len(self._done) <= limits.MOST_LINES:
             node, ends = pending.pop()
@@ -98,7 +93,11 @@ class _Page:
             elif node.name == "#text":
                 self._say(node.data or "", states[-1])
             elif node.name == "#comment":
-                self._comment((node.data or "").lower(), states[-1])
+                self._parted = True
+                # Outlook's conditional comments: what stands in them, or between them, only some programs show.
+                marks = re.findall(r"\[(if|endif\])", (node.data or "").lower())
+                self._conditional = "endif]" not in marks if marks else self._conditional
+                self._put(UNSURE if "if" in marks and not states[-1].gone else "")
             elif node.name != "!doctype":
                 states.append(self._enter(node, states[-1]))
                 pending.append((node, True))
@@ -169,22 +168,16 @@ class _Page:
         block = name in _BLOCKS if style.block is None else style.block
         if style.displaced or name in _ELSEWHERE:
             self._put(DISPLACED)
-        # What a program that changes pages has put in shows nothing but the text within.
-        self._place(node, block=block, doubtful=doubtful and name != "hr" and "-" not in name)
-        self._begin(node)
-        keeps_lines = around.keeps_lines if style.keeps_lines is None else style.keeps_lines
-        return _State(
-            False, doubtful or around.doubtful, keeps_lines or name == "pre", block, resized or around.resized
-        )
-
-    def _place(self, node: Any, *, block: bool, doubtful: bool) -> None:
-        """End the line where a block begins; in doubt it may not, and may show something without a text."""
-        if doubtful and self._line:
-            self._put(UNSURE)
+        # In doubt a block may not end the line, and may show something without a text. What a program that changes
+        # pages has put in shows nothing but the text within.
+        mark = UNSURE if doubtful and name != "hr" and "-" not in name else ""
+        self._put(mark if self._line else "")
         if block:
-            self._end(forced=node.name == "p" and bool(self._done))
-        if doubtful:
-            self._put(UNSURE)
+            self._end(forced=name == "p" and bool(self._done))
+        self._put(mark)
+        self._begin(node)
+        keeps = name == "pre" or (around.keeps_lines if style.keeps_lines is None else style.keeps_lines)
+        return _State(False, doubtful or around.doubtful, keeps, block, resized or around.resized)
 
     def _begin(self, node: Any) -> None:
         name, marks = node.name, _marks(node, "id", "class", "name")
@@ -205,14 +198,6 @@ class _Page:
         ):
             self._mark("-- ")
         self._depth += _quotes(node)
-
-    def _comment(self, text: str, state: _State) -> None:
-        """Outlook's conditional comments: what stands in them, or between them, only some programs show."""
-        self._parted = True
-        if "[if" in text or "[endif]" in text:
-            self._conditional = "[endif]" not in text
-            if "[if" in text and not state.gone:
-                self._put(UNSURE)
 
 
 def _marks(node: Any, *attributes: str) -> set[str]:

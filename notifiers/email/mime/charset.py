@@ -6,6 +6,7 @@ What a charset's name means says the WHATWG Encoding Standard, as for all browse
 import binascii
 import codecs
 import re
+from contextlib import suppress
 
 import webencodings
 
@@ -13,7 +14,6 @@ from notifiers.email import limits
 from notifiers.email.folding import UNSURE
 from notifiers.email.mime.parts import Part, Unreadable
 
-_BASE64 = re.compile(rb"[A-Za-z0-9+/]*+=*+")
 _BIG_ENDIAN = {"utf-16": codecs.BOM_UTF16_BE, "utf-32": codecs.BOM_UTF32_BE}
 # Where HTML may say itself how it is written (WHATWG HTML, section 13.2.3.2).
 _META = re.compile(rb"<meta[^>]{1,200}charset\s{0,9}=\s{0,9}[\"']?([A-Za-z0-9_:.-]{1,40})", re.IGNORECASE)
@@ -82,24 +82,22 @@ def _transferred(part: Part) -> bytes:
         return part.body
     if encoding == "quoted-printable":
         return binascii.a2b_qp(part.body)
+    if encoding != "base64":
+        raise Unreadable("malformed", "The text of the mail is encoded in a way that can't be read.")
     packed = b"".join(part.body.split())
     whole = packed if packed.endswith(b"=") else packed[: len(packed) // 4 * 4]
     try:
-        if encoding == "base64" and _BASE64.fullmatch(packed):
-            return binascii.a2b_base64(whole, strict_mode=True) if whole else b""
+        return binascii.a2b_base64(whole, strict_mode=True)
     except binascii.Error as problem:
         raise Unreadable("malformed", "The text of the mail is not encoded as it says.") from problem
-    raise Unreadable("malformed", "The text of the mail is encoded in a way that can't be read.")
 
 
 def _decoded(part: Part, data: bytes) -> tuple[str, bool]:
     """The text, and whether it is all of it."""
     codecs_tried = _codecs(part, data)
     for codec in codecs_tried:
-        try:
+        with suppress(UnicodeError):
             return codecs.getincrementaldecoder(codec)().decode(data, not part.is_cut), not part.is_cut
-        except UnicodeError:
-            continue
     # Replacing what can't be decoded takes up to a hundred times as long as decoding.
     most = part.room // limits.BROKEN_TEXT_SHARE
     whole = len(data) <= most and not part.is_cut

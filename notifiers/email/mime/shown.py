@@ -30,17 +30,12 @@ def shown_texts(mail: Part) -> Shown:
 
 
 def _shown(part: Part) -> Shown:
-    shown = Shown([], [])
     if part.is_file or part.type in (*_FILES, *_ENCRYPTED):
-        return shown
+        return Shown([], [])
     if part.type in _TEXTS:
         return Shown([part], [])
-    if part.type == "multipart/alternative":
-        shown = _alternatives(part)
-    elif part.type == "multipart/signed":
-        shown = _signed(part)
-    elif part.type.startswith("multipart/"):
-        shown = _in_turn(part)
+    of_type = {"multipart/alternative": _alternatives, "multipart/signed": _signed}
+    shown = of_type.get(part.type, _in_turn)(part)
     if len(shown.ways) + len(shown.further) > limits.MOST_TEXTS:
         raise Unreadable("too_many_parts", "The mail has too many texts.")
     return shown
@@ -55,15 +50,10 @@ def _signed(part: Part) -> Shown:
 
 def _alternatives(part: Part) -> Shown:
     """Every alternative is one way to show the mail; one that can't be read might say anything."""
-    ways: list[Part] = []
-    further: list[Part] = []
-    for each in part.parts:
-        shown = _shown(each)
-        if not shown.ways:
-            raise Unreadable("unknown_alternative", "The mail has a version of its text that can't be read here.")
-        ways += shown.ways
-        further += shown.further
-    return Shown(ways, further)
+    shown = list(map(_shown, part.parts))
+    if not all(each.ways for each in shown):
+        raise Unreadable("unknown_alternative", "The mail has a version of its text that can't be read here.")
+    return Shown([way for each in shown for way in each.ways], [more for each in shown for more in each.further])
 
 
 def _in_turn(part: Part) -> Shown:

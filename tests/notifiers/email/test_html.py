@@ -296,6 +296,7 @@ def test_a_number_of_thousands_of_digits_is_refused() -> None:
         "<table><col style='visibility:collapse'><tr><td>Approved</table>",
         "<!--[if mso]>Not<![endif]-->Approved",
         "<p>Approved<!--[if mso]> not yet<![endif]--></p>",
+        "<head><!--[if mso]--></head><p>Approved</p>",
         "<noscript>Approved</noscript>",
         "<div bgcolor=black><font color=white>Approved</font></div>",
         "<font color=inherit>Approved</font>",
