@@ -18,7 +18,7 @@ from typing import Any
 UNSURE, DISPLACED = "\ufffc", "\ufdd0"
 
 _DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−⎯─━﹘﹣－"), "-") | {
-    ord("ı"): "i", ord("："): ":", ord(UNSURE): None, ord(DISPLACED): None,
+    ord("ı"): "i", ord("："): ":", ord("’"): "'", ord(UNSURE): None, ord(DISPLACED): None,
     0xFDFA: "ص", 0xFDFB: "ج",  # which Unicode takes apart into whole sentences, slow to fold by the thousand
 }  # fmt: skip
 
@@ -59,6 +59,7 @@ _WIDE: dict[int, str] = {0xFF01 + i: chr(0x21 + i) for i in range(94)} | {
 }  # fmt: skip
 # What keyboards and editors write for an apostrophe.
 _APOSTROPHES = dict.fromkeys(map(ord, "’‘ʼ´`"), "'")
+_ACCENTED = re.compile("[À-ž]")
 _NEVER_SHOWN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _FILLERS = frozenset(f"\u115f\u1160\u3164\uffa0{UNSURE}")  # letters that show nothing, and what may not be shown
 
@@ -71,16 +72,14 @@ def fold(text: str) -> str | None:
 
 def fold_case(text: str) -> str:
     """Fold case, width, apostrophes and spaces of what holds no disguise, as tables and quoted lines do."""
-    if text.isascii():
-        return " ".join(text.replace("`", "'").casefold().split())
     plain = text.translate(_WIDE).translate(_APOSTROPHES).casefold().replace("i\u0307", "i")
     return " ".join(unicodedata.normalize("NFC", plain).split())
 
 
 def fold_known(text: str) -> str:
-    """The same without accents."""
-    folded = fold_case(text)
-    return folded if folded.isascii() else "".join(map(_bare, folded))
+    """The same without accents on Latin letters."""
+    plain = fold_case(text).replace("ı", "i").replace("ł", "l")
+    return _ACCENTED.sub(lambda letter: unicodedata.normalize("NFD", letter[0])[0], plain)
 
 
 def is_blank(text: str) -> bool:
@@ -99,11 +98,3 @@ def _is_disguised(char: str) -> bool:
     category = unicodedata.category(char)
     looks_alike = category[0] == "L" and not _LETTERS.match(char) and _LETTERS.fullmatch(char.casefold()) is not None
     return category in _NEVER_SHOWN or char in _FILLERS or looks_alike
-
-
-@lru_cache(maxsize=4096)
-def _bare(char: str) -> str:
-    """A Latin letter without its accent; any other character as it is."""
-    if char in "ıł":
-        return "i" if char == "ı" else "l"
-    return unicodedata.normalize("NFD", char)[0] if "À" <= char <= "ž" else char

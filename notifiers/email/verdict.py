@@ -6,21 +6,19 @@ from typing import NamedTuple
 from countersign.models import LONGEST_COMMENT, without_controls
 from notifiers.email import limits
 from notifiers.email.folding import DISPLACED, UNSURE, fold_case
-from notifiers.email.grammar import Line, read_line
+from notifiers.email.grammar import QUESTION_MARKS, Line, read_line
 from notifiers.email.grammar.doubt import begins_with_doubt, word_of_doubt
 from notifiers.email.grammar.lexicon import Lexicon
 from notifiers.email.grammar.segments import Names
-from notifiers.email.html import html_text
 from notifiers.email.mime.charset import part_text
 from notifiers.email.mime.parts import Part
 from notifiers.email.mime.shown import shown_texts
-from notifiers.email.own_text import Own, own_lines
+from notifiers.email.own_text import Own, own_lines_of
 from notifiers.email.own_text.signatures import signed, without_notices
 
 _POSTSCRIPT = re.compile(r"\s{0,9}p\.? ?s\b", re.IGNORECASE)
 # Why a first line is no answer, of those that may ask something; the others are answers gone wrong, or say nothing.
 _MAY_ASK = {"question", "unclear", "turned", "both"}
-_QUESTION_MARKS = re.compile("[?？؟;]")
 _WORDS_THAT_ASK = 3
 
 
@@ -53,25 +51,18 @@ def read_mail(mail: Part, about: Context) -> Reading:
     """What the mail answers. Raises Unreadable where there is no text to read, or where one is ambiguous."""
     shown = shown_texts(mail)
     about = about._replace(texts=len(shown.ways) + len(shown.further))
-    texts = [(part, part_text(part)) for part in shown.ways]
-    answers = [_read_text(part, text, about) for part, text in texts if text.strip()]
+    answers = [_read_text(part, about) for part in shown.ways if part_text(part).strip()]
     if not answers:
         return Reading("none", "empty")
-    if len({answer.verdict for answer in answers}) > 1:
-        return Reading("none", "bodies_differ")
-    further = {_read_text(part, part_text(part), about).verdict for part in shown.further}
-    if answers[0].verdict != "none" and not further <= {answers[0].verdict, "none"}:
-        return Reading("none", "bodies_differ")
-    return answers[0]
+    verdicts = {answer.verdict for answer in answers}
+    further = {_read_text(part, about).verdict for part in shown.further} - {"none"}
+    differ = len(verdicts) > 1 or (verdicts != {"none"} and not further <= verdicts)
+    return Reading("none", "bodies_differ") if differ else answers[0]
 
 
-def _read_text(part: Part, text: str, about: Context) -> Reading:
+def _read_text(part: Part, about: Context) -> Reading:
     """What one text answers: its first line that says anything, whole; what follows is the comment."""
-    is_html = part.type == "text/html"
-    if is_html:
-        text = html_text(text, about.texts)
-    most = limits.MOST_LINES // about.texts
-    own = own_lines(text, most, wrapped=not is_html)
+    own = own_lines_of(part, about.texts)
     if own.forwarded:
         return Reading("none", "forwarded")
     lines, signature = signed(own.lines, about.words)
@@ -82,7 +73,8 @@ def _read_text(part: Part, text: str, about: Context) -> Reading:
 
 def _asks(text: str, lines: list[str], about: Context) -> bool:
     """Whether a text that is no answer is one for people to read: long enough, and without a line that answers."""
-    if not _QUESTION_MARKS.search(text) and len(text.split()) < _WORDS_THAT_ASK:
+    is_asked = ";" in text or not QUESTION_MARKS.isdisjoint(text)  # the first is how Greek is typed
+    if not is_asked and len(text.split()) < _WORDS_THAT_ASK:
         return False
     looked_at = lines[: limits.MOST_BELOW // about.texts]
     return all(read_line(each, about.names, about.words).verdict == "none" for each in looked_at)
@@ -91,10 +83,9 @@ def _asks(text: str, lines: list[str], about: Context) -> bool:
 def _read_lines(own: Own, lines: list[str], signature: list[str], about: Context) -> Reading:
     first, line = _first_that_says(lines, about)
     shown = "".join(lines[first : first + 1])
-    if line.verdict == "reject" or line.code == "disguised":
-        at, clean = _first_clean(lines, first, about) if line.code == "disguised" else (first, line)
-        if clean.verdict == "reject":
-            return Reading("reject", "answer", _comment([clean.behind, *lines[at + 1 :]], signature, about), lines[at])
+    at, clean = _first_clean(lines, first, about) if line.code == "disguised" else (first, line)
+    if clean.verdict == "reject":
+        return Reading("reject", "answer", _comment([clean.behind, *lines[at + 1 :]], signature, about), lines[at])
     if line.verdict == "none":
         reason = _comment(lines[first + 1 :], signature, about) if line.code == "undo" else ""
         return Reading("none", line.code, reason, shown.replace(DISPLACED, ""))
@@ -105,24 +96,18 @@ def _read_lines(own: Own, lines: list[str], signature: list[str], about: Context
     rest, most = lines[first + 1 :], limits.MOST_BELOW // about.texts
     marked = [each.rstrip(" ?？") for each in own.marked]  # a question there is the one that is answered
     unread = rest[most].strip() or "..." if len(rest) > most else ""
-    doubt = unread or _doubt([*rest, *marked], signature, line, about)
-    if doubt:
+    if doubt := unread or _doubt([*rest, *marked], signature, line, about):
         return Reading("none", "doubted", line=shown, doubt=doubt)
     return Reading(line.verdict, line.code, _comment(rest, signature, about), shown)
 
 
 def _doubt(rest: list[str], signature: list[str], line: Line, about: Context) -> str:
     """The word below an approval that puts it in doubt; text that may not be shown counts as well."""
-    below = [without_controls(each.replace(UNSURE, " ")) for each in rest]
-    below += [without_controls(each) for each in _postscript(signature)]
-    found = word_of_doubt(below, line.phrase, about.names, about.words)
-    if found:
-        return found
-    for each in without_notices(signature)[: limits.MOST_BELOW // about.texts]:
-        bare = without_controls(each.replace(UNSURE, " "))
-        if begins_with_doubt(bare, about.words) or read_line(bare, about.names, about.words).verdict == "reject":
-            return bare.strip()
-    return ""
+    below = [without_controls(each.replace(UNSURE, " ")) for each in [*rest, *_postscript(signature)]]
+    signed_by = without_notices(signature)[: limits.MOST_BELOW // about.texts]
+    bare = (without_controls(each.replace(UNSURE, " ")) for each in signed_by)
+    in_signature = (each for each in bare if begins_with_doubt(each, about.names, about.words))
+    return word_of_doubt(below, line.phrase, about.names, about.words) or next(in_signature, "")
 
 
 def _postscript(signature: list[str]) -> list[str]:
@@ -146,25 +131,20 @@ def _comment(rest: list[str], signature: list[str], about: Context) -> str:
 
 def _first_that_says(lines: list[str], about: Context) -> tuple[int, Line]:
     """The first line that is neither blank nor a mere greeting."""
-    read, signs, greetings = Line("none", "empty"), False, 0
+    read, signs = Line("none", "empty"), False
     for at, text in enumerate(lines):
         line = read_line(text, about.names, about.words, number=about.number, spoken_to=read.phrase != "")
         if line.code not in ("empty", "greeting"):
             return at, Line("none", "name") if signs and line.verdict != "none" and " " not in text.strip() else line
-        greetings += line.code == "greeting"
-        if greetings > limits.MOST_GREETINGS:
-            break
         if line.code == "greeting":
             read = Line("none", "greeting", line.phrase or read.phrase)
-            signs = (
-                text.rstrip().endswith(",") and fold_case(text).strip(" ,") in about.words.thanks
-            )  # "Thanks,", "Grant"
+            # "Thanks,", "Grant"
+            signs = text.rstrip().endswith(",") and fold_case(text).strip(" ,") in about.words.thanks
     return len(lines), read
 
 
 def _first_clean(lines: list[str], first: int, about: Context) -> tuple[int, Line]:
     """Below text that may not be shown, which never gives a yes: the first line that surely is."""
-    for at in range(first, len(lines)):
-        if lines[at].strip() and UNSURE not in lines[at] and DISPLACED not in lines[at]:
-            return at, read_line(lines[at], about.names, about.words, number=about.number)
-    return len(lines), Line("none", "empty")
+    clean = (n for n in range(first, len(lines)) if lines[n].strip() and not {UNSURE, DISPLACED} & {*lines[n]})
+    at = next(clean, len(lines))
+    return at, read_line("".join(lines[at : at + 1]), about.names, about.words, number=about.number)

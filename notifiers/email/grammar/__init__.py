@@ -24,15 +24,14 @@ NO_SIGNS = frozenset(["👎", "❌", "🚫", "⛔", "✖", "✗", "✘", "🙅"]
 
 # Shown as nothing at the ends of a line; editors and web mail leave them there. Within a line they split words.
 _EDGES = " \t\r\n\f\v\N{NO-BREAK SPACE}\u3000\u200b\ufeff\u2060"
-_BULLET = re.compile(r"[-*•–] +(?=\w)")
+_BULLET = re.compile(r"^[-*•–] +(?=\w)")
 _QUOTES = {'"': '"', "“": "”", "„": "“", "«": "»", "「": "」", "'": "'", "‘": "’", "*": "*", "_": "_"}
 _NUMBER = re.compile(r" *(?:\brequest *)?#(\d{1,12})(?!\d)", re.IGNORECASE)
 _TITLE_DOT = re.compile(r"(?<![^ ])(mr|mrs|ms|dr|prof|sr|sra|srta|sig|sigra|dott|ing|sn|m)\. ?(?=[^ .!,])")
 _BREAK = re.compile(r" ?[.!,]+(?= |$)|,(?=[^\W\d])| [-–—]{1,2} ?(?=\w)|: ?$")
-_QUESTION_MARKS = frozenset("?？¿⁇⁈⁉؟\u037e")
+QUESTION_MARKS = frozenset("?？¿⁇⁈⁉؟\u037e")
 _SIGN = "(?:" + "|".join(map(re.escape, sorted(YES_SIGNS | NO_SIGNS))) + ")[\ufe0f\U0001f3fb-\U0001f3ff]*"
-_SIGNS_BEFORE = re.compile(rf"(?:{_SIGN} *)+")
-_SIGNS_BEHIND = re.compile(rf"(?: *{_SIGN})+$")
+_SIGNED = re.compile(rf"((?:{_SIGN} *)*)(.*?)((?: *{_SIGN})*)", re.DOTALL)
 _PARTS_NO = re.compile(r" ?(?:[!,;:–—(]|\.(?! ?\d))| - ")  # but "No. 5"
 _WORD = re.compile(r"[\w'+-]+")
 _HARMLESS = frozenset({"thanks", "closing", "greeting", "address", "name", "please", "sorry", "own", "beside"})
@@ -92,9 +91,7 @@ def read_line(
 
 def _bare(line: str) -> str:
     """A line without what may stand around an answer: spaces, a bullet, quotation marks, a colon."""
-    shown = line.strip(_EDGES)
-    if shown not in ("+1", "-1"):
-        shown = _BULLET.sub("", shown, count=1) if _BULLET.match(shown) else shown
+    shown = _BULLET.sub("", line.strip(_EDGES))
     inner = shown.rstrip(".!:,")
     while len(inner) > 2 and _QUOTES.get(inner[0]) == inner[-1]:
         shown = inner = inner[1:-1]
@@ -103,25 +100,25 @@ def _bare(line: str) -> str:
 
 def _without_signs(shown: str) -> tuple[str, frozenset[str]]:
     """The line without the signs at its ends, and what they say: "approve", "reject", both or nothing."""
-    before, behind = _SIGNS_BEFORE.match(shown), _SIGNS_BEHIND.search(shown)
-    signs = (before[0] if before else "") + (behind[0] if behind else "")
+    found = _SIGNED.fullmatch(shown)
+    before, text, behind = found.groups() if found else ("", shown, "")
+    signs = before + behind
     sides = {"approve" for sign in YES_SIGNS if sign in signs} | {"reject" for sign in NO_SIGNS if sign in signs}
-    start, end = before.end() if before else 0, behind.start() if behind else len(shown)
-    return shown[start:end].strip(_EDGES), frozenset(sides)
+    return text.strip(_EDGES), frozenset(sides)
 
 
 def _kinds(segments: list[str], reader: Reader) -> list[str]:
+    words = reader.lexicon
     kinds = [reader.kind_of(segment) for segment in segments]
     for at, segment in enumerate(segments):
-        if kinds[at] in ("approve", "reject") and segment in reader.lexicon.bare_verbs and "please" in kinds[at:]:
+        if kinds[at] in ("approve", "reject") and segment in words.bare_verbs and "please" in kinds[at:]:
             kinds[at] += " asked"  # "Hallo Alice, freigeben, bitte"
-        if segment in reader.lexicon.conditions and at and "approve" in kinds[:at]:
+        if segment in words.conditions and "approve" in kinds[:at]:
             kinds[at] = "other"  # "oui, si" only begins a condition
-    alone = sum(kind == "approve" for kind in kinds) == 1  # "Tak" alone is thanks in another language
-    for at, segment in enumerate(segments):
-        if segment in reader.lexicon.ambiguous and (kinds[at] == "reject" or (alone and kinds[at] == "approve")):
-            kinds[at] = "other"
-    return kinds
+    # "Tak" alone is thanks in another language.
+    doubtful = ("reject", "approve") if kinds.count("approve") == 1 else ("reject",)
+    known = zip(kinds, segments, strict=True)
+    return ["other" if kind in doubtful and segment in words.ambiguous else kind for kind, segment in known]
 
 
 def _verdict(kinds: list[str], signs: frozenset[str], *, spoken_to: bool) -> str:
@@ -132,15 +129,14 @@ def _verdict(kinds: list[str], signs: frozenset[str], *, spoken_to: bool) -> str
     if len(verdicts) != 1 or not answers or not verdicts <= {"approve", "reject", "undo"}:
         return ""
     verdict = verdicts.pop()
-    if "sorry" in found and verdict != "reject":
-        return ""
-    named = spoken_to or bool(found & {"address", "name"})
-    if any(answer.endswith(" order") for answer in answers) and (named or "please" in found):
-        return ""
-    if any(answer.endswith(" asked") for answer in answers) and named:
-        return ""
     first = next(at for at, kind in enumerate(kinds) if kind in answers)
-    return "" if "please" in kinds[:first] or "address" in kinds[first:] else verdict
+    named = spoken_to or bool(found & {"address", "name"})
+    asks_somebody = any(
+        (answer.endswith(" order") and (named or "please" in found)) or (answer.endswith(" asked") and named)
+        for answer in answers
+    )
+    turned = ("sorry" in found and verdict != "reject") or "please" in kinds[:first] or "address" in kinds[first:]
+    return "" if asks_somebody or turned else verdict
 
 
 def _rejects(folded: str, segments: list[str], reader: Reader) -> int:
@@ -186,7 +182,7 @@ def _stands(phrase: str, behind: str, reader: Reader) -> bool:
     """Whether a rejecting phrase is one, by what stands behind it on the line."""
     words = reader.lexicon
     sentence = re.split(r"[.!;:,–—]| - ", behind, maxsplit=1)[0]
-    if not _QUESTION_MARKS.isdisjoint(sentence) or any(unicodedata.category(c) in ("Mn", "Me") for c in behind):
+    if not QUESTION_MARKS.isdisjoint(sentence) or any(unicodedata.category(c) in ("Mn", "Me") for c in behind):
         return False  # a question, or struck out
     if phrase in words.mere_no and behind.strip() and not _PARTS_NO.match(behind):
         return False
@@ -208,7 +204,7 @@ def _why_none(shown: str, folded: str, words: Lexicon) -> str:
         return "disguised"
     if not spoken:
         return "no_words"
-    if _QUESTION_MARKS & set(shown):
+    if QUESTION_MARKS & set(shown):
         return "question"
     if spoken & words.approve.folded and spoken & words.reject.folded - words.mere_no.folded:
         return "both"

@@ -4,7 +4,6 @@ A rejection stands, whatever follows.
 """
 
 import re
-from collections.abc import Iterable
 
 from notifiers.email.folding import fold_case
 from notifiers.email.grammar import read_line
@@ -12,19 +11,16 @@ from notifiers.email.grammar.lexicon import LONGEST_PHRASE, WORD, Lexicon
 from notifiers.email.grammar.segments import Names
 
 LONGEST_COMMENT = 40_000  # characters below an approval
-MOST_SHOWN = 100  # of them, where there are more
 # Where a sentence ends: captured where it asks. No address of a page has its mark at a word's end.
 _ENDS = re.compile(r"([?？؟\u037e⁇⁈⁉]+(?![\w/&=%#-]))|[.!。！;…]+")
 _GOES_ON = re.compile(r"\s*[,;:)、，；：](?![-)DP(])")  # what smiles aside
-_LEADING = " \t.-–—*•…([<{/\"'"
 
 
-def word_of_doubt(lines: Iterable[str], answer: str, names: Names, words: Lexicon) -> str:
+def word_of_doubt(lines: list[str], answer: str, names: Names, words: Lexicon) -> str:
     """The first word of refusal, delay or condition in the lines below `answer`, or ""."""
-    lines = list(lines)
     text = " ".join(lines)
     if len(text) > LONGEST_COMMENT:  # nobody has read it all
-        return text[:MOST_SHOWN]
+        return text
     for line in lines:
         if read_line(line, names, words).verdict == "reject" or _asks(line, words) or _GOES_ON.match(line):
             return line.strip()
@@ -43,11 +39,10 @@ def word_of_doubt(lines: Iterable[str], answer: str, names: Names, words: Lexico
         if harmless := next((each for each in windows if each in words.harmless_below.plain), ""):
             at += harmless.removeprefix("^ ").count(" ") + 1
             continue
-        for form in forms:
-            found = next((each for each in windows if form.holds(each)), "")
-            numbers = found == "no" and spoken[at + 1 : at + 2] and spoken[at + 1].isdigit()  # "Ticket No. 4711"
-            if found and not numbers and not names.is_sender([found]):
-                return found.removeprefix("^ ")
+        numbers = spoken[at] == "no" and spoken[at + 1 : at + 2] and spoken[at + 1].isdigit()  # "Ticket No. 4711"
+        found = (each for each in windows if any(form.holds(each) for form in forms) and not names.is_sender([each]))
+        if doubt := next((each for each in found if each != "no" or not numbers), ""):
+            return doubt.removeprefix("^ ")
         at += 1
     bare = fold_case(text)
     for sign in words.harmless_below.signs:
@@ -62,9 +57,11 @@ def _asks(line: str, words: Lexicon) -> bool:
     return any(each not in words.harmless_below.plain for each in asked)
 
 
-def begins_with_doubt(line: str, words: Lexicon) -> bool:
-    """Whether a line in a signature begins with a word of refusal, delay or condition; a house number is none."""
-    spoken = WORD.findall(fold_case(line.lstrip(_LEADING)))
+def begins_with_doubt(line: str, names: Names, words: Lexicon) -> bool:
+    """Whether a line in a signature rejects, or begins with a word of doubt; a house number is none."""
+    if read_line(line, names, words).verdict == "reject":
+        return True
+    spoken = WORD.findall(fold_case(line))
     windows = [" ".join(spoken[:size]) for size in range(1, LONGEST_PHRASE) if size <= len(spoken)]
     numbered = len(spoken) > 1 and spoken[1].isdigit()
     return not numbered and any(map(words.below.holds, windows)) and len(spoken) <= 12

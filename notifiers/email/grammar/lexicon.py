@@ -26,6 +26,10 @@ class Phrases:
         self._written = frozenset(" ".join(each) for choices in words for each in product(*choices))
         self._dotted = frozenset(each.replace("ı", "i") for each in self._phrases)
         self.folded = frozenset(map(fold_known, self._phrases))  # without accents
+        forms = self._phrases | self.folded
+        self.signs = sorted(filter(is_eastern, forms))  # which no space parts from what stands around
+        self.plain = frozenset(form for form in forms if not form.endswith("*"))
+        self._stems = tuple(form[:-1] for form in forms if form.endswith("*"))  # with any ending
 
     def __contains__(self, text: str) -> bool:
         return text in self._written or text.replace("ı", "i") in self._dotted
@@ -33,22 +37,8 @@ class Phrases:
     def __iter__(self) -> Iterator[str]:
         return iter(self._phrases)
 
-    def words(self) -> frozenset[str]:
-        """Every word of them, without accents."""
-        return frozenset(word for phrase in self.folded for word in phrase.split(" "))
-
-
-class Forms:
-    """Phrases as they are looked for in a text: whole, with any ending, and as signs that no space parts."""
-
-    def __init__(self, phrases: Phrases) -> None:
-        each = {form for phrase in phrases for form in (phrase, fold_known(phrase))}
-        self.signs = sorted(form for form in each if is_eastern(form))
-        self.plain = frozenset(form for form in each if not form.endswith("*"))
-        self._stems = tuple(form[:-1] for form in each if form.endswith("*"))
-
     def holds(self, text: str) -> bool:
-        """Whether a text is one of them."""
+        """Whether a text is one of them, an ending or any accent aside."""
         return text in self.plain or (" " not in text and text.startswith(self._stems))
 
     def sign_in(self, text: str) -> str:
@@ -60,7 +50,9 @@ class Lexicon:
     """The tables of some languages, each as one."""
 
     def __init__(self, codes: tuple[str, ...]) -> None:
-        tables = {code: _table(code) for code in codes}
+        if unknown := ", ".join({*codes} - {*CODES}):
+            raise LookupError(f"there is no language {unknown}; there are {', '.join(CODES)}")
+        tables = {code: read_toml(f"{LANGUAGES.name}/{code}") for code in codes}
 
         def of(*keys: str, among: Collection[str] = codes) -> Phrases:
             return Phrases(phrase for code in among for key in keys for phrase in tables[code].get(key, ()))
@@ -69,21 +61,20 @@ class Lexicon:
         self.approve_by_language = {code: of("approve", among=[code]) for code in codes}
         self.orders, self.bare_verbs = of("approve_orders", "reject_orders"), of("bare_verbs")
         self.before_no, self.mere_no, self.no_reject = of("before_no"), of("mere_no"), of("no_reject")
-        self.undo, self._explicit = of("undo"), Forms(of("explicit"))
+        self.undo, self._explicit, self.conditions = of("undo"), of("explicit"), of("conditions")
         self.ambiguous = Phrases() if len(codes) == 1 else of("ambiguous")
         self.greetings, self.thanks, self.closings = of("greetings"), of("thanks"), of("closings")
         self.please, self.own, self.by, self.with_answer = of("please"), of("own"), of("by"), of("with_answer")
         self.reject_by_language = {code: of("reject", "reject_orders", among=[code]) for code in codes}
-        self.agrees = {code: of("agrees", among=[code]) for code in codes}
+        self.agreeing_by_language = {code: of("approve", "agrees", among=[code]) for code in codes}
         self.sorry, self.titles, self.and_ = of("sorry"), of("titles"), of("and")
         self.written_with_names = tuple(filter(is_eastern, (*self.greetings.folded, *of("honorifics").folded)))
-        self.below, self.harmless_below = Forms(of("below")), Forms(of("harmless_below"))
-        self.below_in = {code: Forms(of("below_in_its_language", among=[code])) for code in codes}
+        self.below, self.harmless_below = of("below"), of("harmless_below")
+        self.below_in = {code: of("below_in_its_language", among=[code]) for code in codes}
         self.answers = self.approve.folded | self.reject.folded
-        self.answering_words = self.approve.words() | self.reject.words()
+        self.answering_words = frozenset(word for phrase in self.answers for word in phrase.split(" "))
         of_doubt = of("below", "below_in_its_language").folded
         self.below_words = frozenset(phrase.rstrip("*") for phrase in of_doubt if " " not in phrase)
-        self.conditions = of("conditions")
         self.kinds = {  # of segments, the first that fits
             "approve": self.approve, "reject": self.reject, "undo": self.undo, "thanks": self.thanks,
             "please": self.please, "closing": self.closings, "sorry": self.sorry, "own": self.own,
@@ -96,8 +87,8 @@ class Lexicon:
 
     def agreeing(self, phrase: str) -> list[Phrases]:
         """What agrees behind a rejecting phrase: in its languages, and in English."""
-        codes = [code for code, table in self.reject_by_language.items() if phrase in table or code == "en"]
-        return [table for code in codes for table in (self.approve_by_language[code], self.agrees[code])]
+        tables = self.reject_by_language.items()
+        return [self.agreeing_by_language[code] for code, table in tables if phrase in table or code == "en"]
 
     def is_explicit(self, line: str) -> bool:
         """Whether a line holds a word that can only mean an answer, as "OK" below a mail that explains does not."""
@@ -120,12 +111,6 @@ def lexicon(codes: tuple[str, ...] = CODES) -> Lexicon:
 def is_eastern(text: str) -> bool:
     """Whether a text begins with kana or an ideograph, as languages do that put no space between words."""
     return text[:1] >= "\u3040"
-
-
-def _table(code: str) -> dict[str, list[str]]:
-    if code not in CODES:
-        raise LookupError(f"there is no language {code!r}; there are {', '.join(CODES)}")
-    return read_toml(f"{LANGUAGES.name}/{code}")
 
 
 def _expanded(phrase: str) -> Iterable[str]:

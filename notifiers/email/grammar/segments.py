@@ -98,7 +98,8 @@ class Reader(NamedTuple):
             return ""
         for count in range(1, len(spoken)):
             opening, rest = " ".join(spoken[:count]), " ".join(spoken[count:])
-            if self._says_yes_twice(opening, rest):
+            twice = any(opening in table and rest in table for table in words.approve_by_language.values())
+            if twice and opening not in words.conditions and rest not in words.conditions:
                 return "approve"
             for said, beside, after in ((opening, rest, True), (rest, opening, False)):
                 kind = "approve" if said in words.approve else "reject" if said in words.reject else ""
@@ -118,8 +119,3 @@ class Reader(NamedTuple):
         tables = (words.please, words.with_answer, words.thanks, words.closings)
         spoken_to = self._is_known(beside) and said not in words.bare_verbs and said not in words.orders
         return spoken_to or any(text in table for table in tables) or self._with_name(beside) == "thanks"
-
-    def _says_yes_twice(self, one: str, other: str) -> bool:
-        if one in self.lexicon.conditions or other in self.lexicon.conditions:
-            return False
-        return any(one in table and other in table for table in self.lexicon.approve_by_language.values())

@@ -5,10 +5,14 @@ begins. Quotes marked with `>` are skipped: an approval may stand below one only
 mails that tells how to answer.
 """
 
+from itertools import takewhile
 from typing import NamedTuple
 
 from notifiers.email import limits
 from notifiers.email.folding import CLIENTS, UNSURE, loose
+from notifiers.email.html import html_text
+from notifiers.email.mime.charset import part_text
+from notifiers.email.mime.parts import Part
 from notifiers.email.own_text import quotes
 
 NARROWEST_WRAP = 60  # columns; programs break lines at 66, 72 or 76
@@ -27,17 +31,25 @@ class Own(NamedTuple):
     marked: list[str] = []
 
 
+def own_lines_of(part: Part, share: int = 1) -> Own:
+    """What the sender wrote of one text of a mail. `share`: how many texts share the limits. Raises Unreadable."""
+    text, is_html = part_text(part), part.type == "text/html"
+    return own_lines(html_text(text, share) if is_html else text, limits.MOST_LINES // share, wrapped=not is_html)
+
+
 def own_lines(text: str, most: int = limits.MOST_LINES, *, wrapped: bool = True) -> Own:
     """Keep what the sender wrote of a text with lines ended by \n; no more than so many lines are looked at.
 
     `wrapped` tells that a program on the way may have broken long lines, as no program does with what HTML shows.
     """
-    lines = [_capped(line) for line in text.split("\n", most)[:most]]
-    marks = [fold_mark(line, quotes.LONGEST_ATTRIBUTION_LINE) for line in lines]
+    # A line that had to be cut is never taken for a whole one.
+    cuts = ((line, line[: limits.LONGEST_LINE]) for line in text.split("\n", most)[:most])
+    lines = [cut if cut == line else cut + UNSURE for line, cut in cuts]
+    marks = [loose(line[: quotes.LONGEST_ATTRIBUTION_LINE + 1]) for line in lines]  # one too long is seen to be
     kept: list[str] = []
     marked: list[str] = []
     foreign: set[str] = set()
-    quoted = ""  # what stands quoted so far
+    quoted, instructed = False, False  # what stands above: a quote, one of our own mail
     above = ""  # the line above, if the next one may be the rest of it
     at, attributed, forwarded = 0, False, False
     while at < len(marks) and not forwarded:
@@ -47,9 +59,9 @@ def own_lines(text: str, most: int = limits.MOST_LINES, *, wrapped: bool = True)
             bare = [mark.lstrip("> ") for mark in marks[begin:at]]
             if quotes.only_attributes(bare):
                 break
-            told = " ".join(bare)[: limits.LONGEST_SENTENCE]
-            quoted = f"{quoted} {told}"[: 4 * limits.LONGEST_SENTENCE]
-            if not (attributed or _instructs(told) or any(quotes.attribution(bare, n) for n in range(len(bare[:3])))):
+            is_ours = any(sentence in " ".join(bare) for sentence in CLIENTS["instruction"])
+            quoted, instructed = True, instructed or is_ours
+            if not (attributed or is_ours or any(quotes.attribution(bare, n) for n in range(len(bare[:3])))):
                 marked += [line.lstrip("> ") for line in lines[begin:at]]
             above = lines[at - 1] if wrapped else ""
         elif quotes.begins_forward(marks[at]):
@@ -61,7 +73,7 @@ def own_lines(text: str, most: int = limits.MOST_LINES, *, wrapped: bool = True)
         else:
             above = lines[at] if _may_be_rest(above, lines[at]) else ""
             kept.append(UNSURE if above else lines[at])
-            foreign |= {kept[-1]} if quoted and not _instructs(quoted) else set()
+            foreign |= {kept[-1]} if quoted and not instructed else set()
             at += 1
     return Own(kept, forwarded, frozenset(foreign), marked)
 
@@ -77,27 +89,7 @@ def _may_be_rest(above: str, line: str) -> bool:
     return bool(above and spoken) and len(above.rstrip()) + 1 + len(spoken[0]) > narrowest
 
 
-def _instructs(quoted: str) -> bool:
-    """Whether a quote holds the sentence of our own mails that tells how to answer."""
-    return any(sentence in quoted for sentence in CLIENTS["instruction"])
-
-
-def fold_mark(line: str, longest: int) -> str:
-    """A line folded loosely, and so much of it that one which is too long is seen to be."""
-    return loose(line[: longest + 1])
-
-
-def _capped(line: str) -> str:
-    """A line that had to be cut says so, and is never taken for a whole one."""
-    return line if len(line) <= limits.LONGEST_LINE else line[: limits.LONGEST_LINE] + UNSURE
-
-
 def _end_of_marked(marks: list[str], at: int) -> int:
     """Where the marked lines from here end, with the blank ones between them."""
-    end = at + 1
-    for n in range(at + 1, len(marks)):
-        if marks[n].startswith(quotes.QUOTE_MARK):
-            end = n + 1
-        elif marks[n]:
-            break
-    return end
+    block = takewhile(lambda n: not marks[n] or marks[n].startswith(quotes.QUOTE_MARK), range(at, len(marks)))
+    return max(n for n in block if marks[n]) + 1

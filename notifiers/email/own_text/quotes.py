@@ -36,9 +36,8 @@ def begins_forward(mark: str) -> bool:
 def begins_quote(marks: list[str], at: int) -> bool:
     """Whether a quote begins here that is not marked line by line, so that all below is quoted."""
     title = _title(marks[at])
-    if title.startswith(CLIENTS["original"]):
-        return True
-    return (marks[at][:2] == "--" and _introduces(title, marked=False)) or _is_header_block(marks, at)
+    titled = title.startswith(CLIENTS["original"]) or (marks[at][:2] == "--" and _introduces(title, marked=False))
+    return titled or _is_header_block(marks, at)
 
 
 def attribution(marks: list[str], at: int) -> int:
@@ -104,7 +103,8 @@ def _introduces(joined: str, marked: bool) -> bool:
     nobody's attribution, unless it has all the signs of one: names may hold any word.
     """
     signs, opens = _signs(joined), _OPENING.match(joined) is not None
-    if _holds_answer(joined):
+    spoken = re.findall(r"[\w']+", fold_known(joined))
+    if any(word in CLIENTS["negations"] or lexicon().turns(word) for word in spoken):
         return len(signs) == 3 and opens
     if "verb" in signs and opens and joined.count(" ") < MOST_WORDS:
         return True
@@ -118,9 +118,3 @@ def _signs(joined: str) -> set[str]:
         "verb": any(verb in joined for verb in CLIENTS["wrote"]),
     }
     return {name for name, found in signs.items() if found}
-
-
-def _holds_answer(text: str) -> bool:
-    """Whether any word of a text could answer, or turn an answer, in whatever sense."""
-    spoken = re.findall(r"[\w']+", fold_known(text))
-    return any(word in CLIENTS["negations"] or lexicon().turns(word) for word in spoken)

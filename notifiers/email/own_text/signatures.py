@@ -3,12 +3,12 @@
 import re
 from typing import NamedTuple
 
-from notifiers.email.folding import CLIENTS, fold_case
+from notifiers.email.folding import CLIENTS, fold_case, loose
 from notifiers.email.grammar.lexicon import Lexicon
-from notifiers.email.own_text import fold_mark
 
 LONGEST_SIGNATURE = 12  # lines, below a closing
 LONGEST_PHONE_LINE = 80  # characters
+LONGEST_MARK = 200  # of a line that are looked at
 MOST_OF_NOTICE = 60  # lines of a paragraph that are looked at
 LEAST_NOTICE = 6  # words of a paragraph with two words of legal notices
 _RULE = re.compile(r"[-_=*~]{20,}")
@@ -22,14 +22,13 @@ class Signed(NamedTuple):
 
 
 def signed(lines: list[str], words: Lexicon) -> Signed:
-    """Part a text at the first mark of a signature.
+    """Part a text at the first mark of a signature: `-- ` (RFC 3676), a closing, a long rule or a legal notice.
 
-    RFC 3676's `-- `, a closing, a long rule or a legal notice is one; a phone's line is
-    none: what stands below it may be said as well.
+    A phone's line is none: what stands below it may be said as well.
     """
-    marks = [fold_mark(line, 200) for line in lines]
+    marks = [loose(line[:LONGEST_MARK]) for line in lines]
     notices = _notices(marks)
-    kept = [at for at, mark in enumerate(marks) if not is_left_over(mark)]
+    kept = [at for at, mark in enumerate(marks) if not _is_left_over(mark)]
     for at in kept:
         closes = len(lines[at]) < LONGEST_PHONE_LINE and fold_case(lines[at]).strip(" ,.!") in words.closings
         ends = at > 0 and closes and sum(map(bool, map(str.strip, lines[at:]))) <= LONGEST_SIGNATURE
@@ -38,7 +37,7 @@ def signed(lines: list[str], words: Lexicon) -> Signed:
     return Signed([lines[n] for n in kept], [])
 
 
-def is_left_over(mark: str) -> bool:
+def _is_left_over(mark: str) -> bool:
     """Whether a folded line is one that a phone, a mail program, a scanner or a list added."""
     if len(mark) > LONGEST_PHONE_LINE:
         return False
@@ -50,7 +49,7 @@ def is_left_over(mark: str) -> bool:
 
 def without_notices(lines: list[str]) -> list[str]:
     """The lines of a signature that are no legal notice."""
-    marks = [fold_mark(line, 200) for line in lines]
+    marks = [loose(line[:LONGEST_MARK]) for line in lines]
     notices = _notices(["", *marks])
     return [line for at, line in enumerate(lines) if at + 1 not in notices]
 
