@@ -1,4 +1,7 @@
-"""What header values are made of: quoted strings, comments, addresses, Message-IDs (RFC 5322, sections 3.2 to 3.6)."""
+"""What header values are made of: quoted strings, comments, addresses, Message-IDs (RFC 5322, sections 3.2 to 3.6).
+
+And what they say of a mail: who it is from, whom it is to, and which of our mails it answers.
+"""
 
 import re
 from collections.abc import Iterator
@@ -7,6 +10,8 @@ from email.header import decode_header, make_header
 
 from countersign.policy_fields import folded_address
 from notifiers.email import limits
+from notifiers.email.mime.parts import Fields
+from notifiers.email.token import Ids, in_address, in_message_id
 
 _TOKEN = re.compile(r'(?P<text>(?:[^"()\\]++|\\(?!["();\\]))+)|(?P<quoted>"(?:[^"\\]++|\\.)*")|(?P<open>.)', re.DOTALL)
 _IN_COMMENT = re.compile(r"\\.|[()]", re.DOTALL)
@@ -14,8 +19,10 @@ _IN_COMMENT = re.compile(r"\\.|[()]", re.DOTALL)
 _ADDRESS = r"[^\s<>()\[\]:;@\\,\"\x00-\x20]{1,64}@[^\s<>()\[\]:;@\\,\"\x00-\x20]{1,255}"
 # A comment is a NUL here, which no header holds, and a quoted string a quotation mark, which no address here holds.
 _MAILBOX = re.compile(rf"(?:[^<>,;:]*+<\s?(?P<named>{_ADDRESS})\s?>|\s*(?P<bare>{_ADDRESS}))[\s\0]*")
-_ANYWHERE = re.compile(r"(?<![^\s<>\",;:()@])[^\s<>\",;:()@]{1,200}+@[^\s<>\",;:()@]{1,255}")
-_MESSAGE_ID = re.compile(r"<[^<>\s]{1,400}>")
+# Whatever looks like an address in a value, with its tag, as it is written; and the Message-IDs in it, in order.
+addresses_anywhere = re.compile(r"(?<![^\s<>\",;:()@])[^\s<>\",;:()@]{1,200}+@[^\s<>\",;:()@]{1,255}").findall
+_message_ids = re.compile(r"<[^<>\s]{1,400}>").findall
+_RECIPIENTS = ("to", "cc", "delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-delivered-to")
 
 
 def tokens(value: str) -> Iterator[tuple[str, str]]:
@@ -76,22 +83,46 @@ def _mailbox(text: str) -> str:
     return folded_address(found["named"] or found["bare"]) if found else ""
 
 
-def addresses_anywhere(value: str) -> list[str]:
-    """Whatever looks like an address in a value, with its tag, as it is written."""
-    return _ANYWHERE.findall(value)
-
-
-def message_ids(value: str) -> list[str]:
-    """The Message-IDs in a value, in order."""
-    return _MESSAGE_ID.findall(value)
-
-
 def decoded(value: str) -> str:
     """A header's text with RFC 2047's encoded words undone, cut at the cap; as it is where they are broken."""
     cut = value[: limits.LONGEST_SUBJECT]
-    if "=?" not in cut:
-        return cut
     try:
         return str(make_header(decode_header(cut)))
     except (MessageError, LookupError, ValueError, TypeError):
         return cut
+
+
+def one_sender(fields: Fields) -> str:
+    """The one From address, folded; "" where there is none, more than one, or one that can be read two ways."""
+    values = fields.all("from")
+    return one_address(values[0]) if len(values) == 1 else ""
+
+
+def sender_differs(fields: Fields, sender: str) -> bool:
+    """Whether a Sender field names somebody else than From: then another person pressed send.
+
+    A sub-address (RFC 5233) and a host of the domain are the same person's: Exim and other old Unix programs put the
+    user and the machine there. So is an empty field nobody's.
+    """
+    own, _, domain = sender.rpartition("@")
+    person = own.partition("+")[0]
+    named = [one_address(value).rpartition("@") for value in fields.all("sender") if value.strip()]
+    return any(user.partition("+")[0] != person or not f".{host}".endswith(f".{domain}") for user, _, host in named)
+
+
+def answered_ids(fields: Fields) -> list[str]:
+    """The ids a mail says it answers, nearest first: In-Reply-To, then References from its end."""
+    found = [*reversed(_message_ids(fields.first("in-reply-to"))), *reversed(_message_ids(fields.first("references")))]
+    return list(dict.fromkeys(found))[: limits.MOST_ADDRESSES]
+
+
+def ids_named(fields: Fields) -> list[Ids]:
+    """Which level of which request a mail answers; more than one where its headers disagree.
+
+    The address it was sent to says so, and must agree with In-Reply-To; without a tag there, the nearest of our ids.
+    """
+    written = [addresses_anywhere(value)[: limits.MOST_ADDRESSES] for name in _RECIPIENTS for value in fields.all(name)]
+    tagged = [ids for each in written for ids in map(in_address, each) if ids]
+    nearest = [ids for ids in map(in_message_id, answered_ids(fields)) if ids and ids.token]
+    replied_to = [ids for ids in map(in_message_id, _message_ids(fields.first("in-reply-to"))) if ids and ids.token]
+    return list(dict.fromkeys([*tagged, *replied_to])) if tagged else nearest[:1]

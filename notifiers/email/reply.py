@@ -3,22 +3,20 @@
 It says what the mail says. Whether that decides anything is the judge's part: see `judge`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from pydantic import ConfigDict
 
 from countersign.models import LONGEST_COMMENT, Model, without_controls
-from notifiers.email import limits, machines, people
+from notifiers.email import header_values, limits, machines
 from notifiers.email.folding import UNSURE, read_toml
 from notifiers.email.grammar.lexicon import CODES, lexicon
 from notifiers.email.grammar.segments import Names, words_of_name
-from notifiers.email.header_values import addresses, decoded, keyword
 from notifiers.email.machines import bounces
-from notifiers.email.machines.absence import is_away
 from notifiers.email.machines.subjects import kind_by_subject
 from notifiers.email.mime.parts import SINGLE, Fields, Part, Unreadable, read_fields, read_parts
-from notifiers.email.token import Ids, in_subject
+from notifiers.email.token import in_subject
 from notifiers.email.verdict import Context, read_mail
 
 REASONS: dict[str, str] = read_toml("refusals")  # why a mail decides nothing, by code
@@ -90,85 +88,77 @@ def read_head(raw: bytes, code: str = "too_large", reason: str = "") -> Reply:
     """Read only the header of a mail whose rest can't be: who wrote it about which request, if no machine did."""
     try:
         fields = read_fields(raw)
-        head = Part(fields, keyword(fields.first("content-type")), {}, b"")
-        return _of_machine(head) or _none(code, "unreadable", reason, _about(fields))
+        head = Part(fields, header_values.keyword(fields.first("content-type")), {}, b"")
+        return _of_machine(head) or _none(_about(fields), code, "unreadable", reason)
     except Exception:  # Unreadable, or a fault of ours once more
-        return _none(code, "unreadable", reason)
+        return _none(Reply(), code, "unreadable", reason)
 
 
 def _of_person(mail: Part, known: KnownNames | None, languages: tuple[str, ...]) -> Reply:
     about = _about(mail.fields)
-    for code, kind, refuses in _REFUSALS:
-        if refuses(mail, str(about["sender"])):
-            return _none(code, kind, "", about)
-    number = about["approval_id"] if isinstance(about["approval_id"], int) else in_subject(str(about["subject"]))
-    words = lexicon(languages)
+    if any(len(mail.fields.all(name)) > 1 for name in SINGLE):
+        return _none(about, "repeated_header", "unreadable")
+    if not about.sender:
+        return _none(about, "no_one_sender", "unreadable")
+    if header_values.sender_differs(mail.fields, about.sender):
+        return _none(about, "sent_by_another", "reply")
+    if kind_by_subject(mail) == "forward":
+        return _none(about, "forwarded", "forward")
+    words, number = lexicon(languages), about.approval_id or in_subject(about.subject)
     answer = read_mail(mail, Context(_names(mail.fields, known), words, number))
     line = " ".join(without_controls(answer.line.replace(UNSURE, " ")).split())[: limits.LONGEST_LINE_SHOWN]
     text, comment = (without_controls(each)[:LONGEST_COMMENT] for each in (answer.text, answer.comment))
-    about |= {"line": line, "text": text, "comment": comment, "asks": answer.asks}
+    about = _with(about, line=line, text=text, comment=comment, asks=answer.asks)
     if answer.verdict != "none":
-        answers = {"verdict": answer.verdict, "code": "answer", "explicit": words.is_explicit(line)}
-        return Reply.model_validate({**about, **answers})
+        return _with(about, verdict=answer.verdict, code="answer", explicit=words.is_explicit(line))
     undoes = answer.code == "undo"
     kind = "forward" if answer.code == "forwarded" else "reply"
-    code = "unclear" if undoes else answer.code
     # Which line was read is said, too: a gateway may have put it there, unseen by its sender.
     why = REASONS.get(answer.code, REASONS["unclear"]) + (f' It reads "{line}".' if line else "")
     if answer.doubt:
         why = REASONS["doubted"].format(word=answer.doubt[: limits.LONGEST_LINE_SHOWN], answer=line)
-    return _none(code, kind, why, {**about, "asks_to_undo": undoes})
+    return _with(_none(about, "unclear" if undoes else answer.code, kind, why), asks_to_undo=undoes)
 
 
 def _names(fields: Fields, known: KnownNames | None) -> Names:
-    known = known or KnownNames(decoded(fields.first("from")))
-    ours = decoded(fields.first("to"))  # "Hi Countersign team,"
+    known = known or KnownNames(header_values.decoded(fields.first("from")))
+    ours = header_values.decoded(fields.first("to"))  # "Hi Countersign team,"
     return Names(words_of_name(known.sender), frozenset().union(*map(words_of_name, [*known.others, ours])))
-
-
-_REFUSALS: list[tuple[str, str, Callable[[Part, str], bool]]] = [
-    ("repeated_header", "unreadable",
-     lambda mail, sender: any(len(mail.fields.all(name)) > 1 for name in SINGLE)),
-    ("no_one_sender", "unreadable", lambda mail, sender: not sender),
-    ("sent_by_another", "reply", lambda mail, sender: people.sender_differs(mail.fields, sender)),
-    ("forwarded", "forward", lambda mail, sender: kind_by_subject(mail) == "forward"),
-]  # fmt: skip
 
 
 def _of_machine(mail: Part) -> Reply | None:
     wrote = machines.machine(mail)
     if wrote is None:
         return None
-    about = {**_about(mail.fields), "guessed": wrote.guessed}
+    about = _with(_about(mail.fields), guessed=wrote.guessed)
     if wrote.kind == "bounce":
-        about["failed_recipient"] = bounces.failed_recipient(mail)
-        about["from_mail_server"] = machines.is_from_mail_server(mail)
-        ids = bounces.returned_ids(mail) if about["token"] is None else None
-        about |= _named([ids]) if ids else {}
-    if wrote.kind == "auto_reply":
-        about["away"] = is_away(mail)
-    return _none(wrote.kind, wrote.kind, f"{REASONS[wrote.kind]}: {wrote.sign}.", about)
+        failed, by_server = bounces.failed_recipient(mail), machines.is_from_mail_server(mail)
+        about = _with(about, failed_recipient=failed, from_mail_server=by_server)
+        if about.token is None and (ids := bounces.returned_ids(mail)):
+            about = _with(about, tokens_found=1, **ids._asdict())
+    away = wrote.kind == "auto_reply" and machines.is_away(mail)
+    return _with(_none(about, wrote.kind, wrote.kind, f"{REASONS[wrote.kind]}: {wrote.sign}."), away=away)
 
 
-def _about(fields: Fields) -> dict[str, object]:
+def _about(fields: Fields) -> Reply:
     """What the headers say, whatever the mail says."""
-    return {
-        "sender": people.one_sender(fields),
-        "subject": without_controls(decoded(fields.first("subject")))[: limits.LONGEST_KEPT],
-        "message_id": fields.first("message-id")[: limits.LONGEST_KEPT],
+    found = header_values.ids_named(fields)
+    return Reply(
+        sender=header_values.one_sender(fields),
+        subject=without_controls(header_values.decoded(fields.first("subject")))[: limits.LONGEST_KEPT],
+        message_id=fields.first("message-id")[: limits.LONGEST_KEPT],
         # To alone is surely what the sender said: it is signed where it stands (RFC 6376, section 5.4.1), and a reply
         # has one; but a Cc could be put into a signed mail that had none, and Delivered-To is a word of servers.
-        "recipients": addresses(fields.first("to")),
-        "answers": people.answered_ids(fields),
-        **_named(people.ids_named(fields)),
-    }
+        recipients=header_values.addresses(fields.first("to")),
+        answers=header_values.answered_ids(fields),
+        tokens_found=len(found),
+        **(found[0]._asdict() if len(found) == 1 else {}),
+    )
 
 
-def _named(found: list[Ids]) -> dict[str, object]:
-    ids = dict(zip(Ids._fields, found[0] if len(found) == 1 else (None, None, None), strict=True))
-    return {**ids, "tokens_found": len(found)}
+def _none(about: Reply, code: str, kind: str, reason: str = "") -> Reply:
+    return _with(about, code=code, kind=kind, reason=reason or REASONS.get(code, REASONS["unclear"]))
 
 
-def _none(code: str, kind: str, reason: str = "", about: dict[str, object] | None = None) -> Reply:
-    message = reason or REASONS.get(code, REASONS["unclear"])
-    return Reply.model_validate({"code": code, "kind": kind, "reason": message, **(about or {})})
+def _with(about: Reply, **more: object) -> Reply:
+    return Reply.model_validate({**dict(about), **more})

@@ -2,27 +2,30 @@
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple
 
 from notifiers.email import limits
-from notifiers.email.folding import MACHINES
-from notifiers.email.header_values import addresses_anywhere, keyword, without_comments
-from notifiers.email.machines.bounces import is_report, is_report_of
-from notifiers.email.machines.subjects import kind_by_subject
+from notifiers.email.folding import MACHINES, any_of, loose
+from notifiers.email.header_values import addresses_anywhere, keyword, one_sender, without_comments
+from notifiers.email.machines.bounces import is_report, says_report
+from notifiers.email.machines.subjects import kind_by_subject, says_away
 from notifiers.email.mime.charset import beginning
-from notifiers.email.mime.parts import Part
-from notifiers.email.people import one_sender
+from notifiers.email.mime.parts import Part, Unreadable
+from notifiers.email.mime.shown import shown_texts
+from notifiers.email.own_text import own_lines_of
 from notifiers.email.token import in_message_id
 
 Test = Callable[[Part], bool]
 
-_BULK = ("bulk", "junk", "auto_reply", "auto-reply")
-_NO = ("", "no", "false", "none", "0")
 MOST_HOPS = 50  # Received fields; RFC 5321, section 6.3, asks for at least 100 before a loop is assumed, on the way
+_REPORTS = ("multipart/report", "message/feedback-report")
 _CALENDARS = ("text/calendar", "application/ics")
 # What attendees send; RFC 5546, section 3.2. An invitation among the files of a mail is nobody's answer.
 _ANSWERS = ("reply", "counter", "refresh")
 _METHOD = re.compile(rb"^METHOD(?:;[^:\n]{0,100})?:[ \t]*(?:REPLY|COUNTER|REFRESH)\b", re.MULTILINE | re.IGNORECASE)
+_NO_PATH = re.compile(r"\s*(?:<\s*>|<?mailer-daemon)", re.IGNORECASE)
+_AWAY = any_of(MACHINES["away"])
 _FOLD = re.compile(rb"\r?\n[ \t]")  # RFC 5545, section 3.1
 
 
@@ -47,22 +50,43 @@ def is_from_mail_server(mail: Part) -> bool:
     It is such a report as a whole (RFC 3464), comes from a daemon, or was sent with the empty return path that keeps
     bounces from being bounced (RFC 5321, section 4.5.5); the topmost Return-Path is that of the last server.
     """
-    null = re.fullmatch(r"<\s*>", mail.fields.first("return-path").strip()) is not None
-    is_whole = is_report_of("delivery-status", mail)
-    return is_whole or null or one_sender(mail.fields).rpartition("@")[0] in MACHINES["daemons"]
+    is_null = re.fullmatch(r"<\s*>", mail.fields.first("return-path")) is not None
+    return (
+        is_null
+        or says_report(mail, "delivery-status")
+        or one_sender(mail.fields).rpartition("@")[0] in MACHINES["daemons"]
+    )
 
 
-def _has(*names: str) -> Test:
-    """Whether one of these fields says anything but no."""
-    return lambda mail: any(keyword(value) not in _NO for name in names for value in mail.fields.all(name))
+def is_away(mail: Part) -> bool:
+    """Whether an automatic reply says that its author is away: by its marks or its subject, or else by its own words.
+
+    The marks are those of Sieve (RFC 5230 has a comment in RFC 3834's field), Zimbra, `vacation` and Exchange. The mail
+    of ours that a reply may quote tells of other people's days off.
+    """
+    fields = mail.fields
+    submitted = " ".join(fields.all("auto-submitted")).lower()
+    by_rule = "auto-" in submitted and fields.first("x-ms-exchange-inbox-rules-loop")  # out of office is one
+    by_agent = "mailbox rules agent" in fields.first("x-ms-exchange-generated-message-source").lower()
+    if by_rule or by_agent or "vacation" in submitted or any(map(fields.first, ("x-vacation", "x-away"))):
+        return True
+    own: list[str] = []
+    with suppress(Unreadable):
+        own = own_lines_of(shown_texts(mail).ways[0]).lines
+    return says_away(mail) or bool(_AWAY.search(loose("\n".join(own)[: limits.LONGEST_ABSENCE])))
 
 
-def _bears(*names: str) -> Test:
-    return lambda mail: any(map(mail.fields.first, names))
+def _has(*names: str, no: tuple[str, ...] = ("no", "false", "none", "0")) -> Test:
+    """Whether one of these fields says anything but no.
+
+    RFC 3834, section 5, allows comments; a value that is nothing else, or is never closed, is no "no".
+    """
+    return lambda mail: any(said and keyword(said) not in no for name in names for said in mail.fields.all(name))
 
 
-def _value(name: str, *prefixes: str) -> Test:
-    return lambda mail: any(keyword(value).startswith(prefixes) for value in mail.fields.all(name))
+def _bears(*names: str, begins: tuple[str, ...] = ("",)) -> Test:
+    """Whether one of these fields is there, with a value that begins so."""
+    return lambda mail: any(keyword(value).startswith(begins) for name in names for value in mail.fields.all(name))
 
 
 def _is_from(users: tuple[str, ...]) -> Test:
@@ -70,36 +94,11 @@ def _is_from(users: tuple[str, ...]) -> Test:
     return lambda mail: bool(pattern.search(mail.fields.first("from")[: limits.LONGEST_STRUCTURED]))
 
 
-def _holds(*types: str) -> Test:
-    return lambda mail: any(part.type in types for part in mail.walk())
-
-
-def _is_receipt(mail: Part) -> bool:
-    kind = "disposition-notification"
-    return _holds(f"message/{kind}")(mail) or any(is_report_of(kind, part) for part in mail.walk())
-
-
-def _answers_invitation(mail: Part) -> bool:
-    """Whether a mail is a calendar's, or holds the answer to an invitation anywhere: no yes to a request (RFC 5546)."""
-    outlooks = keyword(mail.fields.first("content-class")) == "urn:content-classes:calendarmessage"
-    return outlooks or mail.type in _CALENDARS or any(map(_is_answer, mail.walk()))
-
-
-def _is_answer(part: Part) -> bool:
+def _answers_invitation(part: Part) -> bool:
     """By the parameter that must repeat it (RFC 6047, section 2.4), on whatever part, or by the calendar itself."""
-    calendar = beginning(part, limits.LARGEST_CALENDAR) if part.type in _CALENDARS else b""
+    calendar = beginning(part, limits.LARGEST_REPORT) if part.type in _CALENDARS else b""
     said = _FOLD.sub(b"", calendar.replace(b"\0", b""))  # as UTF-16 has them
     return keyword(part.params.get("method", "")) in _ANSWERS or bool(_METHOD.search(said))
-
-
-def _null_sender(mail: Part) -> bool:
-    paths = mail.fields.all("return-path")
-    return any(re.match(r"\s*(?:<\s*>|<?mailer-daemon)", value, re.IGNORECASE) for value in paths)
-
-
-def _submitted_by_machine(mail: Part) -> bool:
-    """RFC 3834, section 5, allows comments; a value that is nothing else, or is never closed, is no "no"."""
-    return any(value.strip() and keyword(value) != "no" for value in mail.fields.all("auto-submitted"))
 
 
 def _looped_by_sender(mail: Part) -> bool:
@@ -120,36 +119,35 @@ def _named(mail: Part, name: str) -> set[str]:
 
 _AUTOMATIC = "its headers are those of an automatic reply"
 _LIST = "it came through a mailing list (RFC 2919, RFC 2369)"
+_EMPTY_PATH = "its return path is empty (RFC 5321)"
+_INVITATION = "it answers an invitation (RFC 5546)"
+_RESENT = "it was sent again by somebody (RFC 5322, 3.6.6)"
 _SUBJECT = "its subject begins like that of one. Reply with the subject left as it is"
 # In order: what says more comes first. Each sign with its source. What forwarders and scanners put on what they pass
 # on, and add-ins on what people write, is guessed.
 _SIGNS = [
-    Sign("receipt", "it is a read receipt (RFC 8098)", _is_receipt),
-    Sign("receipt", "Content-Class says it is a receipt", _value("content-class", "urn:content-classes:mdn")),
-    Sign("bounce", "it is a delivery report (RFC 3464)", is_report),
+    Sign("receipt", "it is a read receipt (RFC 8098)", lambda mail: is_report(mail, "disposition-notification")),
+    Sign("receipt", "Content-Class says it is a receipt", _bears("content-class", begins=("urn:content-classes:mdn",))),
+    Sign("bounce", "it is a delivery report (RFC 3464)", lambda mail: is_report(mail, "delivery-status")),
     Sign("bounce", "it names failed recipients", _bears("x-failed-recipients")),
     Sign("bounce", "a mail server wrote it", _is_from(MACHINES["daemons"])),
-    Sign("calendar", "it answers an invitation (RFC 5546)", _answers_invitation),
-    Sign("auto_reply", "another report of a machine", _holds("multipart/report", "message/feedback-report")),
-    Sign("auto_reply", "Auto-Submitted says so (RFC 3834)", _submitted_by_machine),
+    Sign("calendar", _INVITATION, lambda mail: mail.type in _CALENDARS or any(map(_answers_invitation, mail.walk()))),
+    Sign("calendar", _INVITATION, _bears("content-class", begins=("urn:content-classes:calendarmessage",))),
+    Sign("auto_reply", "another report of a machine", lambda mail: any(part.type in _REPORTS for part in mail.walk())),
+    Sign("auto_reply", "Auto-Submitted says so (RFC 3834)", _has("auto-submitted", no=("no",))),
     Sign("auto_reply", "a machine's address wrote it", _is_from(MACHINES["robots"])),
     Sign("auto_reply", _SUBJECT, lambda mail: kind_by_subject(mail) == "automatic", guessed=True),
     Sign("auto_reply", _AUTOMATIC, _has(*MACHINES["automatic_headers"])),
-    Sign("auto_reply", _AUTOMATIC, _value("x-post-messageclass", "9")),
+    Sign("auto_reply", _AUTOMATIC, _bears("x-post-messageclass", begins=("9",))),
     Sign("list", _LIST, _bears(*MACHINES["list_headers"])),
-    Sign("list", _LIST, _value("precedence", "list")),
-    Sign("auto_reply", "Precedence says so", _value("precedence", *_BULK)),
-    Sign("auto_reply", "X-Precedence says so", _value("x-precedence", *_BULK)),
-    Sign("auto_reply", "it was delivered by an autoresponder", _value("delivered-to", "autoresponder")),
+    Sign("list", _LIST, _bears("precedence", begins=("list",))),
+    Sign("auto_reply", "Precedence says so", _bears("precedence", "x-precedence", begins=MACHINES["bulk"])),
+    Sign("auto_reply", "it was delivered by an autoresponder", _bears("delivered-to", begins=("autoresponder",))),
     Sign("auto_reply", "its sender's own program marked it against loops", _looped_by_sender),
-    Sign("bounce", "its return path is empty (RFC 5321)", _null_sender),
+    Sign("bounce", _EMPTY_PATH, lambda mail: any(map(_NO_PATH.match, mail.fields.all("return-path")))),
     Sign("loop", "it has been here before", _came_back),
     Sign("loop", "it went round in circles", lambda mail: len(mail.fields.all("received")) > MOST_HOPS),
     Sign("loop", "X-Loop marks it against loops", _bears("x-loop"), guessed=True),
     Sign("list", "List-Unsubscribe marks it as bulk mail (RFC 2369)", _bears("list-unsubscribe"), guessed=True),
-    Sign(
-        "resent",
-        "it was sent again by somebody (RFC 5322, 3.6.6)",
-        lambda mail: any(name.startswith("resent-") for name, _ in mail.fields),
-    ),
+    Sign("resent", _RESENT, lambda mail: any(name.startswith("resent-") for name, _ in mail.fields)),
 ]

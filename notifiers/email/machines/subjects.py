@@ -24,9 +24,9 @@ _TAG = re.compile(
     r"\[[^\[\]]{0,80}\]|\([^()]{0,80}\)|\{[^{}]{0,80}\}|<[^<>]{0,80}>|【[^【】]{0,80}】|\*{2,9}[^*]{0,80}\*{2,9}"
 )
 _FORWARD_TAG = re.compile(r"[\[{(]fwd?[\]})]")  # RFC 5256, section 2.1: subj-fwd; pine writes it behind
-_SAYS_AUTO = re.compile(r"(?<![a-z])auto(?:(?![a-z])|mat(?!t|ion))")  # as many languages do; not "Automation"
 _AWAY = any_of((*MACHINES["away_subjects"], *MACHINES["away"]))
 _OUTLOOK, _AUTOMATIC = any_of(MACHINES["outlook_away"]), any_of(MACHINES["automatic_subjects"])
+_SAYS_AUTO = re.compile(r"(?<![a-z])auto(?:(?![a-z])|mat(?!t|ion))")  # as many languages do; not "Automation"
 
 Kind = Literal["", "forward", "automatic", "reply"]
 
@@ -62,8 +62,7 @@ def _split(mail: Part) -> tuple[str, str]:
     Ours begins with the name of the installation, which may be any words ("Out of Office Ltd"): behind the last colon,
     bracket or dash before its fixed words.
     """
-    text = loose(decoded(mail.fields.first("subject"))).replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
-    text = text.replace(" :", ":")
+    text = loose(decoded(mail.fields.first("subject"))).replace(" :", ":")
     found = _OURS.search(text)
     if not found:
         return text, ""
@@ -74,7 +73,7 @@ def _split(mail: Part) -> tuple[str, str]:
 
 
 def _is_machines(prefix: str) -> bool:
-    return any(marks.search(prefix) for marks in (_AWAY, _OUTLOOK, _AUTOMATIC, _SAYS_AUTO))
+    return any(words.search(prefix) for words in (_AWAY, _OUTLOOK, _AUTOMATIC, _SAYS_AUTO))
 
 
 def _kind_of_prefix(prefix: str) -> Kind:

@@ -67,6 +67,7 @@ def test_what_a_persons_mail_may_bear_decides_nothing_but_is_answered(header: st
         ("Auto-Submitted: (vacation) auto-replied", "auto_reply"),
         ("Precedence: (by a robot) bulk", "auto_reply"),
         ("X-Vacation: yes", "auto_reply"),
+        ("X-Autoreply: (by a robot)", "auto_reply"),
         ("X-ServiceNow-Generated: true", "auto_reply"),
         ("X-POST-MessageClass: 9; Autoresponder", "auto_reply"),
         ("X-Loop: Grace@example.com", "auto_reply"),
@@ -87,6 +88,7 @@ def test_what_a_persons_mail_may_bear_decides_nothing_but_is_answered(header: st
         ("X-Loop: ops@example.com\r\nX-Sequence: 12", "list"),
         ("Content-Class: urn:content-classes:calendarmessage", "calendar"),
         ("Content-Class: urn:content-classes:mdn", "receipt"),
+        ("Content-Type: message/global-disposition-notification", "receipt"),
     ],
 )
 def test_headers_of_machines(header: str, kind: str) -> None:
