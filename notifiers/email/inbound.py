@@ -10,13 +10,7 @@ from datetime import datetime
 from functools import partial
 from typing import NamedTuple, TypeVar
 
-from countersign.errors import (
-    BadQuestion,
-    CountersignError,
-    NotFound,
-    Unavailable,
-    message_of,
-)
+from countersign.errors import BadQuestion, CountersignError, NotFound, Unavailable, message_of
 from countersign.models import Status
 from countersign.notifications import Person
 from countersign.views import Explained, RequestView
@@ -48,16 +42,6 @@ class Explanation(NamedTuple):
     authentic: Authentic
     digest: str
 
-    @property
-    def explained(self) -> Explained:
-        """The same, as the portal tells it."""
-        return Explained(
-            told={"reply": self.reply.model_dump(mode="json"), "judged": self.judged.model_dump(mode="json")},
-            has_sender=bool(self.reply.sender),
-            sender=self.sender.id if self.sender else "",
-            token_of=self.addressee.id if self.addressee else "",
-        )
-
 
 @dataclass(frozen=True)
 class Inbound:
@@ -82,8 +66,14 @@ class Inbound:
         return await self._judge(head, await of_engine(asyncio.to_thread(read_head, head)), arrived)
 
     async def explained(self, raw: bytes) -> Explained:
-        """The same, as the portal tells it."""
-        return (await self.explain(raw)).explained
+        """What becomes of a mail, as the portal tells it."""
+        found = await self.explain(raw)
+        return Explained(
+            told={"reply": found.reply.model_dump(mode="json"), "judged": found.judged.model_dump(mode="json")},
+            has_sender=bool(found.reply.sender),
+            sender=found.sender.id if found.sender else "",
+            token_of=found.addressee.id if found.addressee else "",
+        )
 
     async def _read(self, raw: bytes, known: KnownNames | None = None) -> Reply:
         return await of_engine(asyncio.to_thread(read_reply, raw, known, self.languages))
@@ -91,7 +81,9 @@ class Inbound:
     async def _judge(self, raw: bytes, reply: Reply, arrived: datetime | None) -> Explanation:
         sender = await of_engine(self.engine.person_at(reply.sender)) if reply.sender else None
         # Where a mail has no token, its sender can be helped with the request that its subject names.
-        view = await self._request(reply.approval_id or token.in_subject(reply.subject))
+        number, view = reply.approval_id or token.in_subject(reply.subject), None
+        with suppress(NotFound):
+            view = await of_engine(self.engine.request(number), NotFound) if number else None
         if sender and view and reply.kind == "reply":  # again, now that the names are known that may stand in it
             known = KnownNames(sender.name, [view.requester_name, *(one.name for one in view.approvers)])
             reply = await self._read(raw, known)
@@ -113,11 +105,6 @@ class Inbound:
         )
         digest = hashlib.sha256(raw).hexdigest()
         return Explanation(reply, judge(reply, facts), sender, addressee, view, facts.authentic, digest)
-
-    async def _request(self, approval_id: int | None) -> RequestView | None:
-        with suppress(NotFound):
-            return await of_engine(self.engine.request(approval_id), NotFound) if approval_id else None
-        return None
 
 
 def concerned(view: RequestView) -> set[str]:

@@ -95,15 +95,11 @@ def _reads(name: str, *codes: str, back: AnswerBack = "help") -> Rule:
     return Rule(name, lambda reply, facts: saw.get(reply.code, ("nothing against it", True)), back, reads=True)
 
 
-def _is_ours(recipient: str, addresses: Iterable[str]) -> bool:
-    """Whether an address, folded, is one of ours, with a tag or without."""
-    user, _, host = recipient.rpartition("@")
-    ours = (address.lower().rpartition("@") for address in addresses)
-    return any(host == its_host and (user == its or user.startswith(f"{its}+")) for its, _, its_host in ours)
-
-
 def _written_to_us(reply: Reply, facts: Facts) -> tuple[str, bool]:
-    ours = [one for one in reply.recipients if _is_ours(one, facts.addresses)]
+    """To one of our addresses, with a tag or without."""
+    own = (re.escape(address.lower()).rpartition("@") for address in facts.addresses)
+    any_own = re.compile("|".join(rf"{user}(?:\+.*)?@{host}" for user, _, host in own) or "(?!)")
+    ours = [one for one in reply.recipients if any_own.fullmatch(one)]
     return masked(", ".join((ours or reply.recipients)[:3])) or "to nobody", bool(ours)
 
 
@@ -117,21 +113,15 @@ def _replies_to_ours(reply: Reply, facts: Facts) -> tuple[str, bool]:
     return saw, not ours or ours[0] or (any(ours) and bool(_BY_SES.fullmatch(reply.answers[0])))
 
 
-def wants_undone(reply: Reply, facts: Facts) -> bool:
-    """Whether a reply to a mail of what can be undone, or to one that asks the requester something, asks for that."""
-    return facts.mail_kind in ("undo", "comment") and reply.asks_to_undo
-
-
 # docs.aws.amazon.com/ses/latest/dg/header-fields.html: SES overrides Message-ID. `email` is its first region's.
 _BY_SES = re.compile(r"<[0-9a-f-]{20,120}@(?:email|[a-z]{2}(?:-[a-z]{1,12}){1,3}-\d)\.amazonses\.com>")
-_MALFORMED = ("malformed", "too_large", "too_many_headers", "too_many_parts", "repeated_header", "broken")
 BY_A_PERSON = _reads("by a person", "auto_reply", "bounce", "receipt", "list", "loop", "calendar", back="none")
 # "written to us": who sees a reply knows its token. What says that this mail is an answer must be its sender's own
 # words, in what a signature covers; else any "Yes" that an approver ever wrote could be sent to us anew, with a token
 # put on it. "replies to ours": To and Subject may be somebody else's choice, as in a mail they wrote with a Reply-To
 # of ours.
 _OF_ANY_REPLY = [
-    _reads("well formed", *_MALFORMED),
+    _reads("well formed", "malformed", "too_large", "too_many_headers", "too_many_parts", "repeated_header", "broken"),
     BY_A_PERSON,
     Rule("one sender", lambda reply, facts: (reply.sender or "no one From address", bool(reply.sender)), "none"),
     Rule("known sender", lambda reply, facts: (facts.person or "a stranger", bool(facts.person)), "none"),
@@ -170,7 +160,7 @@ RULES = [
 UNDO_RULES = [
     *_OF_ANY_REPLY,
     ONE_ANSWER,
-    Rule("asks to undo", lambda reply, facts: (reply.line, wants_undone(reply, facts)), reads=True),
+    Rule("asks to undo", lambda reply, facts: (reply.line, reply.asks_to_undo), reads=True),
 ]
 # The requester's reply to a mail that asks them something. Whether it is passed on the engine says.
 COMMENT_RULES = [
@@ -196,7 +186,8 @@ def whose_token(reply: Reply, people: Iterable[str], kind_of: KindOf) -> tuple[s
 
 def judge(reply: Reply, facts: Facts) -> Judged:
     """Judge one reply. The first rule that fails decides the message; the later ones are still shown."""
-    undoes = wants_undone(reply, facts)
+    # What can be undone is told by two kinds of mails; to anything else it is an answer gone wrong.
+    undoes = facts.mail_kind in ("undo", "comment") and reply.asks_to_undo
     comments = facts.mail_kind == "comment" and not undoes
     rules = UNDO_RULES if undoes else COMMENT_RULES if comments else RULES
     found = [(rule, *rule.check(reply, facts)) for rule in rules]
@@ -204,20 +195,18 @@ def judge(reply: Reply, facts: Facts) -> Judged:
         Check(name=rule.name, saw=saw, passed=passed, reason="" if passed else rule.why(reply, facts))
         for rule, saw, passed in found
     ]
-    said: dict[str, object] = {"comment": reply.comment}
-    failed = next((rule for rule, _, passed in found if not passed), None)
-    if failed:
+    about = {"person": facts.person, "approval_id": reply.approval_id, "level": reply.level, "checks": checks}
+    if failed := next((rule for rule, _, passed in found if not passed), None):
         code, why = reply.code if failed.reads else failed.code, failed.why(reply, facts)
         inquires = reply.asks and failed in (ONE_ANSWER, ANSWERS)
         said = {"code": code, "message": why, "answer_back": _back(failed, reply, facts), "inquires": inquires}
-    elif undoes:
-        said |= {"undoes": True, "code": "undo", "message": "The mail asks to undo it."}
     elif comments:
         message = "The mail is a comment for those who are asked."
         said = {"comments": True, "comment": reply.text, "code": "comment", "message": message}
     else:
-        said |= {"verdict": reply.verdict, "code": "answer", "message": f"The mail says {reply.verdict}."}
-    about = {"person": facts.person, "approval_id": reply.approval_id, "level": reply.level, "checks": checks}
+        code = "undo" if undoes else "answer"
+        message = "The mail asks to undo it." if undoes else f"The mail says {reply.verdict}."
+        said = {"undoes": undoes, "verdict": reply.verdict, "comment": reply.comment, "code": code, "message": message}
     return Judged.model_validate({"decides": failed is None, **said, **about})
 
 

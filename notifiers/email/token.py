@@ -64,9 +64,7 @@ class KeyRing:
             if not KEY_ID.fullmatch(key_id):
                 raise ValueError(f"{key_id[:8]!r} is not a key id: use two characters of a-z and 0-9")
             if len(secret) < SHORTEST_SECRET:
-                raise ValueError(
-                    f"the secret of key {key_id} is too short: use at least {SHORTEST_SECRET} random bytes"
-                )
+                raise ValueError(f"the secret of key {key_id} is too short: use {SHORTEST_SECRET} random bytes or more")
         self._keys = dict(keys)
         if not keys or len(self._keys) != len(keys):
             raise ValueError("a key ring needs at least one key, and each key id only once")
