@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field
 
 from countersign.errors import CountersignError, Unavailable
-from countersign.gates.access import Access, Session, Wanted
+from countersign.gates.access import LIMITS_OF_A_PERSON, Access, Session, Wanted
 from countersign.gates.warpgate_api import Held, Listed, Warpgate
 from countersign.http import is_loopback
 from countersign.models import Id, Model
@@ -25,6 +25,8 @@ from countersign.tasks import first_of
 LOOK_SECONDS = 1.0
 # Whoever was let in and has left holds up nobody: they are looked for less often, by one list for all.
 LEFT_SECONDS = 10.0
+# Where the portal refuses the gate, as for a token that has ended, a held session is asked about again so late.
+ASK_AGAIN_SECONDS = 20.0
 # What was not done is tried again so soon.
 AGAIN_SECONDS = 0.5
 # How long it takes at the end to close what is open.
@@ -118,15 +120,17 @@ class WarpgateGate:
             del self._let_in[held.id]
 
     async def _asked(self, held: Held) -> Session | None:
-        """The session that a grant permits; None where the answer is no, and Warpgate was told so."""
+        """The session that a grant permits; None where the answer is no, and Warpgate was told so, or where none is."""
         try:
             wanted = _wanted(held, self._targets[held.target])
             return await self._access.ask(wanted, partial(log.info, "%r at Warpgate: %s", held.username))
-        except Unavailable as error:
-            log.warning("%r at Warpgate waits: %s", held.username, error)
         except CountersignError as error:
-            log.info("%r at Warpgate is refused: %s", held.username, error)
-            await _insist(partial(self._warpgate.reject, held.id))
+            if isinstance(error, Unavailable) and error.code not in LIMITS_OF_A_PERSON:
+                log.warning("%r at Warpgate waits: %s", held.username, error)
+                await asyncio.sleep(ASK_AGAIN_SECONDS)
+            else:
+                log.info("%r at Warpgate is refused: %s", held.username, error)
+                await _insist(partial(self._warpgate.reject, held.id))
         return None
 
     # --- what is open ------------------------------------------------------------------------------------------------

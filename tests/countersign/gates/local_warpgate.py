@@ -46,6 +46,8 @@ class LocalWarpgate(ThreadingHTTPServer):
         self.away = 0
         self.trouble, self.troubled = "", 0
         self.told_to_close: set[str] = set()
+        # How often it was asked what it holds.
+        self.looks = 0
         # Called, once, when a list has been answered.
         self.then: Callable[[], object] | None = None
 
@@ -79,6 +81,7 @@ class Handler(BaseHTTPRequestHandler):
             with suppress(OSError):
                 self._answer_badly(self.server.trouble)
         elif parts == ["session-approvals"]:
+            self.server.looks += 1
             self._list([self._approval(*one) for one in self.server.in_state("held")])
         elif parts == ["sessions"]:
             asked = dict(parse_qsl(urlsplit(self.path).query))

@@ -1,4 +1,4 @@
-"""A portal of which some answers fail: everything else is passed on to the real one."""
+"""A portal that fails as a test says; everything else is passed on to the real one."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ import httpx
 
 from tests.countersign.gates.networks import SECONDS
 
+TOO_MANY = b"""{
+    "type": "/api/v1/problems/too-many-requests", "title": "Too many requests of one person within an hour",
+    "status": 429, "detail": "60 requests were opened for bob within an hour; wait."
+}"""
 PASSED_ON = ("Authorization", "Content-Type", "Idempotency-Key", "Accept")
 PASSED_BACK = ("Content-Type", "Countersign-Version", "Retry-After", "Link")
 
@@ -26,6 +30,10 @@ class PortalBehind(ThreadingHTTPServer):
         # What is answered with status 500, such as `GET /api/v1/me`, and whether all is.
         self.failing: set[str] = set()
         self.is_away = False
+        # What is answered as where one person has opened too many requests.
+        self.limited: set[str] = set()
+        # Sent in place of the caller's, where it is set.
+        self.token = ""
         # What was asked for, oldest first.
         self.asked: list[str] = []
 
@@ -39,7 +47,11 @@ class Handler(BaseHTTPRequestHandler):
         self.server.asked.append(asked)
         if self.server.is_away or asked in self.server.failing:
             return self._answer(500, {}, b"")
+        if asked in self.server.limited:
+            return self._answer(429, {"content-type": "application/problem+json"}, TOO_MANY)
         headers = {name: self.headers[name] for name in PASSED_ON if name in self.headers}
+        if self.server.token:
+            headers["Authorization"] = f"Bearer {self.server.token}"
         answer = self.server.portal.request(self.command, self.path, headers=headers, content=body)
         self._answer(answer.status_code, dict(answer.headers), answer.content)
 

@@ -15,6 +15,7 @@ from countersign.models import Status
 from tests.countersign.gates.gate_installation import GateInstallation, GateProcess
 from tests.countersign.gates.local_warpgate import TOKEN, TROUBLES, LocalWarpgate, local_warpgate
 from tests.countersign.gates.networks import wait_until
+from tests.countersign.gates.portal_behind import portal_behind
 
 
 async def listed(url: str) -> set[str]:
@@ -26,13 +27,13 @@ async def listed(url: str) -> set[str]:
 
 
 @contextmanager
-def following(gates: GateInstallation, server: LocalWarpgate, device: str) -> Iterator[GateProcess]:
+def following(gates: GateInstallation, server: LocalWarpgate, device: str, url: str = "") -> Iterator[GateProcess]:
     """The gate service, which follows this server for the target `production`."""
     token = gates.folder / "warpgate.token"
     token.touch(0o600)
     token.write_text(TOKEN)
     more = f'[warpgate]\nenabled = true\nurl = "{server.url}"\ntoken_file = "{token}"\ntargets.production = "{device}"'
-    with gates.service(more=more, retry_within="1s") as gate:
+    with gates.service(url, more=more, retry_within="1s") as gate:
         try:
             yield gate
         finally:
@@ -73,6 +74,35 @@ def test_a_rejection_and_what_countersign_does_not_know_are_rejected_there(gate_
         session = server.connect("alice", "production")
         gates.reject(gates.until_waiting("alice", device).approval_id)
         wait_until(lambda: {server.state(one) for one in (session, *unknown, other)} == {"rejected"})
+
+
+def test_who_may_ask_no_more_for_now_is_rejected_there(gate_installation: GateInstallation) -> None:
+    gates, device = gate_installation, gate_installation.device()
+    with (
+        portal_behind(gates.installation.url) as portal,
+        local_warpgate() as server,
+        following(gates, server, device, portal.url),
+    ):
+        portal.limited = {"POST /api/v1/requests"}
+        session = server.connect("bob", "production")
+        wait_until(lambda: server.state(session) == "rejected")
+
+
+def test_a_token_that_has_ended_has_nobody_asked_about_each_second(gate_installation: GateInstallation) -> None:
+    gates, device = gate_installation, gate_installation.device()
+    with (
+        portal_behind(gates.installation.url) as portal,
+        local_warpgate() as server,
+        following(gates, server, device, portal.url) as gate,
+    ):
+        gate.until_said("The portal answers.")
+        portal.token = "cs_ended"
+        sessions = [server.connect("alice", "production") for _ in range(2)]
+        wait_until(lambda: gate.said.read_text().count("'alice' at Warpgate waits") >= 2)
+        looks = server.looks
+        wait_until(lambda: server.looks > looks + 3)
+        assert portal.asked.count("POST /api/v1/requests") <= 2
+        assert {server.state(one) for one in sessions} == {"held"}
 
 
 def test_who_goes_leaves_no_request_behind_and_who_is_let_in_may_leave(gate_installation: GateInstallation) -> None:
