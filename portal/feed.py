@@ -98,7 +98,7 @@ class Feed:
 
         Those of the kinds `besides` come too, whoever sees them. None where not all of it is kept.
         """
-        if not self._reading.is_set() or version < self._kept_after:
+        if not self._reading.is_set() or not self._kept_after <= version <= self.read_through:
             return None
         newer = list(takewhile(lambda event: event.version > version, reversed(self._kept)))[::-1]
         concerns = self._concerns
@@ -157,16 +157,25 @@ class Feed:
             for change in self._waiting:
                 if change.about is None or change.about in changed:
                     change.set()
+        if page.newest < self.read_through:  # an older database was put in place of the one before
+            self._go_on_from(page.newest)
         self.read_at = begun
 
     async def _begin(self) -> None:
         """Go on where it stopped, unless more came since than is kept."""
         last = await self._last_version()
         if not self.read_through <= last <= self.read_through + KEPT:
-            self.read_through = self._kept_after = last
-            self._kept.clear()
-            self._concerns.clear()
+            self._go_on_from(last)
         self._found.clear()
+
+    def _go_on_from(self, version: int) -> None:
+        """Forget what was read, and have everybody look again."""
+        self.read_through = self._kept_after = version
+        self._kept.clear()
+        self._concerns.clear()
+        self._found.clear()
+        for change in self._waiting:
+            change.set()
 
     def _keep(self, page: FeedPage) -> None:
         for event in page.events:

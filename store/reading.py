@@ -24,6 +24,7 @@ from store.tables import (
     answers,
     approvers,
     events,
+    feed,
     grants,
     requests,
 )
@@ -34,10 +35,14 @@ WAITS = requests.c.status == Status.WAITING
 
 
 class FeedPage(NamedTuple):
-    """Events, oldest first, with the names of who did it; and whom their requests concern, by their numbers."""
+    """Events, oldest first, with the names of who did it; and whom their requests concern, by their numbers.
+
+    `newest` is the version of the newest event that there is, as far as it was looked for.
+    """
 
     events: list[AuditEventView]
     concerns: dict[int, Concern]
+    newest: int
 
 
 class Reading:
@@ -171,9 +176,9 @@ class Reading:
         with self.database.reading() as connection:
             found = [event_view(row) for row in connection.execute(newer)]
             if not found:
-                return FeedPage([], {})
+                return FeedPage([], {}, connection.execute(select(feed.c.version)).scalar_one())
             about = {event.approval_id for event in found if event.approval_id is not None}
-            return FeedPage(self.named_in(connection, found), concerns(connection, about))
+            return FeedPage(self.named_in(connection, found), concerns(connection, about), found[-1].version)
 
     @reads
     def named(self, events: Sequence[AuditEventView]) -> list[AuditEventView]:

@@ -97,6 +97,8 @@ class VisibleEvents:
         with self.database.reading() as connection:
             # Read first: what is committed between the two reads is then among the events, or left for the next call.
             last = connection.execute(select(feed.c.version)).scalar_one()
+            if version > last:  # an older database was put in place of the one before
+                return [], last
             for _ in range(MOST_PAGES):
                 events, read_through = _page(connection, version, visibility, limit)
                 version = max(version, last if read_through is None else read_through)

@@ -73,7 +73,7 @@ class Record:
         await self._read()
         lines = self.lines[version : version + 3]
         await asyncio.sleep(0)
-        return FeedPage(lines, {})
+        return FeedPage(lines, {}, len(self.lines))
 
     async def of(self, about: int) -> int:
         """The version of the last event about a request."""
@@ -324,6 +324,14 @@ async def test_what_is_no_longer_kept_is_not_told_in_part() -> None:
         assert [one.version for one in kept[0]] == list(range(start + 2, last + 1))
         assert feed.after(last - 2, Visibility(person="x"), 10) == ([], last)
         await feed.first(lambda: record.of(1), lambda _: True, 1, 1)
+
+
+async def test_who_has_read_more_than_there_is_goes_on_from_the_newest(portal: Portal) -> None:
+    """As where an older database was put in place of the one that was read."""
+    newest = int((await portal.get("ada", "/events", timeout=0)).headers[VERSION_HEADER])
+    for timeout in (0, 0.1):
+        reply = await portal.get("ada", "/events", after=newest + 10_000, timeout=timeout)
+        assert newest <= int(reply.headers[VERSION_HEADER]) < newest + 10_000
 
 
 async def test_what_is_written_by_another_process_is_heard(tmp_path: Path) -> None:
