@@ -4,18 +4,32 @@ who was signed in.
 Requests, answers, grants and the record are kept for ever.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import compress
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, delete, exists, select, tuple_
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    bindparam,
+    delete,
+    exists,
+    func,
+    select,
+    tuple_,
+)
 
 from countersign.models import GrantStatus, Status
 from store.database import Database
 from store.sessions import KEPT as SESSIONS_KEPT
 from store.tables import (
+    Instant,
+    Number,
     application_sessions,
     as_written,
     client_certificates,
@@ -40,9 +54,58 @@ UNUSED_KEPT = timedelta(hours=1)
 FEW_REQUESTS = 25
 # A table, and which of its rows are kept no longer.
 Old = tuple[Table, ColumnElement[bool]]
+
+
+def _moment(name: str) -> BindParameter[datetime]:
+    """A moment that is written into the statement: see `as_written`."""
+    return bindparam(name, type_=Instant(), literal_execute=True)
+
+
+MAILS, SIGNALS, NOTIFICATIONS = _moment("no_mails"), _moment("no_signals"), _moment("no_notifications")
+SESSIONS, TOKENS, CODES = _moment("no_sessions"), _moment("no_tokens"), _moment("no_codes")
+PAST: BindParameter[int] = bindparam("past", type_=Number, literal_execute=True)
 _IS_UNUSED = application_sessions.c.hash == as_written("")
 _IS_GENERAL = notifications.c.approval_id.is_(None) & (notifications.c.state != as_written("waiting"))
 _WAITS = requests.c.status == as_written(Status.WAITING.value)
+_IS_OPEN = exists().where(requests.c.approval_id == signals.c.approval_id, _WAITS)
+OLD: list[Old] = [
+    (mails, (mails.c.claimed_until < MAILS) & (mails.c.state != as_written("claimed"))),
+    (rejected_input, rejected_input.c.at < MAILS),
+    (signals, (signals.c.at < SIGNALS) & ~_IS_OPEN),
+    (sessions, sessions.c.ends_at < SESSIONS),
+    (application_sessions, application_sessions.c.ends_at < SESSIONS),
+    (application_sessions, _IS_UNUSED & (application_sessions.c.code_ends_at < CODES)),
+    (tokens, tokens.c.ends_at < TOKENS),
+    (client_certificates, client_certificates.c.ends_at < TOKENS),
+    (logins, logins.c.ends_at < SESSIONS),
+    (rdp_tokens, rdp_tokens.c.ends_at < SESSIONS),
+    (sign_ins, sign_ins.c.ends_at < SESSIONS),
+    (notifications, _IS_GENERAL & (notifications.c.written_at < NOTIFICATIONS)),
+]
+
+
+def _is_next_young() -> ColumnElement[bool]:
+    """Whether the next request with notifications is too young, and so all after it: numbers grow with time."""
+    following = select(func.min(notifications.c.approval_id)).where(notifications.c.approval_id > PAST)
+    return exists().where(requests.c.approval_id == following.scalar_subquery(), requests.c.opened_at >= NOTIFICATIONS)
+
+
+def _next_with_notifications() -> Select[Any]:
+    """The next requests with notifications, and whether each was opened before, or over with its grant."""
+    numbers = select(notifications.c.approval_id).where(notifications.c.approval_id > PAST).distinct()
+    some = numbers.order_by(notifications.c.approval_id).limit(as_written(FEW_REQUESTS)).subquery()
+    grant_is_over = (grants.c.status != as_written(GrantStatus.ACTIVE.value)) & (grants.c.ended_at < NOTIFICATIONS)
+    is_over = (requests.c.settled_at < NOTIFICATIONS) & ~_WAITS & (grants.c.approval_id.is_(None) | grant_is_over)
+    is_old = requests.c.opened_at < NOTIFICATIONS
+    query = select(some.c.approval_id, is_old.label("is_old"), is_over.label("is_over"))
+    query = query.join(requests, requests.c.approval_id == some.c.approval_id, isouter=True)
+    query = query.join(grants, grants.c.approval_id == some.c.approval_id, isouter=True)
+    return query.order_by(some.c.approval_id)
+
+
+# Whether there are any of each, and whether no notifications are old.
+ARE_ANY = select(*(exists().select_from(table).where(which) for table, which in OLD), _is_next_young())
+NEXT_WITH_NOTIFICATIONS = _next_with_notifications()
 
 
 @dataclass(frozen=True)
@@ -64,74 +127,44 @@ class Retention:
 
     def forget_some(self, now: datetime | None = None) -> bool:
         """Forget a few rows of each kind; whether there may be more."""
-        now = now or datetime.now(UTC)
-        before = now - self.kept.notifications
+        values = self._values(now or datetime.now(UTC))
         with self.database.reading() as connection:  # there is mostly nothing, and no writer is to wait for that
-            there = _there(connection, self._old(now))
-            old = [(table, which, _keys(connection, table, which)) for table, which in there]
+            *are_any, young = connection.execute(ARE_ANY, values).one()
+            old = [(*one, _keys(connection, *one, values)) for one in compress(OLD, are_any)]
             # Of the next few requests, oldest first, those that were settled so long ago and whose grant is over.
-            some = _next_with_notifications(connection, self._past, before)
+            some = [] if young else connection.execute(NEXT_WITH_NOTIFICATIONS, values).all()
         over = [one.approval_id for one in some if one.is_over]
         goes_on = len(some) == FEW_REQUESTS and bool(some[-1].is_old)
         for table, which, keys in old:
             if keys:
-                self._delete(table, tuple_(*table.primary_key).in_(keys), which)
+                self._delete(values, table, tuple_(*table.primary_key).in_(keys), which)
         if over:
             sent = (notifications.c.state != "waiting") & ~notifications.c.outdated
-            self._delete(
-                notifications, notifications.c.approval_id.in_(over), sent, notifications.c.written_at < before
-            )
+            was_written = notifications.c.written_at < NOTIFICATIONS
+            self._delete(values, notifications, notifications.c.approval_id.in_(over), sent, was_written)
         # Numbers grow with time: what comes after a request that is younger is younger still.
         self._past = some[-1].approval_id if goes_on else 0
         return goes_on or any(len(keys) == AT_ONCE for _, _, keys in old)
 
-    def _old(self, now: datetime) -> list[Old]:
-        """Which rows of which tables are kept no longer."""
-        no_mails, no_signals = as_written(now - self.kept.mails), as_written(now - self.kept.signals)
-        no_notifications, no_sessions = as_written(now - self.kept.notifications), as_written(now - SESSIONS_KEPT)
-        return [
-            (mails, (mails.c.claimed_until < no_mails) & (mails.c.state != as_written("claimed"))),
-            (rejected_input, rejected_input.c.at < no_mails),
-            (signals, (signals.c.at < no_signals) & ~_is_open(signals)),
-            (sessions, sessions.c.ends_at < no_sessions),
-            (application_sessions, application_sessions.c.ends_at < no_sessions),
-            (application_sessions, _IS_UNUSED & (application_sessions.c.code_ends_at < as_written(now - UNUSED_KEPT))),
-            (tokens, tokens.c.ends_at < as_written(now - TOKENS_KEPT)),
-            (client_certificates, client_certificates.c.ends_at < as_written(now - TOKENS_KEPT)),
-            (logins, logins.c.ends_at < no_sessions),
-            (rdp_tokens, rdp_tokens.c.ends_at < no_sessions),
-            (sign_ins, sign_ins.c.ends_at < no_sessions),
-            (notifications, _IS_GENERAL & (notifications.c.written_at < no_notifications)),
-        ]
+    def _values(self, now: datetime) -> dict[str, Any]:
+        """What the statements compare with."""
+        return {
+            MAILS.key: now - self.kept.mails,
+            SIGNALS.key: now - self.kept.signals,
+            NOTIFICATIONS.key: now - self.kept.notifications,
+            SESSIONS.key: now - SESSIONS_KEPT,
+            TOKENS.key: now - TOKENS_KEPT,
+            CODES.key: now - UNUSED_KEPT,
+            PAST.key: self._past,
+        }
 
-    def _delete(self, table: Table, *which: ColumnElement[bool]) -> None:
+    def _delete(self, values: Mapping[str, Any], table: Table, *which: ColumnElement[bool]) -> None:
         with self.database.transaction() as connection:
-            connection.execute(delete(table).where(*which))
+            connection.execute(delete(table).where(*which), values)
 
 
-def _there(connection: Connection, old: Sequence[Old]) -> Iterator[Old]:
-    """Those of which there are any rows."""
-    any_rows = [exists().select_from(table).where(which) for table, which in old]
-    return compress(old, connection.execute(select(*any_rows)).one())
-
-
-def _keys(connection: Connection, table: Table, which: ColumnElement[bool]) -> list[tuple[Any, ...]]:
-    return [tuple(row) for row in connection.execute(select(*table.primary_key).where(which).limit(AT_ONCE))]
-
-
-def _is_open(table: Table) -> ColumnElement[bool]:
-    """Whether a row is about a request that waits."""
-    return exists().where(requests.c.approval_id == table.c.approval_id, _WAITS)
-
-
-def _next_with_notifications(connection: Connection, past: int, before: datetime) -> Sequence[Row[Any]]:
-    """The next requests with notifications, and whether each was opened before, or over with its grant."""
-    at, is_next = as_written(before), notifications.c.approval_id > as_written(past)
-    numbers = select(notifications.c.approval_id).where(is_next).distinct().order_by(notifications.c.approval_id)
-    some = numbers.limit(as_written(FEW_REQUESTS)).subquery()
-    grant_is_over = (grants.c.status != as_written(GrantStatus.ACTIVE.value)) & (grants.c.ended_at < at)
-    is_over = (requests.c.settled_at < at) & ~_WAITS & (grants.c.approval_id.is_(None) | grant_is_over)
-    query = select(some.c.approval_id, (requests.c.opened_at < at).label("is_old"), is_over.label("is_over"))
-    query = query.join(requests, requests.c.approval_id == some.c.approval_id, isouter=True)
-    query = query.join(grants, grants.c.approval_id == some.c.approval_id, isouter=True)
-    return connection.execute(query.order_by(some.c.approval_id)).all()
+def _keys(
+    connection: Connection, table: Table, which: ColumnElement[bool], values: Mapping[str, Any]
+) -> list[tuple[Any, ...]]:
+    query = select(*table.primary_key).where(which).limit(AT_ONCE)
+    return [tuple(row) for row in connection.execute(query, values)]

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, select, update
 
+from benchmarks.plans import statements
 from countersign.certificates import Revoking
 from countersign.models import GeneralEvent, GrantStatus, Status
 from countersign.notifications import RejectedInput
@@ -62,6 +63,12 @@ def settled(store: Store, **changed: str) -> int:
     for row in store.notifications.of_step(number, 1):
         transactions(store).deliveries.mark(number, [sent(row.id, "<m@x>")])
     return number
+
+
+def test_one_statement_tells_that_nothing_is_old(store: Store) -> None:
+    settled(store)
+    retention = Retention(store.database, KEPT)
+    assert len(statements(store, retention.forget_some)) == 1
 
 
 def test_mails_that_were_dealt_with_long_ago_are_forgotten_and_others_not(store: Store) -> None:
