@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
@@ -12,7 +14,7 @@ from datetime import UTC, datetime
 from countersign.gates import protocol
 from sandbox.ssh_hosts import COUNTERSIGN, SOCKET
 from tests.countersign.gates.gate_installation import GateInstallation, answers
-from tests.countersign.gates.networks import wait_until
+from tests.countersign.gates.networks import SECONDS, wait_until
 from tests.countersign.gates.pam_host import Dialogue, GatedHost, granted, grants_of, ran
 from tests.countersign.installation import another_portal
 
@@ -52,6 +54,21 @@ def test_without_the_portal_a_session_ends_with_its_grant_though_the_service_was
         print("from the end of the grant to the end of the session:", ended_at - grant.ends_at)
         assert ended_at >= grant.ends_at
         wait_until(lambda: json.loads(host.run("cat", SESSIONS)) == [])
+
+
+def test_sshd_runs_nothing_in_a_session_that_could_not_be_opened(host: GatedHost) -> None:
+    """As where what PAM starts is killed."""
+    granted(host, "alice")
+    pam = host.run("cat", "/etc/pam.d/sshd")
+    host.write("/etc/pam.d/sshd", re.sub(r"(type=open_session .* stdout ).*", r"\1/bin/false", pam))
+    try:
+        login = host.ssh("alice", "id -un")
+        done = subprocess.run(login, capture_output=True, text=True, timeout=SECONDS, check=False)
+    finally:
+        host.write("/etc/pam.d/sshd", pam)
+    assert done.returncode != 0
+    assert "alice" not in done.stdout.splitlines()
+    assert ran(host.ssh("alice", "id -un"))[0] == "alice\n"
 
 
 def test_a_session_on_record_without_its_end_ends_with_its_grant_too(host: GatedHost) -> None:
