@@ -160,6 +160,7 @@ def test_without_slack_the_reason_is_said_and_the_story_goes_on(tmp_path: Path, 
             "A question that nobody will answer",
             "#1001 expires after 2 minutes, not after 1",
             id="it expires later",
+            marks=pytest.mark.whole,
         ),
         pytest.param(lambda policy: policy + "typo: 1\n", "Before the first scene", "typo", id="no policy at all"),
     ],
@@ -181,7 +182,7 @@ def test_what_does_not_happen_is_named_loudly(
     assert ("worker: ready: " in played.stdout.partition("The end of the worker's log:")[2]) == is_worker_up
 
 
-@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("sent", [signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.whole)])
 def test_it_ends_early_and_leaves_nothing_running(sent: signal.Signals) -> None:
     with subprocess.Popen(COMMAND, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as demo:
         assert demo.stdout

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import delete
 
 from portal.__main__ import plan
@@ -24,6 +25,10 @@ from tests.local_slack.server import FaultySlack
 from tests.workflows.deployment import Deployment, Request, new_namespace, until
 from tests.workflows.people import PEOPLE, policy
 
+# For tests of what goes out, which goes the same way however Slack reaches us; what comes in is tested both ways.
+MOSTLY_BY_SOCKET = pytest.mark.parametrize(
+    "shared_house", ["socket", pytest.param("http", marks=pytest.mark.whole)], indirect=True, scope="session"
+)
 ROOM, ARCHIVED = "C01ROOM", "C02GONE"
 SECONDS = 120
 

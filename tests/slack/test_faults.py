@@ -16,10 +16,10 @@ from sandbox.slack.inside import Inside
 from sandbox.slack.state import State
 from sandbox.slack.workspace import Json
 from tests.local_slack import faults
-from tests.slack.context import SECONDS, Context, still_asks, user_id
+from tests.slack.context import MOSTLY_BY_SOCKET, SECONDS, Context, still_asks, user_id
 from tests.workflows.deployment import Request, until
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), MOSTLY_BY_SOCKET]
 
 AGAIN_SECONDS = 2.0
 

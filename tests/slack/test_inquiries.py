@@ -9,10 +9,10 @@ import pytest
 from countersign.notifications import SubmittedComment
 from engine.engine import Engine
 from sandbox.slack.workspace import Json
-from tests.slack.context import ROOM, Context, actions_of, slack_policy, words_of
+from tests.slack.context import MOSTLY_BY_SOCKET, ROOM, Context, actions_of, slack_policy, words_of
 from tests.workflows.deployment import Request
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), MOSTLY_BY_SOCKET]
 
 HOSTILE = "<!channel> *Approved* by <https://evil.example|Grace>, right?"
 

@@ -7,7 +7,6 @@ read; whoever came first is let go a little later the next time. So each wins ab
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import time
 from collections import defaultdict
@@ -27,6 +26,7 @@ from sandbox.slack.tool import NoSlack
 from sandbox.slack.workspace import Json
 from tests.local_slack.people import insisting
 from tests.slack.context import Context, slack_house, slack_policy, still_asks, user_id, words_of
+from tests.whole import IS_WHOLE
 from tests.workflows.deployment import EVENT, Request, until
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(400)]
@@ -42,7 +42,7 @@ REQUESTERS = {1: "alice", 2: "dave"}
 GROUPS = {1: "engineers", 2: "operators"}
 VERDICTS = (("approve", "approve"), ("approve", "reject"), ("reject", "approve"))
 # By socket, each kind in each group of devices at least.
-RACES = {"socket": 80 if "COUNTERSIGN_TEST_WHOLE" in os.environ else 44, "http": 40}
+RACES = {"socket": 80 if IS_WHOLE else 44, "http": 40}
 STEP_SECONDS = 0.03
 PATIENCE_SECONDS = 120
 # What was left over is tried again after ten seconds, by a sweeper that comes every five: then nothing comes any more.
@@ -171,7 +171,9 @@ def rules() -> str:
     return slack_policy(approval_workflows=workflows)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session", params=["socket", "http"])
+@pytest_asyncio.fixture(
+    scope="module", loop_scope="session", params=["socket", pytest.param("http", marks=pytest.mark.whole)]
+)
 async def arena(
     request: pytest.FixtureRequest, temporal_address: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Arena]:

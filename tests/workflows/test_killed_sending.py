@@ -31,7 +31,7 @@ async def crowd(temporal_address: str, tmp_path: Path) -> AsyncIterator[Deployme
         yield deployment
 
 
-@pytest.mark.parametrize("delivered", [8, 16])
+@pytest.mark.parametrize("delivered", [pytest.param(8, marks=pytest.mark.whole), 16])
 async def test_a_kill_while_mails_are_sent_loses_none_and_repeats_few(
     crowd: Deployment, tmp_path: Path, delivered: int
 ) -> None:

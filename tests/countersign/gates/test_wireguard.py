@@ -20,7 +20,8 @@ from tests.countersign.gates.networks import Network, gate_network
 from tests.countersign.installation import Run
 
 ALICE, BOB, CAROL = (new_key() for _ in range(3))
-TROUBLES = ["fail", "refuse_token", "say_nonsense", "say_no_json", "hang_up", "say_nothing", "trickle"]
+TROUBLES = ["fail", "refuse_token", "say_nonsense", "say_nothing"]
+LIKE_ANOTHER = [pytest.param(one, marks=pytest.mark.whole) for one in ("say_no_json", "hang_up", "trickle")]
 # `wg` that has the gate end when it has set peers.
 ENDED_BY_SETTING = """#!/bin/sh
 {wg} "$@" || exit
@@ -89,7 +90,7 @@ def test_what_is_done_is_told_though_it_is_ended_meanwhile(
     assert peers(network) == {}
 
 
-@pytest.mark.parametrize("trouble", TROUBLES)
+@pytest.mark.parametrize("trouble", [*TROUBLES, *LIKE_ANOTHER])
 def test_without_a_good_answer_nobody_is_new_and_peers_stay_for_the_grace_alone(
     network: Network, portal: AdmittingServer, tmp_path: Path, trouble: str
 ) -> None:
