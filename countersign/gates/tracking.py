@@ -136,8 +136,8 @@ class Session:
     def __init__(self, wanted: Wanted, source_address: str, request: Request, grant: GrantView, tell: Tell) -> None:
         self.wanted, self.source_address, self.tell = wanted, source_address, tell
         self.request = request
-        self.starts_at, self.ends_at = datetime.now(UTC), grant.ends_at
-        self.is_warned = self.ends_at - self.starts_at <= WARNED_BEFORE
+        self.ends_at = grant.ends_at
+        self.is_warned = self.ends_at - datetime.now(UTC) <= WARNED_BEFORE
         # Whether another grant is looked for just now, and when that began last.
         self.is_looked_up, self.looked_up_at = False, now()
         self._over: asyncio.Future[str] = asyncio.get_running_loop().create_future()

@@ -18,6 +18,7 @@ from typing import NamedTuple, NoReturn
 
 from countersign import wireguard
 from countersign.errors import BadQuestion, CountersignError, Unavailable
+from countersign.gates.feed import now
 from countersign.http import LATE_SECONDS, Api
 from countersign.registration import Admitted, Peers
 
@@ -39,11 +40,6 @@ class Heard(NamedTuple):
     at: float
     admitted: Peers | None
     problem: BaseException | None = None
-
-
-def now() -> float:
-    """Seconds since the machine was started, those that it slept included: nobody sets this clock."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class Peer(NamedTuple):
