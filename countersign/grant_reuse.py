@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from countersign.durations import whole_minutes
 from countersign.error_codes import ErrorCode
 from countersign.errors import Refused
-from countersign.models import GrantStatus, GrantView, Question
+from countersign.models import GrantStatus, GrantView, Question, Status
 from countersign.times import MINUTE, duration, moment
+from countersign.views import RequestView
 
 # Of a reason within a sentence; the request has all of it.
 LONGEST_QUOTE = 200
@@ -26,18 +27,41 @@ def is_for(grant: GrantView, source_address: str) -> bool:
 def must_be_for(grant: GrantView | None, source_address: str) -> None:
     """Raise Refused, with the remedy, where there is a grant that does not permit a connection from this address.
 
-    Somebody who joins a waiting request from another address gets this error only when it is approved.
+    Somebody who joins a waiting request from another address gets this error when it is approved, and is told before
+    that it will come (`not_from_here`).
     """
     if grant is not None and not is_for(grant, source_address):
         number = f"#{grant.approval_id}"
         raise Refused(
             f"The grant of {number} is for another source address; connect from there, or give {number} back and ask "
-            "again.",
+            "again."
+            if grant.source_address
+            else f"{number} was asked for without a source address, so its grant lets nobody in from one; give it "
+            f"back: `countersign give-back {grant.approval_id}`, then connect again.",
             ErrorCode.OTHER_SOURCE_ADDRESS,
             approval_id=grant.approval_id,
             source_address=grant.source_address,
             ends_at=grant.ends_at.isoformat(),
         )
+
+
+def not_from_here(view: RequestView, source_address: str) -> str:
+    """What who waits for a request is told where its grant will not permit a connection from this address; else ""."""
+    if view.status is not Status.WAITING or view.is_for(source_address):
+        return ""
+    which = (
+        "is for another source address" if view.question.source_address else "was asked for without a source address"
+    )
+    number = view.approval_id
+    return f"#{number} {which}, so it will not let you in from here: `countersign cancel {number}`, then connect again."
+
+
+def names_no_address(view: RequestView) -> str:
+    """What who asked is told where no source address was named, and the policy compares them; else ""."""
+    lasts = view.grant.status is GrantStatus.ACTIVE if view.grant else view.status is Status.WAITING
+    if not lasts or view.question.source_address or not view.same_source_address:
+        return ""
+    return f"#{view.approval_id} names no source address, so a gate that knows where you connect from refuses it."
 
 
 def answer_by(grant: GrantView, granted: timedelta, question: Question) -> str:

@@ -62,6 +62,7 @@ class RequestView(Model):
     grant_seconds: int = 0  # the same exactly; 0 from a portal that does not say it
     rejection_needs_reason: bool = False
     confirm: Confirm = ""
+    same_source_address: bool = True
     channels: dict[str, ChannelUse] = {}
     approvers: list[ApproverView] = []
     decisions: list[Decision] = []
@@ -78,6 +79,10 @@ class RequestView(Model):
     def subject(self) -> Subject:
         """What is asked for."""
         return self.question.subject
+
+    def is_for(self, source_address: str) -> bool:
+        """Whether its grant will permit a connection from this address."""
+        return not self.same_source_address or source_address == self.question.source_address
 
     @property
     def grant_lasts(self) -> timedelta:

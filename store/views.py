@@ -147,6 +147,7 @@ def _view(
         grant_seconds=route.grant_lasts // SECOND,
         rejection_needs_reason=route.rejection_needs_reason,
         confirm=route.confirm,
+        same_source_address=policy.same_source_address,
         channels=route.channels,
         approvers=[
             ApproverView(

@@ -15,7 +15,7 @@ from countersign.cli.options import DEFAULT_URL, AsJson, Number, Token, Url, con
 from countersign.cli.output import console, show, show_json
 from countersign.error_codes import ErrorCode
 from countersign.errors import Delayed, NotAllowed, Unavailable
-from countersign.grant_reuse import address_asked_for, must_be_for
+from countersign.grant_reuse import address_asked_for, must_be_for, names_no_address, not_from_here
 from countersign.http import Api
 from countersign.kinds.connection import Protocol
 from countersign.models import LONGEST_GRANT, Asked, Question, Status
@@ -89,6 +89,8 @@ def request(
             show_json(asked)
             raise typer.Exit(exits.of_request(asked, address, times.now()))
         view = api.request(asked.approval_id)
+        if not as_json and (told := _told_of_address(view, address)):
+            console(stderr=True).print(Text(told))
         if wait:
             view = _until_settled(api, view, as_json)
     if as_json:
@@ -99,6 +101,16 @@ def request(
         show(request_page.short(view, times.now()))
         must_be_for(view.grant, address)
     raise typer.Exit(exits.of_request(view, address, times.now()))
+
+
+def _told_of_address(view: RequestView, address: str) -> str:
+    """What who asks from this address, or names none, is told where gates will refuse it; else empty."""
+    if address:
+        return not_from_here(view, address)
+    if not (told := names_no_address(view)):
+        return ""
+    undo = f"`countersign {'cancel' if view.status is Status.WAITING else 'give-back'} {view.approval_id}`"
+    return f"{told} {undo}, then name the address with --source-address, or just connect: the gate asks for you."
 
 
 def _asked(api: Api, question: Question, wait: bool, as_json: bool) -> Asked:

@@ -23,7 +23,7 @@ from countersign.gates.feed import now
 from countersign.gates.followed_requests import BAD_TOKEN, TICK_SECONDS, FollowedRequests
 from countersign.gates.other_grants import OtherGrants
 from countersign.gates.tracking import Asking, Request, Session, Tell, Wanted
-from countersign.grant_reuse import is_yes, must_be_for
+from countersign.grant_reuse import is_yes, must_be_for, not_from_here
 from countersign.http import Api
 from countersign.models import Question, Status
 from countersign.times import moment, span
@@ -38,6 +38,7 @@ ASK_AGAIN_SECONDS = 3.0
 # How long who doesn't wait for a yes is kept waiting, where the portal is slow.
 NO_WAIT_SECONDS = 10.0
 AWAY = "The portal does not answer now"
+STAYS_OPEN = "It stays open: connect again when it is approved."
 # Waiting helps nobody against these limits.
 LIMITS_OF_A_PERSON = {ErrorCode.TOO_MANY_REQUESTS, ErrorCode.TOO_MANY_REFUSALS}
 
@@ -246,11 +247,12 @@ class Access:
             if not request.waits and not wanted.wait:
                 raise _away()
             about, left = self._how_it_is(request)
+            refused = not_from_here(request.view, asking.question.source_address)
             if not wanted.wait:
                 asking.is_kept = True
-                raise Refused(f"{about}; {left}. It stays open: connect again when it is approved.")
+                raise Refused(f"{about}; {left}. {refused or STAYS_OPEN}")
             if about != said or now() - told_at >= TOLD_EVERY_SECONDS:
-                tell(f"{about}; {left}")
+                tell(f"{about}; {left}" + (f". {refused}" if refused else ""))
                 said, told_at = about, now()
             with suppress(TimeoutError):
                 async with asyncio.timeout(TOLD_EVERY_SECONDS):

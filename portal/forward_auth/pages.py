@@ -134,6 +134,7 @@ async def waiting(
         address=arrived.address,
         card=Card(view, caller.principal) if view and view.subject.key == question.subject.key else None,
         waits=waits_by is not None,
+        is_for_here=view is None or view.is_for(question.source_address),
         found=None if waits_by else await approvers_of(context, caller, question),
         **about,
     )

@@ -31,6 +31,7 @@ class Typed(BaseModel):
     reason: str = Field(default="", max_length=LONGEST_REASON)
     ticket: str = Field(default="", max_length=LONGEST_ID)
     minutes: str = Field(default="", max_length=LONGEST_ID)
+    source_address: str = Field(default="", max_length=LONGEST_ID)
     renew: Literal["", "true"] = ""
 
 
@@ -57,7 +58,7 @@ async def form(
     """Where one asks; what is in the address is filled in. Of a device that is named it says who would have to agree,
     or which there are that are named alike.
     """
-    typed = shown.model_dump(exclude={"after"})
+    typed = _fields(request, shown)
     devices = [one.device for one in await devices_of(context, caller, shown.device, shown.after, PER_PAGE)]
     found, problem = None, ""
     if shown.device:
@@ -88,14 +89,19 @@ async def devices(
 @router.post("/requests/new")
 async def ask(request: Request, context: ContextHere, caller: CallerHere, sent: Annotated[Sent, Form()]) -> Response:
     """Ask for the reader, and lead to the request."""
-    typed = sent.model_dump(exclude={"once"})
-    if sent.protocol == Protocol.RDP and context.site.rdp_gate:
-        # The file that they then connect with is good for where they get it.
-        typed["source_address"] = canonical_address(address_of(request))
-    question = _question(caller, typed)
+    question = _question(caller, _fields(request, sent))
     caller.must_be_allowed(question)
     asked = await context.engine.ask(question, caller.name, call_id(caller, sent.once))
     return to_request(asked.approval_id)
+
+
+def _fields(request: Request, typed: Typed) -> dict[str, str]:
+    """What was typed, by the names of a question's fields; for the address where the page is open, unless one is named.
+
+    A gate, and a file for RDP, lets them in from that address alone. More time is for the address of the grant.
+    """
+    address = typed.source_address or ("" if typed.renew else canonical_address(address_of(request)))
+    return typed.model_dump(exclude={"after", "once"}) | {"source_address": address}
 
 
 def _question(caller: Caller, typed: Mapping[str, str]) -> ConnectionQuestion:

@@ -63,6 +63,23 @@ def test_what_nobody_has_to_approve_is_yes_at_once(by: Run) -> None:
     assert (again.code, again.json["joined"], again.json["grant"]["status"]) == (0, True, "Active")
 
 
+def test_who_names_no_address_is_told_that_gates_refuse_the_grant_and_how_to_name_one(
+    by: Run, installation: Installation
+) -> None:
+    device, address = next(installation.devices), ["--source-address", "192.0.2.9"]
+    ran = by("alice", "request", device, "ssh")
+    told = " ".join(ran.err.split())
+    number = told.partition(" ")[0].removeprefix("#")
+    assert "names no source address, so a gate that knows where you connect from refuses it." in told
+    assert f"`countersign cancel {number}`, then name the address with --source-address, or just connect" in told
+    joined = " ".join(by("alice", "request", device, "ssh", *address).err.split())
+    assert f"#{number} was asked for without a source address, so it will not let you in from here" in joined
+    by("alice", "cancel", number)
+    assert by("alice", "request", device, "ssh", *address).err == ""
+    given = " ".join(by("carol", "request", OPEN, "sftp").err.split())
+    assert "`countersign give-back " in given
+
+
 def test_a_renewal_is_asked_for_while_a_grant_lasts(by: Run, installation: Installation) -> None:
     device, address = next(installation.devices), ["--source-address", "192.0.2.9"]
     first = by("alice", "request", device, "ssh", *address, "--json").json["approval_id"]

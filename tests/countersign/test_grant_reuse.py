@@ -69,6 +69,18 @@ def test_rule_10_another_address_is_refused_unless_that_is_waived(address: str) 
     assert answer_by(waived, HOUR, question(address))
 
 
+def test_a_grant_that_was_asked_for_without_an_address_is_refused_with_the_remedy() -> None:
+    unnamed = GRANT.model_copy(update={"source_address": ""})
+    with pytest.raises(Refused) as error:
+        answer_by(unnamed, HOUR, question())
+    assert str(error.value) == (
+        "#1042 was asked for without a source address, so its grant lets nobody in from one; give it back: "
+        "`countersign give-back 1042`, then connect again."
+    )
+    assert error.value.code == ErrorCode.OTHER_SOURCE_ADDRESS
+    assert answer_by(unnamed, HOUR, question(""))
+
+
 @pytest.mark.parametrize("address", ["::ffff:10.0.0.7", "::ffff:a00:7", "0:0:0:0:0:FFFF:10.0.0.7"])
 def test_rule_10_an_ipv4_address_mapped_into_ipv6_is_that_address(address: str) -> None:
     assert answer_by(GRANT, HOUR, question(address))

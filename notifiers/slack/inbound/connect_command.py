@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from countersign.errors import BadQuestion, NotFound, Refused, Unavailable, Unreachable
+from countersign.grant_reuse import names_no_address, not_from_here
 from countersign.kinds.connection import CONNECTION, ConnectionQuestion, Protocol
 from countersign.models import Asked, Status
 from countersign.notifications import Person
@@ -26,6 +27,8 @@ HELP = Ready(
     f"*Ask for a connection:* `{USAGE}`\n"
     f"The protocol is one of {', '.join(Protocol)}. The time is written as 60m, 2h or 1h30m; without one, the policy "
     "says how long. For example: `/connect db-1 ssh 60m restore the backup`\n"
+    "`from:192.0.2.7` anywhere in it names where you will connect from; a gate that sees an address refuses a grant "
+    "for none.\n"
     "`/connect` alone opens a form. You ask for yourself only, and are told what became of it in a direct message."
 )
 
@@ -91,7 +94,7 @@ class Asking:
             view = await self._dispatcher.engine.request(asked.approval_id)
         except NotFound:
             view = None
-        await interaction.say(message_of(asked, question, view))
+        await interaction.say(Ready(message_of(asked, question, view) + _told_of_address(question, view)))
         return person
 
 
@@ -120,6 +123,20 @@ def message_of(asked: Asked, question: ConnectionQuestion, view: RequestView | N
 
 def _said(asked: Asked) -> str:
     return f" {marked_up(asked.message, 1000)}" if asked.message else ""
+
+
+def _told_of_address(question: ConnectionQuestion, view: RequestView | None) -> str:
+    """What who asks from an address, or names none, is told where gates will refuse it; else empty."""
+    if view is None:
+        return ""
+    if question.source_address:
+        told = not_from_here(view, question.source_address)
+        return f" {marked_up(told, 1000)}" if told else ""
+    if not (told := names_no_address(view)):
+        return ""
+    undo = "Cancel it" if view.status is Status.WAITING else "Give it back"
+    command = code(f"/connect {question.device} {question.protocol} from:192.0.2.7")
+    return f" {marked_up(told, 1000)} {undo}, then name yours, as in {command}, or just connect: the gate asks for you."
 
 
 def _minutes(text: str) -> int | str:

@@ -8,7 +8,11 @@ USAGE = "/connect DEVICE PROTOCOL [60m] [ticket:ABC-1] REASON"
 # https://docs.slack.dev/interactivity/implementing-slash-commands#escaping_users_warning: links, people and channels.
 _MARKUP = re.compile(r"<([^<>|]{1,2000})(?:\|([^<>]{0,2000}))?>")
 _SCHEME = re.compile(r"(?:https?://|mailto:|tel:)")
-_TICKET = re.compile(r"(?<!\S)ticket:(\S{1,200})\s?", re.IGNORECASE)
+_NAMED = {
+    "ticket": re.compile(r"(?<!\S)ticket:(\S{1,200})\s?", re.IGNORECASE),
+    # Of a reason such as "a copy from:backup" it takes nothing.
+    "source_address": re.compile(r"(?<!\S)from:([0-9a-f]{0,4}[.:][0-9a-f.:]{1,40})(?:\s|$)", re.IGNORECASE),
+}
 _MINUTES = re.compile(r"(?=\d)(?:(\d{1,9})h)?(?:(\d{1,9})m(?:in)?)?", re.IGNORECASE)
 # The pairs of typographic quotation marks that keyboards make.
 _QUOTES = "\"'`“”„‟«»‘’‚‛″′"
@@ -23,13 +27,15 @@ def as_typed(text: str) -> str:
 def typed_fields(text: str) -> dict[str, Any]:
     """The typed fields of a question, without the requester and without those that were left out.
 
-    The order is device, protocol, minutes, reason; a ticket may be anywhere. Nothing is validated here.
+    The order is device, protocol, minutes, reason; a ticket and a source address may be anywhere. Nothing is validated
+    here.
     """
     plain = as_typed(text)
     found: dict[str, Any] = {}
-    if ticket := _TICKET.search(plain):
-        found["ticket"] = ticket[1].strip(_QUOTES)
-        plain = plain[: ticket.start()] + plain[ticket.end() :]
+    for name, pattern in _NAMED.items():
+        if named := pattern.search(plain):
+            found[name] = named[1].strip(_QUOTES)
+            plain = plain[: named.start()] + plain[named.end() :]
     for name in ("device", "protocol"):
         word, plain = _first(plain)
         if word:

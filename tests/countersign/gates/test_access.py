@@ -97,6 +97,30 @@ def test_the_end_of_the_grant_is_the_end_of_the_session(gate_installation: GateI
     assert ended_at >= grant.ends_at
 
 
+@pytest.mark.parametrize(
+    ("address", "which", "remedy"),
+    [
+        ("192.0.2.99", "is for another source address", "give #{} back and ask again"),
+        ("", "was asked for without a source address", "`countersign give-back {}`"),
+    ],
+)
+def test_who_joins_a_request_for_another_address_is_told_at_once_that_it_lets_nobody_in_from_here(
+    gate_installation: GateInstallation, shared_gate: GateProcess, address: str, which: str, remedy: str
+) -> None:
+    gates, device = gate_installation, gate_installation.device()
+    with gates.api("alice") as api:
+        number = api.ask(read_question(question_of(device, source_address=address))).approval_id
+    client = shared_gate.ssh("alice", device, port=gates.echo.port)
+    told = until_told(client, f"#{number} {which}, so it will not let you in from here: `countersign cancel {number}`")
+    assert f"#{number} waits for Grace Hopper" in told
+    # Who does not wait is not sent away to come back for it.
+    client_of_a_script = shared_gate.ssh("alice", device, "--no-wait", port=gates.echo.port)
+    assert "It stays open" not in until_told(client_of_a_script, f"`countersign cancel {number}`, then connect again")
+    gates.approve(number)
+    until_told(client, remedy.format(number))
+    assert client.wait(SECONDS) == protocol.NO
+
+
 def test_a_session_that_another_grant_covers_lives_on(gate_installation: GateInstallation) -> None:
     gates, device = gate_installation, gate_installation.device()
     with gates.service() as gate:

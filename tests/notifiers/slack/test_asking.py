@@ -41,6 +41,12 @@ ours = pytest.mark.asyncio(loop_scope="session")
         ("db-1 ssh <@U1|bob> <#C1|ops> <!here> &lt;b&gt; &amp;amp;",
          {"device": "db-1", "protocol": "ssh", "reason": "@bob #ops here <b> &amp;"}),
         ("ticket:OPS-1 db-1 ssh 5m", {"ticket": "OPS-1", "device": "db-1", "protocol": "ssh", "minutes": 5}),
+        ("db-1 ssh from:<http://192.0.2.7|192.0.2.7> x",
+         {"source_address": "192.0.2.7", "device": "db-1", "protocol": "ssh", "reason": "x"}),
+        ("db-1 ssh 5m x From:2001:db8::7",
+         {"source_address": "2001:db8::7", "device": "db-1", "protocol": "ssh", "minutes": 5, "reason": "x"}),
+        ("db-1 ssh a copy from:backup.7 from: 1",
+         {"device": "db-1", "protocol": "ssh", "reason": "a copy from:backup.7 from: 1"}),
         ("db-1 ssh x Ticket:“OPS-1” y", {"ticket": "OPS-1", "device": "db-1", "protocol": "ssh", "reason": "x y"}),
         ("db-1\nssh\n5m\nline one\nline two",
          {"device": "db-1", "protocol": "ssh", "minutes": 5, "reason": "line one\nline two"}),
@@ -74,6 +80,11 @@ async def test_a_question_is_asked_and_joined(way: WayIn) -> None:
     again = await connect(way, f"{device} ssh")
     assert again.startswith(f"#{view.approval_id} was asked for before and waits: 45 minutes, with the reason “restore")
     assert "Asked: Grace G." in again
+    address = f"#{view.approval_id} names no source address, so a gate that knows where you connect from refuses it."
+    for one in (said, again):
+        assert f"{address} Cancel it, then name yours, as in `/connect {device} ssh from:192.0.2.7`" in one
+    joined = await connect(way, f"{device} ssh from:192.0.2.7")
+    assert f"#{view.approval_id} was asked for without a source address, so it will not let you in from here" in joined
     request = Request(way.deployment, question, Asked(approval_id=view.approval_id, status=view.status, joined=False))
     assert (await request.says("grace")).accepted
     assert "Yes: you may connect" in await connect(way, f"{device} ssh")
@@ -87,6 +98,7 @@ async def test_a_question_is_asked_and_joined(way: WayIn) -> None:
         ("web-1", "protocol is missing"),
         ("web-1 telnet", "protocol must be ssh"),
         ("web-1 ssh 0m", "minutes"),
+        ("web-1 ssh from:192.0.2", "source_address"),
         ("web-1 ssh 99999999h", "minutes"),
         ("no-such-device ssh", "no-such-device"),
         ("<!channel> ssh", "channel is in no device group"),

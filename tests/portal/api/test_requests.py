@@ -45,7 +45,10 @@ async def test_a_grant_for_another_address_is_no_in_words(portal: Portal) -> Non
     device = (await portal.get("bob", f"/requests/{number}")).json()["question"]["device"]
     again = await portal.post("bob", "/requests", {"device": device, "protocol": "ssh", "source_address": "192.0.2.7"})
     assert again.status_code == 409
-    assert "another source address" in again.json()["detail"]
+    assert again.json()["detail"] == (
+        f"#{number} was asked for without a source address, so its grant lets nobody in from one; give it back: "
+        f"`countersign give-back {number}`, then connect again."
+    )
 
 
 async def test_who_asks_is_known_by_the_token_and_never_by_the_body(portal: Portal) -> None:

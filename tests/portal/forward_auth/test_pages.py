@@ -46,6 +46,24 @@ async def answer(scene: Scene, number: int, verdict: str) -> None:
     assert (await scene.site.portal.post("grace", f"/requests/{number}/decide", body)).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("address", "which"),
+    [("192.0.2.7", "is for another source address than yours"), ("", "was asked for without a source address")],
+)
+async def test_who_waits_for_a_request_from_elsewhere_is_told_that_it_lets_nobody_in_here(
+    scene: Scene, address: str, which: str
+) -> None:
+    body = {"device": APP, "protocol": "http", "source_address": address}
+    number = (await scene.site.portal.post("alice", "/requests", body)).json()["approval_id"]
+    async with browser(scene, "alice") as page:
+        await page.goto(scene.app)
+        await expect(page.get_by_text(f"It {which}, so it will not let you in from here")).to_be_visible()
+        await expect(page.get_by_text("goes on to")).to_have_count(0)
+        await page.get_by_role("button", name="Cancel the request").click()
+        await expect(page.get_by_text("Cancelled").first).to_be_visible()
+    assert requests_of(scene, "alice")[0] == number
+
+
 async def test_somebody_asks_waits_and_is_let_go_when_it_is_approved(scene: Scene) -> None:
     before = requests_of(scene, "bob")
     async with browser(scene, "bob", viewport=PHONE) as page:

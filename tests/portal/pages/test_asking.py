@@ -25,6 +25,35 @@ async def test_without_scripts_a_device_is_found_and_its_approvers_are_named(sit
     await expect(alice.locator("main")).to_contain_text("a look & a <b>fix</b>")
 
 
+async def test_what_is_asked_on_the_page_is_good_for_a_gate_that_sees_the_same_address(site: Site) -> None:
+    device = next(site.portal.devices)
+    alice = await site.signed_in("alice", f"/requests/new?device={device}", java_script_enabled=False)
+    assert await alice.get_by_label("Source address").input_value() == "127.0.0.1"
+    await alice.get_by_role("button", name="Ask", exact=True).click()
+    await alice.wait_for_url(re.compile(r"/requests/\d+$"))
+    number = int(alice.url.rpartition("/")[2])
+    await site.portal.post("grace", f"/requests/{number}/decide", {"verdict": "approve"})
+    connected = {"device": device, "protocol": "ssh", "source_address": "127.0.0.1"}
+    reply = await site.portal.post("alice", "/requests", connected)
+    assert (reply.status_code, reply.json()["approval_id"], reply.json()["status"]) == (200, number, "Approved")
+
+
+async def test_more_time_is_asked_for_the_address_of_the_grant_and_another_may_be_named(site: Site) -> None:
+    device = next(site.portal.devices)
+    body = {"device": device, "protocol": "ssh", "source_address": "192.0.2.7"}
+    number = (await site.portal.post("alice", "/requests", body)).json()["approval_id"]
+    await site.portal.post("grace", f"/requests/{number}/decide", {"verdict": "approve"})
+    alice = await site.signed_in("alice", f"/requests/{number}", java_script_enabled=False)
+    await alice.get_by_role("link", name="Ask for more time").click()
+    address = alice.get_by_label("Source address")
+    assert await address.input_value() == "192.0.2.7"
+    await address.fill("192.0.2.8")
+    await alice.get_by_role("button", name="Ask", exact=True).click()
+    await alice.wait_for_url(re.compile(r"/requests/\d+$"))
+    asked = (await site.portal.get("alice", f"/requests/{alice.url.rpartition('/')[2]}")).json()
+    assert asked["question"]["source_address"] == "192.0.2.8"
+
+
 async def test_with_scripts_devices_are_offered_and_the_approvers_follow_the_choice(site: Site) -> None:
     alice = await site.signed_in("alice", "/requests/new")
     await alice.get_by_label("Device").type(f"lab-{MARK[:3]}")
