@@ -6,6 +6,7 @@ By the real nginx and Caddy, PostgreSQL, and processes of the portal and the gat
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -116,6 +117,25 @@ async def test_without_portal_or_database_nobody_passes_until_it_is_there_again(
     async with scenes.relay.talking(relayed):
         assert host.requests() == requests
     await until(lambda: scenes.application.open == 0)
+
+
+# What nginx says is ours; Caddy says nothing.
+SILENT = {"nginx": (503, "The portal does not answer"), "caddy": (504, "")}
+
+
+async def test_a_portal_that_says_nothing_keeps_nobody_waiting(host: Host, proxy: str, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        site = Site(url, Portal(url), host.site.store, host.site.mail)
+        async with host.scenes(proxy, tmp_path, site) as scenes:
+            began, reached = now(), scenes.reached()
+            # It gives up after a minute, as people do, and so do these proxies unless they are told otherwise.
+            replies = [await scene.get("/") for scene in (scenes.direct, scenes.relayed)]
+            print(f"{proxy} said so after {(now() - began) / 2:.1f} s")
+            status, message = SILENT[proxy]
+            assert [(one.status_code, message in one.text) for one in replies] == [(status, True)] * 2
+            assert (await scenes.direct.get("/.countersign/start")).status_code == 504
+            assert scenes.reached() == reached
 
 
 async def test_a_killed_gate_service_cuts_what_it_relays_and_is_used_again_once_it_is_there(
