@@ -27,7 +27,8 @@ def started(command: Sequence[str], stdin: int | None = None) -> Iterator[subpro
 def run(command: Sequence[str], stdin: int | None = None) -> int:
     """Run a program to its end; returns its exit code. KeyboardInterrupt where it failed because of Ctrl-C.
 
-    The terminal sends Ctrl-C to the program too, which may go on: sftp ends a transfer by it, and not the session.
+    The terminal sends Ctrl-C to the program too, which may go on: sftp ends a transfer by it, and not the session. So
+    SIGINT to this process alone ends nothing.
     """
     interrupted_at = None
     with started(command, stdin) as process:

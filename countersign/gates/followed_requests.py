@@ -114,7 +114,8 @@ class FollowedRequests:
             try:
                 await self.read_now(request)
             except CountersignError as error:
-                request.stale_since = since
+                # What was read since then is known.
+                request.stale_since = max(since, request.read_at)
                 log.warning("#%s could not be read: %s", request.approval_id, error)
                 if not self.answers:
                     break  # it is read after the outage, as all are

@@ -103,7 +103,7 @@ class Logins:
         self._processes, self._looks = processes.Processes(), Calls(MOST_LOOKS)
         self._telling: set[asyncio.Task[None]] = set()
         self._sessions = Sessions(folder / SESSIONS_FILE)
-        # By the leader of the session on this host.
+        # What permits each session, by its leader on this host.
         self._granted: dict[processes.Process, Session] = {}
         self._waits: Counter[str] = Counter()
         self._watches: set[asyncio.Task[None]] = set()
@@ -163,7 +163,7 @@ class Logins:
         return session
 
     def _forget(self, session: Session) -> None:
-        """Whoever was let in has had their time to begin their session."""
+        """Whoever was let in has begun their session, or had their time to."""
         self._let_in.discard(session)
         session.close()
 
@@ -181,7 +181,7 @@ class Logins:
         source_address = around.source_address if around else "" if caller else _address(asked.rhost)
         wanted = Wanted(person, self._section.device, PROTOCOLS.get(asked.service, SSH), source_address)
         granted = self._granted.get(around.leader) if around else None
-        within = granted if granted and granted.wanted == wanted and granted.lasts else None
+        within = granted if granted and _is_same(granted.wanted, wanted) and granted.lasts else None
         reason = f"{asked.service} on {self._section.device}"
         return Login(wanted._replace(reason=reason, wait=asked.wait), within)
 
@@ -226,7 +226,10 @@ class Logins:
             protocol=wanted.protocol,
             source_address=wanted.source_address,
         )
-        granted = await self._resume(session, login.within or self._let_in_before(wanted))
+        let_in = login.within or self._let_in_before(wanted)
+        granted = await self._resume(session, let_in)
+        if let_in and let_in in self._let_in:
+            self._forget(let_in)
         if granted is None:
             raise Refused("The grant has ended meanwhile; log in again to ask for another one.")
         try:
@@ -367,7 +370,7 @@ class Logins:
 
 
 def _closed(session: Session) -> Session:
-    """PAM opens the login's session next; that one is followed."""
+    """A session that is over: what PAM asks about next, the login's own session, is the one that is followed."""
     session.close()
     return session
 

@@ -7,6 +7,7 @@ from functools import partial
 
 from countersign.errors import CountersignError
 from countersign.gates.background import Background
+from countersign.gates.calls import Calls
 from countersign.gates.feed import now
 from countersign.gates.followed_requests import FollowedRequests
 from countersign.gates.tracking import WARNED_BEFORE, Request, Session, Wanted, covers
@@ -17,6 +18,8 @@ from countersign.views import RequestView
 LOOKING = timedelta(seconds=1.5)
 # How often one is looked for in the minutes before the end, which is when most renewals are approved.
 LOOK_EVERY_SECONDS = 15.0
+# So many looks in the minutes before an end at once; those at the end, and revocations, have places of their own.
+MOST_LOOKS = 4
 # So many grants of one person for one device are looked at.
 MOST_GRANTS = 200
 
@@ -28,6 +31,7 @@ class OtherGrants:
 
     def __init__(self, api: Api, background: Background, followed: FollowedRequests) -> None:
         self._api, self._background, self._followed = api, background, followed
+        self._early = Calls(MOST_LOOKS)
 
     def check(self, request: Request) -> None:
         """End the sessions of a request that are not covered any more, and warn those that end soon."""
@@ -58,20 +62,28 @@ class OtherGrants:
 
     async def _longer_grant(self, session: Session) -> RequestView | None:
         """The request with the grant that covers the session for longest, where that is longer than its own does."""
-        longest = await self.longest_grant(session.wanted, session.source_address, session.approval_id)
+        at = datetime.now(UTC)
+        read = self._early if session.is_covered(at) else self._followed.read
+        longest = await self._longest(read, session.wanted, session.source_address, session.approval_id)
         at = datetime.now(UTC)
         ends_at = session.ends_at if session.is_covered(at) else at
         return longest if longest and longest.grant and longest.grant.ends_at > ends_at else None
 
-    async def longest_grant(self, wanted: Wanted, source_address: str, but: int | None = None) -> RequestView | None:
-        """The request whose grant permits this for longest, of all but one; None where none does."""
+    async def longest_grant(self, wanted: Wanted, source_address: str) -> RequestView | None:
+        """The request whose grant permits this for longest; None where none does."""
+        return await self._longest(self._followed.read, wanted, source_address)
+
+    async def _longest(
+        self, read: Calls, wanted: Wanted, source_address: str, but: int | None = None
+    ) -> RequestView | None:
+        """The same, of all requests but one."""
         key, at = wanted.question.workflow_id, datetime.now(UTC)
         lasting = partial(
             self._api.requests, requester=wanted.person, device=wanted.device, limit=MOST_GRANTS, active_grant=True
         )
         found = [
             (view.grant.ends_at, view.approval_id, view)
-            for view in await self._followed.read(lasting)
+            for view in await read(lasting)
             if view.question.workflow_id == key and view.approval_id != but
             if view.grant is not None and covers(view.grant, source_address, at)
         ]

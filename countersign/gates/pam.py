@@ -204,7 +204,7 @@ def exempt_despite_errors(text: str) -> object:
 
 
 def _stop_sshd() -> None:
-    """End the connection: sshd goes on without a session that could not be opened (do_pam_session of OpenSSH)."""
+    """End the connection: sshd keeps it where the session could not be opened, and runs nothing in it."""
     import signal
 
     leader = os.getppid()

@@ -105,12 +105,17 @@ class GateService:
                 part.result()
 
     async def _listen(self, path: Path) -> asyncio.Server:
+        listens = BadQuestion(f"A gate service listens at {path} already: end that first.")
         try:
             protocol.Service(str(path)).close()
+        except (FileNotFoundError, ConnectionRefusedError):
+            pass
+        except BlockingIOError:  # it hangs
+            raise listens from None
         except OSError:
             pass
         else:
-            raise BadQuestion(f"A gate service listens at {path} already: end that first.")
+            raise listens
         return await listening(path, self._serve, LONGEST_LINE_BYTES, MOST_OF_ONE)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

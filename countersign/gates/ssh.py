@@ -63,6 +63,8 @@ def run(arguments: list[str]) -> int:
         signal.signal(number, _withdraw)
     try:
         service = Service(asked.socket)
+    except Withdrawn:
+        return INTERRUPTED
     except OSError as error:
         say(f"The gate service can't be reached ({error.strerror}): nobody gets in until it runs; tell who runs it.")
         return UNAVAILABLE

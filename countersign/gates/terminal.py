@@ -37,7 +37,7 @@ class Terminal:
             raise OSError(str(error)) from None
 
     def is_given_up(self) -> bool:
-        """Whether Ctrl-C was typed; call it when there is something to read. It finds where the terminal `is_gone`."""
+        """Whether Ctrl-C was typed; call it when there is something to read. Sets `is_gone` where it has gone."""
         try:
             typed = os.read(self.descriptor, 1024)
         except BlockingIOError:
