@@ -6,7 +6,6 @@ It follows Warpgate's published API, and was not tried on a real server.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from contextlib import suppress
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
@@ -120,7 +119,7 @@ class WarpgateGate:
             del self._let_in[held.id]
 
     async def _asked(self, held: Held) -> Session | None:
-        """The session that a grant permits; None where the answer is no, and Warpgate was told so, or where none is."""
+        """The session that a grant permits; None after a no, which Warpgate was told, or without an answer."""
         try:
             wanted = _wanted(held, self._targets[held.target])
             return await self._access.ask(wanted, partial(log.info, "%r at Warpgate: %s", held.username))
@@ -141,10 +140,12 @@ class WarpgateGate:
             await asyncio.sleep(LEFT_SECONDS)
             # The list may be too old for those that are let in while it is read.
             if let_in := dict(self._let_in):
-                with suppress(Unavailable):  # of which is told where held sessions are asked for
+                try:
                     listed = {one.id for one in await self._warpgate.sessions()}
-                    for session_id in let_in.keys() - listed:
-                        let_in[session_id].set()
+                except Unavailable:  # `run` says so
+                    continue
+                for session_id in let_in.keys() - listed:
+                    let_in[session_id].set()
 
     async def _close(self, session_id: str) -> None:
         await _insist(partial(self._warpgate.close, session_id))

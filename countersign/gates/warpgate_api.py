@@ -114,8 +114,10 @@ class Warpgate:
             if offset and not (page.items and page.items[0].id in found):
                 found, offset = {}, 0
                 continue
+            if page.total and not page.items:
+                raise Unavailable("its list of sessions lacks what it counts")
             found |= {one.id: one for one in page.items}
-            if offset + len(page.items) >= page.total or not page.items:
+            if offset + len(page.items) >= page.total:
                 return list(found.values())
             offset += (len(page.items) + 1) // 2
         raise Unavailable("its sessions are too many, or end too fast, for its list to be read")
@@ -137,20 +139,20 @@ class Warpgate:
         await self._http.aclose()
 
     async def _have_ended(self, path: str) -> None:
-        reply = await self._answer("POST", path)
+        reply = await self._answer(path)
         if reply.status != HTTPStatus.NOT_FOUND:
             self._must_be_done(reply)
 
-    async def _answer(self, method: str, path: str) -> Reply:
-        """What Warpgate itself answers; a proxy whose Warpgate is away answers 404 to everything.
+    async def _answer(self, path: str) -> Reply:
+        """What Warpgate itself answers to a POST; a proxy whose Warpgate is away answers 404 to everything.
 
         So after a 404 it is asked once more, when Warpgate has shown that it answers.
         """
-        reply = await self._send(method, path)
+        reply = await self._send("POST", path)
         if reply.status != HTTPStatus.NOT_FOUND:
             return reply
         await self.held()
-        return await self._send(method, path)
+        return await self._send("POST", path)
 
     def _must_be_done(self, reply: Reply) -> None:
         if not reply.is_success:
