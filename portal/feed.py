@@ -109,6 +109,10 @@ class Feed:
         ][:limit]
         return seen, seen[-1].version if len(seen) == limit else max(version, self.read_through)
 
+    async def will_reach(self, version: int) -> bool:
+        """Whether the record has this version, and only the feed has not read it yet."""
+        return self.read_through < version <= await self._last_version()
+
     async def shared(self, about: int, look: Callable[[], Awaitable[T]]) -> T:
         """Read a request once for all who read it after the same change."""
         found = self._found.get(about)

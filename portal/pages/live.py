@@ -96,6 +96,8 @@ async def _next(context: Context, caller: Caller, version: int) -> tuple[Sequenc
 
     async def look() -> tuple[Sequence[AuditEventView] | None, int]:
         kept = context.feed.after(version, caller.visibility, EVENTS_AT_ONCE, RIGHTS)
+        if kept is None and await context.feed.will_reach(version):
+            return [], version  # the page was made by what the feed reads next
         return (None, context.feed.read_through) if kept is None else kept
 
     return await context.feed.first(look, lambda found: found[0] is None or bool(found[0]), BEAT_SECONDS)

@@ -326,6 +326,16 @@ async def test_what_is_no_longer_kept_is_not_told_in_part() -> None:
         await feed.first(lambda: record.of(1), lambda _: True, 1, 1)
 
 
+async def test_what_is_not_read_yet_is_told_from_what_an_older_database_lacks() -> None:
+    record = Record()
+    feed = Feed(record.last_version, record.since)
+    newest = record.add(1)
+    assert feed.after(newest, Visibility(everything=True), 10) is None
+    assert await feed.will_reach(newest)
+    assert not await feed.will_reach(newest + 1)
+    assert not await feed.will_reach(feed.read_through)
+
+
 async def test_who_has_read_more_than_there_is_goes_on_from_the_newest(portal: Portal) -> None:
     """As where an older database was put in place of the one that was read."""
     newest = int((await portal.get("ada", "/events", timeout=0)).headers[VERSION_HEADER])
