@@ -31,7 +31,8 @@ class Typed(BaseModel):
     reason: str = Field(default="", max_length=LONGEST_REASON)
     ticket: str = Field(default="", max_length=LONGEST_ID)
     minutes: str = Field(default="", max_length=LONGEST_ID)
-    source_address: str = Field(default="", max_length=LONGEST_ID)
+    # None where the field was not sent: "" asks for no address.
+    source_address: str | None = Field(default=None, max_length=LONGEST_ID)
     renew: Literal["", "true"] = ""
 
 
@@ -96,12 +97,22 @@ async def ask(request: Request, context: ContextHere, caller: CallerHere, sent: 
 
 
 def _fields(request: Request, typed: Typed) -> dict[str, str]:
-    """What was typed, by the names of a question's fields; for the address where the page is open, unless one is named.
+    """What was typed, by the names of a question's fields; the address field begins with where the page is open.
 
     A gate, and a file for RDP, lets them in from that address alone. More time is for the address of the grant.
     """
-    address = typed.source_address or ("" if typed.renew else canonical_address(address_of(request)))
+    address = typed.source_address
+    if address is None:
+        address = "" if typed.renew else _address(request)
     return typed.model_dump(exclude={"after", "once"}) | {"source_address": address}
+
+
+def _address(request: Request) -> str:
+    """Where the page is open; "" where a proxy names no address."""
+    try:
+        return canonical_address(address_of(request))
+    except ValueError:
+        return ""
 
 
 def _question(caller: Caller, typed: Mapping[str, str]) -> ConnectionQuestion:

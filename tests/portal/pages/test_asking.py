@@ -54,6 +54,19 @@ async def test_more_time_is_asked_for_the_address_of_the_grant_and_another_may_b
     assert asked["question"]["source_address"] == "192.0.2.8"
 
 
+async def test_an_emptied_address_asks_for_none_as_a_console_has(site: Site) -> None:
+    alice = await site.signed_in(
+        "alice", f"/requests/new?device={next(site.portal.devices)}", java_script_enabled=False
+    )
+    await alice.get_by_label("Source address").fill("")
+    await alice.get_by_role("button", name="Who must agree?").click()
+    assert await alice.get_by_label("Source address").input_value() == ""
+    await alice.get_by_role("button", name="Ask", exact=True).click()
+    await alice.wait_for_url(re.compile(r"/requests/\d+$"))
+    asked = (await site.portal.get("alice", f"/requests/{alice.url.rpartition('/')[2]}")).json()
+    assert asked["question"]["source_address"] == ""
+
+
 async def test_with_scripts_devices_are_offered_and_the_approvers_follow_the_choice(site: Site) -> None:
     alice = await site.signed_in("alice", "/requests/new")
     await alice.get_by_label("Device").type(f"lab-{MARK[:3]}")
