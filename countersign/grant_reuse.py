@@ -27,8 +27,8 @@ def is_for(grant: GrantView, source_address: str) -> bool:
 def must_be_for(grant: GrantView | None, source_address: str) -> None:
     """Raise Refused, with the remedy, where there is a grant that does not permit a connection from this address.
 
-    Somebody who joins a waiting request from another address gets this error when it is approved, and is told before
-    that it will come (`not_from_here`).
+    Somebody who joins a waiting request from another address gets this error when it is approved; `not_from_here` tells
+    them before.
     """
     if grant is not None and not is_for(grant, source_address):
         number = f"#{grant.approval_id}"
@@ -36,8 +36,8 @@ def must_be_for(grant: GrantView | None, source_address: str) -> None:
             f"The grant of {number} is for another source address; connect from there, or give {number} back and ask "
             "again."
             if grant.source_address
-            else f"{number} was asked for without a source address, so its grant lets nobody in from one; give it "
-            f"back: `countersign give-back {grant.approval_id}`, then connect again.",
+            else f"{number} was asked for without a source address, so gates that see an address refuse its grant; "
+            f"give {number} back and ask again.",
             ErrorCode.OTHER_SOURCE_ADDRESS,
             approval_id=grant.approval_id,
             source_address=grant.source_address,
@@ -53,7 +53,7 @@ def not_from_here(view: RequestView, source_address: str) -> str:
         "is for another source address" if view.question.source_address else "was asked for without a source address"
     )
     number = view.approval_id
-    return f"#{number} {which}, so it will not let you in from here: `countersign cancel {number}`, then connect again."
+    return f"#{number} {which}, so it will not let you in from here: cancel #{number}, and ask again."
 
 
 def names_no_address(view: RequestView) -> str:

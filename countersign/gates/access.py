@@ -249,7 +249,7 @@ class Access:
             about, left = self._how_it_is(request)
             refused = not_from_here(request.view, asking.question.source_address)
             if not wanted.wait:
-                asking.is_kept = True
+                asking.is_kept = not refused
                 raise Refused(f"{about}; {left}. {refused or STAYS_OPEN}")
             if about != said or now() - told_at >= TOLD_EVERY_SECONDS:
                 tell(f"{about}; {left}" + (f". {refused}" if refused else ""))

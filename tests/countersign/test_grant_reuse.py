@@ -74,8 +74,8 @@ def test_a_grant_that_was_asked_for_without_an_address_is_refused_with_the_remed
     with pytest.raises(Refused) as error:
         answer_by(unnamed, HOUR, question())
     assert str(error.value) == (
-        "#1042 was asked for without a source address, so its grant lets nobody in from one; give it back: "
-        "`countersign give-back 1042`, then connect again."
+        "#1042 was asked for without a source address, so gates that see an address refuse its grant; give #1042 back "
+        "and ask again."
     )
     assert error.value.code == ErrorCode.OTHER_SOURCE_ADDRESS
     assert answer_by(unnamed, HOUR, question(""))

@@ -101,7 +101,7 @@ def test_the_end_of_the_grant_is_the_end_of_the_session(gate_installation: GateI
     ("address", "which", "remedy"),
     [
         ("192.0.2.99", "is for another source address", "give #{} back and ask again"),
-        ("", "was asked for without a source address", "`countersign give-back {}`"),
+        ("", "was asked for without a source address", "give #{} back and ask again"),
     ],
 )
 def test_who_joins_a_request_for_another_address_is_told_at_once_that_it_lets_nobody_in_from_here(
@@ -111,11 +111,11 @@ def test_who_joins_a_request_for_another_address_is_told_at_once_that_it_lets_no
     with gates.api("alice") as api:
         number = api.ask(read_question(question_of(device, source_address=address))).approval_id
     client = shared_gate.ssh("alice", device, port=gates.echo.port)
-    told = until_told(client, f"#{number} {which}, so it will not let you in from here: `countersign cancel {number}`")
+    told = until_told(client, f"#{number} {which}, so it will not let you in from here: cancel #{number}")
     assert f"#{number} waits for Grace Hopper" in told
     # Who does not wait is not sent away to come back for it.
     client_of_a_script = shared_gate.ssh("alice", device, "--no-wait", port=gates.echo.port)
-    assert "It stays open" not in until_told(client_of_a_script, f"`countersign cancel {number}`, then connect again")
+    assert "It stays open" not in until_told(client_of_a_script, f"cancel #{number}, and ask again")
     gates.approve(number)
     until_told(client, remedy.format(number))
     assert client.wait(SECONDS) == protocol.NO

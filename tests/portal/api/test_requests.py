@@ -46,8 +46,8 @@ async def test_a_grant_for_another_address_is_no_in_words(portal: Portal) -> Non
     again = await portal.post("bob", "/requests", {"device": device, "protocol": "ssh", "source_address": "192.0.2.7"})
     assert again.status_code == 409
     assert again.json()["detail"] == (
-        f"#{number} was asked for without a source address, so its grant lets nobody in from one; give it back: "
-        f"`countersign give-back {number}`, then connect again."
+        f"#{number} was asked for without a source address, so gates that see an address refuse its grant; give "
+        f"#{number} back and ask again."
     )
 
 
