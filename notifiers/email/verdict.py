@@ -107,7 +107,7 @@ def _doubt(rest: list[str], signature: list[str], line: Line, about: Context) ->
     signed_by = without_notices(signature)[: limits.MOST_BELOW // about.texts]
     bare = (without_controls(each.replace(UNSURE, " ")) for each in signed_by)
     in_signature = (each for each in bare if begins_with_doubt(each, about.names, about.words))
-    return word_of_doubt(below, line.phrase, about.names, about.words) or next(in_signature, "")
+    return word_of_doubt(below, line.phrase, about.names, about.words) or next(in_signature, "").strip()
 
 
 def _postscript(signature: list[str]) -> list[str]:

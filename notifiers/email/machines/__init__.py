@@ -86,7 +86,9 @@ def _has(*names: str, no: tuple[str, ...] = ("no", "false", "none", "0")) -> Tes
 
 def _bears(*names: str, begins: tuple[str, ...] = ("",)) -> Test:
     """Whether one of these fields is there, with a value that begins so."""
-    return lambda mail: any(keyword(value).startswith(begins) for name in names for value in mail.fields.all(name))
+    return lambda mail: any(
+        said and keyword(said).startswith(begins) for name in names for said in mail.fields.all(name)
+    )
 
 
 def _is_from(users: tuple[str, ...]) -> Test:

@@ -11,7 +11,9 @@ _SCHEME = re.compile(r"(?:https?://|mailto:|tel:)")
 _NAMED = {
     "ticket": re.compile(r"(?<!\S)ticket:(\S{1,200})\s?", re.IGNORECASE),
     # Of a reason such as "a copy from:backup" it takes nothing.
-    "source_address": re.compile(r"(?<!\S)from:([0-9a-f]{0,4}[.:][0-9a-f.:]{1,40})(?:\s|$)", re.IGNORECASE),
+    "source_address": re.compile(
+        r"(?<!\S)from:((?:[0-9]{1,3}\.|[0-9a-f]{0,4}:)[0-9a-f.:]{1,40})(?:\s|$)", re.IGNORECASE
+    ),
 }
 _MINUTES = re.compile(r"(?=\d)(?:(\d{1,9})h)?(?:(\d{1,9})m(?:in)?)?", re.IGNORECASE)
 # The pairs of typographic quotation marks that keyboards make.

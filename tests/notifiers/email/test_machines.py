@@ -32,6 +32,8 @@ def reply(headers: str, body: str = "Approve", subject: str = f"Re: {SUBJECT}") 
         'Auto-Submitted: "no"',
         "Auto-Submitted: no; a=b",
         "Auto-Submitted:",
+        "Mailing-List:",
+        "X-Failed-Recipients:",
         "X-Autoreply: no",
         "X-MS-Exchange-Inbox-Rules-Loop: approvals@example.test",
         "Content-Class: urn:content-classes:message",
