@@ -33,7 +33,7 @@ bench: $(READY)
 
 # At the same time: much of the first part, mypy's and that of the import laws, takes one processor.
 check: $(READY)
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target code pure
+	@$(MAKE) --no-print-directory --jobs=2 code pure
 
 .PHONY: pure
 pure: $(READY)

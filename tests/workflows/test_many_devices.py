@@ -24,7 +24,7 @@ from tests.workflows.people import policy
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-# Each has one device that nobody has to approve; all are in one office. With the others there are a thousand devices.
+# Each has one device that nobody has to approve; all are in one office. CI has a thousand devices in all.
 EMPLOYEES = [f"employee-{n}" for n in range(950 if IS_WHOLE else 250)]
 # Each has one more than may wait, at an address of their own.
 VENDORS = [f"vendor-{n}" for n in range(10)]

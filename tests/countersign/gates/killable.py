@@ -175,9 +175,11 @@ def _served(target: Target) -> Iterator[Target]:
     with target:
         thread = threading.Thread(target=target.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield target
-        target.shutdown()
-        thread.join()
+        try:
+            yield target
+        finally:
+            target.shutdown()
+            thread.join()
 
 
 def _bastion(

@@ -76,7 +76,9 @@ def portal_behind(url: str) -> Iterator[PortalBehind]:
     with PortalBehind(url) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
-        server.portal.close()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+            server.portal.close()

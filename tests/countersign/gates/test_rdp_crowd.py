@@ -45,9 +45,11 @@ def echoing(gates: GateInstallation) -> Iterator[Echo]:
         thread = threading.Thread(target=host.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         gates.rdp_port = host.port
-        yield host
-        host.shutdown()
-        thread.join()
+        try:
+            yield host
+        finally:
+            host.shutdown()
+            thread.join()
 
 
 @dataclass

@@ -20,8 +20,8 @@ from tests.countersign.gates.networks import Network, gate_network
 from tests.countersign.installation import Run
 
 ALICE, BOB, CAROL = (new_key() for _ in range(3))
-TROUBLES = ["fail", "refuse_token", "say_nonsense", "say_nothing"]
-LIKE_ANOTHER = [pytest.param(one, marks=pytest.mark.whole) for one in ("say_no_json", "hang_up", "trickle")]
+TROUBLES = ["fail", "refuse_token", "say_nonsense", "trickle"]
+LIKE_ANOTHER = [pytest.param(one, marks=pytest.mark.whole) for one in ("say_no_json", "hang_up", "say_nothing")]
 # `wg` that has the gate end when it has set peers.
 ENDED_BY_SETTING = """#!/bin/sh
 {wg} "$@" || exit
