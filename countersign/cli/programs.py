@@ -1,9 +1,12 @@
 """Programs of the person's own that a command starts, and ends with itself."""
 
+import math
+import signal
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from types import FrameType
 
 from countersign.errors import Unavailable
 
@@ -30,16 +33,22 @@ def run(command: Sequence[str], stdin: int | None = None) -> int:
     The terminal sends Ctrl-C to the program too, which may go on: sftp ends a transfer by it, and not the session. So
     SIGINT to this process alone ends nothing.
     """
-    interrupted_at = None
-    with started(command, stdin) as process:
-        while process.poll() is None:
-            try:
-                process.wait()
-            except KeyboardInterrupt:
-                interrupted_at = time.monotonic()
-    if process.returncode and interrupted_at and time.monotonic() - interrupted_at < INTERRUPTED_SECONDS:
+    interrupted_at = -math.inf
+
+    def interrupted(number: int, frame: FrameType | None) -> None:
+        nonlocal interrupted_at
+        interrupted_at = time.monotonic()
+
+    # No exception, which could come just when the exit code was read, and lose it.
+    before = signal.signal(signal.SIGINT, interrupted)
+    try:
+        with started(command, stdin) as process:
+            code = process.wait()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if code and time.monotonic() - interrupted_at < INTERRUPTED_SECONDS:
         raise KeyboardInterrupt
-    return process.returncode
+    return code
 
 
 def start(command: Sequence[str], stdin: int | None = None, stdout: int | None = None) -> subprocess.Popen[bytes]:
