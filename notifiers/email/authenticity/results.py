@@ -31,7 +31,7 @@ _PROPERTY = (
     rf'({_QUOTED}(?:@[^ \t"]*+)?|[^ \t"]*+)(?![^ \t])'
 )
 _ONE_PROPERTY = re.compile(_PROPERTY, re.IGNORECASE)
-_RESULT = re.compile(rf"{_METHOD}(?P<properties>(?:{_PROPERTY})*+)[ \t]*", re.IGNORECASE)
+_RESULT = re.compile(rf"{_METHOD}(?P<properties>(?:{_PROPERTY})*)[ \t]*", re.IGNORECASE)
 # What begins a DMARC or DKIM result, within another's piece.
 _DECISIVE_WITHIN = re.compile(r"[ \t](dmarc|dkim)[ \t]*+[/=]", re.IGNORECASE)
 
