@@ -31,14 +31,13 @@ class Typed(BaseModel):
     reason: str = Field(default="", max_length=LONGEST_REASON)
     ticket: str = Field(default="", max_length=LONGEST_ID)
     minutes: str = Field(default="", max_length=LONGEST_ID)
-    # None where the field was not sent: "" asks for no address.
-    source_address: str | None = Field(default=None, max_length=LONGEST_ID)
     renew: Literal["", "true"] = ""
 
 
 class Shown(Typed):
-    """The form, as an address fills it in; devices are listed `after` one."""
+    """The form, as an address fills it in; devices are listed `after` one. An empty source address stays empty."""
 
+    source_address: str | None = Field(default=None, max_length=LONGEST_ID)
     after: str = Field(default="", max_length=LONGEST_ID)
 
 
@@ -46,6 +45,7 @@ class Sent(Typed):
     """The form as it is sent, `once`."""
 
     protocol: str = Field(max_length=LONGEST_ID)
+    source_address: str = Field(default="", max_length=LONGEST_ID)
     once: str = Field(max_length=LONGEST_NONCE)
 
 
@@ -96,7 +96,7 @@ async def ask(request: Request, context: ContextHere, caller: CallerHere, sent: 
     return to_request(asked.approval_id)
 
 
-def _fields(request: Request, typed: Typed) -> dict[str, str]:
+def _fields(request: Request, typed: Shown | Sent) -> dict[str, str]:
     """What was typed, by the names of a question's fields; the address field begins with where the page is open.
 
     A gate, and a file for RDP, lets them in from that address alone. More time is for the address of the grant.
