@@ -210,7 +210,7 @@ async def test_a_click_and_a_mail_at_the_same_moment(arena: Arena) -> None:
     lanes = [asyncio.create_task(lane(arena, group, at, count // len(LANES))) for at, group in enumerate(LANES)]
     races = [race for runs in await asyncio.gather(*lanes) for race in runs]
     assert len(races) == count
-    assert min(arena.won["slack"], arena.won["email"]) > count / 5, f"the moments were not the same: {arena.won}"
+    assert min(arena.won["slack"], arena.won["email"]) > count / 10, f"the moments were not the same: {arena.won}"
     for race in races:
         one_outcome(race)
     deadline = time.monotonic() + PATIENCE_SECONDS

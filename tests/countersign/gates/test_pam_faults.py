@@ -236,7 +236,7 @@ def test_who_took_too_long_for_sshd_or_lost_the_terminal_comes_back_to_the_same_
 
 
 def test_the_request_of_who_may_wait_no_longer_stays_open(host: GatedHost) -> None:
-    with host.configured(host.config(more='wait = "10s"')):
+    with host.configured(host.config(more='wait = "30s"')):
         login = host.ssh_by_dialogue("alice", "id -un", options=["NumberOfPasswordPrompts=1"])
         out, said = ran(login, 255)
         assert "It stays open: connect again when it is approved." in out + said
