@@ -98,7 +98,7 @@ def machines(gates: GateInstallation, names: list[str]) -> Iterator[list[Person]
 
 
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("many", [30, pytest.param(200, marks=pytest.mark.whole)])
+@pytest.mark.parametrize("many", [30, pytest.param(100, marks=pytest.mark.whole)])
 def test_many_people_connect_at_once_and_each_leaves_with_their_grant(
     gate_installation: GateInstallation, tmp_path: Path, many: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
