@@ -148,9 +148,9 @@ class GateService:
         first = await client.first()
         if first.get("gate") == PAM:
             return await self._log_in(client, first)
-        client.send(HEARD)
         claim = await self._accounts(partial(claim_of, first, caller, self._config))
         self._questions.count(claim.wanted.person)
+        client.send(HEARD)
         gone = asyncio.create_task(client.gone())
         try:
             asking = self.access.ask(claim.wanted, client.say)
