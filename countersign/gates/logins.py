@@ -138,7 +138,10 @@ class Logins:
         if asked.type == "open_session":
             return await self._open(asked, login)
         if login.within and login.within.lasts:
-            return _closed(login.within.another(tell))
+            session = login.within.another(tell)
+            # Over at once: what is followed is the login's own session, which PAM asks about next.
+            session.close()
+            return session
         with self._waiting(login.wanted) as may_wait:
             return await self._ask(login.wanted._replace(wait=may_wait), tell)
 
@@ -367,12 +370,6 @@ class Logins:
             processes.write_to_terminals(session.among(await self._processes.look()), message)
         except OSError as error:
             log.error("A session of %s could not be told: %s (%s)", session.person, message, error)
-
-
-def _closed(session: Session) -> Session:
-    """A session that is over: what PAM asks about next, the login's own session, is the one that is followed."""
-    session.close()
-    return session
 
 
 def _is_same(one: Wanted, other: Wanted) -> bool:

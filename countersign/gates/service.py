@@ -108,8 +108,6 @@ class GateService:
         listens = BadQuestion(f"A gate service listens at {path} already: end that first.")
         try:
             protocol.Service(str(path)).close()
-        except (FileNotFoundError, ConnectionRefusedError):
-            pass
         except BlockingIOError:  # it hangs
             raise listens from None
         except OSError:
