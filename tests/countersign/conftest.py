@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from countersign.cli import main
 from tests.countersign.installation import Installation, Ran, Run, installed
 from tests.countersign.scripted import Server
+from tests.local_servers import answering
 
 
 @pytest.fixture(autouse=True)
@@ -51,9 +51,5 @@ def by(installation: Installation, command: Run) -> Run:
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    with Server() as running:
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with answering(Server()) as running:
         yield running
-        running.shutdown()
-        thread.join()

@@ -43,6 +43,7 @@ from store.tokens import Owner
 from tests.countersign.gates.measuring import measured
 from tests.countersign.gates.networks import SECONDS, wait_until
 from tests.countersign.installation import COMMAND, POLICY, ROOT, Installation, installed
+from tests.local_servers import answering
 
 GATEWAY = "gate-1"
 TARGETS = [f"db-{n:03}" for n in range(150)]
@@ -354,12 +355,8 @@ def gates_installed(
         (here / "gate.token").write_text(f"{token}\n")
         lines = [f"{name}:x:{number}:{number}::/:/bin/false" for name, number in ACCOUNTS.items()]
         (here / "passwd").write_text("\n".join(["root:x:0:0:root:/root:/bin/sh", *lines, ""]))
-        with Echo() as echo:
-            thread = threading.Thread(target=echo.serve_forever, kwargs={"poll_interval": 0.01})
-            thread.start()
+        with answering(Echo()) as echo:
             yield GateInstallation(installation, here, echo, token)
-            echo.shutdown()
-            thread.join()
 
 
 def read(stream: IO[bytes] | None, size: int) -> bytes:

@@ -26,6 +26,7 @@ from tests.countersign.gates.gate_installation import Echo, GateInstallation, ga
 from tests.countersign.gates.networks import SECONDS, Relay
 from tests.countersign.gates.pam_host import GatedHost
 from tests.countersign.gates.sshd import SshHosts, set_up_bastion
+from tests.local_servers import answering
 from tests.postgres import KillablePostgres, killable_postgres
 
 T = TypeVar("T")
@@ -163,23 +164,11 @@ def killable_installation(folder: Path, people: list[str]) -> Iterator[Killable]
         relay = Relay(None, httpx.URL(gates.installation.url).port or 0)
         stack.callback(relay.end)
         seen_by_gates = replace(gates, installation=replace(gates.installation, url=relay.url))
-        targets = {protocol: stack.enter_context(_served(Target())) for protocol in ("ssh", "rdp")}
+        targets = {protocol: stack.enter_context(answering(Target())) for protocol in ("ssh", "rdp")}
         host = stack.enter_context(GatedHost(folder, ["rescue", *people], seen_by_gates))
         host.restart_gate(host.config(GRACE))
         bastion, rdp_port = _bastion(stack, seen_by_gates, targets, folder)
         yield Killable(gates, postgres, temporal, relay, bastion, host, targets, rdp_port)
-
-
-@contextmanager
-def _served(target: Target) -> Iterator[Target]:
-    with target:
-        thread = threading.Thread(target=target.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield target
-        finally:
-            target.shutdown()
-            thread.join()
 
 
 def _bastion(

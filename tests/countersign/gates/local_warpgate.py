@@ -8,7 +8,6 @@ TROUBLES are what it answers instead.
 from __future__ import annotations
 
 import json
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -16,6 +15,8 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+
+from tests.local_servers import answering
 
 TOKEN = "a token of the tests"
 API = "/@warpgate/admin/api"
@@ -188,11 +189,5 @@ class Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def local_warpgate() -> Iterator[LocalWarpgate]:
-    with LocalWarpgate() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    with answering(LocalWarpgate()) as server:
+        yield server

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 
 from tests.countersign.gates.networks import SECONDS
+from tests.local_servers import answering
 
 TOO_MANY = b"""{
     "type": "/api/v1/problems/too-many-requests", "title": "Too many requests of one person within an hour",
@@ -73,12 +73,6 @@ class Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def portal_behind(url: str) -> Iterator[PortalBehind]:
-    with PortalBehind(url) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
-            server.portal.close()
+    server = PortalBehind(url)
+    with closing(server.portal), answering(server):
+        yield server

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +21,7 @@ from tests.countersign.gates.gate_installation import CROWD, Echo, GateInstallat
 from tests.countersign.gates.networks import SECONDS, wait_until
 from tests.countersign.gates.test_rdp import HERE, answers, first_packet, told, until_closed
 from tests.countersign.gates.test_rdp_packet import NEGOTIATION, packet
+from tests.local_servers import answering
 
 # How many ask the portal at the same time; the connections come all at once.
 ASKING = 20
@@ -41,15 +41,9 @@ def rdp_gate(gates: GateInstallation) -> Iterator[tuple[GateProcess, int]]:
 @contextmanager
 def echoing(gates: GateInstallation) -> Iterator[Echo]:
     """A host for RDP that sends back what it gets."""
-    with Echo() as host:
-        thread = threading.Thread(target=host.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with answering(Echo()) as host:
         gates.rdp_port = host.port
-        try:
-            yield host
-        finally:
-            host.shutdown()
-            thread.join()
+        yield host
 
 
 @dataclass

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import os
 import shutil
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -18,6 +17,7 @@ from tests.countersign.gates.admitting import TOKEN, AdmittingServer
 from tests.countersign.gates.agent import Agent, peers
 from tests.countersign.gates.networks import Network, gate_network
 from tests.countersign.installation import Run
+from tests.local_servers import answering
 
 ALICE, BOB, CAROL = (new_key() for _ in range(3))
 TROUBLES = ["fail", "refuse_token", "say_nonsense", "trickle"]
@@ -43,15 +43,11 @@ def portal(network: Network) -> Iterator[AdmittingServer]:
 
 @contextmanager
 def serving(network: Network) -> Iterator[AdmittingServer]:
-    with AdmittingServer(network) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with answering(AdmittingServer(network)) as server:
         try:
             yield server
         finally:
             server.misbehave("")
-            server.shutdown()
-            thread.join()
 
 
 def test_peers_are_who_is_admitted_and_the_interface_stays_as_it_is(
