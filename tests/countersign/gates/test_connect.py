@@ -35,7 +35,8 @@ def connect(ssh_hosts: SshHosts, tmp_path: Path) -> Connect:
         environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "XDG_CONFIG_HOME": str(tmp_path / "config")}
         command = [COMMAND, "connect", *arguments]
         if terminal:
-            command = ["script", "--quiet", "--return", "--command", shlex.join(command), "/dev/null"]
+            # A shell that stays would end by Ctrl-C itself.
+            command = ["script", "--quiet", "--return", "--command", f"exec {shlex.join(command)}", "/dev/null"]
         return ssh_hosts.start(command, **environment, **login_of, **others)
 
     return begin

@@ -15,7 +15,7 @@ import pytest
 from sandbox.device_keys import new_key
 from tests.countersign.gates.admitting import TOKEN, AdmittingServer
 from tests.countersign.gates.agent import Agent, peers
-from tests.countersign.gates.networks import Network, gate_network
+from tests.countersign.gates.networks import Network, gate_network, wait_until
 from tests.countersign.installation import Run
 from tests.local_servers import answering
 
@@ -158,9 +158,12 @@ def test_who_cannot_be_a_peer_is_left_out_and_nobody_else_is(
 
 
 def test_a_session_that_ends_ends_without_the_portal(network: Network, portal: AdmittingServer, tmp_path: Path) -> None:
-    portal.admit(device(2, ALICE, until=(datetime.now(UTC) + timedelta(seconds=3)).isoformat()), device(3, BOB))
+    portal.admit(device(2, ALICE), device(3, BOB))
     with Agent(network, portal.url, TOKEN, tmp_path, grace="1h") as gate:
         gate.has_peers({"10.64.0.2/32": ALICE, "10.64.0.3/32": BOB})
+        told = portal.asked
+        portal.admit(device(2, ALICE, until=(datetime.now(UTC) + timedelta(seconds=3)).isoformat()), device(3, BOB))
+        wait_until(lambda: portal.asked > told)
         portal.misbehave("say_nothing")
         gate.has_peers({"10.64.0.3/32": BOB})
 
