@@ -1,9 +1,10 @@
 """What the gate service and its clients say to each other over its Unix socket: one JSON object a line, in UTF-8.
 
 A client asks: `{"gate": "ssh", "device": "db-1", "port": 22, "source_address": "192.0.2.7", "wait": true}`, and root
-also for others: `"person"`. `{"cancel": true}` withdraws. Where the service has to ask the portal it says at first
+also for others: `"person"`. `{"cancel": true}` withdraws. Before it looks anything up the service says
 `{"heard": true}`, so that it can be told from one that hangs; then any number of `{"say": "..."}`, then
 `{"no": "...", "code": 1}` or `{"yes": {...}}`, and behind a yes more of `{"say": "..."}` and at last `{"end": "..."}`.
+A line that is no JSON object, or one connection too many, gets the no alone.
 With a yes for a certificate comes `"certificate"`. Where either side closes the connection, all is over.
 
 With a yes for `ssh` comes the connected socket to the target (SCM_RIGHTS, unix(7)): the client never connects itself,
@@ -25,7 +26,7 @@ from typing import Any
 CONFIG = "/etc/countersign/gate.toml"
 SOCKET = "/run/countersign/gate.sock"
 LONGEST_LINE_BYTES = 64 * 1024
-# Longer than the service takes to say anything, with a directory of accounts that hangs (accounts.py).
+# Longer than the service takes to read the first line of each of many who come at once.
 SILENT_SECONDS = 15
 # Exit codes, as those of `countersign`.
 OK, NO, BAD_INPUT, NOT_ALLOWED, UNAVAILABLE, FAULT, INTERRUPTED = 0, 1, 2, 3, 4, 70, 130
@@ -106,7 +107,7 @@ def must_answer(path: str) -> None:
     """OSError where no gate service answers at this socket, be it that one listens there and hangs."""
     service = Service(path)
     try:
-        # What holds no question is answered without asking anybody else.
+        # What holds no question is answered, and asks nobody else anything.
         service.ask({"gate": "pam"})
     finally:
         service.close()

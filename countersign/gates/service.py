@@ -144,11 +144,11 @@ class GateService:
         if too_many and caller.uid != ROOT:
             raise Unavailable("Too many connections of this account are open here; end some, and try again.")
         first = await client.first()
+        client.send(HEARD)
         if first.get("gate") == PAM:
             return await self._log_in(client, first)
         claim = await self._accounts(partial(claim_of, first, caller, self._config))
         self._questions.count(claim.wanted.person)
-        client.send(HEARD)
         gone = asyncio.create_task(client.gone())
         try:
             asking = self.access.ask(claim.wanted, client.say)
@@ -167,7 +167,6 @@ class GateService:
         if self.logins is None:
             raise Unavailable("Nobody is let in: gate.toml has no section [pam]. An administrator has to add it.")
         question = self.logins.read(first, client.caller.uid)
-        client.send(HEARD)
         login = await self.logins.login(question)
         if login is None:
             return client.send({"yes": {}})

@@ -177,11 +177,11 @@ class GateProcess:
         return client
 
     def said_to(self, account: str, message: dict[str, object]) -> list[Any]:
-        """What is answered to this message of an account, which needs no command of ours to send it."""
+        """What is answered to this message of an account, which needs no command of ours to send it; not `heard`."""
         command = [sys.executable, "-c", SEND_AS_ACCOUNT, str(ACCOUNTS[account]), str(self.socket)]
         sent = f"{json.dumps(message)}\n"
         done = subprocess.run(command, input=sent, capture_output=True, text=True, check=True, timeout=SECONDS)
-        return [json.loads(line) for line in done.stdout.splitlines()]
+        return [one for line in done.stdout.splitlines() if "heard" not in (one := json.loads(line))]
 
     def connect(self) -> protocol.Service:
         """A connection to its socket, as root, who may name a person."""
@@ -400,12 +400,12 @@ def until_told(client: subprocess.Popen[Any], text: str) -> str:
 
 
 def answers(service: protocol.Service, last: set[str]) -> list[dict[str, Any]]:
-    """What the service says until it has said one of these, or has closed."""
+    """What the service says until it has said one of these, or has closed; not that it heard the question."""
     said: list[dict[str, Any]] = []
     service.socket.settimeout(SECONDS)
     with suppress(EOFError, ConnectionError):
         while not (said and last & said[-1].keys()):
-            said += service.receive()
+            said += [one for one in service.receive() if "heard" not in one]
     return said
 
 

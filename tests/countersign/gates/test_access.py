@@ -406,6 +406,14 @@ def test_a_line_that_is_no_question_is_answered_and_changes_nothing(shared_gate:
     client.close()
 
 
+def test_a_question_is_heard_before_anything_is_looked_up_for_it(shared_gate: GateProcess) -> None:
+    for question in ({"gate": "pam"}, question_of("elsewhere", person="alice")):
+        client = shared_gate.connect()
+        client.ask(question)
+        assert next(client.receive()) == {"heard": True}
+        client.close()
+
+
 def test_a_service_that_hangs_is_told_of(gate_installation: GateInstallation) -> None:
     gates = gate_installation
     with gates.service() as gate:

@@ -193,7 +193,11 @@ import sys
 from countersign.gates.protocol import Service
 service = Service("/run/countersign/gate.sock")
 service.send({"gate": "ssh", "device": sys.argv[1], "port": int(sys.argv[2]), "person": "bob", "source_address": ""})
-print(next(service.receive()))
+try:
+    while True:
+        print(*service.receive())
+except EOFError:
+    pass
 """
 
 
