@@ -182,10 +182,10 @@ def test_a_leader_that_its_person_kills_takes_nobody_out_of_the_session(host: Ga
 
 
 def is_told_at_once(host: GatedHost, address: str) -> bool:
-    """Whether a login of alice's from there does not wait."""
+    """Whether a login of alice's from there does not wait: sshd shows nothing to who waits."""
     login = host.ssh_by_dialogue("alice", "id -un", options=[f"BindAddress={address}"])
     done = subprocess.run(login, capture_output=True, text=True, timeout=SECONDS, check=False)
-    return "connect again" in done.stderr
+    return "waits for Grace Hopper" in done.stderr
 
 
 def wait_from(host: GatedHost, *addresses: str) -> ExitStack:
