@@ -85,9 +85,11 @@ def _transferred(part: Part) -> bytes:
     if encoding != "base64":
         raise Unreadable("malformed", "The text of the mail is encoded in a way that can't be read.")
     packed = b"".join(part.body.split())
-    whole = packed if packed.endswith(b"=") else packed[: len(packed) // 4 * 4]
+    over = len(packed) % 4
+    # What the cap cut off is not guessed at; of a whole body nothing is left out, and missing padding is nothing.
+    packed = packed[: len(packed) - over] if part.is_cut else packed + b"=" * (-over % 4)
     try:
-        return binascii.a2b_base64(whole, strict_mode=True)
+        return binascii.a2b_base64(packed, strict_mode=True)
     except binascii.Error as problem:
         raise Unreadable("malformed", "The text of the mail is not encoded as it says.") from problem
 

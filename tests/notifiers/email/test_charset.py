@@ -135,3 +135,9 @@ def test_a_letter_that_a_cap_divides_does_not_change_the_charset() -> None:
 )
 def test_a_line_of_one_space_may_join_what_flows(body: str, verdict: str) -> None:
     assert read("text/plain; format=flowed", body.encode()).verdict == verdict
+
+
+@pytest.mark.parametrize("comment", ["not today", "not on sunday", "not on sundays"])
+def test_nothing_is_left_out_of_base64_without_its_padding(comment: str) -> None:
+    head = HEAD + b"Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: base64\n\n"
+    assert read_reply(head + base64.b64encode(f"Rejected\n{comment}".encode()).rstrip(b"=")).comment == comment
