@@ -13,9 +13,11 @@ from countersign.gates.ssh import DEVICE, NO_WAIT, OUT, PORT, say, source_addres
 ASKED = re.compile(rf"certificate ({DEVICE})(?: ({PORT}))?( {NO_WAIT})?")
 SSH_PORT = 22
 LONGEST_KEY_BYTES = 16 * 1024
-# So soon comes a key that comes from a file.
+# A key from a file comes sooner than this.
 KEY_SECONDS = 5.0
-GONE = "The gate service can't be reached, or has ended: nobody gets in until it runs; tell who runs it."
+GONE = (
+    "The gate service can't be reached, has ended, or does not answer: nobody gets in until it runs; tell who runs it."
+)
 HOW = "Write: ssh bastion certificate DEVICE [PORT] < ~/.ssh/id_ed25519.pub"
 
 

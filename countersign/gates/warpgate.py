@@ -24,7 +24,8 @@ from countersign.tasks import first_of
 LOOK_SECONDS = 1.0
 # Whoever was let in and has left holds up nobody: they are looked for less often, by one list for all.
 LEFT_SECONDS = 10.0
-# Where the portal refuses the gate, as for a token that has ended, a held session is asked about again so late.
+# How long a held session waits until it is asked about again where the portal refuses the gate, as for a token that has
+# ended.
 ASK_AGAIN_SECONDS = 20.0
 # What was not done is tried again so soon.
 AGAIN_SECONDS = 0.5

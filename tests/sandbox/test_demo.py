@@ -152,6 +152,7 @@ def test_without_slack_the_reason_is_said_and_the_story_goes_on(tmp_path: Path, 
             "1. A manager approves",
             "“noticed heidi”, and should say “noticed grace”",
             id="somebody else is the manager",
+            marks=pytest.mark.whole,
         ),
         pytest.param(
             lambda policy: policy.replace(

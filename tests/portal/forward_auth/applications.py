@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
@@ -92,6 +93,8 @@ def caddy(sites: Mapping[str, str], home: Path, port: int) -> list[str]:
 
 
 PROXIES: dict[str, Callable[[Mapping[str, str], Path, int], list[str]]] = {"nginx": nginx, "caddy": caddy}
+# For tests in which the portal and the gate service matter more than the proxy; test_http_relay.py has both always.
+ONE_PROXY_OR_BOTH = ["nginx", pytest.param("caddy", marks=pytest.mark.whole)]
 
 
 def _command(

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from tests.portal.forward_auth.applications import APPLICATIONS, PROXIES, Scene, behind
+from tests.portal.forward_auth.applications import APPLICATIONS, ONE_PROXY_OR_BOTH, Scene, behind
 from tests.portal.pages.conftest import Site, installed
 from tests.tls_proxies import found
 
@@ -19,7 +19,7 @@ async def installation(temporal_address: str, tmp_path_factory: pytest.TempPathF
         yield site
 
 
-@pytest_asyncio.fixture(params=sorted(PROXIES), scope="session", loop_scope="session")
+@pytest_asyncio.fixture(params=ONE_PROXY_OR_BOTH, scope="session", loop_scope="session")
 async def scene(
     request: pytest.FixtureRequest, installation: Site, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Scene]:

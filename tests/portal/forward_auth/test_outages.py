@@ -22,7 +22,7 @@ from sandbox.postgres import NoPostgres
 from sandbox.temporal_server import free_port
 from settings import Settings
 from tests.portal.context import Portal, serving, until
-from tests.portal.forward_auth.applications import APP, OTHER, PROXIES, WIKI, Scene
+from tests.portal.forward_auth.applications import APP, ONE_PROXY_OR_BOTH, OTHER, WIKI, Scene
 from tests.portal.forward_auth.host import BRIEF_SECONDS, GRACE_SECONDS, NO_TEMPORAL, Host, Scenes, serving_host
 from tests.portal.pages.conftest import Site
 from tests.tls_proxies import found
@@ -45,7 +45,7 @@ async def host() -> AsyncIterator[Host]:
         pytest.skip(str(error))
 
 
-@pytest.fixture(params=sorted(PROXIES), scope="module")
+@pytest.fixture(params=ONE_PROXY_OR_BOTH, scope="module")
 def proxy(request: pytest.FixtureRequest) -> str:
     if found(request.param) is None:
         pytest.skip(f"{request.param} is not installed (Debian's package is {request.param})")
