@@ -20,7 +20,7 @@ from notifiers.slack.inbound.payloads import Command, Shortcut, Submitted
 from notifiers.slack.outbound.escaping import Ready, code, listed, marked_up, moment, name
 from notifiers.slack.outbound.views import connect_modal
 
-FIELDS = ("device", "protocol", "minutes", "reason", "ticket")
+FIELDS = ("device", "protocol", "minutes", "reason", "ticket", "source_address")
 ASKING = "Your question is on its way; the answer follows here."
 NO_FORM = f"Slack could not open the form. Please try again, or type {USAGE}"
 HELP = Ready(

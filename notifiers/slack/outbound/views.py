@@ -54,7 +54,7 @@ def answer_modal(about: Named, verdict: Verdict, request: RequestView | None = N
 def connect_modal(given: Mapping[str, str] | None = None) -> dict[str, Any]:
     """The form that asks for a connection, with what is known filled in.
 
-    Its fields, and the keys of `given`: `device`, `protocol`, `minutes`, `reason` and `ticket`.
+    Its fields, and the keys of `given`: `device`, `protocol`, `minutes`, `reason`, `ticket` and `source_address`.
     """
     known = {name: value.strip() for name, value in (given or {}).items()}
     blocks: list[Block] = [
@@ -63,6 +63,7 @@ def connect_modal(given: Mapping[str, str] | None = None) -> dict[str, Any]:
         _input("minutes", _line("minutes", known, LONGEST_TIME), optional=True),
         _input("reason", _line("reason", known, LONGEST_REASON, multiline=True), optional=True),
         _input("ticket", _line("ticket", known, LONGEST_ID), optional=True),
+        _input("source_address", _line("source_address", known, LONGEST_ID), optional=True),
     ]
     return _modal("connect", plain("connect/title"), blocks, "", submit=label("ask"))
 

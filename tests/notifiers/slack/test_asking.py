@@ -170,10 +170,12 @@ async def test_the_form_asks_too(way: WayIn, by: str) -> None:
     assert list(refused.answer["errors"]) == ["device"]
     refused = await people.submit_view(way.slack, form, fields | {"device": "unheard-of"}, ALICE)
     assert "unheard-of" in refused.answer["errors"]["device"]
-    await people.submit_view(way.slack, form, fields, ALICE)
+    refused = await people.submit_view(way.slack, form, fields | {"source_address": "at home"}, ALICE)
+    assert list(refused.answer["errors"]) == ["source_address"]
+    await people.submit_view(way.slack, form, fields | {"source_address": " 192.0.2.7 "}, ALICE)
     assert f"`{device}`" in await way.said_in_modal("alice")
     [view] = [one for one in (await way.deployment.engine.mine("alice")).asked if one.subject.target == device]
-    assert (view.status, view.question.minutes) == (Status.WAITING, 30)
+    assert (view.status, view.question.minutes, view.question.source_address) == (Status.WAITING, 30, "192.0.2.7")
 
 
 @ours

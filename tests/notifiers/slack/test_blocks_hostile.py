@@ -220,7 +220,7 @@ def test_forms_and_home_keep_the_limits(device_id: str, said: str, status: Statu
         approvers=[ApproverView(level=1, person=f"p{n}", name=said, because="") for n in range(count)],
         grant=GRANT,
     )
-    known = {"device": said, "protocol": said, "minutes": said, "reason": said, "ticket": said}
+    known = {"device": said, "protocol": said, "minutes": said, "reason": said, "ticket": said, "source_address": said}
     home = home_view(Mine(waiting=[view] * count, asked=[view] * count, revocable=[view] * count), "p0")
     modals = [
         answer_modal(Named(2**31 - 1, 999, "f" * 12), verdict, request)
