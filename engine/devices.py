@@ -83,12 +83,25 @@ class Devices:
         except (Refused, TooMany) as error:
             await self._run(self._registering.do_not_ask, device_id, str(error))
 
+    async def _ask_left_over(self, device_id: str) -> None:
+        """Open the request about a device, unless its workflow is open and goes on by itself.
+
+        To join that one would be recorded as if its person had asked again. A request that is on record is joined
+        nevertheless: where it was settled there, its workflow learns of it so, and ends.
+        """
+        question = await self._run(self._registering.question_about, device_id)
+        if question is None:
+            return
+        run = await self._resources.client.open_run(question.workflow_id)
+        if not run or await self._run(self._registering.has_opened, run):
+            await self._ask(device_id)
+
     async def ask_left_over(self) -> None:
         """Open the requests that a crash left unopened."""
         due = datetime.now(UTC) - LEFT_AFTER
         with suppress(Refused):  # no policy was ever applied, so there are no devices
             found = await self._run(self._resources.store.registered_devices.to_ask, due, SWEPT_AT_ONCE)
-            await each_for_itself([partial(self._ask, one) for one in found])
+            await each_for_itself([partial(self._ask_left_over, one) for one in found])
 
     async def act(
         self,

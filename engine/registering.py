@@ -24,6 +24,7 @@ from engine.registrant import Enrolment, Registrant
 from store import Store
 from store import registered_devices as devices
 from store.repeats import append_or_count
+from store.requests import of_run
 
 ID_BYTES = 6
 SEEN_EVERY = timedelta(minutes=1)
@@ -85,6 +86,11 @@ class Registering:
         with self.database.reading() as connection:
             row = devices.device_row(connection, device_id)
         return _question(row) if row.to_ask and devices.status_of(row) is DeviceStatus.PENDING else None
+
+    def has_opened(self, run: str) -> bool:
+        """Whether a run of a workflow has opened its request."""
+        with self.database.reading() as connection:
+            return of_run(connection, run) is not None
 
     def do_not_ask(self, device_id: str, why: str) -> None:
         """No request can be opened: the device waits until it registers again."""

@@ -178,10 +178,21 @@ class Client:
                     await start.workflow_handle()
 
     async def _is_open(self, workflow_id: str) -> bool:
-        """Whether a request is open: the server keeps what was started, also where no worker has begun it."""
+        """Whether a request is open, as far as can be known now."""
         with suppress(CountersignError):
-            return not is_over((await self._newest(workflow_id)).status)
+            return bool(await self.open_run(workflow_id))
         return False
+
+    async def open_run(self, workflow_id: str) -> str:
+        """The first run of a workflow that is open, also where no worker has begun it; "" for none. Raises Unavailable.
+
+        The server keeps what was started: as soon as a worker is there, it goes on.
+        """
+        try:
+            newest = await self._newest(workflow_id)
+        except NotFound:
+            return ""
+        return "" if is_over(newest.status) else newest.first_run_id
 
     async def wait(self, question: Question) -> Outcome:
         """Wait for the decision on the newest request for this question, however long it takes.

@@ -89,6 +89,23 @@ async def test_a_device_waits_is_approved_and_let_through(devices: Deployment) -
     await clear(devices, "alice")
 
 
+async def test_a_device_that_registered_while_no_worker_ran_has_asked_once(
+    asleep: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.devices.LEFT_AFTER", timedelta(0))
+    asleep.apply(policy(roles=ROLES, registered_devices=RULES))
+    found = await register(asleep, presented())
+    assert (found.status, found.approval_id) == ("pending", None)
+    # Its request, which waits for a worker, is known to the one that starts before it is opened, and after.
+    await asleep.engine.devices.ask_left_over()
+    asleep.start_worker()
+    await until(lambda: asleep.store.registered_devices.one(found.id).approval_id, "the request is opened")
+    await asleep.engine.devices.ask_left_over()
+    request = request_of(asleep, await asleep.engine.devices.registered(found.id))
+    await request.until_mailed(ada=["asked"])
+    assert request.lines() == ["opened alice", "level_started countersign"]
+
+
 async def test_a_rejected_device_is_denied_until_an_admin_has_it_asked_about_again(devices: Deployment) -> None:
     one = presented()
     first = await register(devices, one, "bob")
