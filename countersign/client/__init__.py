@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 from temporalio.api.common.v1 import WorkflowExecution
@@ -35,6 +36,7 @@ from temporalio.service import RPCError
 
 from countersign.client.errors import refusal, with_our_errors
 from countersign.client.library import DATA_CONVERTER
+from countersign.client.turns import Turns
 from countersign.error_codes import ErrorCode
 from countersign.errors import (
     BadSetting,
@@ -92,6 +94,7 @@ class Client:
     def __init__(self, temporal: TemporalClient, task_queue: str = TASK_QUEUE) -> None:
         self.temporal = temporal
         self.task_queue = task_queue
+        self._turns = Turns()
 
     @classmethod
     async def connect(
@@ -157,16 +160,16 @@ class Client:
             result_type=Outcome,
             static_summary=f"{question.requester} asks for {question.subject}",
         )
-        update = self.temporal.execute_update_with_start_workflow(
+        update = partial(
+            self.temporal.execute_update_with_start_workflow,
             "ask",
             sent,
             start_workflow_operation=start,
             id=update_id,
             result_type=Asked,
-            rpc_timeout=UPDATE_TIMEOUT,
         )
         try:
-            return await with_our_errors(update)
+            return await with_our_errors(self._turns.take(question.workflow_id, update, UPDATE_TIMEOUT))
         except Unavailable as error:
             if error.code == ErrorCode.NO_WORKER and await self._is_open(question.workflow_id):
                 raise Delayed(OPEN_WITHOUT_WORKER) from None
@@ -339,8 +342,8 @@ class Client:
         within: timedelta = UPDATE_TIMEOUT,
     ) -> R:
         handle: WorkflowHandle[Any, Any] = self.temporal.get_workflow_handle(workflow_id)
-        update = handle.execute_update(name, argument, id=update_id, result_type=result, rpc_timeout=within)
-        return await with_our_errors(update)
+        update = partial(handle.execute_update, name, argument, id=update_id, result_type=result)
+        return await with_our_errors(self._turns.take(workflow_id, update, within))
 
 
 def is_over(status: WorkflowExecutionStatus.ValueType) -> bool:

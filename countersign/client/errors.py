@@ -1,6 +1,7 @@
 """What a call to Temporal that failed means, as an error of ours."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable
 from typing import TypeVar
 
@@ -19,6 +20,8 @@ NO_ENTRY = {RPCStatusCode.UNAUTHENTICATED, RPCStatusCode.PERMISSION_DENIED}
 NO_WORKER = "Nobody is working on this now, so it is not done yet; repeat it as soon as a worker is back."
 
 R = TypeVar("R")
+
+log = logging.getLogger(__name__)
 
 
 async def with_our_errors(call: Awaitable[R]) -> R:
@@ -60,4 +63,7 @@ def _of_rpc(error: RPCError) -> CountersignError:
         return NotFound("There is no such open request.")
     if error.status in NO_ENTRY:
         return BadSetting("Temporal does not let us in; see COUNTERSIGN_TEMPORAL_API_KEY and TEMPORAL_NAMESPACE.")
-    return Unavailable(f"Temporal did not answer: {error.status.name.lower()}; try again.")
+    log.warning("A call to Temporal failed: %s", error.status.name)
+    if error.status is RPCStatusCode.RESOURCE_EXHAUSTED:
+        return Unavailable("The system is busy; try again in a moment.")
+    return Unavailable("Temporal did not answer; try again.")

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from temporalio.api.enums.v1 import WorkflowExecutionStatus
 
-from countersign.client import TASK_QUEUE, Client, is_over
+from countersign.client import OPEN_WITHOUT_WORKER, TASK_QUEUE, Client, is_over
 from countersign.errors import CountersignError, Delayed, NotFound, Refused, Unavailable
 from countersign.kinds.connection import ConnectionQuestion, Protocol
 from countersign.transitions import Cancel, Revoke
@@ -52,6 +52,19 @@ async def test_without_a_worker_every_call_says_so_in_time(temporal_address: str
     for error in others:
         assert isinstance(error, Unavailable)
         assert "Nobody is working on this now, so it is not done yet" in str(error)
+
+
+async def test_many_who_ask_at_once_wait_for_one_another_as_temporal_takes_only_so_many(temporal_address: str) -> None:
+    namespace = await new_namespace(temporal_address)
+    client = await Client.connect(temporal_address, namespace=namespace)
+    calls = await asyncio.gather(*(client.ask(QUESTION) for _ in range(12)), return_exceptions=True)
+    assert {type(one) for one in calls} == {Delayed}
+    # Those of several programs are too many; what is aborted by the server may go on there all the same.
+    other = QUESTION.model_copy(update={"device": "db-2"})
+    clients = [await Client.connect(temporal_address, namespace=namespace) for _ in range(3)]
+    calls = await asyncio.gather(*(one.ask(other) for one in clients for _ in range(5)), return_exceptions=True)
+    busy = "The system is busy; try again in a moment."
+    assert busy in {str(one) for one in calls} <= {busy, OPEN_WITHOUT_WORKER, "Temporal did not answer; try again."}
 
 
 async def test_what_does_not_exist_is_not_found(temporal_address: str) -> None:
