@@ -14,13 +14,11 @@ from typing import Annotated
 import typer
 
 from countersign.cli.exits import Code
-from countersign.cli.files import content
 from countersign.cli.gate_check import check
 from countersign.cli.gate_install import install
 from countersign.cli.options import DEFAULT_URL, AsJson, Token, Url, connect, seconds_of
 from countersign.cli.output import json_text
 from countersign.cli.times import now
-from countersign.errors import BadQuestion
 from countersign.gates.protocol import CONFIG
 from countersign.line_writer import LineWriter, as_line
 from countersign.models import without_controls
@@ -54,14 +52,13 @@ def wireguard(
     as_json: AsJson = False,
 ) -> None:
     """Have an interface's peers be the approved devices, until it is stopped; then it has none."""
-    # Other commands need not load it.
+    # Other commands need not load them.
+    from countersign.gates.config import read_token
     from countersign.gates.wireguard import Gate
 
     name, seconds = interface_name(interface), seconds_of("--grace", grace, LONGEST_GRACE)
     if token_file is not None:
-        token = content(token_file).decode(errors="replace").strip()
-        if not token:
-            raise BadQuestion(f"{token_file} is empty; put the gateway's token there.")
+        token = read_token(token_file)
     with connect(url, token) as api, closing(LineWriter(STDOUT, _as_json if as_json else _as_text)) as output:
         gate = Gate(api, name, seconds, output.say)
         for number, ending in ((signal.SIGTERM, typer.Exit(Code.OK)), (signal.SIGINT, KeyboardInterrupt())):

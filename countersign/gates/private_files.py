@@ -25,7 +25,7 @@ def read_private(file: Path, what: str) -> bytes:
     others = 0o037 if about.st_gid == 0 else 0o077
     if stat.S_IMODE(about.st_mode) & others or about.st_uid not in {0, os.geteuid()}:
         raise BadQuestion(
-            f"{file} holds {what}, and others can read or write it: have it belong to the gate service's user, and run "
+            f"{file} holds {what}, and others can read or write it: have it belong to the gate's user, and run "
             f"`chmod 600 {file}`."
         )
     return raw

@@ -31,6 +31,7 @@ class Agent:
         """
         self._network = network
         token_file, self._said = folder / "token", folder / "said"
+        token_file.touch(0o600)
         token_file.write_text(f"{token}\n")
         options = ["--interface", "wg0", "--url", url, "--token-file", str(token_file), "--grace", grace, "--json"]
         command = network.inside(COMMAND, "gate", "wireguard", *options)

@@ -187,7 +187,10 @@ def test_an_interface_that_is_made_anew_gets_its_peers(wireguard_go: Path, tmp_p
         (["--interface", "wg9"], "Make the interface first"),
         (["--interface", "wg0/../wg1"], "is no name of a network interface"),
         (["--interface", "wg0", "--grace", "0"], "--grace must be a duration"),
-        (["--interface", "wg0", "--token-file", "/dev/null"], "is empty; put the gateway's token there"),
+        (
+            ["--interface", "wg0", "--token-file", "/dev/null"],
+            "/dev/null holds the gateway's token, and others can read or write it",
+        ),
     ],
 )
 @pytest.mark.usefixtures("wireguard_go")
