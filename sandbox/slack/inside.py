@@ -14,7 +14,8 @@ class Inside:
 
     def __init__(self, path: Path, base: str) -> None:
         self.base = base
-        connector = aiohttp.UnixConnector(path=str(path), limit=0)
+        # A connection that is kept may be closed by the other side just when it is used again.
+        connector = aiohttp.UnixConnector(path=str(path), limit=0, force_close=True)
         self.session = aiohttp.ClientSession(connector=connector)
 
     async def get(self, path: str) -> Json:
