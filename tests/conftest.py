@@ -8,19 +8,17 @@ import sys
 import tempfile
 import threading
 import warnings
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from itertools import chain, islice
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from garbage import collect_seldom
 from sandbox.postgres import Cluster, NoPostgres, throwaway_postgres
-from sandbox.temporal_server import TemporalServer
 from sandbox.temporal_tool import find_temporal
-from tests.temporal_servers import FOLDER, SERVERS
+from tests.temporal_servers import FOLDER, SERVERS, TemporalInThread
 from tests.whole import IS_WHOLE
 
 # A shell without job control starts what runs in its background deaf to Ctrl-C, and so would be what the tests start.
@@ -137,13 +135,12 @@ def temporal_tool() -> Path:
     return find_temporal()
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def temporal_address() -> AsyncIterator[str]:
+@pytest.fixture(scope="session")
+def temporal_address() -> Iterator[str]:
     """Where a real Temporal server answers, with our search attributes; its state ends with the session."""
-    with tempfile.TemporaryDirectory(dir=FOLDER) as folder:
-        async with TemporalServer(Path(folder) / "temporal.db") as server:
-            SERVERS[server.address] = server
-            yield server.address
+    with tempfile.TemporaryDirectory(dir=FOLDER) as folder, TemporalInThread(Path(folder)) as server:
+        SERVERS[server.address] = server
+        yield server.address
 
 
 @pytest.fixture(scope="session")

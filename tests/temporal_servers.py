@@ -1,12 +1,77 @@
-"""The Temporal servers that the tests have started, by their addresses."""
+"""Temporal servers of the tests: each in an event loop of its own, so that whoever uses one may start it anew."""
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import Coroutine
 from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
 
 from sandbox.temporal_server import TemporalServer
 
-SERVERS: dict[str, TemporalServer] = {}
+T = TypeVar("T")
+
 # A server with a file can be started anew; in memory, as a disk would make it slow.
 MEMORY = Path("/dev/shm")
 FOLDER = MEMORY if MEMORY.is_dir() else None
+
+
+class TemporalInThread:
+    """A Temporal server whose state is in a file, run by an event loop in a thread of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / "temporal.db"
+        self._port: int | None = None
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        try:
+            self.start()
+        except BaseException:
+            self._end_thread()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        self._run(self._server.__aexit__())
+        self._end_thread()
+
+    def _end_thread(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    @property
+    def address(self) -> str:
+        """Where it answers."""
+        return self._server.address
+
+    def start(self) -> None:
+        """Start it; again on the same port, where it was killed."""
+        self._server = TemporalServer(self._file, self._port)
+        self._run(self._server.__aenter__())
+        self._port = int(self.address.rpartition(":")[2])
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        assert self._server.pid
+        os.kill(self._server.pid, signal.SIGKILL)
+        self._run(self._server.ended())
+        self._run(self._server.__aexit__())
+
+    async def restart(self) -> None:
+        """End it, and start it anew; from whichever event loop."""
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._server.restart(), self._loop))
+
+
+# Those that many tests use, by their addresses.
+SERVERS: dict[str, TemporalInThread] = {}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from temporalio.client import Client
 
 from sandbox.temporal_server import TemporalServer
+from tests.temporal_servers import TemporalInThread
 from tests.workflows.deployment import new_namespace
 
 
@@ -19,3 +21,11 @@ async def test_a_server_that_is_started_anew_knows_what_it_knew(tmp_path: Path) 
         client = await Client.connect(server.address, namespace=name)
         assert await client.count_workflows("") is not None
         assert await new_namespace(server.address) != name
+
+
+async def test_whoever_uses_a_server_of_the_tests_may_have_it_started_anew(tmp_path: Path) -> None:
+    with TemporalInThread(tmp_path) as server:
+        before, name = server.address, await new_namespace(server.address)
+        await asyncio.to_thread(lambda: asyncio.run(server.restart()))
+        client = await Client.connect(server.address, namespace=name)
+        assert (server.address, await client.count_workflows("") is not None) == (before, True)

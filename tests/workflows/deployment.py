@@ -7,6 +7,7 @@ import re
 import time
 import uuid
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
@@ -14,7 +15,8 @@ from typing import Any, Self
 
 from google.protobuf.duration_pb2 import Duration
 from pydantic import SecretStr
-from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import PollWorkflowTaskQueueRequest, RegisterNamespaceRequest
 from temporalio.client import Client as TemporalClient
 from temporalio.service import RPCError
 
@@ -41,6 +43,7 @@ from tests.workflows.sandboxed import sandboxed
 
 WAIT_SECONDS = 120.0
 POLL_SECONDS = 0.05
+NOBODY = "nobody"  # a task queue of no worker
 MAIL_KEYS = "a1:" + "k" * 40
 # What kind of mail it is stands in its Message-ID.
 EVENT = re.compile(r"\.(opened|asked|reminded|settled|grant_ended|answer_refused|inquiry|comment)\.")
@@ -62,28 +65,43 @@ async def until_after(moment: datetime) -> None:
 async def new_namespace(address: str) -> str:
     """A namespace that no other engine knows: workflow ids, and numbers of grants, begin anew in it.
 
-    A development server whose database was interrupted by a caller that left may answer nobody from then on; such a one
-    is started anew.
+    A development server whose database was interrupted by a caller that left may answer nobody from then on, or lose
+    tasks; one in which no namespace can be used is started anew.
     """
     try:
-        return await _new_namespace(address)
-    except RPCError as error:
-        if "interrupted" not in error.message or address not in SERVERS:
+        return await _usable_namespace(address)
+    except (RPCError, TimeoutError):
+        if address not in SERVERS:
             raise
     await SERVERS[address].restart()
-    return await _new_namespace(address)
+    return await _usable_namespace(address)
 
 
-async def _new_namespace(address: str) -> str:
+async def _usable_namespace(address: str) -> str:
     name = f"test-{uuid.uuid4().hex[:8]}"
-    client = await TemporalClient.connect(address, namespace=name)
-    kept = Duration()
-    kept.FromTimedelta(RETENTION)
-    await client.workflow_service.register_namespace(
-        RegisterNamespaceRequest(namespace=name, workflow_execution_retention_period=kept),
-    )
-    await add_search_attributes(client)
+    async with asyncio.timeout(WAIT_SECONDS):
+        client = await TemporalClient.connect(address, namespace=name)
+        kept = Duration()
+        kept.FromTimedelta(RETENTION)
+        await client.workflow_service.register_namespace(
+            RegisterNamespaceRequest(namespace=name, workflow_execution_retention_period=kept),
+        )
+        await add_search_attributes(client)
+        await _until_it_hands_out_tasks(client)
     return name
+
+
+async def _until_it_hands_out_tasks(client: TemporalClient) -> None:
+    """Wait until a workflow can be started in the namespace, and its task be fetched as a worker does."""
+    queue = PollWorkflowTaskQueueRequest(namespace=client.namespace, task_queue=TaskQueue(name=NOBODY))
+    while True:
+        with suppress(RPCError):
+            begun = await client.start_workflow("Nobody", id=uuid.uuid4().hex, task_queue=NOBODY)
+            task = await client.workflow_service.poll_workflow_task_queue(queue)
+            await begun.terminate()
+            if task.task_token:
+                return
+        await asyncio.sleep(POLL_SECONDS)
 
 
 def settings_for(database_url: str, address: str, namespace: str, mail: MailServer) -> Settings:

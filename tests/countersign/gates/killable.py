@@ -6,30 +6,24 @@ reaches them; another host lets people in by PAM. `killable` (a fixture of test_
 
 from __future__ import annotations
 
-import asyncio
-import os
-import signal
 import socket
-import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
 
 import httpx
 
 from sandbox.people import Person
 from sandbox.ssh_hosts import Host
-from sandbox.temporal_server import TemporalServer, free_port
+from sandbox.temporal_server import free_port
 from tests.countersign.gates.gate_installation import Echo, GateInstallation, gates_installed, policy
 from tests.countersign.gates.networks import SECONDS, Relay
 from tests.countersign.gates.pam_host import GatedHost
 from tests.countersign.gates.sshd import SshHosts, set_up_bastion
 from tests.local_servers import answering
 from tests.postgres import KillablePostgres, killable_postgres
-
-T = TypeVar("T")
+from tests.temporal_servers import TemporalInThread
 
 PARTS = ["worker", "portal", "database", "temporal", "gate service"]
 # How long sessions stay without the portal: longer than it takes two people to ask, and to give three answers.
@@ -59,47 +53,13 @@ class Target(Echo):
         return any(mark in self.heard.get(one, b"") for one in [*self.open])
 
 
-class KillableTemporal:
-    """A Temporal server whose state is in a file, run by an event loop in a thread of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self._file, self._port = folder / "temporal.db", free_port()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever)
-        self._thread.start()
-        self.start()
-
-    def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(SECONDS)
-
-    @property
-    def address(self) -> str:
-        return self._server.address
-
-    def start(self) -> None:
-        self._server = TemporalServer(self._file, self._port)
-        self._run(self._server.__aenter__())
-
-    def kill(self) -> None:
-        assert self._server.pid
-        os.kill(self._server.pid, signal.SIGKILL)
-        self._run(self._server.ended())
-        self._run(self._server.__aexit__())
-
-    def end(self) -> None:
-        self._run(self._server.__aexit__())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-
 @dataclass
 class Killable:
     """All of it. The gates speak to the portal through `relay`, people directly."""
 
     gates: GateInstallation
     postgres: KillablePostgres
-    temporal: KillableTemporal
+    temporal: TemporalInThread
     relay: Relay
     bastion: SshHosts
     host: GatedHost
@@ -157,8 +117,7 @@ def killable_installation(folder: Path, people: list[str]) -> Iterator[Killable]
     """Run all of it until the end of the block; `people` have accounts at the host with PAM."""
     with ExitStack() as stack:
         postgres = stack.enter_context(killable_postgres())
-        temporal = KillableTemporal(folder)
-        stack.callback(temporal.end)
+        temporal = stack.enter_context(TemporalInThread(folder))
         url = postgres.cluster.url()
         gates = stack.enter_context(gates_installed(temporal.address, folder, the_policy(people), url))
         relay = Relay(None, httpx.URL(gates.installation.url).port or 0)
