@@ -22,12 +22,12 @@ from countersign.gates.calls import Calls
 from countersign.gates.feed import now
 from countersign.gates.followed_requests import BAD_TOKEN, TICK_SECONDS, FollowedRequests
 from countersign.gates.other_grants import OtherGrants
-from countersign.gates.tracking import Asking, Request, Session, Tell, Wanted
+from countersign.gates.tracking import Asking, Request, Session, Tell, Wanted, covers
 from countersign.grant_reuse import is_yes, must_be_for, not_from_here
 from countersign.http import Api
 from countersign.models import Question, Status
 from countersign.times import moment, span
-from countersign.views import AuditEventView
+from countersign.views import AuditEventView, RequestView
 
 __all__ = ["Access", "Session", "Tell", "Wanted"]
 
@@ -128,9 +128,19 @@ class Access:
                 longest = await self._other_grants.longest_grant(wanted, source_address)
         except TimeoutError:
             raise _away() from None
-        if longest is None or longest.grant is None:
+        return self.session_by(longest, wanted, tell) if longest else None
+
+    def session_by(self, view: RequestView, wanted: Wanted, tell: Tell) -> Session | None:
+        """The session that the grant of this request permits, as it was read now; None where it permits none.
+
+        Raises Unavailable, and BadQuestion.
+        """
+        if not self.answers:
+            raise _away()
+        source_address = wanted.question.source_address
+        if view.grant is None or not covers(view.grant, source_address, datetime.now(UTC)):
             return None
-        return Session(wanted, source_address, self._followed.follow(longest), longest.grant, tell)
+        return Session(wanted, source_address, self._followed.follow(view), view.grant, tell)
 
     def asker_withdrew(self, wanted: Wanted) -> None:
         """Whoever asked this, and whose `ask` was cancelled, wants it no more.

@@ -24,7 +24,7 @@ from countersign.http import Api
 from countersign.models import Model
 from countersign.per_minute import PerMinute
 from countersign.rdp import VARIANT, RoutedConnection, RoutingToken
-from countersign.views import AuditEventView
+from countersign.views import AuditEventView, RequestView
 
 if TYPE_CHECKING:
     from countersign.gates.config import Target
@@ -78,7 +78,7 @@ class RdpGate:
 
     def __init__(self, section: RdpSection, devices: "Mapping[str, Target]", access: Access, api: Api) -> None:
         self._section, self._devices, self._access = section, devices, access
-        self._redeem = api.redeem_rdp_token
+        self._api = api
         self._calls = Calls(MOST_REDEEMING)
         self._expected = ExpectedSources()
         access.listen(FILE_MADE, self._expected.hear)
@@ -131,8 +131,8 @@ class RdpGate:
                 packet = await _first(reader)
             self._count_token(source)
             token = RoutingToken(token=packet.token, source_address=address)
-            routed = await self._calls(partial(self._redeem, token))
-            session = await self._session(routed, address)
+            routed, request = await self._calls(partial(self._redeem, token))
+            session = self._session(routed, request, address)
         finally:
             self._waiting[source] -= 1
             self._waiting += Counter()  # which forgets those that have none
@@ -147,9 +147,17 @@ class RdpGate:
         if source not in self._expected and self._tokens_of_others.take(""):
             raise Unavailable("too many tokens came within a minute from where nobody was handed a file.")
 
-    async def _session(self, routed: RoutedConnection, source: str) -> Session:
+    def _redeem(self, token: RoutingToken) -> tuple[RoutedConnection, RequestView]:
+        """Whose connection it is, and the request whose grant lets it in.
+
+        Both are read in one turn, however long that takes to come: the token is used up, and there is no second try.
+        """
+        routed = self._api.redeem_rdp_token(token)
+        return routed, self._api.request(routed.approval_id)
+
+    def _session(self, routed: RoutedConnection, request: RequestView, source: str) -> Session:
         wanted = Wanted(routed.person, routed.device, VARIANT, source)
-        session = await self._access.resume(wanted, lambda _: None)
+        session = self._access.session_by(request, wanted, lambda _: None)
         if session is None:
             raise Refused(f"#{routed.approval_id} lets {routed.person} in no more.")
         return session

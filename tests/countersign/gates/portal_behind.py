@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -32,6 +33,10 @@ class PortalBehind(ThreadingHTTPServer):
         self.is_away = False
         # What is answered as where one person has opened too many requests.
         self.limited: set[str] = set()
+        # What gets no answer before the end, and what of it was asked for.
+        self.held: set[str] = set()
+        self.waiting: list[str] = []
+        self.end = threading.Event()
         # Sent in place of the caller's, where it is set.
         self.token = ""
         # What was asked for, oldest first.
@@ -46,6 +51,10 @@ class Handler(BaseHTTPRequestHandler):
         asked = f"{self.command} {self.path.partition('?')[0]}"
         self.server.asked.append(asked)
         if self.server.is_away or asked in self.server.failing:
+            return self._answer(500, {}, b"")
+        if asked in self.server.held:
+            self.server.waiting.append(asked)
+            self.server.end.wait(4 * SECONDS)
             return self._answer(500, {}, b"")
         if asked in self.server.limited:
             return self._answer(429, {"content-type": "application/problem+json"}, TOO_MANY)
@@ -75,4 +84,7 @@ class Handler(BaseHTTPRequestHandler):
 def portal_behind(url: str) -> Iterator[PortalBehind]:
     server = PortalBehind(url)
     with closing(server.portal), answering(server):
-        yield server
+        try:
+            yield server
+        finally:
+            server.end.set()

@@ -13,12 +13,14 @@ from pathlib import Path
 import httpx
 import pytest
 
+from countersign.gates.followed_requests import MOST_READING
 from countersign.gates.rdp import MOST_IN_ALL, MOST_OF_ONE
 from sandbox.temporal_server import free_port
 from store import Store
 from store.tokens import Owner
 from tests.countersign.gates.gate_installation import CROWD, Echo, GateInstallation, GateProcess
 from tests.countersign.gates.networks import SECONDS, wait_until
+from tests.countersign.gates.portal_behind import portal_behind
 from tests.countersign.gates.test_rdp import HERE, answers, first_packet, told, until_closed
 from tests.countersign.gates.test_rdp_packet import NEGOTIATION, packet
 from tests.local_servers import answering
@@ -29,13 +31,16 @@ UNKNOWN = packet(f"Cookie: msts=cs_rdp_{'0' * 72}\r\n".encode() + NEGOTIATION)
 
 
 @contextmanager
-def rdp_gate(gates: GateInstallation) -> Iterator[tuple[GateProcess, int]]:
+def rdp_gate(gates: GateInstallation, url: str = "") -> Iterator[tuple[GateProcess, int]]:
     """The gate service, and the port at which it listens for RDP."""
     port = free_port()
-    with gates.service(more=f'[rdp]\nlisten = "{HERE}:{port}"') as gate:
-        gate.until_said("The portal answers.")
-        wait_until(lambda: answers(port))
-        yield gate, port
+    with gates.service(url, more=f'[rdp]\nlisten = "{HERE}:{port}"') as gate:
+        try:
+            gate.until_said("The portal answers.")
+            wait_until(lambda: answers(port))
+            yield gate, port
+        finally:
+            print(gate.said.read_text())  # shown where the test fails
 
 
 @contextmanager
@@ -91,6 +96,12 @@ def machines(gates: GateInstallation, names: list[str]) -> Iterator[list[Person]
         yield people
 
 
+def let_in(client: socket.socket, sent: bytes) -> None:
+    """Have the host answer what the client sends first."""
+    client.sendall(sent)
+    assert client.recv(len(UNKNOWN)) == packet(NEGOTIATION)
+
+
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("many", [30, pytest.param(100, marks=pytest.mark.whole)])
 def test_many_people_connect_at_once_and_each_leaves_with_their_grant(
@@ -124,6 +135,28 @@ def test_many_people_connect_at_once_and_each_leaves_with_their_grant(
             f"\n{many} people: {through:.1f} s until all were through; {revoked:.1f} s until all their grants were "
             f"revoked, and {time.monotonic() - began - revoked:.1f} s more until the last was cut."
         )
+
+
+def test_reading_the_requests_of_those_who_are_in_holds_up_nobody_who_comes(
+    gate_installation: GateInstallation, tmp_path: Path
+) -> None:
+    gates, device = gate_installation, gate_installation.device()
+    with (
+        ExitStack() as stack,
+        portal_behind(gates.installation.url) as portal,
+        echoing(gates),
+        rdp_gate(gates, portal.url) as (_, port),
+        machines(gates, CROWD[: MOST_READING + 1]) as [comer, *people],
+    ):
+        for one in (comer, *people):
+            one.ask(device)
+        for one in people:
+            let_in(stack.enter_context(one.connect(port)), one.first_packet(tmp_path))
+        portal.held = {f"GET /api/v1/requests/{one.number}" for one in people}
+        for one in people:
+            one.first_packet(tmp_path)  # an event, for which the gate reads their request again
+        wait_until(lambda: len(portal.waiting) >= MOST_READING)
+        let_in(stack.enter_context(comer.connect(port)), comer.first_packet(tmp_path))
 
 
 def test_connections_that_say_nothing_take_all_places_for_no_longer_than_a_first_packet_may(
