@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 import threading
 from collections.abc import Coroutine
 from pathlib import Path
@@ -57,6 +58,8 @@ class TemporalInThread:
 
     def start(self) -> None:
         """Start it; again on the same port, where it was killed."""
+        # Said in the caller's thread, where `--no-servers` hears of it.
+        sys.audit("subprocess.Popen", "temporal", [], None, None)
         self._server = TemporalServer(self._file, self._port)
         self._run(self._server.__aenter__())
         self._port = int(self.address.rpartition(":")[2])
