@@ -9,11 +9,12 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Generator, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from itertools import chain, islice
 from pathlib import Path
 
 import pytest
+from _pytest.runner import runtestprotocol
 
 from garbage import collect_seldom
 from sandbox.postgres import Cluster, NoPostgres, throwaway_postgres
@@ -56,6 +57,26 @@ def pytest_runtest_makereport(
     except SystemError:
         item.config.option.tbstyle = "native"
         return pytest.TestReport.from_item_and_call(item, call)
+
+
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool:
+    """Run a test; again, with all its servers made anew, where it failed as the tests' Temporal server was broken.
+
+    A write to SQLite that is interrupted, as by a caller that leaves, can leave Temporal's development server within a
+    transaction: it answers "shard status unknown" from then on, and what it did since is lost with it.
+    """
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    reports = runtestprotocol(item, log=False, nextitem=nextitem)
+    if any(one.failed for one in reports) and not all(server.works() for server in [*SERVERS.values()]):
+        with item.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+            print(f"\nTemporal's server was broken, so it runs again: {item.nodeid}", file=sys.stderr)
+        with suppress(Exception, pytest.fail.Exception):
+            item.session._setupstate.teardown_exact(None)
+        reports = runtestprotocol(item, log=False, nextitem=nextitem)
+    for one in reports:
+        item.ihook.pytest_runtest_logreport(report=one)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)
@@ -142,6 +163,7 @@ def temporal_address() -> Iterator[str]:
         if "TEMPORAL_ADDRESS" not in os.environ:  # a server that was there before is not ours to start anew
             SERVERS[server.address] = server
         yield server.address
+        del SERVERS[server.address]
 
 
 @pytest.fixture(scope="session")

@@ -7,10 +7,14 @@ import os
 import signal
 import sys
 import threading
+import uuid
 from collections.abc import Coroutine
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
+
+from temporalio.client import Client
+from temporalio.service import RPCError
 
 from sandbox.temporal_server import TemporalServer
 
@@ -19,6 +23,7 @@ T = TypeVar("T")
 # A server with a file can be started anew; in memory, as a disk would make it slow.
 MEMORY = Path("/dev/shm")
 FOLDER = MEMORY if MEMORY.is_dir() else None
+PROBE_SECONDS = 20
 
 
 class TemporalInThread:
@@ -70,6 +75,21 @@ class TemporalInThread:
         os.kill(self._server.pid, signal.SIGKILL)
         self._run(self._server.ended())
         self._run(self._server.__aexit__())
+
+    def works(self) -> bool:
+        """Whether a workflow can be started there."""
+
+        async def start_one() -> None:
+            async with asyncio.timeout(PROBE_SECONDS):
+                client = await Client.connect(self.address)
+                begun = await client.start_workflow("Nobody", id=uuid.uuid4().hex, task_queue="nobody")
+                await begun.terminate()
+
+        try:
+            self._run(start_one())
+        except (RPCError, RuntimeError, TimeoutError):  # RuntimeError: nobody listens there
+            return False
+        return True
 
     async def restart(self) -> None:
         """End it, and start it anew; from whichever event loop."""
