@@ -163,7 +163,7 @@ def temporal_address() -> Iterator[str]:
         if "TEMPORAL_ADDRESS" not in os.environ:  # a server that was there before is not ours to start anew
             SERVERS[server.address] = server
         yield server.address
-        del SERVERS[server.address]
+        SERVERS.pop(server.address, None)
 
 
 @pytest.fixture(scope="session")
