@@ -44,8 +44,10 @@ def _waiting() -> Select[Any]:
     """Not sent yet; what comes of a request waits for what asked or opened, where that was tried and may be there."""
     first = notifications.alias()
     same = [first.c[name] == notifications.c[name] for name in ("approval_id", "person", "channel")]
-    unsaid = exists().where(*same, first.c.state == "waiting", first.c.event.in_(FIRST_SAID), first.c.tries > 0)
-    return select(notifications).where(IS_WAITING, notifications.c.event.in_(FIRST_SAID) | ~unsaid)
+    unsaid = exists().where(
+        *same, first.c.state == as_written("waiting"), one_of(first.c.event, FIRST_SAID), first.c.tries > as_written(0)
+    )
+    return select(notifications).where(IS_WAITING, one_of(notifications.c.event, FIRST_SAID) | ~unsaid)
 
 
 def _free(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
@@ -54,14 +56,16 @@ def _free(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
 
 
 IS_OF_NUMBER = notifications.c.approval_id == bindparam("number")
-NOW: BindParameter[datetime] = bindparam("now", type_=notifications.c.retry_at.type)
-CHANNELS: BindParameter[str] = bindparam("channels", expanding=True)
+# Written into what the sweeper asks (`as_written`).
+NOW: BindParameter[datetime] = bindparam("now", type_=notifications.c.retry_at.type, literal_execute=True)
+CHANNELS: BindParameter[str] = bindparam("channels", expanding=True, literal_execute=True)
+MOST: BindParameter[int] = bindparam("most", type_=Integer, literal_execute=True)
 IDS: BindParameter[str] = bindparam("ids", expanding=True)
 IS_OF_ID = notifications.c.id == bindparam("notification")
 UNSENT = _waiting().where(IS_OF_NUMBER, notifications.c.id.startswith(bindparam("step", type_=String)))
 _LEFT_OVER = _waiting().where(notifications.c.retry_at <= NOW, _free(NOW)).order_by(notifications.c.retry_at)
-LEFT_OVER_BY = _LEFT_OVER.where(notifications.c.channel.in_(CHANNELS)).limit(bindparam("most", type_=Integer))
-LEFT_OVER_BUT = _LEFT_OVER.where(notifications.c.channel.not_in(CHANNELS)).limit(bindparam("most", type_=Integer))
+LEFT_OVER_BY = _LEFT_OVER.where(notifications.c.channel.in_(CHANNELS)).limit(MOST)
+LEFT_OVER_BUT = _LEFT_OVER.where(notifications.c.channel.not_in(CHANNELS)).limit(MOST)
 FREE_AMONG = (
     select(notifications.c.id, notifications.c.tries)
     .where(notifications.c.id.in_(IDS), _free(NOW))
@@ -88,7 +92,7 @@ class Notifications:
         self.database = database
         self.live = live
         self._moot = self._is_moot()
-        self._first_moot = select(notifications.c.id).where(self._moot).limit(1)
+        self._first_moot = select(notifications.c.id).where(self._moot).limit(as_written(1))
 
     # --- what is to be sent ------------------------------------------------------------------------------------------
 
@@ -121,14 +125,15 @@ class Notifications:
     def _is_moot(self) -> ColumnElement[bool]:
         """What still asks about a request that is settled, and is not on its way."""
         settled = exists().where(
-            requests.c.approval_id == notifications.c.approval_id, requests.c.status != Status.WAITING
+            requests.c.approval_id == notifications.c.approval_id,
+            requests.c.status != as_written(Status.WAITING.value),
         )
         may_be_there = (
-            notifications.c.channel.in_(self.live)
-            & (notifications.c.event == Event.ASKED)
-            & (notifications.c.tries > 0)
+            one_of(notifications.c.channel, sorted(self.live))
+            & (notifications.c.event == as_written(Event.ASKED.value))
+            & (notifications.c.tries > as_written(0))
         )
-        return IS_WAITING & _free(NOW) & notifications.c.event.in_(ASKING) & ~may_be_there & settled
+        return IS_WAITING & _free(NOW) & one_of(notifications.c.event, ASKING) & ~may_be_there & settled
 
     def hold(self, notification_ids: Collection[str], now: datetime) -> None:
         """Say that these are still being sent or changed."""

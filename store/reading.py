@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, exists, select
+from sqlalchemy import Connection, Select, exists, select
 
 from countersign.directory import Policy
 from countersign.errors import Refused, no_request
-from countersign.models import Status
 from countersign.notifications import Person
 from countersign.policy_fields import folded_address
 from countersign.transitions import WHILE_OPEN
@@ -19,7 +18,7 @@ from store.filters import found_by
 from store.grants import IS_ACTIVE
 from store.listing import LONGEST_LIST, Wanted, goes_on, numbers_of
 from store.policies import Policies
-from store.requests import request_row
+from store.requests import BY_STATUS, request_row, waiting_after, waits
 from store.tables import (
     answers,
     approvers,
@@ -30,8 +29,6 @@ from store.tables import (
 )
 from store.views import person, principal_name, rows_of, views
 from store.visibility import Concern, concerns, is_asked
-
-WAITS = requests.c.status == Status.WAITING
 
 
 class FeedPage(NamedTuple):
@@ -99,11 +96,9 @@ class Reading:
     @reads
     def waiting_after(self, approval_id: int, limit: int) -> list[tuple[int, str, str]]:
         """The next waiting requests above a number: each with the id and the run of its workflow."""
-        columns = requests.c.approval_id, requests.c.workflow_id, requests.c.run_id
-        waiting = requests.c.status == Status.WAITING, requests.c.approval_id > approval_id
-        query = select(*columns).where(*waiting).order_by(requests.c.approval_id).limit(limit)
         with self.database.reading() as connection:
-            return [(row.approval_id, row.workflow_id, row.run_id) for row in connection.execute(query)]
+            rows = waiting_after(connection, approval_id, limit)
+        return [(row.approval_id, row.workflow_id, row.run_id) for row in rows]
 
     @reads
     def page(self, wanted: Wanted) -> tuple[list[RequestView], int | None]:
@@ -132,7 +127,8 @@ class Reading:
             .where(answers.c.person == one, answers.c.state == "accepted")
         )
         seated = is_asked(one, at_level=True)
-        return self._views(_newest([WAITS, seated, ~answered], LONGEST_LIST))
+        waiting = select(requests.c.approval_id).where(*waits(self.database.is_sqlite), seated, ~answered)
+        return self._views(waiting.order_by(*(column.desc() for column in BY_STATUS)).limit(LONGEST_LIST))
 
     @reads
     def revocable_by(self, one: str) -> list[RequestView]:
@@ -193,7 +189,3 @@ class Reading:
         except Refused:  # before the first policy nobody has a name
             return list(events)
         return [event.model_copy(update={"name": principal_name(policy, event.who)}) for event in events]
-
-
-def _newest(conditions: Sequence[ColumnElement[bool]], limit: int) -> Select[Any]:
-    return select(requests.c.approval_id).where(*conditions).order_by(requests.c.approval_id.desc()).limit(limit)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, insert, select, tuple_, update
 
 from countersign.errors import no_request
 from countersign.models import Question, Route, Status
@@ -12,7 +12,7 @@ from countersign.transitions import Opening
 from store.database import Database, reads
 from store.due import among
 from store.subjects import columns_of
-from store.tables import approvers, events, requests, signals
+from store.tables import approvers, as_written, events, requests, signals
 
 IS_OF_NUMBER = requests.c.approval_id == bindparam("number")
 OF_NUMBER = select(requests).where(IS_OF_NUMBER)
@@ -24,6 +24,9 @@ WAITING_OF = select(requests).where(
     requests.c.workflow_id == bindparam("workflow"),
 )
 STEP_OF = select(requests.c.step).where(IS_OF_NUMBER).with_for_update(read=True)
+# In the order of the index that tells the statuses apart.
+BY_STATUS = (requests.c.status, requests.c.approval_id)
+WAITING = as_written(Status.WAITING.value)
 ADD = insert(requests).returning(requests)
 CHANGE = update(requests).where(IS_OF_NUMBER)
 
@@ -90,11 +93,26 @@ def waiting_of(connection: Connection, requester: str, workflow_id: str) -> Sequ
     return connection.execute(WAITING_OF, {"who": requester, "workflow": workflow_id}).all()
 
 
-def waiting_after(connection: Connection, after: int, limit: int) -> Sequence[Row[Any, Any, Any]]:
-    """Number, requester and question of the next requests above a number that wait."""
-    columns = requests.c.approval_id, requests.c.requester, requests.c.question
-    waiting = select(*columns).where(requests.c.status == Status.WAITING, requests.c.approval_id > after)
-    return connection.execute(waiting.order_by(requests.c.approval_id).limit(limit)).all()
+def waiting_after(connection: Connection, after: int, limit: int) -> Sequence[Row[Any]]:
+    """The next requests above a number that wait: who asks, what, and which workflow decides it."""
+    names = ("approval_id", "requester", "question", "workflow_id", "run_id")
+    waiting = (
+        select(*(requests.c[name] for name in names))
+        .where(*waits(connection.dialect.name == "sqlite", after))
+        .order_by(*BY_STATUS)
+    )
+    return connection.execute(waiting.limit(as_written(limit))).all()
+
+
+def waits(sqlite: bool, after: int = 0) -> list[ColumnElement[bool]]:
+    """That a request waits, and its number is above this; to be read in the order `BY_STATUS`.
+
+    To PostgreSQL this is a range of the index and no equality: it would else read all requests by their numbers, the
+    past ones first, where it expects to come upon enough that wait. SQLite finds the place by an equality only.
+    """
+    if sqlite:
+        return [requests.c.status == WAITING, requests.c.approval_id > after]
+    return [tuple_(*BY_STATUS) > tuple_(WAITING, as_written(after)), requests.c.status <= WAITING]
 
 
 def opened_at(connection: Connection, requester: str, newest: int) -> datetime | None:

@@ -49,6 +49,10 @@ class Network:
         assert done.returncode == 0 or not check, (command, done.stderr)
         return done.stdout
 
+    def processes(self, pattern: str) -> list[str]:
+        """The numbers of those in this network whose command is so; other tests run the same in theirs."""
+        return self.run("pgrep", "--ns", str(self.pid), "--nslist", "net", "--full", pattern, check=False).split()
+
     def reaches(self, address: str) -> bool:
         """Whether one ping is answered within a second."""
         ping = self.inside("ping", "-c", "1", "-W", "1", address)

@@ -128,9 +128,8 @@ def test_files_and_variables_of_the_person_change_nothing(ssh_hosts: SshHosts) -
     ssh_hosts.begin("alice", "ssh", "-T", "-o", own, "bastion", device, str(ssh_hosts.target_port))
     view = ssh_hosts.gates.until_waiting("alice", device)
     assert view.question.source_address == "127.0.0.1"
-    asking = ["pgrep", "--newest", "--full", "countersign-gate ssh$"]
-    number = subprocess.run(asking, capture_output=True, text=True, check=True).stdout.strip()
-    environment = Path(f"/proc/{number}/environ").read_text()
+    number = ssh_hosts.bastion.run("pgrep", "--newest", "--full", "countersign-gate ssh$").strip()
+    environment = ssh_hosts.bastion.run("cat", f"/proc/{number}/environ")
     assert not [one for one in ("PYTHON", "LD_PRELOAD", "COUNTERSIGN_X", "192.0.2.9") if one in environment]
     assert not [mark for mark in marks if Path(mark).exists()]
 

@@ -97,7 +97,7 @@ def test_a_portal_that_is_gone_takes_the_peers_with_it_after_the_grace(here: Wir
 
 
 def test_the_interface_does_not_end_with_the_terminal(here: WireGuardInstallation, bobs: Any) -> None:
-    [number] = here.machine.run("pgrep", "--full", "^[^ ]*wireguard-go bob0$").split()
+    [number] = here.machine.processes("^[^ ]*wireguard-go bob0$")
     assert os.getsid(int(number)) != os.getsid(0)
 
 
