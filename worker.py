@@ -22,7 +22,7 @@ from configuration import load, report
 from countersign.client import Client
 from countersign.client.library import log_through_python
 from countersign.errors import BadSetting, CountersignError, Unavailable
-from countersign.version import HELP_OPTIONS, VersionOption
+from countersign.version import HELP_OPTIONS, VersionOption, version
 from engine.engine import Engine
 from engine.expiring import TELL_OF_EXPIRY_EVERY
 from engine.heartbeat import Heartbeat
@@ -227,6 +227,8 @@ def _worker(
         max_cached_workflows=settings.cached_workflows,
         sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
         graceful_shutdown_timeout=GRACE,
+        # Else it is made of the code of all modules, at each start.
+        build_id=version(),
     )
 
 

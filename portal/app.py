@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
@@ -130,6 +131,19 @@ PAGES = (
 )
 
 
+class _App(FastAPI):
+    """An application whose description is made when it is first asked for, as that takes a third of a second."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The API's description, with our problems and examples."""
+        known = self.openapi_schema
+        described = super().openapi()
+        if described is not known:
+            problems.describe(described)
+            examples.add_examples(described)
+        return described
+
+
 def create_app(plan: Plan) -> FastAPI:
     """The application; opens its context at the start and closes it at the end."""
 
@@ -139,7 +153,7 @@ def create_app(plan: Plan) -> FastAPI:
             app.state.context = context
             yield
 
-    app = FastAPI(
+    app = _App(
         title="Countersign",
         version="1",
         description=ABOUT,
@@ -163,6 +177,4 @@ def create_app(plan: Plan) -> FastAPI:
     for router in PAGES:
         app.include_router(router)
     app.include_router(description.router)
-    problems.describe(app)
-    examples.add_examples(app.openapi())
     return app

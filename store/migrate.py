@@ -3,29 +3,18 @@
 import logging
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import make_url, text
+from sqlalchemy import Connection, inspect, make_url, text
 
 from store import postgres
 from store.database import Database, errors_in_our_terms
 
 # Any number, the same in every process: who holds this PostgreSQL advisory lock migrates, the others wait.
 MIGRATION_LOCK = 20_260_101
-
-
-# At INFO it tells of each look at the schema, at every start.
+FOLDER = Path(__file__).parent / "migrations"
+# Each file is called by its revision, which says when it comes.
+NEWEST = max(path.name.partition("_")[0] for path in (FOLDER / "versions").glob("[0-9]*.py"))
+# At INFO it tells of its own parts as they are loaded, and of each look at the schema.
 logging.getLogger("alembic").setLevel(logging.WARNING)
-
-
-def config() -> Config:
-    """Alembic's settings, without a file."""
-    settings = Config()
-    settings.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    settings.set_main_option("path_separator", "os")
-    return settings
 
 
 def is_outdated(url: str) -> bool:
@@ -33,22 +22,32 @@ def is_outdated(url: str) -> bool:
     place = make_url(url)
     if place.get_backend_name() == "sqlite" and not Path(place.database or "").exists():
         return True  # to look into it would make the file
-    newest = ScriptDirectory.from_config(config()).get_current_head()
     database = Database(url)
     try:
         with database.reading() as connection:
-            return MigrationContext.configure(connection).get_current_revision() != newest
+            return not _is_newest(connection)
     finally:
         database.close()
 
 
 def migrate(database: Database) -> None:
     """Apply the migrations that are missing, in one transaction. Raises what `Database.transaction` raises."""
+    with errors_in_our_terms(), database.engine.connect() as connection:
+        if _is_newest(connection):
+            return
+    # Loaded where it is needed, once in a release: it takes a tenth of a start.
+    from store.alembic_migrations import upgrade
+
     # Without the limits of other transactions: who comes second waits, and a large table takes its time.
     engine = database.engine if database.is_sqlite else postgres.patient(database.url)
-    settings = config()
     with errors_in_our_terms(), engine.begin() as connection:
         if not database.is_sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
-        settings.attributes["connection"] = connection
-        command.upgrade(settings, "head")
+        upgrade(connection)
+
+
+def _is_newest(connection: Connection) -> bool:
+    """Whether all tables are as the newest migration leaves them."""
+    if not inspect(connection).has_table("alembic_version"):
+        return False
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == NEWEST

@@ -13,7 +13,7 @@ import grimp
 import pytest
 from alembic.script import ScriptDirectory
 
-from store.migrate import config
+from store.alembic_migrations import config
 
 ROOT = Path(__file__).parent.parent
 # Alembic loads these by their path: they are no package, and the linter doesn't see them.

@@ -104,10 +104,10 @@ REFERENCE = "#/components/schemas/{model}"
 SCHEMA = {"$ref": REFERENCE.format(model="Problem")}
 
 
-def describe(app: FastAPI) -> None:
+def describe(described: dict[str, Any]) -> None:
     """Add the schema of a problem to the API's description."""
     schema = Problem.model_json_schema(ref_template=REFERENCE)
-    app.openapi()["components"]["schemas"] |= {**schema.pop("$defs"), "Problem": schema}
+    described["components"]["schemas"] |= {**schema.pop("$defs"), "Problem": schema}
 
 
 def of_error(error: CountersignError) -> JSONResponse:

@@ -5,8 +5,10 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import APIRouter, FastAPI, Request, Response, Security
+from fastapi import APIRouter, Request, Response, Security
+from fastapi.dependencies.utils import get_flat_params
 from fastapi.exceptions import RequestValidationError
+from fastapi.params import Query
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive
@@ -42,9 +44,9 @@ class StrictRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Check the query first."""
         handle = super().get_route_handler()
+        known = [one.alias for one in get_flat_params(self.dependant) if isinstance(one.field_info, Query)]
 
         async def strict(request: Request) -> Response:
-            known = _query_parameters(request.app, self.path_format, request.method)
             says = f"is no parameter here; use {', '.join(known)}" if known else "is no parameter here; leave it out"
             unknown = [
                 {"type": UNKNOWN_PARAMETER, "loc": ("query", name), "msg": says}
@@ -163,13 +165,6 @@ def lead_on(request: Request, response: Response, **start: int | str) -> None:
 def operation_id(route: APIRoute) -> str:
     """What an operation is called in the API's description, such as `requests_ask`."""
     return "_".join([*map(str, route.tags), route.name.strip("_")])
-
-
-def _query_parameters(app: FastAPI, path: str, method: str) -> list[str]:
-    """The names of those that the API's description gives a route; HEAD has those of GET."""
-    operations = app.openapi()["paths"].get(f"{PREFIX}{path}", {})
-    operation = operations.get("get" if method == "HEAD" else method.lower(), {})
-    return [one["name"] for one in operation.get("parameters", []) if one["in"] == "query"]
 
 
 def _is_attempt(request: Request, caller: auth.Caller) -> bool:

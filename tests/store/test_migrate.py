@@ -5,12 +5,14 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from alembic import command
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
 from engine.policy import apply_policy
 from store import Store
+from store.alembic_migrations import config
 from store.database import Database
-from store.migrate import config, migrate
+from store.migrate import NEWEST, is_outdated, migrate
 from store.tables import FIRST_APPROVAL_ID, metadata
 from tests.store.requests import opened
 from tests.workflows.people import policy
@@ -25,6 +27,13 @@ def test_the_migrations_make_just_the_tables_that_are_written_down(database_url:
         command.check(settings)  # raises where they differ
         assert set(inspect(connection).get_table_names()) == {*metadata.tables, "alembic_version"}
     database.close()
+
+
+def test_a_database_lacks_nothing_once_the_newest_migration_was_applied(database_url: str) -> None:
+    assert ScriptDirectory.from_config(config()).get_current_head() == NEWEST
+    assert is_outdated(database_url)
+    Store(database_url).close()
+    assert not is_outdated(database_url)
 
 
 def test_migrating_again_changes_nothing(database_url: str) -> None:
