@@ -8,10 +8,12 @@ import sys
 import tempfile
 import threading
 import warnings
+from collections import defaultdict
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, suppress
 from itertools import chain, islice
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 from _pytest.runner import runtestprotocol
@@ -31,6 +33,8 @@ for name in ("COLUMNS", "LINES"):
 # What Python says to audit hooks when a server, or another program, is started.
 STARTS = {"socket.bind", "subprocess.Popen"}
 NOT_WHOLE = "it takes long, and another like it runs: set COUNTERSIGN_TEST_WHOLE=1 to run all, as CI does"
+NOT_BOTH = "another like it runs with the other database, or way to Slack: set COUNTERSIGN_TEST_WHOLE=1 to run both"
+EITHER = {"sqlite", "postgres", "sqlite_url", "postgres_url", "socket", "http"}
 # The files with tests that take a minute or more, most of it waiting.
 LONGEST = [
     "test_kills.py",
@@ -113,14 +117,18 @@ def pytest_configure(config: pytest.Config) -> None:
         warnings.simplefilter("ignore", pytest.PytestUnraisableExceptionWarning)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Begin with the longest, lest one process is left with one of them when the others are done.
 
     Each process has its share of their files, as xdist gives each a part of the list (its `worksteal`).
     """
-    for item in items:
-        if item.get_closest_marker("whole") and not IS_WHOLE:
-            item.add_marker(pytest.mark.skip(reason=NOT_WHOLE))
+    if not IS_WHOLE:
+        for item in items:
+            if item.get_closest_marker("whole"):
+                item.add_marker(pytest.mark.skip(reason=NOT_WHOLE))
+        # Where no server is started, the other is left out anyway.
+        for item in [] if config.getoption("--no-servers") else halves(items):
+            item.add_marker(pytest.mark.skip(reason=NOT_BOTH))
     processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     longest = [[item for item in items if item.path.name == name] for name in LONGEST]
     others = iter([item for item in items if item.path.name not in LONGEST])
@@ -132,6 +140,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         items += [*first, *islice(others, max(size - len(first), 0))]
         left -= size
     items += others
+
+
+def halves(items: list[pytest.Item]) -> Iterator[pytest.Item]:
+    """Of each two tests that differ in the database alone, or in the way to Slack, the one to leave out.
+
+    Which one depends on the test's name, so that each is left out as often.
+    """
+    pairs: dict[str, dict[str, pytest.Item]] = defaultdict(dict)
+    for item in items:
+        parameters = getattr(item, "callspec", None)
+        for value in parameters.params.values() if parameters else ():
+            if isinstance(value, str) and value in EITHER and not item.get_closest_marker("whole"):
+                pairs[item.nodeid.replace(value, "")][value] = item
+    for name, pair in pairs.items():
+        if len(pair) == 2:
+            yield pair[sorted(pair)[crc32(name.encode()) % 2]]
 
 
 def pytest_collection_finish() -> None:

@@ -138,6 +138,7 @@ async def test_a_namespace_that_is_deleted_under_it_ends_it_as_a_wrong_one_does(
     assert not [line for line in said if "Traceback" in line]
 
 
+@pytest.mark.whole
 async def test_what_does_not_come_up_within_a_minute_ends_worker_and_portal_with_code_1(sqlite_url: str) -> None:
     nowhere = f"{HOST}:{free_port()}"
     no_database = {"COUNTERSIGN_DATABASE_URL": f"postgresql://x:y@{nowhere}/x"}

@@ -127,6 +127,7 @@ def test_the_whole_story_happens() -> None:
     assert max(map(len, played.stdout.splitlines())) <= 80
 
 
+@pytest.mark.whole
 def test_without_slack_the_reason_is_said_and_the_story_goes_on(tmp_path: Path, temporal_tool: Path) -> None:
     cache = tmp_path / "countersign" / "bin"
     cache.mkdir(parents=True)

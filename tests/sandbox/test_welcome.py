@@ -170,6 +170,7 @@ async def elsewhere(tmp_path: Path, temporal_address: str, monkeypatch: pytest.M
         yield
 
 
+@pytest.mark.whole
 @pytest.mark.usefixtures("elsewhere")
 async def test_with_slack_it_is_asked_and_answered_there(monkeypatch: pytest.MonkeyPatch) -> None:
     async with AsyncExitStack() as stack:

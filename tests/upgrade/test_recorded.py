@@ -156,9 +156,7 @@ async def test_the_api_shows_what_it_showed_before(recorded: Recorded, old_datab
         assert "Traceback" not in here.log("portal").read_text()
 
 
-@pytest.mark.parametrize(
-    "database_url", ["sqlite_url", pytest.param("postgres_url", marks=pytest.mark.whole)], indirect=True
-)
+@pytest.mark.whole
 @pytest.mark.skipif("TEMPORAL_ADDRESS" in os.environ, reason="the server has to be a new one")
 async def test_what_is_left_is_finished_although_temporal_lost_it(
     recorded: Recorded, old_database: str, tmp_path: Path

@@ -148,6 +148,7 @@ async def workflows(client: Client, query: str) -> list[WorkflowExecution]:
 
 
 @pytest.mark.skipif("TEMPORAL_ADDRESS" in os.environ, reason="the server has to be one of its own")
+@pytest.mark.whole
 @pytest.mark.no_cover
 @pytest.mark.timeout(600)  # it takes little more than a minute; on a busy machine several
 async def test_all_that_was_under_way_is_finished(old: Path, tmp_path: Path) -> None:

@@ -29,6 +29,8 @@ from tests.workflows.processes import Processes
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 SECONDS = 60 * float(os.environ.get("COUNTERSIGN_TEST_KILLS", "0"))
+# Whoever says for how long it may go on wants it to be done.
+WHEN = [] if SECONDS else [pytest.mark.whole]
 SEED = int(os.environ.get("COUNTERSIGN_TEST_SEED") or random.randrange(2**32))
 ROUND_SECONDS = 75.0
 HTTP_SECONDS = 120.0
@@ -50,7 +52,7 @@ def database(kind: str, folder: Path) -> Iterator[tuple[str, KillablePostgres | 
 @pytest.mark.skipif("TEMPORAL_ADDRESS" in os.environ, reason="somebody else's Temporal is not killed")
 @pytest.mark.no_cover
 @pytest.mark.timeout(SECONDS + ROUND_SECONDS + 4 * SETTLED_SECONDS)
-@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.whole)])
+@pytest.mark.parametrize("kind", [pytest.param(kind, marks=WHEN) for kind in ("sqlite", "postgresql")])
 async def test_kills_at_chosen_moments_lose_nothing_and_double_nothing(kind: str, tmp_path: Path) -> None:
     print(f"seed {SEED}")
     with database(kind, tmp_path) as (url, postgres):

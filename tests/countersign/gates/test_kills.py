@@ -26,7 +26,7 @@ from tests.countersign.gates.pam_host import check_pam
 
 SERVICE = "gate service"
 # To a gate the portal is as much away as the database, and Temporal as the worker.
-LIKE_ANOTHER = ["portal", "temporal"]
+LIKE_ANOTHER = ["portal", "temporal", "worker"]
 # What a login or a connection starts, as `pgrep --full` finds it.
 LEFT_BY_CLIENTS = "countersign-gate|sshd: [a-z-]+"
 

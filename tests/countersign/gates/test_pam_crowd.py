@@ -15,12 +15,13 @@ from sandbox.temporal_server import free_port
 from tests.countersign.gates.gate_installation import CROWD, policy
 from tests.countersign.gates.networks import wait_until
 from tests.countersign.gates.pam_host import PASSWORD, Dialogue, GatedHost
+from tests.whole import IS_WHOLE
 
 # For all of them: each logs in by programs that take a processor for a while.
 CROWD_SECONDS = 600
 PASSES = "echo is-in; cat"
 # All 200 take minutes on a small machine.
-PEOPLE = CROWD[: int(os.environ.get("COUNTERSIGN_TEST_CROWD", "20"))]
+PEOPLE = CROWD[: int(os.environ.get("COUNTERSIGN_TEST_CROWD", "20" if IS_WHOLE else "8"))]
 BY_KEY = PEOPLE[:20]
 
 

@@ -203,6 +203,7 @@ async def test_versions_go_on_page_by_page(site: Site, policy: int) -> None:
     await expect(ada.get_by_role("alert")).to_have_text(re.compile("There is no policy version"))
 
 
+@pytest.mark.whole
 async def test_a_policy_of_thousands_is_planned_applied_and_changed_as_any(site: Site, policy: int) -> None:
     large = large_policy(11_000)
     assert len(large) > 1_400_000
