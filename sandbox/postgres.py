@@ -64,7 +64,7 @@ class Cluster:
     def run(self, statement: str) -> None:
         """Run one statement as the superuser, outside a transaction."""
         connection = pg8000.native.Connection(
-            USER, host=HOST, port=self.port, password=self.password, database="postgres", timeout=CONNECT_SECONDS
+            USER, HOST, "postgres", self.port, self.password, ssl_context=False, timeout=CONNECT_SECONDS
         )
         try:
             connection.run(statement)

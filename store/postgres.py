@@ -1,10 +1,13 @@
 """How PostgreSQL is connected to: nothing waits for ever, for the server, for a lock or for the network."""
 
 import socket
+import ssl
+import struct
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from sqlalchemy import URL, Engine, NullPool, create_engine, event
+from sqlalchemy import URL, Dialect, Engine, NullPool, create_engine, event
 from sqlalchemy.engine import ExceptionContext
 
 # Seconds for the TCP connection, and for each answer while signing in.
@@ -42,47 +45,63 @@ TCP_OPTIONS = {
     "TCP_KEEPCNT": KEEPALIVE_PROBES,
     "TCP_USER_TIMEOUT": UNACKNOWLEDGED_MS,
 }
+# Asks the server for TLS (https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SSL).
+SSL_REQUEST = struct.pack("!ii", 8, 80877103)
+# Whose certificate it is stays unchecked. The driver's own context would read all of the machine's authorities first,
+# for each connection.
+TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+TLS.check_hostname, TLS.verify_mode = False, ssl.CERT_NONE
 
 
 def limited(url: URL, **options: Any) -> Engine:
     """An engine whose connections keep the limits above. `options` go to SQLAlchemy."""
-    engine = _engine(url, **options)
+    engine = _engine(url, READ_SECONDS, **options)
     event.listen(engine, "connect", _limit)
     return engine
 
 
 def patient(url: URL) -> Engine:
     """An engine that is connected as soon, and whose statements then take their time."""
-    engine = _engine(url, poolclass=NullPool)
-    event.listen(engine, "connect", lambda connection, _: _network(connection, None))
-    return engine
+    return _engine(url, None, poolclass=NullPool)
 
 
-def _engine(url: URL, **options: Any) -> Engine:
-    connecting = {} if "unix_sock" in url.query else {"timeout": CONNECT_SECONDS}
-    engine = create_engine(url, hide_parameters=True, connect_args=connecting, **options)
+def _engine(url: URL, read_seconds: float | None, **options: Any) -> Engine:
+    engine = create_engine(url, hide_parameters=True, **options)
+    event.listen(engine, "do_connect", partial(_connect, read_seconds))
     event.listen(engine, "handle_error", _give_up_broken)
     return engine
 
 
+def _connect(read_seconds: float | None, dialect: Dialect, _record: object, _: object, options: dict[str, Any]) -> Any:
+    host = options.get("host", "localhost")
+    sock = socket.create_connection((host, options.get("port", 5432)), CONNECT_SECONDS)
+    try:
+        _set_options(sock)
+        sock.sendall(SSL_REQUEST)
+        if sock.recv(1) == b"S":
+            sock = TLS.wrap_socket(sock, server_hostname=host)
+        connection = dialect.loaded_dbapi.Connection(**options, sock=sock, ssl_context=False)
+    except BaseException:
+        sock.close()
+        raise
+    sock.settimeout(read_seconds)
+    return connection
+
+
+def _set_options(sock: socket.socket) -> None:
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in TCP_OPTIONS.items():
+        if hasattr(socket, name):  # not every system has each
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
 def _limit(connection: Any, _: object) -> None:
-    _network(connection, READ_SECONDS)
     connection.register_in_adapter(TIMESTAMPTZ, datetime.fromisoformat)
     cursor = connection.cursor()
     settings = HOW | {name: f"{seconds}s" for name, seconds in LIMITS.items()}
     cursor.execute("SELECT " + ", ".join(f"set_config('{name}', '{value}', false)" for name, value in settings.items()))
     cursor.close()
     connection.commit()
-
-
-def _network(connection: Any, read_seconds: float | None) -> None:
-    # The driver keeps its socket to itself, and offers no other way to these options.
-    sock = connection._usock
-    sock.settimeout(read_seconds)
-    if sock.family != socket.AF_UNIX:
-        for name, value in TCP_OPTIONS.items():
-            if hasattr(socket, name):  # not every system has each
-                sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def _give_up_broken(context: ExceptionContext) -> None:

@@ -122,6 +122,7 @@ def test_no_statement_waits_for_the_network_or_for_more_processes(postgres_url: 
             assert connection.execute(text(f"SHOW {name}")).scalar_one().split(",")[0] == value
         driver: Any = connection.connection.driver_connection
         assert driver._usock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        assert driver._usock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
     database.close()
 
 
