@@ -52,10 +52,10 @@ class Cluster:
         return f"postgresql+pg8000://{USER}:{self.password}@{HOST}:{self.port}/{database}"
 
     @contextmanager
-    def database(self) -> Iterator[str]:
-        """The URL of a new, empty database, which is dropped at the end whoever is still connected."""
+    def database(self, template: str = "template1") -> Iterator[str]:
+        """The URL of a new copy of a database, an empty one unless told, dropped at the end whoever is connected."""
         name = f"test_{secrets.token_hex(8)}"
-        self.run(f"CREATE DATABASE {name}")
+        self.run(f"CREATE DATABASE {name} TEMPLATE {template}")
         try:
             yield self.url(name)
         finally:

@@ -21,6 +21,7 @@ from _pytest.runner import runtestprotocol
 from garbage import collect_seldom
 from sandbox.postgres import Cluster, NoPostgres, throwaway_postgres
 from sandbox.temporal_tool import find_temporal
+from tests.databases import new_sqlite, postgres_template
 from tests.temporal_servers import FOLDER, SERVERS, TemporalInThread
 from tests.whole import IS_WHOLE
 
@@ -34,7 +35,8 @@ for name in ("COLUMNS", "LINES"):
 STARTS = {"socket.bind", "subprocess.Popen"}
 NOT_WHOLE = "it takes long, and another like it runs: set COUNTERSIGN_TEST_WHOLE=1 to run all, as CI does"
 NOT_BOTH = "another like it runs with the other database, or way to Slack: set COUNTERSIGN_TEST_WHOLE=1 to run both"
-EITHER = {"sqlite", "postgres", "sqlite_url", "postgres_url", "socket", "http"}
+EITHER = {"sqlite", "postgres", "socket", "http"}
+EITHER |= {"sqlite_url", "postgres_url", "empty_sqlite_url", "empty_postgres_url"}
 # The files with tests that take a minute or more, most of it waiting.
 LONGEST = [
     "test_kills.py",
@@ -201,21 +203,48 @@ def postgres() -> Iterator[Cluster]:
         yield cluster
 
 
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres: Cluster) -> Iterator[str]:
+    """The name of a PostgreSQL database that has all tables, of which others are copies."""
+    with postgres_template(postgres) as name:
+        yield name
+
+
 @pytest.fixture
-def postgres_url(postgres: Cluster) -> Iterator[str]:
-    """A new, empty PostgreSQL database."""
-    with postgres.database() as url:
+def postgres_url(postgres: Cluster, migrated_postgres: str) -> Iterator[str]:
+    """A new PostgreSQL database, with all tables and nothing in them."""
+    with postgres.database(migrated_postgres) as url:
         yield url
 
 
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
-    """A new, empty SQLite database in a file."""
-    return f"sqlite:///{tmp_path / 'countersign.db'}"
+    """A new SQLite database in a file, with all tables and nothing in them."""
+    return new_sqlite(tmp_path / "countersign.db")
 
 
 @pytest.fixture(params=["sqlite_url", "postgres_url"])
 def database_url(request: pytest.FixtureRequest) -> str:
-    """A new, empty database of each kind that the store supports: a test that takes this runs on both."""
+    """A new database of each kind that the store supports: a test that takes this runs on both."""
+    url: str = request.getfixturevalue(request.param)
+    return url
+
+
+@pytest.fixture
+def empty_postgres_url(postgres: Cluster) -> Iterator[str]:
+    """A new PostgreSQL database without tables."""
+    with postgres.database() as url:
+        yield url
+
+
+@pytest.fixture
+def empty_sqlite_url(tmp_path: Path) -> str:
+    """Where there is no SQLite database yet."""
+    return f"sqlite:///{tmp_path / 'countersign.db'}"
+
+
+@pytest.fixture(params=["empty_sqlite_url", "empty_postgres_url"])
+def empty_database_url(request: pytest.FixtureRequest) -> str:
+    """A database without tables of each kind that the store supports."""
     url: str = request.getfixturevalue(request.param)
     return url

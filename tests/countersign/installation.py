@@ -23,6 +23,7 @@ from sandbox.mail_settings import mail_settings, new_mail_keys
 from sandbox.temporal_server import free_port
 from store import Store
 from store.tokens import Owner
+from tests.databases import new_sqlite
 from tests.workflows.deployment import new_namespace
 
 ROOT = Path(__file__).parent.parent.parent
@@ -124,7 +125,7 @@ def installed(
     """Run the worker and the portal until the end of the block; on SQLite, where no empty database is named."""
     port, smtp_port, imap_port = free_port(), free_port(), free_port()
     settings = {
-        "COUNTERSIGN_DATABASE_URL": database_url or f"sqlite:///{folder / 'countersign.db'}",
+        "COUNTERSIGN_DATABASE_URL": database_url or new_sqlite(folder / "countersign.db"),
         # Its own: another installation's worker would take its tasks, and write them into another database.
         "TEMPORAL_NAMESPACE": _new_namespace(temporal_address),
         "COUNTERSIGN_PORTAL_PORT": str(port),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest_asyncio
 
@@ -51,12 +50,11 @@ class Post:
 
 
 @pytest_asyncio.fixture
-async def post(tmp_path: Path) -> AsyncIterator[Post]:
-    url = f"sqlite:///{tmp_path / 'c.db'}"
-    store = Store(url)
+async def post(sqlite_url: str) -> AsyncIterator[Post]:
+    store = Store(sqlite_url)
     apply_policy(store, policy(), "ada")
     async with MailServer() as mail:
-        config = email_channel(settings_for(url, "127.0.0.1:1", "", mail)).config
+        config = email_channel(settings_for(sqlite_url, "127.0.0.1:1", "", mail)).config
         assert config is not None
         sender = EmailNotifier(config)
         post = Post(store, mail, sender)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -330,8 +329,8 @@ class Devices(RuleBasedStateMachine):
         return sorted(found, key=lambda one: one.id)
 
 
-def test_whatever_is_done_in_whatever_order_nobody_is_let_through_without_a_yes(tmp_path: Path) -> None:
-    here = Store(f"sqlite:///{tmp_path / 'countersign.db'}")
+def test_whatever_is_done_in_whatever_order_nobody_is_let_through_without_a_yes(sqlite_url: str) -> None:
+    here = Store(sqlite_url)
 
     class OfThisStore(Devices):
         store = here

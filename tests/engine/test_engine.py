@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -28,8 +27,8 @@ def door_of(store: Store, client: Client) -> Engine:
 
 
 @pytest_asyncio.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    store = Store(f"sqlite:///{tmp_path / 'c.db'}")
+async def store(sqlite_url: str) -> AsyncIterator[Store]:
+    store = Store(sqlite_url)
     yield store
     store.close()
 

@@ -18,6 +18,7 @@ from sandbox.mail_server import MailServer
 from settings import Settings
 from store import Store
 from store.tokens import Owner
+from tests.databases import new_sqlite
 from tests.portal.context import MARK, POLICY, Portal, serving, until
 from tests.workflows.sandboxed import sandboxed
 
@@ -29,7 +30,7 @@ async def settings(temporal_address: str, tmp_path_factory: pytest.TempPathFacto
     async with MailServer() as server:
         yield Settings(
             TEMPORAL_ADDRESS=temporal_address,
-            database_url=f"sqlite:///{database}",
+            database_url=new_sqlite(database),
             task_queue=f"portal-{MARK}",
             portal_port=0,
             public_url="https://access.example.test",

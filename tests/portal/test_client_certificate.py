@@ -31,6 +31,7 @@ from settings import networks
 from store import Store
 from store.tokens import Owner
 from tests.authority import DAY, SERVER, Authority, Issued
+from tests.databases import new_sqlite
 from tests.portal.context import POLICY, serving, without_temporal
 from tests.tls_proxies import HOST, PROXIES, found, must_keep_its_configuration, running
 
@@ -67,7 +68,7 @@ class Scene:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def scene(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene]:
     folder = tmp_path_factory.mktemp("certificates")
-    database = f"sqlite:///{folder / 'countersign.db'}"
+    database = new_sqlite(folder / "countersign.db")
     plan = without_temporal(database)
     plan.tls_proxies = networks(PROXY)
     app = create_app(plan)
@@ -267,8 +268,8 @@ async def test_a_rule_of_enrolment_lets_in_who_has_the_certificate_that_it_names
     apply_policy(scene.store, POLICY, "ada")
 
 
-async def test_without_that_setting_no_header_is_believed(tmp_path: Path) -> None:
-    app = create_app(without_temporal(f"sqlite:///{tmp_path / 'countersign.db'}"))
+async def test_without_that_setting_no_header_is_believed(sqlite_url: str) -> None:
+    app = create_app(without_temporal(sqlite_url))
     async with serving(Server(app, "127.0.0.1", 0)) as url, httpx.AsyncClient(base_url=url, trust_env=False) as client:
         assert (await client.get("/api/v1/health", headers={"Client-Cert": "::"})).status_code == 403
         assert (await client.get("/api/v1/health")).status_code == 503

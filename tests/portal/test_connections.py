@@ -34,9 +34,9 @@ PATIENCE = 120
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def server(tmp_path: Path) -> AsyncIterator[Server]:
+async def server(sqlite_url: str) -> AsyncIterator[Server]:
     """A portal of at most eight connections, whose clients have to be quick."""
-    made = Server(create_app(without_temporal(f"sqlite:///{tmp_path / 'countersign.db'}")), "127.0.0.1", 0, 16)
+    made = Server(create_app(without_temporal(sqlite_url)), "127.0.0.1", 0, 16)
     made.room.most = 8
     async with serving(made):
         yield made
@@ -112,10 +112,10 @@ async def test_a_connection_stays_open_for_the_next_request(server: Server) -> N
 
 
 async def test_a_body_that_does_not_come_is_not_waited_for(
-    server: Server, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    server: Server, sqlite_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.room.seconds["body"] = SOON
-    store = Store(f"sqlite:///{tmp_path / 'countersign.db'}")
+    store = Store(sqlite_url)
     apply_policy(store, POLICY, "ada")
     token = store.tokens.create(Owner(kind="person", name="ada", is_admin=True), "tests")
     for path in ("policy", "policy/check", "requests"):
@@ -158,11 +158,13 @@ async def test_where_all_connections_are_taken_the_idle_make_room(server: Server
 
 
 @pytest.mark.no_cover
-async def test_thousands_of_half_open_connections_leave_it_answering_and_its_log_short(tmp_path: Path) -> None:
+async def test_thousands_of_half_open_connections_leave_it_answering_and_its_log_short(
+    tmp_path: Path, sqlite_url: str
+) -> None:
     """As a process of its own that may open few files: 64 connections of these, of which hundreds are wanted."""
     port, log = free_port(), tmp_path / "log"
     told = os.environ | {
-        "COUNTERSIGN_DATABASE_URL": f"sqlite:///{tmp_path / 'countersign.db'}",
+        "COUNTERSIGN_DATABASE_URL": sqlite_url,
         "COUNTERSIGN_PORTAL_PORT": str(port),
         "TEMPORAL_ADDRESS": "127.0.0.1:1",
     }

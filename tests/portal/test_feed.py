@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from operator import lt
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -344,8 +343,8 @@ async def test_who_has_read_more_than_there_is_goes_on_from_the_newest(portal: P
         assert newest <= int(reply.headers[VERSION_HEADER]) < newest + 10_000
 
 
-async def test_what_is_written_by_another_process_is_heard(tmp_path: Path) -> None:
-    store, writer = (Store(f"sqlite:///{tmp_path / 'countersign.db'}") for _ in range(2))
+async def test_what_is_written_by_another_process_is_heard(sqlite_url: str) -> None:
+    store, writer = (Store(sqlite_url) for _ in range(2))
 
     async def last_version() -> int:
         return await asyncio.to_thread(store.events.last_version)

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import httpx
 import pytest
@@ -27,13 +26,12 @@ AT_ONCE = 3
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def small(tmp_path: Path) -> AsyncIterator[Portal]:
+async def small(sqlite_url: str) -> AsyncIterator[Portal]:
     """A portal that answers few calls of one token at the same time."""
-    url = f"sqlite:///{tmp_path / 'countersign.db'}"
-    store = Store(url)
+    store = Store(sqlite_url)
     apply_policy(store, POLICY, "ada")
     tokens = {who: store.tokens.create(Owner(kind="person", name=who), "tests") for who in ("ada", "bob")}
-    plan = replace(without_temporal(url), calls_at_once=AT_ONCE)
+    plan = replace(without_temporal(sqlite_url), calls_at_once=AT_ONCE)
     async with serving(Server(create_app(plan), "127.0.0.1", 0)) as where:
         portal = Portal(where, tokens)
         yield portal
@@ -73,12 +71,12 @@ async def test_more_waits_of_one_token_than_it_may_have_are_refused(small: Porta
     await answered(small)
 
 
-async def test_the_calls_of_all_leave_connections_for_who_asks_how_the_portal_is(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'countersign.db'}"
-    store = Store(url)
+async def test_the_calls_of_all_leave_connections_for_who_asks_how_the_portal_is(sqlite_url: str) -> None:
+    store = Store(sqlite_url)
     apply_policy(store, POLICY, "ada")
     tokens = {who: store.tokens.create(Owner(kind="person", name=who), "tests") for who in ("ada", "bob")}
-    async with serving(Server(create_app(replace(without_temporal(url), calls_in_all=1)), "127.0.0.1", 0)) as where:
+    plan = replace(without_temporal(sqlite_url), calls_in_all=1)
+    async with serving(Server(create_app(plan), "127.0.0.1", 0)) as where:
         portal = Portal(where, tokens)
         wait = partial(portal.get, "ada", "/events", timeout=60)
         waiting = asyncio.create_task(answered(portal, 200, wait))
@@ -129,12 +127,13 @@ async def test_much_work_of_one_token_does_not_keep_another_waiting(portal: Port
     await asyncio.gather(*many)
 
 
-async def test_who_is_refused_again_and_again_has_to_wait_and_fills_no_record(tmp_path: Path) -> None:
-    url, most = f"sqlite:///{tmp_path / 'countersign.db'}", WRITTEN_EACH + 5
-    store = Store(url)
+async def test_who_is_refused_again_and_again_has_to_wait_and_fills_no_record(sqlite_url: str) -> None:
+    most = WRITTEN_EACH + 5
+    store = Store(sqlite_url)
     apply_policy(store, POLICY, "ada")
     tokens = {who: store.tokens.create(Owner(kind="person", name=who), "tests") for who in ("ada", "bob")}
-    async with serving(Server(create_app(replace(without_temporal(url), refusals_an_hour=most)), "127.0.0.1", 0)) as at:
+    plan = replace(without_temporal(sqlite_url), refusals_an_hour=most)
+    async with serving(Server(create_app(plan), "127.0.0.1", 0)) as at:
         portal = Portal(at, tokens)
         decide = partial(portal.post, "bob", "/requests/7/decide", {"verdict": "approve"})
         assert [(await decide()).status_code for _ in range(most)] == [404] * most
@@ -150,12 +149,11 @@ async def test_who_is_refused_again_and_again_has_to_wait_and_fills_no_record(tm
     store.close()
 
 
-async def test_a_token_that_calls_too_often_within_a_minute_is_told_when_to_try_again(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'countersign.db'}"
-    store = Store(url)
+async def test_a_token_that_calls_too_often_within_a_minute_is_told_when_to_try_again(sqlite_url: str) -> None:
+    store = Store(sqlite_url)
     apply_policy(store, POLICY, "ada")
     tokens = {who: store.tokens.create(Owner(kind="person", name=who), "tests") for who in ("ada", "bob")}
-    plan = replace(without_temporal(url), calls_a_minute=3)
+    plan = replace(without_temporal(sqlite_url), calls_a_minute=3)
     async with serving(Server(create_app(plan), "127.0.0.1", 0)) as where:
         portal = Portal(where, tokens)
         replies = [await portal.get("bob", "/me") for _ in range(8)]

@@ -22,6 +22,7 @@ from portal.server import Server
 from store.machine_secrets import PREFIX, new_secret
 from store.repeats import WRITTEN_EACH
 from store.tables import provisioning_keys, registered_devices, service_tokens
+from tests.databases import new_sqlite
 from tests.portal.api.test_registered_devices import DEVICES, body
 from tests.portal.context import POLICY, Portal, serving, until, without_temporal
 from tests.portal.test_auth import OPEN_TO_ALL
@@ -162,7 +163,7 @@ async def test_what_is_mistyped_or_of_another_proves_nothing(machine: Machine) -
 
 
 async def test_what_is_mistyped_is_refused_without_the_database(tmp_path: Any) -> None:
-    url = f"sqlite:///{tmp_path / 'countersign.db'}"
+    url = new_sqlite(tmp_path / "countersign.db")
     async with serving(Server(create_app(without_temporal(url)), "127.0.0.1", 0)) as at:
         portal = Portal(at)
         (tmp_path / "countersign.db").unlink()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from pathlib import Path
 
 import pytest
 from sqlalchemy import make_url
@@ -33,8 +32,8 @@ async def test_all_is_well(portal: Portal) -> None:
     assert (reply.status_code, reply.json()) == (200, well)
 
 
-async def test_temporal_is_away(tmp_path: Path) -> None:
-    async with serving(Server(create_app(without_temporal(f"sqlite:///{tmp_path / 'c.db'}")), "127.0.0.1", 0)) as url:
+async def test_temporal_is_away(sqlite_url: str) -> None:
+    async with serving(Server(create_app(without_temporal(sqlite_url)), "127.0.0.1", 0)) as url:
         portal = Portal(url)
         reply = await portal.get("nobody", "/health")
         away = {"database": True, "writable": True, "temporal": False, "worker": False, "channels": {}}
@@ -70,11 +69,10 @@ async def test_the_database_goes_away_and_comes_back(postgres_url: str) -> None:
     gc.collect()
 
 
-async def test_before_the_first_policy_an_admin_may_apply_one(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'countersign.db'}"
-    async with serving(Server(create_app(without_temporal(url)), "127.0.0.1", 0)) as at:
+async def test_before_the_first_policy_an_admin_may_apply_one(sqlite_url: str) -> None:
+    async with serving(Server(create_app(without_temporal(sqlite_url)), "127.0.0.1", 0)) as at:
         portal = Portal(at)
-        portal.tokens = {"ada": make_token(url, "ada", is_admin=True), "alice": make_token(url, "alice")}
+        portal.tokens = {"ada": make_token(sqlite_url, "ada", is_admin=True), "alice": make_token(sqlite_url, "alice")}
         refused = await portal.get("alice", "/requests")
         assert refused.status_code == 409
         assert "No policy has been applied yet" in refused.json()["detail"]

@@ -30,9 +30,9 @@ def owner_of(url: str, token: str) -> Owner | None:
     return found.owner if found else None
 
 
-def test_a_new_installation_gets_the_example_and_a_token_for_its_admin(sqlite_url: str, token_file: Path) -> None:
-    assert prepare(sqlite_url, EXAMPLE, token_file, is_own=True) == Installation(True, True, token_file, True)
-    owner = owner_of(sqlite_url, token_file.read_text())
+def test_a_new_installation_gets_the_example_and_a_token_for_its_admin(empty_sqlite_url: str, token_file: Path) -> None:
+    assert prepare(empty_sqlite_url, EXAMPLE, token_file, is_own=True) == Installation(True, True, token_file, True)
+    owner = owner_of(empty_sqlite_url, token_file.read_text())
     assert owner == Owner(kind="person", name="ada", is_admin=True)
     assert stat.S_IMODE(token_file.stat().st_mode) == 0o600
 
@@ -89,9 +89,9 @@ def test_a_new_database_gets_a_new_token_in_the_old_ones_place(tmp_path: Path, t
     assert owner_of(urls[1], token_file.read_text())
 
 
-def test_nothing_is_put_into_somebody_elses_database(database_url: str, token_file: Path) -> None:
-    assert prepare(database_url, EXAMPLE, token_file, is_own=False) == Installation(False, False, None, True)
-    store = Store(database_url)
+def test_nothing_is_put_into_somebody_elses_database(empty_database_url: str, token_file: Path) -> None:
+    assert prepare(empty_database_url, EXAMPLE, token_file, is_own=False) == Installation(False, False, None, True)
+    store = Store(empty_database_url)
     assert store.events.last_version() == 0
     store.close()
     assert not token_file.exists()

@@ -20,6 +20,7 @@ from sandbox.slack import people
 from sandbox.slack.state import Delivery
 from sandbox.slack.workspace import BOT, Channel, Json, Mode, User
 from store.tables import repeats
+from tests.databases import new_sqlite
 from tests.local_slack.people import insisting, until_seen
 from tests.local_slack.server import FaultySlack
 from tests.workflows.deployment import Deployment, Request, new_namespace, until
@@ -163,7 +164,7 @@ async def slack_house(temporal: str, folder: Path, mode: Mode, awake: bool = Tru
             "slack_signing_secret": slack.signing_secret,
             "slack_api_url": slack.api_url,
         }
-        url = f"sqlite:///{folder / 'countersign.db'}"
+        url = new_sqlite(folder / "countersign.db")
         made = Deployment(temporal, await new_namespace(temporal), url, awake, **settings)
         deployment = await stack.enter_async_context(made)
         deployment.apply(slack_policy())

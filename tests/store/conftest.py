@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from sqlalchemy import delete, insert
@@ -8,16 +9,31 @@ from sqlalchemy import delete, insert
 from engine.policy import apply_policy
 from store import Store
 from store.tables import feed, metadata
+from tests.databases import new_sqlite
 from tests.workflows.people import policy
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgres"])
 def migrated_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A database of each kind that all tests of the store share: making one takes longer than most of them."""
+    """A database of each kind that all tests of the store share."""
+    with new_database(request, tmp_path_factory) as url:
+        yield url
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def module_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A database of each kind for the tests of a module alone."""
+    with new_database(request, tmp_path_factory) as url:
+        yield url
+
+
+@contextmanager
+def new_database(request: pytest.FixtureRequest, folders: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a new database, of the kind that is the parameter, with all tables and nothing in them."""
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path_factory.mktemp('store') / 'countersign.db'}"
+        yield new_sqlite(folders.mktemp("store") / "countersign.db")
         return
-    with request.getfixturevalue("postgres").database() as url:
+    with request.getfixturevalue("postgres").database(request.getfixturevalue("migrated_postgres")) as url:
         yield url
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -24,15 +24,10 @@ PEOPLE = ("alice", "grace", "countersign", "")
 KINDS = ("opened", "noticed", "answered")
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgres"])
-def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+@pytest.fixture(scope="module")
+def store(module_url: str) -> Iterator[Store]:
     """A record in which some rows were written long after they happened, and some happened at the same moment."""
-    with ExitStack() as stack:
-        if request.param == "sqlite":
-            url = f"sqlite:///{tmp_path_factory.mktemp('audit') / 'countersign.db'}"
-        else:
-            url = stack.enter_context(request.getfixturevalue("postgres").database())
-        one = stack.enter_context(closing(Store(url)))
+    with closing(Store(module_url)) as one:
         apply_policy(one, POLICY, "ada")
         numbers = [opened(one, device=device).approval_id for device in ("web-1", "web-2", "db_1")]
         numbers.append(opened(one, device="web-1", protocol="rdp").approval_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import asdict, replace
 
 import pytest
@@ -50,14 +50,9 @@ FILTERS = [
 SEEN = [Visibility(everything=True), Visibility(person="alice"), Visibility(person="grace"), Visibility()]
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgres"])
-def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    with ExitStack() as stack:
-        if request.param == "sqlite":
-            url = f"sqlite:///{tmp_path_factory.mktemp('filters') / 'countersign.db'}"
-        else:
-            url = stack.enter_context(request.getfixturevalue("postgres").database())
-        one = stack.enter_context(closing(Store(url)))
+@pytest.fixture(scope="module")
+def store(module_url: str) -> Iterator[Store]:
+    with closing(Store(module_url)) as one:
         apply_policy(one, POLICY, "ada")
         for n, question in enumerate(QUESTIONS):
             number = opened(one, **question).approval_id

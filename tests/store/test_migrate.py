@@ -18,8 +18,8 @@ from tests.store.requests import opened
 from tests.workflows.people import policy
 
 
-def test_the_migrations_make_just_the_tables_that_are_written_down(database_url: str) -> None:
-    database = Database(database_url)
+def test_the_migrations_make_just_the_tables_that_are_written_down(empty_database_url: str) -> None:
+    database = Database(empty_database_url)
     migrate(database)
     settings = config()
     with database.transaction() as connection:
@@ -29,25 +29,25 @@ def test_the_migrations_make_just_the_tables_that_are_written_down(database_url:
     database.close()
 
 
-def test_a_database_lacks_nothing_once_the_newest_migration_was_applied(database_url: str) -> None:
+def test_a_database_lacks_nothing_once_the_newest_migration_was_applied(empty_database_url: str) -> None:
     assert ScriptDirectory.from_config(config()).get_current_head() == NEWEST
-    assert is_outdated(database_url)
-    Store(database_url).close()
-    assert not is_outdated(database_url)
+    assert is_outdated(empty_database_url)
+    Store(empty_database_url).close()
+    assert not is_outdated(empty_database_url)
 
 
-def test_migrating_again_changes_nothing(database_url: str) -> None:
-    store = Store(database_url)
+def test_migrating_again_changes_nothing(empty_database_url: str) -> None:
+    store = Store(empty_database_url)
     apply_policy(store, policy(), "ada")
     number = opened(store).approval_id
     store.close()
-    again = Store(database_url)
+    again = Store(empty_database_url)
     assert again.reading.request(number).approval_id == number == FIRST_APPROVAL_ID
     again.close()
 
 
-def test_several_processes_may_migrate_at_once(database_url: str) -> None:
-    databases = [Database(database_url) for _ in range(4)]
+def test_several_processes_may_migrate_at_once(empty_database_url: str) -> None:
+    databases = [Database(empty_database_url) for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(migrate, databases))
     with databases[0].reading() as connection:

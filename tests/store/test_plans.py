@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -25,17 +26,10 @@ MOST_STATEMENTS = {"list": 6, "event": 3, "sweep": 3}
 MOST_FETCHED = 60
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgres"])
-def used_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    if request.param == "sqlite":
-        store = Store(f"sqlite:///{tmp_path_factory.mktemp('history') / 'countersign.db'}", live=LIVE)
+@pytest.fixture(scope="module")
+def used_store(module_url: str) -> Iterator[Store]:
+    with closing(Store(module_url, live=LIVE)) as store:
         yield store
-        store.close()
-        return
-    with request.getfixturevalue("postgres").database() as url:
-        store = Store(url, live=LIVE)
-        yield store
-        store.close()
 
 
 def work(store: Store, thing: Callable[[], object]) -> int:

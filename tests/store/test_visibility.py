@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -48,15 +48,11 @@ VISIBILITIES = [
 ]
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgres"])
-def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+@pytest.fixture(scope="module")
+def store(module_url: str) -> Iterator[Store]:
     """A store that all tests here only read."""
-    with ExitStack() as stack:
-        if request.param == "sqlite":
-            url = f"sqlite:///{tmp_path_factory.mktemp('seen') / 'countersign.db'}"
-        else:
-            url = stack.enter_context(request.getfixturevalue("postgres").database())
-        yield stack.enter_context(closing(filled(url)))
+    with closing(filled(module_url)) as one:
+        yield one
 
 
 def filled(url: str) -> Store:

@@ -66,14 +66,15 @@ def recorded(request: pytest.FixtureRequest) -> Recorded:
 
 
 @pytest.fixture
-def old_database(recorded: Recorded, database_url: str, tmp_path: Path) -> str:
+def old_database(recorded: Recorded, empty_database_url: str, tmp_path: Path) -> str:
     """The recorded database, as that release left it, in SQLite and in PostgreSQL."""
-    file = Path(make_url(database_url).database or "") if database_url.startswith("sqlite") else tmp_path / "old.db"
+    url = empty_database_url
+    file = Path(make_url(url).database or "") if url.startswith("sqlite") else tmp_path / "old.db"
     with closing(sqlite3.connect(file)) as connection:
         connection.executescript(recorded.sql)
-    if not database_url.startswith("sqlite"):
-        copy(file, database_url)
-    return database_url
+    if not url.startswith("sqlite"):
+        copy(file, url)
+    return url
 
 
 def copy(file: Path, url: str) -> None:

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from tests.databases import new_sqlite
 from tests.workflows.deployment import Deployment, new_namespace
 from tests.workflows.people import policy
 
@@ -14,9 +14,7 @@ from tests.workflows.people import policy
 async def shared_engine(temporal_address: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Deployment]:
     """One engine for all tests that do not stop its worker."""
     database = tmp_path_factory.mktemp("engine") / "countersign.db"
-    async with Deployment(
-        temporal_address, await new_namespace(temporal_address), f"sqlite:///{database}"
-    ) as deployment:
+    async with Deployment(temporal_address, await new_namespace(temporal_address), new_sqlite(database)) as deployment:
         yield deployment
 
 
@@ -31,10 +29,10 @@ def deployment(shared_engine: Deployment) -> Iterator[Deployment]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def asleep(temporal_address: str, tmp_path: Path) -> AsyncIterator[Deployment]:
+async def asleep(temporal_address: str, sqlite_url: str) -> AsyncIterator[Deployment]:
     """An engine of one's own, without a worker until it is started."""
     namespace = await new_namespace(temporal_address)
-    async with Deployment(temporal_address, namespace, f"sqlite:///{tmp_path / 'c.db'}", awake=False) as deployment:
+    async with Deployment(temporal_address, namespace, sqlite_url, awake=False) as deployment:
         yield deployment
 
 
@@ -43,7 +41,7 @@ async def shared_quick_engine(
     temporal_address: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Deployment]:
     """One engine for the tests whose requests expire, and whose grants end, within seconds."""
-    url = f"sqlite:///{tmp_path_factory.mktemp('quick') / 'countersign.db'}"
+    url = new_sqlite(tmp_path_factory.mktemp("quick") / "countersign.db")
     async with Deployment(temporal_address, await new_namespace(temporal_address), url) as deployment:
         yield deployment
 

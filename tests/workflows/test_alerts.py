@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -16,13 +15,13 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_an_admin_is_told_by_mail_that_replies_by_mail_cannot_be_read(
-    temporal_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    temporal_address: str, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    namespace, url = await new_namespace(temporal_address), f"sqlite:///{tmp_path / 'c.db'}"
+    namespace = await new_namespace(temporal_address)
     nobody_listens = {"imap_host": HOST, "imap_port": free_port(), "imap_username": "countersign"}
     monkeypatch.setattr("engine.alerts.UNREAD_FOR", timedelta(seconds=1))
     monkeypatch.setattr("activities.chores.PAUSE", timedelta(seconds=1))
-    async with Deployment(temporal_address, namespace, url, awake=False) as deployment:
+    async with Deployment(temporal_address, namespace, sqlite_url, awake=False) as deployment:
         mailbox = deployment.mailbox | nobody_listens
         deployment.settings = type(deployment.settings)(
             _env_file=None, **deployment.settings.model_dump(by_alias=True) | mailbox

@@ -98,10 +98,10 @@ def lunches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def deployment(temporal_address: str, tmp_path: Path, lunches: None) -> AsyncIterator[Deployment]:
+async def deployment(temporal_address: str, sqlite_url: str, lunches: None) -> AsyncIterator[Deployment]:
     """An engine that knows of lunches."""
     namespace = await new_namespace(temporal_address)
-    async with Deployment(temporal_address, namespace, f"sqlite:///{tmp_path / 'c.db'}") as deployment:
+    async with Deployment(temporal_address, namespace, sqlite_url) as deployment:
         yield deployment
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -17,11 +16,10 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def mute(temporal_address: str, tmp_path: Path) -> AsyncIterator[Deployment]:
+async def mute(temporal_address: str, sqlite_url: str) -> AsyncIterator[Deployment]:
     """An engine whose worker can send by nothing; it is not started yet."""
-    url = f"sqlite:///{tmp_path / 'c.db'}"
     namespace = await new_namespace(temporal_address)
-    async with Deployment(temporal_address, namespace, url, awake=False) as deployment:
+    async with Deployment(temporal_address, namespace, sqlite_url, awake=False) as deployment:
         deployment.settings = deployment.settings.model_copy(update={"smtp_host": ""})
         yield deployment
 

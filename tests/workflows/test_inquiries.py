@@ -21,6 +21,7 @@ from notifiers.email.listener.handler import MailHandler
 from notifiers.email.read_settings import key_ring
 from sandbox.clients import Client
 from store.tables import notifications, repeats
+from tests.databases import new_sqlite
 from tests.workflows.deployment import MAIL_KEYS, Deployment, Request, new_namespace, until
 from tests.workflows.test_undone_by_mail import RULE, reply_to
 
@@ -34,7 +35,7 @@ PASSED_ON = "Your question was passed on to Alice A."
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def mailed(temporal_address: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Deployment]:
     """An engine whose worker reads its mailbox."""
-    url = f"sqlite:///{tmp_path_factory.mktemp('mailed') / 'c.db'}"
+    url = new_sqlite(tmp_path_factory.mktemp("mailed") / "c.db")
     async with Deployment(temporal_address, await new_namespace(temporal_address), url, awake=False) as deployment:
         deployment.read_mailbox()
         deployment.start_worker()

@@ -32,10 +32,10 @@ def looked_at(deployment: Deployment) -> datetime:
 
 
 async def test_a_mail_in_time_counts_though_its_mailbox_was_down_and_the_worker_dead_for_long(
-    temporal_address: str, tmp_path: Path
+    temporal_address: str, sqlite_url: str, tmp_path: Path
 ) -> None:
-    namespace, url = await new_namespace(temporal_address), f"sqlite:///{tmp_path / 'c.db'}"
-    async with Deployment(temporal_address, namespace, url, awake=False) as deployment:
+    namespace = await new_namespace(temporal_address)
+    async with Deployment(temporal_address, namespace, sqlite_url, awake=False) as deployment:
         deployment.apply(policy(approval_status_change_to_expire=EXPIRES_AFTER))
         with Proxy((HOST, deployment.mail.imap_port)) as imap:
             process = WorkerProcess(

@@ -21,10 +21,10 @@ MOST_COPIES = 3
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def crowd(temporal_address: str, tmp_path: Path) -> AsyncIterator[Deployment]:
+async def crowd(temporal_address: str, sqlite_url: str) -> AsyncIterator[Deployment]:
     """An engine without a worker, where 24 people are asked about a router."""
     namespace = await new_namespace(temporal_address)
-    async with Deployment(temporal_address, namespace, f"sqlite:///{tmp_path / 'c.db'}", awake=False) as deployment:
+    async with Deployment(temporal_address, namespace, sqlite_url, awake=False) as deployment:
         users = {one: {"name": one.title(), "email": f"{one}@example.test"} for one in PEOPLE}
         group = {"routers": {"managers": PEOPLE, "require_managerial_approval": True}}
         deployment.apply(policy(users=users, device_groups=group))

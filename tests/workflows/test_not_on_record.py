@@ -53,7 +53,7 @@ def copy(source: Path, to: Path) -> None:
 async def test_a_question_asked_again_after_an_older_backup_opens_a_new_request(
     asleep: Deployment, tmp_path: Path
 ) -> None:
-    database, backup = tmp_path / "c.db", tmp_path / "backup.db"
+    database, backup = Path(asleep.database_url.removeprefix("sqlite:///")), tmp_path / "backup.db"
     asleep.start_worker()
     first = await asleep.ask("alice")
     copy(database, backup)

@@ -14,6 +14,7 @@ from countersign.client import grant_workflow
 from countersign.models import GrantStatus, Status
 from countersign.transitions import GrantEnd, GrantTerms
 from store.tables import requests
+from tests.databases import new_sqlite
 from tests.workflows.deployment import Deployment, Request, new_namespace, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 @asynccontextmanager
 async def installed(address: str, database: Path) -> AsyncIterator[Deployment]:
     """An installation that has just begun, and reads its mailbox."""
-    async with Deployment(address, await new_namespace(address), f"sqlite:///{database}", awake=False) as deployment:
+    async with Deployment(address, await new_namespace(address), new_sqlite(database), awake=False) as deployment:
         deployment.read_mailbox()
         deployment.start_worker()
         yield deployment

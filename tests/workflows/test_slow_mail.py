@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -22,10 +21,9 @@ EVERYBODY = {"grace": 2, "ivan": 2, "alice": 1}
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def slow(temporal_address: str, tmp_path: Path) -> AsyncIterator[Deployment]:
+async def slow(temporal_address: str, sqlite_url: str) -> AsyncIterator[Deployment]:
     """An engine of its own: what is late would hold up the tests that come after."""
-    url = f"sqlite:///{tmp_path / 'c.db'}"
-    async with Deployment(temporal_address, await new_namespace(temporal_address), url) as deployment:
+    async with Deployment(temporal_address, await new_namespace(temporal_address), sqlite_url) as deployment:
         yield deployment
         deployment.mail.faults.answer_after = 0.0
 

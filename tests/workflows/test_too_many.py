@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -21,10 +20,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def deployment(temporal_address: str, tmp_path: Path) -> AsyncIterator[Deployment]:
-    url = f"sqlite:///{tmp_path / 'countersign.db'}"
+async def deployment(temporal_address: str, sqlite_url: str) -> AsyncIterator[Deployment]:
     namespace = await new_namespace(temporal_address)
-    async with Deployment(temporal_address, namespace, url, requests_an_hour=2, portal_port=0) as deployment:
+    async with Deployment(temporal_address, namespace, sqlite_url, requests_an_hour=2, portal_port=0) as deployment:
         yield deployment
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import delete
 from countersign import per_hour
 from sandbox.slack.tool import NoSlack
 from store.tables import repeats
+from tests.databases import new_sqlite
 from tests.notifiers.slack.way_in import WayIn, way_in
 from tests.workflows.deployment import Deployment, new_namespace
 
@@ -18,7 +19,7 @@ async def slack_deployment(
     temporal_address: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Deployment]:
     """One engine for all of Slack's tests."""
-    url = f"sqlite:///{tmp_path_factory.mktemp('slack') / 'countersign.db'}"
+    url = new_sqlite(tmp_path_factory.mktemp("slack") / "countersign.db")
     async with Deployment(temporal_address, await new_namespace(temporal_address), url) as deployment:
         yield deployment
 

@@ -19,6 +19,7 @@ from portal.server import Server
 from store import Store
 from store.tokens import Owner
 from tests.countersign.installation import COMMAND, Ran
+from tests.databases import new_sqlite
 from tests.engine.country_file import written
 from tests.portal.context import POLICY, Portal, serving, without_temporal
 
@@ -47,7 +48,7 @@ enrolment:
 async def portal(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Portal]:
     """A portal with these rules, whose country file knows one network."""
     folder = tmp_path_factory.mktemp("enrolment")
-    url = f"sqlite:///{folder}/countersign.db"
+    url = new_sqlite(folder / "countersign.db")
     store = Store(url)
     apply_policy(store, POLICY + RULES, "ada")
     countries = CountryFile(str(written(folder / "countries.mmdb", {"192.0.2.0/24": "DE"})))

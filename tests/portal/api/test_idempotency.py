@@ -9,7 +9,6 @@ import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 
 import httpx
 import pytest
@@ -202,11 +201,11 @@ async def test_repeats_that_wait_for_another_process_write_nothing(portal: Porta
     assert sum(one.startswith("INSERT INTO idempotency") for one in said) == 1
 
 
-async def test_what_failed_unexpectedly_may_be_repeated_at_once(tmp_path: Path) -> None:
-    url, key = f"sqlite:///{tmp_path / 'countersign.db'}", uuid.uuid4().hex
-    store = Store(url)
+async def test_what_failed_unexpectedly_may_be_repeated_at_once(sqlite_url: str) -> None:
+    key = uuid.uuid4().hex
+    store = Store(sqlite_url)
     token = store.tokens.create(Owner(kind="person", name="ada", is_admin=True), "tests")
-    async with serving(Server(create_app(without_temporal(url)), "127.0.0.1", 0)) as where:
+    async with serving(Server(create_app(without_temporal(sqlite_url)), "127.0.0.1", 0)) as where:
         other = Portal(where, {"ada": token})
         post = partial(other.client("ada").post, "/policy", content=POLICY, headers={"Idempotency-Key": key})
         change(store, "CREATE TRIGGER broken BEFORE INSERT ON policies BEGIN SELECT RAISE(ABORT, 'broken'); END")
@@ -219,14 +218,13 @@ async def test_what_failed_unexpectedly_may_be_repeated_at_once(tmp_path: Path) 
 
 
 async def test_tidying_goes_on_after_an_error_that_nobody_expected(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    sqlite_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    url = f"sqlite:///{tmp_path / 'countersign.db'}"
-    store = Store(url)
+    store = Store(sqlite_url)
     store.idempotency.claim("t", "k", "d")
     change(store, "UPDATE idempotency SET at = '2020-01-01 00:00:00.000000'")
     change(store, "CREATE TRIGGER broken BEFORE DELETE ON idempotency BEGIN SELECT RAISE(ABORT, 'broken'); END")
-    often = replace(without_temporal(url), tidy_seconds=0.05)
+    often = replace(without_temporal(sqlite_url), tidy_seconds=0.05)
     async with serving(Server(create_app(often), "127.0.0.1", 0)):
         await until(lambda: caplog.text.count("old replies could not be dropped") > 1)
         assert store.idempotency.look("t", "k", "d") == "free"

@@ -24,6 +24,7 @@ from portal.forward_auth.proxied import COOKIE
 from portal.server import Server
 from store import Store, sessions
 from store.tokens import Owner, hashed
+from tests.databases import new_sqlite
 from tests.portal.context import serving, until, without_temporal
 from tests.portal.forward_auth.applications import APP, APPLICATIONS, HOST
 from tests.store.requests import approved
@@ -59,15 +60,15 @@ class Asked:
 @pytest_asyncio.fixture(loop_scope="session")
 async def asked(tmp_path: Path) -> AsyncIterator[Asked]:
     database = tmp_path / "countersign.db"
-    app = create_app(without_temporal(f"sqlite:///{database}"))
-    store = Store(f"sqlite:///{database}")
+    url = new_sqlite(database)
+    app, store = create_app(without_temporal(url)), Store(url)
     apply_policy(store, APPLICATIONS, "ada")
     token = store.tokens.create(Owner(kind="gateway", name="proxy", targets=[APP], variants=["http"]), "tests")
     cookie = _let_in(store)
     limits = httpx.Limits(max_connections=CLIENTS * 2)
     async with (
-        serving(Server(app, "127.0.0.1", 0)) as url,
-        httpx.AsyncClient(base_url=url, trust_env=False, timeout=60, limits=limits) as client,
+        serving(Server(app, "127.0.0.1", 0)) as base,
+        httpx.AsyncClient(base_url=base, trust_env=False, timeout=60, limits=limits) as client,
     ):
         yield Asked(client, app.state.context.forward_auth, store, database, token, cookie)
     store.close()

@@ -24,6 +24,7 @@ from sandbox.temporal_server import free_port
 from settings import Settings
 from store import Store, sessions
 from store.tokens import Owner
+from tests.databases import new_sqlite
 from tests.portal.context import MARK, POLICY, Portal, serving, until
 from tests.workflows.deployment import new_namespace
 from tests.workflows.sandboxed import sandboxed
@@ -132,7 +133,7 @@ async def installed(temporal_address: str, folder: Path, policy: str = POLICY) -
             TEMPORAL_ADDRESS=temporal_address,
             # Its devices are called as those of the tests of the API, which use the same server.
             TEMPORAL_NAMESPACE=await new_namespace(temporal_address),
-            database_url=f"sqlite:///{folder}/countersign.db",
+            database_url=new_sqlite(folder / "countersign.db"),
             task_queue=f"pages-{MARK}",
             portal_port=port,
             public_url=url,

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from html import unescape
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urljoin, urlsplit
 
@@ -27,6 +26,7 @@ from portal.server import Server
 from sandbox.temporal_server import free_port
 from store import Store
 from tests import oidc
+from tests.databases import new_sqlite
 from tests.portal.context import POLICY, serving, without_temporal
 from tests.portal.pages.hostile_provider import HostileProvider
 
@@ -49,9 +49,8 @@ class Portal:
 
 
 @asynccontextmanager
-async def portal_with(issuer: str, port: int, folder: Path) -> AsyncIterator[Portal]:
+async def portal_with(issuer: str, port: int, database: str) -> AsyncIterator[Portal]:
     url = f"http://127.0.0.1:{port}"
-    database = f"sqlite:///{folder}/countersign.db"
     store = Store(database)
     apply_policy(store, POLICY, "ada")
     provider = Provider(issuer, oidc.CLIENT_ID, SecretStr(oidc.CLIENT_SECRET), "openid email", NAME, url)
@@ -68,7 +67,7 @@ async def real(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Portal
     ours, theirs = free_port(), free_port()
     async with (
         oidc.provider(theirs, f"http://127.0.0.1:{ours}{CALLBACK}") as issuer,
-        portal_with(issuer, ours, tmp_path_factory.mktemp("oidc")) as portal,
+        portal_with(issuer, ours, new_sqlite(tmp_path_factory.mktemp("oidc") / "countersign.db")) as portal,
     ):
         yield portal
 
@@ -76,9 +75,10 @@ async def real(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Portal
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def lying(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Portal, HostileProvider]]:
     """With one that says whatever a test wants."""
+    database = new_sqlite(tmp_path_factory.mktemp("lying") / "countersign.db")
     async with (
         HostileProvider() as hostile,
-        portal_with(hostile.issuer, free_port(), tmp_path_factory.mktemp("lying")) as portal,
+        portal_with(hostile.issuer, free_port(), database) as portal,
     ):
         yield portal, hostile
 
@@ -254,12 +254,12 @@ async def test_another_site_begins_nothing(real: Portal) -> None:
             assert (await browser.post("/sign-in/oidc", headers=headers)).status_code == 403
 
 
-async def test_not_more_is_begun_from_one_address_than_a_large_office_needs(tmp_path: Path) -> None:
-    store = Store(f"sqlite:///{tmp_path}/countersign.db")
+async def test_not_more_is_begun_from_one_address_than_a_large_office_needs(sqlite_url: str) -> None:
+    store = Store(sqlite_url)
     rules, caller = SignIn(store), From("a", "b", "192.0.2.1")
     for _ in range(STATES_FROM_ONE_SOURCE):
         rules.begin_with_provider(caller, "/")
-    async with portal_with("http://127.0.0.1:1", free_port(), tmp_path) as portal:
+    async with portal_with("http://127.0.0.1:1", free_port(), sqlite_url) as portal:
         with pytest.raises(Exception, match="Too many sign-ins"):
             SignIn(portal.store).begin_with_provider(caller, "/")
         SignIn(portal.store).begin_with_provider(caller._replace(source_address="192.0.2.2"), "/")
@@ -323,8 +323,9 @@ async def brought(portal: Portal, hostile: HostileProvider, claims: dict[str, An
         return await browser.get(CALLBACK, params={"state": query["state"][0], "code": "a"})
 
 
-async def test_a_provider_that_is_down_is_told_in_words_and_by_doctor(tmp_path: Path) -> None:
-    async with portal_with(f"http://127.0.0.1:{free_port()}", free_port(), tmp_path) as portal, portal.browser() as one:
+async def test_a_provider_that_is_down_is_told_in_words_and_by_doctor(sqlite_url: str) -> None:
+    nobody = f"http://127.0.0.1:{free_port()}"
+    async with portal_with(nobody, free_port(), sqlite_url) as portal, portal.browser() as one:
         reply = await one.post("/sign-in/oidc", headers=OURS)
         assert (reply.status_code, f"{NAME} can&#39;t be reached now" in reply.text) == (503, True)
         [found] = await findings(portal.provider.checks(), None)
@@ -341,8 +342,8 @@ async def test_doctor_says_of_a_provider_that_it_can_be_reached_and_of_one_with_
     assert (other.state, "COUNTERSIGN_OIDC_ISSUER" in other.message) == ("problem", True)
 
 
-async def test_without_a_provider_there_is_no_such_page(tmp_path: Path) -> None:
-    plan = without_temporal(f"sqlite:///{tmp_path}/countersign.db")
+async def test_without_a_provider_there_is_no_such_page(sqlite_url: str) -> None:
+    plan = without_temporal(sqlite_url)
     async with (
         serving(Server(create_app(plan), "127.0.0.1", 0)) as url,
         httpx.AsyncClient(base_url=url, trust_env=False) as one,

@@ -24,6 +24,7 @@ from store import Store, sessions
 from store.sessions import Session
 from store.tables import passkeys
 from store.tables import sessions as session_table
+from tests.databases import new_sqlite
 from tests.portal.context import POLICY, serving, without_temporal
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -93,7 +94,7 @@ class Person:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def portal(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Portal]:
     port = free_port()
-    url, database = f"http://localhost:{port}", f"sqlite:///{tmp_path_factory.mktemp('passkeys')}/countersign.db"
+    url, database = f"http://localhost:{port}", new_sqlite(tmp_path_factory.mktemp("passkeys") / "countersign.db")
     store = Store(database)
     apply_policy(store, POLICY, "ada")
     plan = without_temporal(database)
