@@ -78,7 +78,14 @@ def fold_case(text: str) -> str:
 
 def fold_known(text: str) -> str:
     """The same without accents on Latin letters."""
-    plain = fold_case(text).replace("ı", "i").replace("ł", "l")
+    return without_accents(fold_case(text))
+
+
+def without_accents(folded: str) -> str:
+    """A folded text without accents on Latin letters."""
+    if folded.isascii():
+        return folded
+    plain = folded.replace("ı", "i").replace("ł", "l")
     return _ACCENTED.sub(lambda letter: unicodedata.normalize("NFD", letter[0])[0], plain)
 
 

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Collection, Iterable, Iterator
-from functools import lru_cache
-from itertools import product
+from functools import cache, lru_cache
+from itertools import chain, product
 from pathlib import Path
 
-from notifiers.email.folding import fold_case, fold_known, read_toml
+from notifiers.email.folding import fold_case, read_toml, without_accents
 
 LANGUAGES = Path(__file__).parent.parent / "languages"
 CODES = tuple(sorted(path.stem for path in LANGUAGES.glob("*.toml")))
@@ -20,12 +20,12 @@ class Phrases:
     """A table of phrases. An accent may be left out, but a wrong one makes another word: "já" is no "ja"."""
 
     def __init__(self, phrases: Iterable[str] = ()) -> None:
-        expanded = {each for phrase in phrases for each in _expanded(phrase)}
-        self._phrases = expanded | {fold_case(each.translate(_UMLAUTS)) for each in expanded}
-        words = ([{word, fold_known(word)} for word in each.split(" ")] for each in self._phrases)
-        self._written = frozenset(" ".join(each) for choices in words for each in product(*choices))
+        self._phrases = frozenset(each for phrase in phrases for each in _expanded(phrase))
+        accented = (each.split(" ") for each in self._phrases if not each.isascii())
+        ways = (product(*({word, without_accents(word)} for word in words)) for words in accented)
+        self._written = self._phrases.union(map(" ".join, chain.from_iterable(ways)))
         self._dotted = frozenset(each.replace("ı", "i") for each in self._phrases)
-        self.folded = frozenset(map(fold_known, self._phrases))  # without accents
+        self.folded = frozenset(map(without_accents, self._phrases))
         forms = self._phrases | self.folded
         self.signs = sorted(filter(is_eastern, forms))  # which no space parts from what stands around
         self.plain = frozenset(form for form in forms if not form.endswith("*"))
@@ -113,7 +113,9 @@ def is_eastern(text: str) -> bool:
     return text[:1] >= "\u3040"
 
 
+@cache  # as a phrase stands in several tables
 def _expanded(phrase: str) -> Iterable[str]:
-    pieces = _CHOICE.split(phrase)  # text and choices take turns
+    pieces = _CHOICE.split(fold_case(phrase))  # text and choices take turns
     choices = [piece.split("/") if at % 2 else [piece] for at, piece in enumerate(pieces)]
-    return {fold_case("".join(chosen)) for chosen in product(*choices)} - {""}
+    expanded = {" ".join("".join(chosen).split()) for chosen in product(*choices)} - {""}
+    return expanded | {each.translate(_UMLAUTS) for each in expanded}
