@@ -23,6 +23,7 @@ from sandbox.mail_server import MailServer
 from sandbox.mail_settings import mail_settings, new_mail_keys
 from sandbox.people import Person
 from sandbox.temporal_server import HOST, free_port
+from tests.http_clients import GIVEN_UP_SOON
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = {"worker": ["worker.py"], "portal": ["-m", "portal", "serve"]}
@@ -85,7 +86,9 @@ class Installation:
             **(settings or {}),
         }
         self._running: dict[str, asyncio.subprocess.Process] = {}
-        self._http = httpx.AsyncClient(base_url=f"http://{HOST}:{port}", timeout=CALL_SECONDS, trust_env=False)
+        self._http = httpx.AsyncClient(
+            base_url=f"http://{HOST}:{port}", timeout=CALL_SECONDS, trust_env=False, limits=GIVEN_UP_SOON
+        )
 
     async def __aenter__(self) -> Self:
         return self
