@@ -108,7 +108,8 @@ def waits(sqlite: bool, after: int = 0) -> list[ColumnElement[bool]]:
     """That a request waits, and its number is above this; to be read in the order `BY_STATUS`.
 
     To PostgreSQL this is a range of the index and no equality: it would else read all requests by their numbers, the
-    past ones first, where it expects to come upon enough that wait. SQLite finds the place by an equality only.
+    past ones first, where it expects to come upon enough that wait. SQLite finds the place by an equality only. A list
+    is read in the same way, newest first (`listing`).
     """
     if sqlite:
         return [requests.c.status == WAITING, requests.c.approval_id > after]

@@ -35,8 +35,16 @@ for name in ("COLUMNS", "LINES"):
 STARTS = {"socket.bind", "subprocess.Popen"}
 NOT_WHOLE = "it takes long, and another like it runs: set COUNTERSIGN_TEST_WHOLE=1 to run all, as CI does"
 NOT_BOTH = "another like it runs with the other database, or way to Slack: set COUNTERSIGN_TEST_WHOLE=1 to run both"
-EITHER = {"sqlite", "postgres", "socket", "http"}
-EITHER |= {"sqlite_url", "postgres_url", "empty_sqlite_url", "empty_postgres_url"}
+EITHER = {
+    "sqlite",
+    "postgres",
+    "sqlite_url",
+    "postgres_url",
+    "empty_sqlite_url",
+    "empty_postgres_url",
+    "socket",
+    "http",
+}
 # The files with tests that take a minute or more, most of it waiting.
 LONGEST = [
     "test_kills.py",
@@ -128,9 +136,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if item.get_closest_marker("whole"):
                 item.add_marker(pytest.mark.skip(reason=NOT_WHOLE))
-        # Where no server is started, the other is left out anyway.
-        for item in [] if config.getoption("--no-servers") else halves(items):
-            item.add_marker(pytest.mark.skip(reason=NOT_BOTH))
+        if not config.getoption("--no-servers"):  # then the other is left out anyway
+            for item in like_another(items):
+                item.add_marker(pytest.mark.skip(reason=NOT_BOTH))
     processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     longest = [[item for item in items if item.path.name == name] for name in LONGEST]
     others = iter([item for item in items if item.path.name not in LONGEST])
@@ -144,20 +152,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items += others
 
 
-def halves(items: list[pytest.Item]) -> Iterator[pytest.Item]:
-    """Of each two tests that differ in the database alone, or in the way to Slack, the one to leave out.
+def like_another(items: list[pytest.Item]) -> Iterator[pytest.Item]:
+    """Of the tests that differ in the database alone, or in the way to Slack, all but one.
 
-    Which one depends on the test's name, so that each is left out as often.
+    Which one stays depends on the test's name, so that each kind is left out as often.
     """
-    pairs: dict[str, dict[str, pytest.Item]] = defaultdict(dict)
+    alike: dict[str, list[pytest.Item]] = defaultdict(list)
     for item in items:
-        parameters = getattr(item, "callspec", None)
-        for value in parameters.params.values() if parameters else ():
-            if isinstance(value, str) and value in EITHER and not item.get_closest_marker("whole"):
-                pairs[item.nodeid.replace(value, "")][value] = item
-    for name, pair in pairs.items():
-        if len(pair) == 2:
-            yield pair[sorted(pair)[crc32(name.encode()) % 2]]
+        test, _, parameters = item.nodeid.partition("[")
+        others = [one for one in parameters.rstrip("]").split("-") if one not in EITHER]
+        if parameters and not item.get_closest_marker("whole"):
+            alike["-".join([test, *others])].append(item)
+    for name, group in alike.items():
+        stays = group[crc32(name.encode()) % len(group)]
+        yield from (item for item in group if item is not stays)
 
 
 def pytest_collection_finish() -> None:

@@ -104,10 +104,10 @@ REFERENCE = "#/components/schemas/{model}"
 SCHEMA = {"$ref": REFERENCE.format(model="Problem")}
 
 
-def describe(described: dict[str, Any]) -> None:
+def describe(description: dict[str, Any]) -> None:
     """Add the schema of a problem to the API's description."""
     schema = Problem.model_json_schema(ref_template=REFERENCE)
-    described["components"]["schemas"] |= {**schema.pop("$defs"), "Problem": schema}
+    description["components"]["schemas"] |= {**schema.pop("$defs"), "Problem": schema}
 
 
 def of_error(error: CountersignError) -> JSONResponse:

@@ -25,7 +25,7 @@ from tests.countersign.gates.networks import wait_until
 from tests.countersign.gates.pam_host import check_pam
 
 SERVICE = "gate service"
-# To a gate the portal is as much away as the database, and Temporal as the worker.
+# To a gate the portal is as much away as the database; Temporal and the worker, which decide, are away in CI alone.
 LIKE_ANOTHER = ["portal", "temporal", "worker"]
 # What a login or a connection starts, as `pgrep --full` finds it.
 LEFT_BY_CLIENTS = "countersign-gate|sshd: [a-z-]+"
