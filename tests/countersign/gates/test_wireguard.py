@@ -63,7 +63,7 @@ def test_peers_are_who_is_admitted_and_the_interface_stays_as_it_is(
         assert gate.stop() == 0
     assert peers(network) == {}
     assert portal.tokens == {f"Bearer {TOKEN}"}
-    assert [one for one in gate.said if "d2" in one] == [
+    assert [one for one in gate.said if "device d2 " in one] == [
         "Admitted device d2 of alice, 10.64.0.2/32.",
         "Removed device d2 of alice, 10.64.0.2/32.",
     ]
@@ -97,7 +97,7 @@ def test_without_a_good_answer_nobody_is_new_and_peers_stay_for_the_grace_alone(
         gate.has_peers({})
         gone = [one for one in gate.said if "no device is admitted any more" in one]
         assert gone == ["The portal gave no good answer for 2 s: no device is admitted any more."]
-        assert not [one for one in gate.said if "d3" in one]
+        assert not [one for one in gate.said if "device d3 " in one]
         portal.misbehave("")
         gate.has_peers({"10.64.0.2/32": ALICE, "10.64.0.3/32": BOB})
 
