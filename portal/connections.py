@@ -1,6 +1,6 @@
 """Closes connections whose client sends or reads too slowly, and so makes room for others.
 
-uvicorn has a timeout for a connection between two requests, and none within one.
+uvicorn has a timeout for a connection between two requests alone, and none for one on which nothing was asked yet.
 """
 
 import asyncio
@@ -11,12 +11,17 @@ import h11
 from starlette.requests import Request
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-# How long a client may take to send the head of a request, after connecting or the last reply.
+# How long a client may take to send the head of a request, after connecting or its first byte.
 HEAD_SECONDS = 10.0
 # And its body: 32 MB at half a megabyte a second.
 BODY_SECONDS = 60.0
 # And to read on when a reply has filled the buffers.
 READ_SECONDS = 30.0
+# How long a connection is kept after a reply: longer than a proxy keeps it (nginx 60 seconds, Caddy 120), as what a
+# proxy sends while it is being closed is lost, and answered with 502.
+# https://nginx.org/en/docs/http/ngx_http_upstream_module.html#keepalive_timeout
+# https://caddyserver.com/docs/caddyfile/directives/reverse_proxy#keepalive
+IDLE_SECONDS = 130
 # How many are accepted in one turn of the loop.
 ACCEPTED_AT_ONCE = 32
 # File descriptors for all else: the database, Temporal, and connections accepted while others are being closed.
@@ -29,8 +34,13 @@ PEER = "peer"
 TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 FULL = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
-Slow = Literal["head", "body", "reading"]
-SECONDS: dict[Slow, float] = {"head": HEAD_SECONDS, "body": BODY_SECONDS, "reading": READ_SECONDS}
+Slow = Literal["idle", "head", "body", "reading"]
+SECONDS: dict[Slow, float] = {
+    "idle": IDLE_SECONDS,
+    "head": HEAD_SECONDS,
+    "body": BODY_SECONDS,
+    "reading": READ_SECONDS,
+}
 
 
 def most_connections(wanted: int) -> int:
@@ -136,7 +146,7 @@ class Connection(H11Protocol):
         if self.flow.write_paused:
             return "reading"
         if self.conn.their_state is h11.IDLE:
-            return "head"
+            return "idle" if self.cycle and not self.conn.trailing_data[0] else "head"
         # That a body is not read (on) is not its sender's fault.
         if self.conn.their_state is h11.SEND_BODY and not self.flow.read_paused:
             return "body"

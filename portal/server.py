@@ -13,7 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from countersign.client import UPDATE_TIMEOUT
-from portal.connections import ACCEPTED_AT_ONCE, Connection, Room, most_connections
+from portal.connections import ACCEPTED_AT_ONCE, IDLE_SECONDS, Connection, Room, most_connections
 
 # How long a call may go on after the server was stopped: a little longer than an update of a request may take.
 GRACE_SECONDS = int(UPDATE_TIMEOUT.total_seconds()) + 5
@@ -57,6 +57,7 @@ class Server(uvicorn.Server):
                 server_header=False,
                 forwarded_allow_ips=[str(one) for one in proxies] or None,
                 backlog=ACCEPTED_AT_ONCE,
+                timeout_keep_alive=IDLE_SECONDS,
                 timeout_graceful_shutdown=GRACE_SECONDS,
             )
         )

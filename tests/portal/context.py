@@ -15,7 +15,6 @@ from portal.api.routes import PREFIX
 from portal.context import Plan
 from portal.server import Server
 from store import Store
-from tests.http_clients import GIVEN_UP_SOON
 
 # Other tests use the same Temporal server: devices and numbers of our own make ids of our own.
 MARK = uuid.uuid4().hex[:8]
@@ -61,9 +60,7 @@ class Portal:
         """One client for each of those who have a token; `nobody` has none."""
         if name not in self.clients:
             headers = {"Authorization": f"Bearer {self.tokens[name]}"} if name != "nobody" else {}
-            self.clients[name] = httpx.AsyncClient(
-                base_url=self.url, headers=headers, timeout=70, trust_env=False, limits=GIVEN_UP_SOON
-            )
+            self.clients[name] = httpx.AsyncClient(base_url=self.url, headers=headers, timeout=70, trust_env=False)
         return self.clients[name]
 
     async def aclose(self) -> None:

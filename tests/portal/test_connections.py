@@ -100,15 +100,33 @@ async def test_a_head_that_comes_in_drips_has_no_more_time(server: Server) -> No
         assert reply.startswith(b"HTTP/1.1 408 ") or not reply
 
 
-async def test_a_connection_stays_open_for_the_next_request(server: Server) -> None:
+async def test_a_connection_stays_open_for_the_next_request_for_longer_than_a_head_may_take(server: Server) -> None:
+    server.room.seconds["head"] = SOON
     async with connected(server) as (reader, writer):
         for _ in range(3):
             writer.write(WHOLE)
-            assert (await reader.readline()).startswith(b"HTTP/1.1 503 ")
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = re.search(rb"content-length: (\d+)", head)
-            assert length
-            await reader.readexactly(int(length[1]))
+            await reply_of(reader)
+            async with connected(server) as (silent, _):
+                assert await to_the_end(silent) == b""
+        writer.write(HALF)
+        assert (await to_the_end(reader)).startswith(b"HTTP/1.1 408 ")
+
+
+async def test_a_connection_on_which_nothing_more_is_asked_is_closed(server: Server) -> None:
+    server.room.seconds["idle"] = SOON
+    async with connected(server) as (reader, writer):
+        writer.write(WHOLE)
+        await reply_of(reader)
+        assert await to_the_end(reader) == b""
+
+
+async def reply_of(reader: asyncio.StreamReader) -> None:
+    """Read the reply to a health check."""
+    assert (await reader.readline()).startswith(b"HTTP/1.1 503 ")
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = re.search(rb"content-length: (\d+)", head)
+    assert length
+    await reader.readexactly(int(length[1]))
 
 
 async def test_a_body_that_does_not_come_is_not_waited_for(

@@ -10,7 +10,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import httpx
 
 from tests.countersign.gates.networks import SECONDS
-from tests.http_clients import GIVEN_UP_SOON
 from tests.local_servers import answering
 
 TOO_MANY = b"""{
@@ -28,7 +27,7 @@ class PortalBehind(ThreadingHTTPServer):
     def __init__(self, url: str) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
-        self.portal = httpx.Client(base_url=url, trust_env=False, timeout=SECONDS, limits=GIVEN_UP_SOON)
+        self.portal = httpx.Client(base_url=url, trust_env=False, timeout=SECONDS)
         # What is answered with status 500, such as `GET /api/v1/me`, and whether all is.
         self.failing: set[str] = set()
         self.is_away = False
