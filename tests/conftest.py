@@ -10,20 +10,23 @@ import threading
 import warnings
 from collections import defaultdict
 from collections.abc import Generator, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from itertools import chain, islice
 from pathlib import Path
 from zlib import crc32
 
 import pytest
-from _pytest.runner import runtestprotocol
 
 from garbage import collect_seldom
 from sandbox.postgres import Cluster, NoPostgres, throwaway_postgres
 from sandbox.temporal_tool import find_temporal
 from tests.databases import new_sqlite, postgres_template
+from tests.run_again import pytest_report_teststatus, pytest_runtest_protocol, pytest_terminal_summary
 from tests.temporal_servers import FOLDER, SERVERS, TemporalInThread
 from tests.whole import IS_WHOLE
+
+# Hooks of pytest that are written elsewhere.
+__all__ = ["pytest_report_teststatus", "pytest_runtest_protocol", "pytest_terminal_summary"]
 
 # A shell without job control starts what runs in its background deaf to Ctrl-C, and so would be what the tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -71,26 +74,6 @@ def pytest_runtest_makereport(
     except SystemError:
         item.config.option.tbstyle = "native"
         return pytest.TestReport.from_item_and_call(item, call)
-
-
-def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool:
-    """Run a test; again, with all its servers made anew, where it failed as the tests' Temporal server was broken.
-
-    A write to SQLite that is interrupted, as by a caller that leaves, can leave Temporal's development server within a
-    transaction: it answers "shard status unknown" from then on, and what it did since is lost with it.
-    """
-    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-    reports = runtestprotocol(item, log=False, nextitem=nextitem)
-    if any(one.failed for one in reports) and not all(server.works() for server in [*SERVERS.values()]):
-        with item.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
-            print(f"\nTemporal's server was broken, so it runs again: {item.nodeid}", file=sys.stderr)
-        with suppress(Exception, pytest.fail.Exception):
-            item.session._setupstate.teardown_exact(None)
-        reports = runtestprotocol(item, log=False, nextitem=nextitem)
-    for one in reports:
-        item.ihook.pytest_runtest_logreport(report=one)
-    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
-    return True
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)

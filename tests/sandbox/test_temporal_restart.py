@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from temporalio.client import Client
 
 from sandbox.temporal_server import TemporalServer
 from tests.temporal_servers import TemporalInThread
 from tests.workflows.deployment import new_namespace
+
+FAILS_ONCE = """
+TRIED = []
+
+def test_it_fails_at_first():
+    TRIED.append("once")
+    assert len(TRIED) == 2
+"""
 
 
 async def test_a_server_that_is_started_anew_knows_what_it_knew(tmp_path: Path) -> None:
@@ -34,8 +44,33 @@ async def test_whoever_uses_a_server_of_the_tests_may_have_it_started_anew(tmp_p
 
 
 def test_a_test_that_fails_as_the_server_is_broken_runs_again_with_a_new_one() -> None:
-    tests = Path(__file__).with_name("broken_once.py")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tests)]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (ran.returncode, "2 passed" in ran.stdout) == (0, True), ran.stdout
-    assert ran.stderr.count("so it runs again") == 1
+    ran = run(Path(__file__).with_name("broken_once.py"), is_whole=False)
+    assert (ran.returncode, "1 passed, 1 flaky" in ran.stdout) == (0, True), ran.stdout
+    assert ran.stderr.count("Temporal's server was broken, so it runs again") == 1
+    assert "AssertionError: the server is broken" in ran.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "is_whole", "ends"),
+    [
+        ("test_others.py", True, (0, "1 flaky")),
+        ("test_others.py", False, (1, "1 failed")),
+        ("test_kills.py", True, (1, "1 failed")),
+    ],
+)
+def test_another_that_fails_runs_again_in_ci_alone_unless_once_is_too_often(
+    tmp_path: Path, name: str, is_whole: bool, ends: tuple[int, str]
+) -> None:
+    file = tmp_path / name
+    file.write_text(FAILS_ONCE)
+    ran = run(file, "-p", "tests.run_again", "-n1", is_whole=is_whole)
+    code, summary = ends
+    assert (ran.returncode, summary in ran.stdout, "assert 1 == 2" in ran.stdout) == (code, True, True), ran.stdout
+
+
+def run(file: Path, *options: str, is_whole: bool) -> subprocess.CompletedProcess[str]:
+    """Run tests of a file, as CI does or as `make test` does."""
+    others = {name: value for name, value in os.environ.items() if name != "COUNTERSIGN_TEST_WHOLE"}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options, str(file)]
+    told = others | ({"COUNTERSIGN_TEST_WHOLE": "1"} if is_whole else {})
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=told)
