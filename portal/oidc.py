@@ -7,9 +7,11 @@ import asyncio
 import hashlib
 import hmac
 import logging
+import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -128,7 +130,7 @@ class Provider:
         Raises Unavailable; NotAllowed, with why, where what the provider says proves nothing.
         """
         known = await self._fetch()
-        async with _client() as client:
+        async with self._client() as client:
             tokens = await self._exchange(client, known.metadata, code, _derived("verifier", state, secret))
             claims = await self._claims(tokens, _derived("nonce", state, secret))
             proven = claims.get("auth_time", 0)
@@ -159,7 +161,7 @@ class Provider:
 
     async def _ask(self) -> _Known:
         """Ask the provider for its addresses and keys."""
-        async with _client() as client:
+        async with self._client() as client:
             said = await self._get(client, f"{self.issuer.rstrip('/')}/.well-known/openid-configuration")
             try:
                 metadata = Metadata.model_validate(said)
@@ -169,6 +171,14 @@ class Provider:
         if metadata.issuer != self.issuer:  # discovery, section 4.3
             raise self._unavailable("it calls itself by another name than COUNTERSIGN_OIDC_ISSUER")
         return _Known(metadata, keys)
+
+    def _client(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(verify=self._tls, timeout=NETWORK_SECONDS)
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        """Made once: reading all certificate authorities holds everybody up for a moment."""
+        return httpx.create_ssl_context()
 
     async def _get(self, client: httpx.AsyncClient, address: str, **headers: str) -> dict[str, Any]:
         return self._answer(await self._sent(client.get(address, headers=headers)))
@@ -259,10 +269,6 @@ def _time_of(seconds: object) -> datetime:
     """A time that a provider tells, whose clock may be ahead of ours; 1970 for what is none."""
     known = seconds if isinstance(seconds, int | float) and seconds >= 0 else 0
     return datetime.fromtimestamp(min(known, datetime.now(UTC).timestamp()), UTC)
-
-
-def _client() -> httpx.AsyncClient:
-    return httpx.AsyncClient(timeout=NETWORK_SECONDS)
 
 
 def _refused(why: str) -> NotAllowed:
