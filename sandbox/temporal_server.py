@@ -33,6 +33,8 @@ STOP_SECONDS = 3
 POLL_SECONDS = 0.05
 # It takes further ports of its own, which another program may take first.
 MOST_STARTS = 3
+# For each namespace it would run workers of its own, for schedules and batches, of which we use none.
+NO_WORKERS_OF_ITS_OWN = ("--dynamic-config-value", "worker.perNamespaceWorkerCount=0")
 
 
 class EndedAtOnce(NoTemporal):
@@ -112,7 +114,7 @@ class TemporalServer:
     async def _start(self, tool: Path) -> None:
         refuse_taken_port(self._port)
         command = [str(tool), "server", "start-dev", "--ip", HOST, "--port", str(self._port), "--log-level", "error"]
-        command += ["--namespace", self._namespace]
+        command += ["--namespace", self._namespace, *NO_WORKERS_OF_ITS_OWN]
         command += ["--ui-port", str(self._ui_port)] if self._ui_port else ["--headless"]
         if self._database:
             self._database.parent.mkdir(mode=OURS_ALONE, parents=True, exist_ok=True)
