@@ -52,7 +52,7 @@ TESTS := $(BIN)/python -m pytest -q --numprocesses=$(AT_ONCE) --dist=worksteal
 # The server is fetched first, as that takes longer than a single test may.
 TEMPORAL := $(BIN)/python -m sandbox.temporal_tool > /dev/null
 
-test: code
+test: $(READY)
 	@$(TEMPORAL)
 	$(TESTS)
 
