@@ -1,7 +1,9 @@
 """How the sandbox's mail server says whether a From is true: the Authentication-Results header of RFC 8601."""
 
 import re
-from email import message_from_bytes, policy
+from email import policy
+from email.parser import BytesHeaderParser
+from functools import lru_cache
 
 _LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n|$)")
 
@@ -40,10 +42,11 @@ def _claims(authserv_id: str, line: bytes) -> bool:
     return authserv_id.encode().lower() in re.sub(rb'[\s"\\]|\([^()]*\)', b"", value).lower()
 
 
+@lru_cache(maxsize=16)  # it is read for each recipient, and more than once
 def from_address(content: bytes) -> str:
     """Read the one address of the one From, in lower case; empty when it isn't exactly one."""
     try:
-        fields = message_from_bytes(_head(content), policy=policy.default).get_all("From", [])
+        fields = BytesHeaderParser(policy=policy.default).parsebytes(content).get_all("From", [])
         addresses = [address for each in fields for address in each.addresses]
         return str(addresses[0].addr_spec).lower() if len(fields) == len(addresses) == 1 else ""
     except Exception:  # the parser raises many kinds on hostile headers; none of them is somebody's address
@@ -54,7 +57,3 @@ def from_domain(content: bytes) -> str:
     """Read the domain of that address; `unknown` when there is none."""
     domain = from_address(content).rpartition("@")[2]
     return domain if re.fullmatch(r"[a-z0-9.-]{1,253}", domain) else "unknown"
-
-
-def _head(content: bytes) -> bytes:
-    return re.split(rb"\r?\n\r?\n", content, maxsplit=1)[0] + b"\r\n\r\n"

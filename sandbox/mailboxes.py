@@ -3,6 +3,7 @@
 import asyncio
 from argparse import Namespace
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, cast
 
 from proxyprotocol.reader import ProxyProtocolReader
@@ -15,10 +16,14 @@ from pymap.imap import IMAPServer
 from pymap.parsing.message import AppendMessage
 from pymap.selected import SelectedMailbox
 from pymap.user import UserMetadata
+from pysasl import SASLAuth
 from pysasl.creds.server import ServerCredentials
 from pysasl.hashing import Cleartext
 
 TAG_SEPARATOR = "+"
+
+# pymap looks through all installed packages for ways to log in, at each connection.
+_ways_to_log_in = cache(SASLAuth.defaults)
 
 
 class Mailboxes:
@@ -100,6 +105,10 @@ class _Config(Config):
     def greeting(self) -> bytes:
         # pymap's own asks the resolver for this machine's name, which can take seconds.
         return self._greeting.encode("ascii")
+
+    @property
+    def tls_auth(self) -> SASLAuth:
+        return _ways_to_log_in()
 
 
 class _Login(Login):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from email import message_from_bytes, policy
 from email.headerregistry import Address
 from email.message import EmailMessage
+from functools import lru_cache
 
 from imapclient import IMAPClient
 
@@ -118,7 +119,12 @@ def headline(mail: EmailMessage) -> str:
 
 def _read(imap: IMAPClient) -> list[EmailMessage]:
     found = imap.fetch(imap.search(), ["BODY.PEEK[]"])
-    return [message_from_bytes(found[uid][b"BODY[]"], policy=policy.default) for uid in sorted(found)]
+    return [_parsed(found[uid][b"BODY[]"]) for uid in sorted(found)]
+
+
+@lru_cache(maxsize=256)  # who waits for a mail reads all of the others each time
+def _parsed(raw: bytes) -> EmailMessage:
+    return message_from_bytes(raw, policy=policy.default)
 
 
 def _newest_about(approval_id: int, mails: list[EmailMessage]) -> EmailMessage | None:
