@@ -15,6 +15,7 @@ from portal.api.routes import PREFIX
 from portal.context import Plan
 from portal.server import Server
 from store import Store
+from tests.http_clients import plain_client
 
 # Other tests use the same Temporal server: devices and numbers of our own make ids of our own.
 MARK = uuid.uuid4().hex[:8]
@@ -60,7 +61,7 @@ class Portal:
         """One client for each of those who have a token; `nobody` has none."""
         if name not in self.clients:
             headers = {"Authorization": f"Bearer {self.tokens[name]}"} if name != "nobody" else {}
-            self.clients[name] = httpx.AsyncClient(base_url=self.url, headers=headers, timeout=70, trust_env=False)
+            self.clients[name] = plain_client(base_url=self.url, headers=headers, timeout=70)
         return self.clients[name]
 
     async def aclose(self) -> None:

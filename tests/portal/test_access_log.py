@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 
-import httpx
 import pytest
 
+from tests.http_clients import plain_client
 from tests.portal.context import Portal
 from tests.portal.test_main import process
 from tests.portal.test_main import run as command
@@ -38,7 +38,7 @@ async def test_nothing_is_logged_at_each_doctor_call(sqlite_url: str, free_tcp_p
     url = f"http://127.0.0.1:{free_tcp_port}/api/v1"
     async with (
         process(environment, free_tcp_port) as serving,
-        httpx.AsyncClient(trust_env=False, timeout=120) as client,
+        plain_client(timeout=120) as client,
     ):
         headers = {"Authorization": f"Bearer {token}"}
         for _ in range(2):

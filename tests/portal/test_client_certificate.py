@@ -32,6 +32,7 @@ from store import Store
 from store.tokens import Owner
 from tests.authority import DAY, SERVER, Authority, Issued
 from tests.databases import new_sqlite
+from tests.http_clients import plain_client
 from tests.portal.context import POLICY, serving, without_temporal
 from tests.tls_proxies import HOST, PROXIES, found, must_keep_its_configuration, running
 
@@ -244,7 +245,7 @@ async def test_a_header_from_elsewhere_is_refused_whatever_is_asked_and_recorded
 async def test_a_device_registers_with_its_certificate_and_with_none_that_can_not_be_read(scene: Scene) -> None:
     token = scene.store.tokens.create(Owner(kind="person", name="alice"), "tests")
     presented = scene.authority.issue()
-    async with httpx.AsyncClient(base_url=scene.url, trust_env=False) as client:
+    async with plain_client(base_url=scene.url) as client:
         for value, status in ((":YWJj:", 403), (as_caddy(presented), 200)):
             headers = {"Host": HOST, "Authorization": f"Bearer {token}", "Client-Cert": value}
             reply = await client.post(REGISTER, json=device(), headers=headers)
@@ -270,7 +271,7 @@ async def test_a_rule_of_enrolment_lets_in_who_has_the_certificate_that_it_names
 
 async def test_without_that_setting_no_header_is_believed(sqlite_url: str) -> None:
     app = create_app(without_temporal(sqlite_url))
-    async with serving(Server(app, "127.0.0.1", 0)) as url, httpx.AsyncClient(base_url=url, trust_env=False) as client:
+    async with serving(Server(app, "127.0.0.1", 0)) as url, plain_client(base_url=url) as client:
         assert (await client.get("/api/v1/health", headers={"Client-Cert": "::"})).status_code == 403
         assert (await client.get("/api/v1/health")).status_code == 503
 
@@ -326,6 +327,6 @@ async def test_two_headers_are_refused_though_both_are_the_same(scene: Scene) ->
     ],
 )
 async def test_the_host_that_was_asked_decides(scene: Scene, host: str, valid: bool) -> None:
-    async with httpx.AsyncClient(base_url=scene.url, trust_env=False) as client:
+    async with plain_client(base_url=scene.url) as client:
         headers = {"Host": host, "Client-Cert": as_caddy(scene.authority.issue())}
         assert (await client.get(PATH, headers=headers)).json()["valid"] is valid

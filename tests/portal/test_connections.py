@@ -22,6 +22,7 @@ from portal.server import Server
 from sandbox.temporal_server import free_port
 from store import Store
 from store.tokens import Owner
+from tests.http_clients import plain_client
 from tests.portal.context import POLICY, serving, until, without_temporal
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -62,7 +63,7 @@ async def to_the_end(reader: asyncio.StreamReader) -> bytes:
 
 async def health(server: Server) -> int:
     """The status of a health check on a connection of its own."""
-    async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE) as client:
+    async with plain_client(timeout=PATIENCE) as client:
         return (await client.get(f"{server.url}/api/v1/health")).status_code
 
 

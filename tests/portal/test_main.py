@@ -12,7 +12,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -25,6 +24,7 @@ from sandbox.temporal_server import free_port
 from settings import Settings
 from store import Store
 from store.tokens import FORM
+from tests.http_clients import plain_client
 from tests.portal.context import POLICY
 
 ROOT = Path(__file__).parents[2]
@@ -256,7 +256,7 @@ async def test_it_serves_until_it_is_told_to_end_and_sends_waiters_home(environm
     port = free_port()
     headers = {"Authorization": f"Bearer {token}"}
     url = f"http://127.0.0.1:{port}/api/v1"
-    async with process(environment, port) as serving, httpx.AsyncClient(headers=headers, trust_env=False) as client:
+    async with process(environment, port) as serving, plain_client(headers=headers) as client:
         assert (await client.get(f"{url}/me")).json()["name"] == "ada"
         waiting = asyncio.create_task(client.get(f"{url}/events", params={"timeout": 60}, timeout=70))
         # Answered on another connection after the first was read: the waiter is in.

@@ -21,6 +21,7 @@ from sandbox.slack import people
 from sandbox.slack.tool import NoSlack
 from store import sessions
 from store.tokens import Owner
+from tests.http_clients import plain_client
 from tests.slack.context import SECONDS, Context, slack_house, slack_policy, user_id
 from tests.workflows.deployment import until
 
@@ -43,7 +44,7 @@ class House:
     async def call(self, who: str, method: str, path: str, body: Any = None) -> httpx.Response:
         """Somebody calls the API."""
         headers = {"Authorization": f"Bearer {self.tokens[who]}"}
-        async with httpx.AsyncClient(base_url=self.url, trust_env=False, headers=headers, timeout=SECONDS) as client:
+        async with plain_client(base_url=self.url, headers=headers, timeout=SECONDS) as client:
             return await client.request(method, f"/api/v1{path}", json=body)
 
     async def register(self, key: str, who: str = "alice") -> dict[str, Any]:
@@ -106,7 +107,7 @@ async def by_click(house: House, number: int, verdict: Verdict) -> None:
 async def by_page(house: House, number: int, verdict: Verdict) -> None:
     form = {"verdict": verdict, "level": "1", "once": "a"}
     headers = {"Sec-Fetch-Site": "same-origin", "Cookie": f"session={session(house, 'ada')}"}
-    async with httpx.AsyncClient(base_url=house.url, trust_env=False, headers=headers, timeout=SECONDS) as client:
+    async with plain_client(base_url=house.url, headers=headers, timeout=SECONDS) as client:
         assert "carbon" in (await client.get(f"/requests/{number}")).text
         assert (await client.post(f"/requests/{number}/answer", data=form)).status_code == 303
 

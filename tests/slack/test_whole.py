@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 
-import httpx
 import pytest
 
 from countersign.models import GeneralEvent, Status
@@ -13,6 +12,7 @@ from engine.engine import Engine
 from sandbox.slack import people
 from sandbox.slack.workspace import Json
 from store.tokens import Owner
+from tests.http_clients import plain_client
 from tests.slack.context import ARCHIVED, ROOM, SECONDS, Context, actions_of, slack_policy, user_id, words_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -34,7 +34,7 @@ async def test_a_click_approves_and_everybody_sees_it(context: Context) -> None:
 async def test_health_and_doctor_say_how_slack_s_connection_stands(context: Context) -> None:
     url = context.slack.request_url.removesuffix("/slack/events")
     token = context.deployment.store.tokens.create(Owner(kind="person", name="ada", is_admin=True), "tests")
-    async with httpx.AsyncClient(trust_env=False, headers={"Authorization": f"Bearer {token}"}) as client:
+    async with plain_client(headers={"Authorization": f"Bearer {token}"}) as client:
         health = (await client.get(f"{url}/api/v1/health")).json()
         found = (await client.get(f"{url}/api/v1/doctor", timeout=SECONDS)).json()
     told = [one["words"] for one in found if one["about"] == "connection"]

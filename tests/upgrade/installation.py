@@ -23,6 +23,7 @@ from sandbox.mail_server import MailServer
 from sandbox.mail_settings import mail_settings, new_mail_keys
 from sandbox.people import Person
 from sandbox.temporal_server import HOST, free_port
+from tests.http_clients import plain_client
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = {"worker": ["worker.py"], "portal": ["-m", "portal", "serve"]}
@@ -87,9 +88,7 @@ class Installation:
             **(settings or {}),
         }
         self._running: dict[str, asyncio.subprocess.Process] = {}
-        self._http = httpx.AsyncClient(
-            base_url=f"http://{HOST}:{port}", timeout=CALL_SECONDS, trust_env=False, limits=GIVEN_UP_SOON
-        )
+        self._http = plain_client(base_url=f"http://{HOST}:{port}", timeout=CALL_SECONDS, limits=GIVEN_UP_SOON)
 
     async def __aenter__(self) -> Self:
         return self

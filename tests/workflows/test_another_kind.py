@@ -8,7 +8,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
-import httpx
 import pytest
 import pytest_asyncio
 from temporalio import workflow
@@ -27,6 +26,7 @@ from notifiers.templates import loader
 from sandbox.slack.tool import NoSlack
 from store.tokens import Owner
 from store.visibility import Visibility
+from tests.http_clients import plain_client
 from tests.slack.context import Context, slack_house
 from tests.workflows.deployment import Deployment, new_namespace, refused
 from workflows.approval import Approval
@@ -193,7 +193,7 @@ async def test_it_is_listed_and_shown_by_api_and_command_line_and_answered_by_ma
 
     url = context.slack.request_url.removesuffix("/slack/events")
     token = deployment.store.tokens.create(Owner(kind="person", name="alice"), "tests")
-    async with httpx.AsyncClient(trust_env=False, headers={"Authorization": f"Bearer {token}"}) as client:
+    async with plain_client(headers={"Authorization": f"Bearer {token}"}) as client:
         listed = (await client.get(f"{url}/api/v1/requests")).json()
         shown = (await client.get(f"{url}/api/v1/requests/{by_mail.id}")).json()
     assert [one["subject"]["fields"] for one in listed] == [{"restaurant": "marios"}, {"restaurant": "luigis"}]

@@ -26,6 +26,7 @@ from store import postgres
 from store.registered_devices import WantedDevices
 from store.tables import requests
 from store.tokens import Owner
+from tests.http_clients import plain_client
 from tests.workflows.deployment import Deployment, Request, new_namespace, until
 from tests.workflows.people import policy
 from tests.workflows.test_killed import WorkerProcess
@@ -82,7 +83,7 @@ class House:
     async def call(self, who: str, path: str, body: Any) -> Any:
         """Somebody calls the portal, again and again until it answers."""
         headers = {"Authorization": f"Bearer {self._tokens[who]}"}
-        async with httpx.AsyncClient(trust_env=False, headers=headers, timeout=60) as client:
+        async with plain_client(headers=headers, timeout=60) as client:
             while True:
                 with suppress(httpx.TransportError):
                     reply = await client.post(f"{self._url}{path}", json=body)

@@ -18,6 +18,7 @@ from notifiers.slack.inbound.app import SlackListener
 from notifiers.slack.inbound.http import LONGEST_BODY
 from sandbox.slack import people
 from sandbox.slack.workspace import Json
+from tests.http_clients import plain_client
 from tests.notifiers.slack.way_in import WayIn, answers, fresh, serving, user_id
 from tests.workflows.deployment import Request
 
@@ -37,7 +38,7 @@ def signed(way: WayIn, body: str, at: float | None = None, secret: str = "") -> 
 
 
 async def post(way: WayIn, body: str | bytes, headers: Any) -> httpx.Response:
-    async with httpx.AsyncClient(trust_env=False, timeout=120) as client:
+    async with plain_client(timeout=120) as client:
         return await client.post(way.slack.request_url, content=body, headers=headers)
 
 

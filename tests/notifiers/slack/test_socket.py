@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 
-import httpx
 import pytest
 import pytest_asyncio
 from pydantic import SecretStr
@@ -21,6 +20,7 @@ from notifiers.slack.inbound.socket import LONGEST_PAUSE_SECONDS, pause
 from sandbox.slack import people
 from sandbox.slack.people import NotDelivered
 from sandbox.temporal_server import free_port
+from tests.http_clients import plain_client
 from tests.local_slack import faults
 from tests.notifiers.slack.way_in import WayIn, listening, serving, user_id, way_in
 from tests.workflows.deployment import Deployment, until
@@ -197,7 +197,7 @@ async def test_it_starts_and_ends_without_slack(
     assert listener.connected is (mode == "http")
     if mode == "socket":
         await until(lambda: "can't be reached" in listener.findings()[0].message)
-    async with serving(listener) as url, httpx.AsyncClient(trust_env=False) as client:
+    async with serving(listener) as url, plain_client() as client:
         assert (await client.post(url, content="{}")).status_code == (401 if mode == "http" else 404)
     async with asyncio.timeout(120):
         await listener.close()

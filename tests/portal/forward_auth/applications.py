@@ -25,6 +25,7 @@ from countersign.gates.http_files import proxy_files
 from countersign.gates.http_relay import HttpSection
 from store.tokens import Owner
 from tests.authority import SERVER, Authority
+from tests.http_clients import plain_client
 from tests.portal.context import MARK, POLICY
 from tests.portal.pages.conftest import Site
 from tests.tls_proxies import ADMIN, NGINX, found, own_socket, replaced, running
@@ -169,7 +170,7 @@ class Scene:
     async def portal(self, person: str, address: str) -> httpx.Response:
         """What a browser gets from the portal that has signed in there."""
         cookie = await asyncio.to_thread(self.site.session, person)
-        async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
+        async with plain_client(timeout=60) as client:
             return await client.get(address, headers={"Cookie": f"session={cookie}"})
 
     async def started(self, host: str = HOST, to: str = "/") -> tuple[str, str]:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from tests.http_clients import plain_client
 from tests.portal.forward_auth.applications import APP, BROWSER, COOKIE, CROWD, Scene, cookie_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -29,7 +30,7 @@ async def test_200_browsers_ask_once_for_each_person_and_all_are_let_in(scene: S
     sessions = [site.session(person) for person in people]
     before = {person: len(site.store.reading.asked_by(person)) for person in CROWD}
     limits = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=0)
-    async with httpx.AsyncClient(base_url=site.url, trust_env=False, timeout=300, limits=limits) as portal:
+    async with plain_client(base_url=site.url, timeout=300, limits=limits) as portal:
         began, turns = loop.time(), asyncio.Semaphore(AT_ONCE)
 
         async def asks(session: str) -> tuple[str, str]:

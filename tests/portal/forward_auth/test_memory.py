@@ -25,6 +25,7 @@ from portal.server import Server
 from store import Store, sessions
 from store.tokens import Owner, hashed
 from tests.databases import new_sqlite
+from tests.http_clients import plain_client
 from tests.portal.context import serving, until, without_temporal
 from tests.portal.forward_auth.applications import APP, APPLICATIONS, HOST
 from tests.store.requests import approved
@@ -68,7 +69,7 @@ async def asked(tmp_path: Path) -> AsyncIterator[Asked]:
     limits = httpx.Limits(max_connections=CLIENTS * 2)
     async with (
         serving(Server(app, "127.0.0.1", 0)) as base,
-        httpx.AsyncClient(base_url=base, trust_env=False, timeout=60, limits=limits) as client,
+        plain_client(base_url=base, timeout=60, limits=limits) as client,
     ):
         yield Asked(client, app.state.context.forward_auth, store, database, token, cookie)
     store.close()

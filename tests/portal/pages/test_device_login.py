@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 from playwright.async_api import Page, expect
 
 from portal.context import GUESSES_AN_HOUR
+from tests.http_clients import plain_client
 from tests.portal.pages.conftest import Site
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -116,7 +116,7 @@ async def test_who_is_not_signed_in_does_so_first_and_comes_back_with_the_code(s
 async def test_codes_can_not_be_guessed(site: Site) -> None:
     cookies = {"session": site.session("carol")}
     headers = {"Sec-Fetch-Site": "same-origin"}
-    async with httpx.AsyncClient(base_url=site.url, cookies=cookies, headers=headers, trust_env=False) as client:
+    async with plain_client(base_url=site.url, cookies=cookies, headers=headers) as client:
         # Looking and answering count together.
         tries = [("/device", {}), ("/device/answer", {"verdict": "allow"})] * GUESSES_AN_HOUR
         replies = [await client.post(path, data={"code": "BBBBBBBB", **more}) for path, more in tries]
@@ -125,7 +125,7 @@ async def test_codes_can_not_be_guessed(site: Site) -> None:
 
 
 async def test_what_a_machine_says_of_itself_is_shown_as_text(site: Site) -> None:
-    async with httpx.AsyncClient(base_url=f"{site.url}/api/v1", trust_env=False) as client:
+    async with plain_client(base_url=f"{site.url}/api/v1") as client:
         hostile = "<script>alert(1)</script> <b>the portal</b>"
         begun = (await client.post("/login", json={"machine": hostile})).json()
         assert (await client.post("/login", json={"machine": "x" * 5000})).status_code == 413

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 from playwright.async_api import Page, Route, expect
 
@@ -15,6 +14,7 @@ from engine.policy import apply_policy
 from sandbox.device_keys import new_key
 from store.registered_devices import WantedDevices
 from store.tokens import Owner
+from tests.http_clients import plain_client
 from tests.portal.context import MARK, POLICY
 from tests.portal.pages.conftest import Site
 from tests.portal.pages.registering import registered
@@ -189,9 +189,7 @@ async def test_nobody_sees_or_changes_the_device_of_another(installation: Site) 
     device = (await registered(installation, "grace"))["id"]
     cookies = {"session": installation.session("carol")}
     headers = {"Sec-Fetch-Site": "same-origin"}
-    async with httpx.AsyncClient(
-        base_url=installation.url, cookies=cookies, headers=headers, trust_env=False
-    ) as client:
+    async with plain_client(base_url=installation.url, cookies=cookies, headers=headers) as client:
         for path in (f"/devices/{device}", f"/devices/{device}/leave", "/devices/d00000000000a"):
             assert (await client.get(path)).status_code == 404, path
         for action in ("leave", "block", "archive"):
@@ -201,7 +199,7 @@ async def test_nobody_sees_or_changes_the_device_of_another(installation: Site) 
         assert (await client.post("/team/devices/revoke", data={"person": "grace"})).status_code == 403
     assert status(installation, device) is DeviceStatus.APPROVED
     own = {"session": installation.session("grace")}
-    async with httpx.AsyncClient(base_url=installation.url, cookies=own, headers=headers, trust_env=False) as client:
+    async with plain_client(base_url=installation.url, cookies=own, headers=headers) as client:
         assert (await client.get(f"/devices/{device}/block")).status_code == 403
         assert (await client.post(f"/devices/{device}/block")).status_code == 403
     assert status(installation, device) is DeviceStatus.APPROVED
@@ -212,7 +210,7 @@ async def test_what_a_device_says_of_itself_is_shown_as_text(installation: Site)
     hostile = "<script>alert(1)</script><img src=x>"
     device = (await registered(installation, "grace", hostname=hostile, model=hostile))["id"]
     cookies = {"session": installation.session("ada")}
-    async with httpx.AsyncClient(base_url=installation.url, cookies=cookies, trust_env=False) as client:
+    async with plain_client(base_url=installation.url, cookies=cookies) as client:
         for path in ("/team/devices", f"/devices/{device}", f"/devices/{device}/block"):
             text = (await client.get(path)).text
             assert "&lt;script&gt;alert(1)" in text

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from engine.policy import apply_policy
+from tests.http_clients import plain_client
 from tests.portal.context import POLICY
 from tests.portal.pages.conftest import Site
 
@@ -43,7 +44,7 @@ async def opened(
 ) -> httpx.Response:
     """A page as somebody gets it who is signed in; with a form, as its answer."""
     cookies = {"session": site.session(person)}
-    async with httpx.AsyncClient(base_url=site.url, cookies=cookies, trust_env=False, timeout=60) as client:
+    async with plain_client(base_url=site.url, cookies=cookies, timeout=60) as client:
         if form is None:
             return await client.get(path)
         return await client.post(path, data=form, headers={"Sec-Fetch-Site": "same-origin"})

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import uuid
 
-import httpx
 import pytest
 from playwright.async_api import expect
 
 from countersign.models import Status
+from tests.http_clients import plain_client
 from tests.portal.context import DB
 from tests.portal.pages.conftest import Site
 from tests.portal.pages.test_requests import asked, heading_is
@@ -104,7 +104,7 @@ async def test_an_admin_who_is_not_asked_cancels(site: Site) -> None:
 async def test_the_same_form_sent_again_does_nothing_twice_and_nobody_does_more_than_on_a_page(site: Site) -> None:
     number, hidden = await site.portal.opened(), await site.portal.opened("alice")
     form = {"once": "one-form", "reason": "No.", "choice": [f"reject.{number}.1"]}
-    async with httpx.AsyncClient(base_url=site.url, trust_env=False) as client:
+    async with plain_client(base_url=site.url) as client:
         grace, carol = [
             {"Cookie": f"session={site.session(one)}", "Sec-Fetch-Site": "same-origin"} for one in ("grace", "carol")
         ]

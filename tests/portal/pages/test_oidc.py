@@ -27,6 +27,7 @@ from sandbox.temporal_server import free_port
 from store import Store
 from tests import oidc
 from tests.databases import new_sqlite
+from tests.http_clients import plain_client
 from tests.portal.context import POLICY, serving, without_temporal
 from tests.portal.pages.hostile_provider import HostileProvider
 
@@ -45,7 +46,7 @@ class Portal:
 
     def browser(self) -> httpx.AsyncClient:
         """A browser without cookies."""
-        return httpx.AsyncClient(base_url=self.url, trust_env=False, timeout=30)
+        return plain_client(base_url=self.url, timeout=30)
 
 
 @asynccontextmanager
@@ -95,7 +96,7 @@ async def begun(browser: httpx.AsyncClient, go_to: str = "/requests?before=7", *
 
 async def consented(address: str, login: str) -> str:
     """The address that the provider leads back to, when somebody has signed in there and consented."""
-    async with httpx.AsyncClient(trust_env=False, timeout=30) as person:
+    async with plain_client(timeout=30) as person:
         reply = await person.get(address)
         for _ in range(10):
             if location := reply.headers.get("Location"):
@@ -346,7 +347,7 @@ async def test_without_a_provider_there_is_no_such_page(sqlite_url: str) -> None
     plan = without_temporal(sqlite_url)
     async with (
         serving(Server(create_app(plan), "127.0.0.1", 0)) as url,
-        httpx.AsyncClient(base_url=url, trust_env=False) as one,
+        plain_client(base_url=url) as one,
     ):
         replies = await asyncio.gather(one.post("/sign-in/oidc", headers=OURS), one.get(CALLBACK))
         assert [reply.status_code for reply in replies] == [404, 404]

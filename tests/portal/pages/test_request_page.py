@@ -6,7 +6,6 @@ import re
 from datetime import UTC, datetime
 from typing import get_args
 
-import httpx
 import pytest
 from playwright.async_api import expect
 
@@ -15,6 +14,7 @@ from countersign.redaction import SECRET
 from countersign.transitions import AuditEvent, Kind
 from engine.sent_messages import SentMessages
 from portal.pages.record import NOTIFICATIONS, PHRASES
+from tests.http_clients import plain_client
 from tests.portal.context import until
 from tests.portal.pages.conftest import Site
 from tests.portal.pages.test_requests import heading_is
@@ -59,7 +59,7 @@ async def test_what_it_says_is_for_who_may_see_the_request(site: Site) -> None:
     assert "APPROVE" in (await site.portal.get("alice", path)).json()["text"]
     other = await site.portal.opened()
     assert (await site.portal.get("alice", f"/requests/{other}/notifications/{asked.id}")).status_code == 404
-    async with httpx.AsyncClient(base_url=site.url, trust_env=False) as client:
+    async with plain_client(base_url=site.url) as client:
         replies = [
             (await client.get(one, headers={"Cookie": f"session={site.session('carol')}"})).status_code
             for one in (path, f"/requests/{number}")

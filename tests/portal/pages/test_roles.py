@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 from playwright.async_api import expect
 
 from engine.policy import apply_policy
+from tests.http_clients import plain_client
 from tests.portal.context import POLICY
 from tests.portal.pages.conftest import Site
 from tests.portal.pages.registering import registered
@@ -78,9 +78,7 @@ async def test_of_admins_no_approval_can_be_required(site: Site) -> None:
     apply_policy(site.store, TEXT + "  admin: {people: [ada]}\n", "ada")
     cookies = {one["name"]: one["value"] for one in await ada.context.cookies()}
     sent = {"action": "set", "path": ["roles", "admin", "require_device_approval"], "value": "true"}
-    async with httpx.AsyncClient(
-        base_url=site.url, cookies=cookies, headers={"Sec-Fetch-Site": "same-origin"}, trust_env=False
-    ) as client:
+    async with plain_client(base_url=site.url, cookies=cookies, headers={"Sec-Fetch-Site": "same-origin"}) as client:
         refused = await client.post("/policy/change", data=sent)
     assert refused.status_code == 422
     assert "admins approve devices, so their own need no approval" in refused.text

@@ -1,9 +1,9 @@
 """Signing in by a mailed link, with a real browser."""
 
-import httpx
 import pytest
 from playwright.async_api import expect
 
+from tests.http_clients import plain_client
 from tests.portal.pages.conftest import Site
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -43,5 +43,5 @@ async def test_signing_out_ends_the_session_and_its_cookie_is_good_for_nothing(s
     cookies = {one["name"]: one["value"] for one in await page.context.cookies()}
     await page.get_by_role("button", name="Sign out").click()
     await expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
-    async with httpx.AsyncClient(base_url=site.url, cookies=cookies, trust_env=False) as client:
+    async with plain_client(base_url=site.url, cookies=cookies) as client:
         assert (await client.get("/approvals")).headers["Location"].startswith("/sign-in")

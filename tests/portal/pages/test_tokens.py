@@ -2,10 +2,10 @@
 
 import re
 
-import httpx
 import pytest
 from playwright.async_api import expect
 
+from tests.http_clients import plain_client
 from tests.portal.pages.conftest import Site
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -20,7 +20,7 @@ async def test_a_token_is_made_shown_once_used_and_ended(site: Site) -> None:
     assert re.fullmatch(r"cs_[0-9a-f]{12}_[0-9a-f]{64}", token)
 
     async def may() -> int:
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with plain_client() as client:
             reply = await client.get(f"{site.url}/api/v1/me", headers={"Authorization": f"Bearer {token}"})
             return reply.status_code
 
@@ -47,7 +47,7 @@ async def test_nobody_has_more_than_anybody_needs_and_none_is_of_another_length(
     carol = await site.signed_in("carol", "/tokens")
     cookie = {one["name"]: one["value"] for one in await carol.context.cookies()}
     headers = {"Sec-Fetch-Site": "same-origin"}
-    async with httpx.AsyncClient(base_url=site.url, cookies=cookie, headers=headers, trust_env=False) as client:
+    async with plain_client(base_url=site.url, cookies=cookie, headers=headers) as client:
         for lasts in ("0", "-1", "36500", "", "x"):
             assert (await client.post("/tokens", data={"lasts": lasts})).status_code == 422
         assert (await client.post("/tokens", data={"lasts": "1", "label": "x" * 101})).status_code == 422
