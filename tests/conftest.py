@@ -37,7 +37,9 @@ for name in ("COLUMNS", "LINES"):
 # What Python says to audit hooks when a server, or another program, is started.
 STARTS = {"socket.bind", "subprocess.Popen"}
 NOT_WHOLE = "it takes long, and another like it runs: set COUNTERSIGN_TEST_WHOLE=1 to run all, as CI does"
-NOT_BOTH = "another like it runs with the other database, or way to Slack: set COUNTERSIGN_TEST_WHOLE=1 to run both"
+NOT_BOTH = (
+    "another like it runs with the other database, proxy or way to Slack: set COUNTERSIGN_TEST_WHOLE=1 to run both"
+)
 EITHER = {
     "sqlite",
     "postgres",
@@ -47,6 +49,8 @@ EITHER = {
     "empty_postgres_url",
     "socket",
     "http",
+    "nginx",
+    "caddy",
 }
 # The files with tests that take a minute or more, most of it waiting.
 LONGEST = [
@@ -136,7 +140,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def like_another(items: list[pytest.Item]) -> Iterator[pytest.Item]:
-    """Of the tests that differ in the database alone, or in the way to Slack, all but one.
+    """Of the tests that differ in the database, the proxy or the way to Slack alone, all but one.
 
     Which one stays depends on the test's name, so that each kind is left out as often.
     """

@@ -176,6 +176,7 @@ async def test_where_all_connections_are_taken_the_idle_make_room(server: Server
             writer.close()
 
 
+@pytest.mark.whole
 @pytest.mark.no_cover
 async def test_thousands_of_half_open_connections_leave_it_answering_and_its_log_short(
     tmp_path: Path, sqlite_url: str

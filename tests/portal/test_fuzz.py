@@ -9,10 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.portal.context import DB, WEB, Portal
+from tests.whole import IS_WHOLE
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 SOME = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=40 if IS_WHOLE else 15,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 ODD = ["alice", "bob", WEB, DB, "ssh", "approve", "\0", "\ud800", "\u202e", "a" * 5000]

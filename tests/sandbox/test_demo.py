@@ -109,6 +109,7 @@ def scenes(with_slack: bool, with_ssh: bool) -> list[tuple[str, str, str]]:
     return [*told[:-1], bastion, (f"{len(told) + 1}. Too late", "#1001", "Expired")]
 
 
+@pytest.mark.whole
 @pytest.mark.timeout(WHOLE_STORY_SECONDS + 20)
 def test_the_whole_story_happens() -> None:
     with_slack = slack_can_be_had()

@@ -94,7 +94,7 @@ async def test_a_server_that_ends_at_once_tells_why(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("own_server")
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("sent", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.whole)])
 async def test_in_the_foreground_it_ends_with_a_signal(tmp_path: Path, sent: signal.Signals) -> None:
     address = f"127.0.0.1:{free_port()}"
     command = [sys.executable, "-m", "sandbox.temporal_server", "--db", str(tmp_path / "t.db")]

@@ -121,7 +121,9 @@ def test_what_answers_already_at_our_places_is_named(tmp_path: Path) -> None:
         must_be_free([Place("Portal", "http://127.0.0.1:1", lambda: True)])
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "sent", [signal.SIGINT, *(pytest.param(one, marks=pytest.mark.whole) for one in (signal.SIGTERM, signal.SIGHUP))]
+)
 def test_a_signal_ends_everything(sent: signal.Signals) -> None:
     process, pids = start(FOR_EVER, FOR_EVER)
     process.send_signal(sent)

@@ -221,6 +221,7 @@ async def test_a_question_that_was_deleted_is_asked_again_by_the_reminder(hasty:
     await until_nothing_to_press(hasty, request, "ivan", "alice", "heidi", "grace", "ada")
 
 
+@pytest.mark.whole
 async def test_a_worker_killed_between_the_message_and_its_mark_posts_no_second_one(
     hasty: Context, tmp_path: Path
 ) -> None:

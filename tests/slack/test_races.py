@@ -42,7 +42,7 @@ REQUESTERS = {1: "alice", 2: "dave"}
 GROUPS = {1: "engineers", 2: "operators"}
 VERDICTS = (("approve", "approve"), ("approve", "reject"), ("reject", "approve"))
 # By socket, each kind in each group of devices at least.
-RACES = {"socket": 80 if IS_WHOLE else 44, "http": 40}
+RACES = {"socket": 80 if IS_WHOLE else 24, "http": 40}
 STEP_SECONDS = 0.03
 PATIENCE_SECONDS = 120
 # What was left over is tried again after ten seconds, by a sweeper that comes every five: then nothing comes any more.

@@ -31,6 +31,7 @@ def looked_at(deployment: Deployment) -> datetime:
     return found or NEVER
 
 
+@pytest.mark.whole
 async def test_a_mail_in_time_counts_though_its_mailbox_was_down_and_the_worker_dead_for_long(
     temporal_address: str, sqlite_url: str, tmp_path: Path
 ) -> None:

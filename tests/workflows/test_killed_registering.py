@@ -132,6 +132,7 @@ async def house(temporal_address: str, postgres_url: str, tmp_path: Path) -> Asy
                 await house.worker.kill()
 
 
+@pytest.mark.whole
 async def test_a_device_is_registered_asked_about_and_approved_once_whenever_its_programs_are_killed(
     house: House,
 ) -> None:

@@ -31,7 +31,8 @@ async def crowd(temporal_address: str, sqlite_url: str) -> AsyncIterator[Deploym
         yield deployment
 
 
-@pytest.mark.parametrize("delivered", [pytest.param(8, marks=pytest.mark.whole), 16])
+@pytest.mark.whole
+@pytest.mark.parametrize("delivered", [8, 16])
 async def test_a_kill_while_mails_are_sent_loses_none_and_repeats_few(
     crowd: Deployment, tmp_path: Path, delivered: int
 ) -> None:

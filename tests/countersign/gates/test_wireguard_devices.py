@@ -86,6 +86,7 @@ def test_what_was_blocked_while_the_gate_was_dead_is_no_peer_when_it_is_back(
         assert not here.machine.reaches(GATE)
 
 
+@pytest.mark.whole
 def test_a_portal_that_is_gone_takes_the_peers_with_it_after_the_grace(here: WireGuardInstallation, bobs: Any) -> None:
     with here.agent(grace="3s") as gate:
         wait_until(lambda: here.machine.reaches(GATE))

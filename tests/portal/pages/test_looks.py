@@ -58,6 +58,7 @@ async def test_axe_finds_nothing_serious_and_a_phone_shows_all(site: Site) -> No
         await looks_well(grace, path)
 
 
+@pytest.mark.whole
 async def test_pages_of_admins_look_as_well(site: Site) -> None:
     ada = await site.signed_in("ada", **PHONE)
     apply_policy(site.store, POLICY + "# something else\n", "ada")
