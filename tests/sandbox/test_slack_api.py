@@ -264,7 +264,7 @@ async def test_an_archived_room_says_so(slack: FaultySlack, client: AsyncWebClie
 async def test_a_call_fails_as_told_before_or_after_it_went_through(
     slack: FaultySlack, fault: faults.Fault, seen: Callable[[Any], bool], after: bool
 ) -> None:
-    client = AsyncWebClient(token=slack.bot_token, base_url=slack.api_url, timeout=1)
+    client = AsyncWebClient(token=slack.bot_token, base_url=slack.api_url, timeout=5)
     client.retry_handlers.clear()
     before = len(await people.messages(slack, ROOM))
     slack.fail("chat.postMessage", fault.afterwards() if after else fault, channel=ROOM)

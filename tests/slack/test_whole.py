@@ -148,9 +148,9 @@ async def test_a_revoked_grant_shows_on_every_copy(context: Context) -> None:
 async def test_nobody_gets_two_messages_of_one_kind(context: Context) -> None:
     request = await context.deployment.ask("alice", "databases")
     await context.click(await context.message("grace", request.id), "approve", "grace")
-    await context.message("heidi", request.id)
-    assert len(await context.messages("grace", request.id)) == 1
-    assert len(await context.messages("alice", request.id)) == 1
+    for person in ("heidi", "grace", "alice"):
+        await context.message(person, request.id)
+        assert len(await context.messages(person, request.id)) == 1
 
 
 async def test_a_notification_about_no_request_comes_by_mail_and_by_slack(context: Context) -> None:
