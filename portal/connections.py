@@ -1,6 +1,6 @@
 """Closes connections whose client sends or reads too slowly, and so makes room for others.
 
-uvicorn has a timeout for a connection between two requests alone, and none for one on which nothing was asked yet.
+uvicorn has a timeout for a connection between two requests, and none within one.
 """
 
 import asyncio
