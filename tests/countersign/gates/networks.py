@@ -86,6 +86,8 @@ class Relay:
         self._answers.set()
         self._server = network.listen() if network else socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._server.getsockname()[1]}"
+        self.answered: set[bytes] = set()
+        """What was asked by HTTP and answered, such as `GET /api/v1/me`."""
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._threads = [threading.Thread(target=self._accept)]
@@ -127,7 +129,7 @@ class Relay:
 
     def _lead(self, inner: socket.socket) -> None:
         with inner, suppress(OSError), socket.create_connection(("127.0.0.1", self._target)) as outer:
-            other = {inner: outer, outer: inner}
+            other, asked = {inner: outer, outer: inner}, b""
             with self._lock:
                 if self._is_cut:
                     return
@@ -140,6 +142,10 @@ class Relay:
                         if source is outer:
                             self._answers.wait()
                         other[source].sendall(data)
+                        if source is inner:
+                            asked = data.partition(b" HTTP/1.1\r\n")[0]
+                        else:
+                            self.answered.add(asked)
             finally:
                 with self._lock:
                     self._open -= {*other}

@@ -222,7 +222,10 @@ class GatedHost(PamHost):
         return [one for one in self.portal.requests(person, self.device) if one.approval_id not in self.before]
 
     def waiting(self, person: str) -> int:
-        return self.portal.until_waiting(person, self.device).approval_id
+        """The number of their request, once it waits and the gate has read it: a yes that is there then is not told."""
+        number = self.portal.until_waiting(person, self.device).approval_id
+        wait_until(lambda: f"GET /api/v1/requests/{number}".encode() in self.portal_relay.answered)
+        return number
 
     def __exit__(self, *error: object) -> None:
         self.end_gate("TERM")
