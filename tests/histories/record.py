@@ -76,7 +76,7 @@ async def cancelled_with_the_requester_disabled(deployment: Deployment) -> str:
     """Withdrawn by the engine."""
     request = await deployment.ask("bob")
     deployment.apply(policy(disabled=("bob",)))
-    await deployment.engine.enforce_directory()
+    await deployment.enforce_directory()
     return await ended(request, Status.CANCELLED)
 
 
@@ -109,7 +109,7 @@ async def disabled_approver(deployment: Deployment) -> str:
     """An approver is disabled while the request waits; another one answers."""
     request = await deployment.ask("alice", "vaults")
     deployment.apply(policy(disabled=("ivan",)))
-    await deployment.engine.enforce_directory()
+    await deployment.enforce_directory()
     await request.says("grace")
     return await ended(request, Status.APPROVED)
 
@@ -153,7 +153,7 @@ async def approval_lapsed(deployment: Deployment) -> str:
     await until(lambda: request.asked_people(2))
     await request.says("heidi", level=2)
     deployment.apply(policy(disabled=("heidi",)))
-    await deployment.engine.enforce_directory()
+    await deployment.enforce_directory()
     await request.says("ivan", level=2)
     await request.says("ada", level=2)
     return await ended(request, Status.APPROVED)
@@ -175,7 +175,7 @@ async def nobody_at_a_later_level(deployment: Deployment) -> str:
     """The people of a level to come are disabled while the first one waits."""
     request = await deployment.ask("alice", "databases")
     deployment.apply_unchecked(policy(disabled=("heidi", "ivan", "ada", "judy")))
-    await deployment.engine.enforce_directory()
+    await deployment.enforce_directory()
     return await ended(request, Status.REJECTED)
 
 

@@ -197,7 +197,7 @@ async def hasty(
 @pytest.mark.parametrize("decided_before", [True, False])
 async def test_a_question_that_was_deleted_is_asked_again_by_the_reminder(hasty: Context, decided_before: bool) -> None:
     hasty.deployment.start_worker()
-    hasty.deployment.apply(slack_policy(reminder_minutes="4s"))
+    hasty.deployment.apply(slack_policy(reminder_minutes="12s"))
     request = await hasty.deployment.ask("alice", "databases")
     await request.says("grace", channel="email")
     prompt = await hasty.message("ivan", request.id)

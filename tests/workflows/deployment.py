@@ -23,7 +23,7 @@ from temporalio.service import RPCError
 import worker
 from countersign.client import Client
 from countersign.directory import Policy
-from countersign.errors import Refused
+from countersign.errors import Refused, Unavailable
 from countersign.kinds.connection import ConnectionQuestion
 from countersign.models import Answer, Asked, Judgement, Outcome, Question, Status, Verdict
 from countersign.notifications import SubmittedAnswer
@@ -188,6 +188,12 @@ class Deployment:
         policy = Policy.model_validate_json(text)
         read = ReadPolicy(text, policy, policy.model_dump(mode="json"))
         put_in_force(self.store, read, "ada")
+
+    async def enforce_directory(self) -> None:
+        """Have what waits follow a new policy, as the sweeper does: again, where no worker answered in time."""
+        while True:
+            with suppress(Unavailable):
+                return await self.engine.enforce_directory()
 
     def read_mailbox(self) -> None:
         """Have the worker that starts next read the mailbox, and believe what the mail server says of senders."""

@@ -60,7 +60,7 @@ async def test_who_is_disabled_loses_a_grant_and_the_renewal_that_waits(deployme
     first = await approved(deployment, question)
     second = Request(deployment, question, await asked(deployment, renewal(question)))
     deployment.apply(policy(disabled=("alice",)))
-    await deployment.engine.enforce_directory()
+    await deployment.enforce_directory()
     grant = deployment.store.reading.request(first.id).grant
     assert grant is not None
     assert (grant.status, second.status) == (GrantStatus.REVOKED, Status.CANCELLED)

@@ -58,7 +58,7 @@ async def test_rule_6_who_was_disabled_since_may_not_decide(deployment: Deployme
     stored_before = await request.store("ivan")
     deployment.apply(policy(disabled=("ivan",)))
     assert "disabled" in await refused(request.store("ivan"))
-    await deployment.engine.enforce_directory()
+    await deployment.enforce_directory()
     judged = await deployment.engine.submit(stored_before)
     assert (judged.accepted, judged.message) == (False, "Your account is disabled, so your answer can't count.")
     assert request.lines("answer_refused") == ["answer_refused ivan", "answer_refused ivan"]

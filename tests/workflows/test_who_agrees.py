@@ -146,7 +146,7 @@ async def at_level_2(deployment: Deployment, *approving: str) -> Request:
 async def test_rule_2_the_approval_of_somebody_disabled_since_counts_no_longer(deployment: Deployment) -> None:
     request = await at_level_2(deployment, "heidi")
     deployment.apply(policy(disabled=("heidi",)))
-    await deployment.engine.enforce_directory()
+    await deployment.enforce_directory()
     assert request.lines("left_out", "approval_lapsed") == ["left_out heidi", "approval_lapsed heidi"]
     [lapsed] = [one for one in deployment.store.reading.request(request.id).decisions if one.lapsed]
     assert (lapsed.person, lapsed.level) == ("heidi", 2)
@@ -178,7 +178,7 @@ async def test_rule_2_where_too_few_are_left_by_it_the_fallback_approvers_are_as
 async def test_rule_2_a_level_that_was_passed_stays_passed(deployment: Deployment) -> None:
     request = await at_level_2(deployment)
     deployment.apply(policy(disabled=("grace",)))
-    await deployment.engine.enforce_directory()
+    await deployment.enforce_directory()
     await request.says("heidi", level=2)
     assert (await request.says("ivan", level=2)).status is Status.APPROVED
     assert (await request.outcome()).message == "Approved by Grace G., Heidi H., Ivan I."
@@ -308,7 +308,7 @@ async def test_rule_4_a_mail_that_bounces_later_counts_as_unreachable(deployment
 async def test_rule_4_is_looked_at_again_when_somebody_is_disabled(deployment: Deployment) -> None:
     request = await deployment.ask("alice")
     deployment.apply(policy(disabled=("grace",)))
-    await deployment.engine.enforce_directory()
+    await deployment.enforce_directory()
     assert request.asked_people() == ["ada", "grace", "judy"]
     assert request.lines()[2:] == ["left_out grace", "fallback ada", "fallback judy"]
     assert deployment.store.reading.request(request.id).grant is None

@@ -42,7 +42,7 @@ async def disabled(context: Context, genuine: Genuine) -> Aim:
     await context.message("ivan", other.id)
     aim = Aim(context, genuine, request, await context.message("heidi", request.id), other, "heidi")
     context.deployment.apply(slack_policy(disabled=("heidi",)))
-    await context.deployment.engine.enforce_directory()
+    await context.deployment.enforce_directory()
     return aim
 
 
