@@ -37,9 +37,7 @@ for name in ("COLUMNS", "LINES"):
 # What Python says to audit hooks when a server, or another program, is started.
 STARTS = {"socket.bind", "subprocess.Popen"}
 NOT_WHOLE = "it takes long, and another like it runs: set COUNTERSIGN_TEST_WHOLE=1 to run all, as CI does"
-NOT_BOTH = (
-    "another like it runs with the other database, proxy or way to Slack: set COUNTERSIGN_TEST_WHOLE=1 to run both"
-)
+NOT_ALL = "the same runs with other parameters: set COUNTERSIGN_TEST_WHOLE=1 to run all, as CI does"
 EITHER = {
     "sqlite",
     "postgres",
@@ -125,7 +123,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(pytest.mark.skip(reason=NOT_WHOLE))
         if not config.getoption("--no-servers"):  # then the other is left out anyway
             for item in like_another(items):
-                item.add_marker(pytest.mark.skip(reason=NOT_BOTH))
+                item.add_marker(pytest.mark.skip(reason=NOT_ALL))
     processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     longest = [[item for item in items if item.path.name == name] for name in LONGEST]
     others = iter([item for item in items if item.path.name not in LONGEST])
@@ -142,12 +140,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def like_another(items: list[pytest.Item]) -> Iterator[pytest.Item]:
     """Of the tests that differ in the database, the proxy or the way to Slack alone, all but one.
 
-    Which one stays depends on the test's name, so that each kind is left out as often.
+    Of those that use Temporal, all but one that differ in their parameters alone: each takes seconds. Which one stays
+    depends on the test's name, so that each kind is left out as often.
     """
     alike: dict[str, list[pytest.Item]] = defaultdict(list)
     for item in items:
         test, _, parameters = item.nodeid.partition("[")
-        others = [one for one in parameters.rstrip("]").split("-") if one not in EITHER]
+        is_slow = "temporal_address" in getattr(item, "fixturenames", ())
+        others = [one for one in parameters.rstrip("]").split("-") if one not in EITHER and not is_slow]
         if parameters and not item.get_closest_marker("whole"):
             alike["-".join([test, *others])].append(item)
     for name, group in alike.items():
