@@ -57,7 +57,7 @@ async def test_what_streams_in_passes_the_filters(site: Site) -> None:
 
 async def test_pages_lead_on_with_the_filters(site: Site) -> None:
     ada = await site.signed_in("ada")
-    while len((await site.portal.get("alice", "/requests", limit=50)).json()) < 27:
+    while len((await site.portal.get("alice", "/requests", status="Waiting", limit=50)).json()) < 27:
         await site.portal.opened()
     await ada.goto("/approvals/all?person=alice&status=Waiting")
     last = await ada.locator("#lines li").last.get_attribute("id")
