@@ -50,8 +50,8 @@ EITHER = {
     "nginx",
     "caddy",
 }
-# The files with tests that take a minute or more, most of it waiting.
-LONGEST = [
+# Files with tests that take a minute or more, most of it waiting; so do those of the gates.
+LONGEST = {
     "test_kills.py",
     "test_races.py",
     "test_demo.py",
@@ -59,7 +59,8 @@ LONGEST = [
     "test_killed_in_time.py",
     "test_slow_mail.py",
     "test_recorded.py",
-]
+}
+GATES = Path(__file__).parent / "countersign" / "gates"
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -113,9 +114,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Begin with the longest, lest one process is left with one of them when the others are done.
+    """Have every second process begin with those that wait, beside others that compute, and none end with them.
 
-    Each process has its share of their files, as xdist gives each a part of the list (its `worksteal`).
+    xdist gives each process a part of the list, and what is left of it to one that is done (its `worksteal`).
     """
     if not IS_WHOLE:
         for item in items:
@@ -125,13 +126,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             for item in like_another(items):
                 item.add_marker(pytest.mark.skip(reason=NOT_ALL))
     processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    longest = [[item for item in items if item.path.name == name] for name in LONGEST]
-    others = iter([item for item in items if item.path.name not in LONGEST])
+    waiting: dict[Path, list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        if item.path.name in LONGEST or item.path.parent == GATES:
+            waiting[item.path].append(item)
+    others = iter([item for item in items if item.path not in waiting])
     left = len(items)
     items.clear()
     for number in range(processes):
         size = left // (processes - number)
-        first = list(chain(*longest[number::processes]))
+        first = list(chain(*[*waiting.values()][number // 2 :: (processes + 1) // 2])) if number % 2 == 0 else []
         items += [*first, *islice(others, max(size - len(first), 0))]
         left -= size
     items += others
