@@ -150,8 +150,9 @@ def like_another(items: list[pytest.Item]) -> Iterator[pytest.Item]:
     alike: dict[str, list[pytest.Item]] = defaultdict(list)
     for item in items:
         test, _, parameters = item.nodeid.partition("[")
-        is_slow = "temporal_address" in getattr(item, "fixturenames", ())
-        others = [one for one in parameters.rstrip("]").split("-") if one not in EITHER and not is_slow]
+        others = [one for one in parameters.rstrip("]").split("-") if one not in EITHER]
+        if "temporal_address" in getattr(item, "fixturenames", ()):
+            others.clear()
         if parameters and not item.get_closest_marker("whole"):
             alike["-".join([test, *others])].append(item)
     for name, group in alike.items():

@@ -71,7 +71,7 @@ def lines_until(process: subprocess.Popen[str], message: str) -> list[str]:
     raise AssertionError("".join(lines))
 
 
-@pytest.mark.parametrize("program", [WORKER, pytest.param(PORTAL, marks=pytest.mark.whole)], ids=["worker", "portal"])
+@pytest.mark.parametrize("program", [WORKER, PORTAL], ids=["worker", "portal"])
 def test_it_waits_for_a_database_that_is_starting(program: tuple[str, ...], temporal_address: str) -> None:
     namespace = asyncio.run(new_namespace(temporal_address))  # in another one are requests that this database lacks
     try:
@@ -90,7 +90,7 @@ def test_it_waits_for_a_database_that_is_starting(program: tuple[str, ...], temp
         pytest.skip(str(error))
 
 
-@pytest.mark.parametrize("program", [pytest.param(WORKER, marks=pytest.mark.whole), PORTAL], ids=["worker", "portal"])
+@pytest.mark.parametrize("program", [WORKER, PORTAL], ids=["worker", "portal"])
 def test_a_wrong_setting_ends_it_at_once_with_why(
     program: tuple[str, ...], postgres: Cluster, temporal_address: str
 ) -> None:
