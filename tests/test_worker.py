@@ -82,14 +82,9 @@ async def test_a_check_says_what_is_well_and_what_is_not_and_changes_nothing(
     ("settings", "message"),
     [
         ({"TEMPORAL_NAMESPACE": "nowhere"}, "set TEMPORAL_NAMESPACE to one that exists"),
-        *(
-            pytest.param(*one, marks=pytest.mark.whole)
-            for one in (
-                ({"COUNTERSIGN_TEMPORAL_TLS": "true"}, "Set COUNTERSIGN_TEMPORAL_TLS to false"),
-                ({"COUNTERSIGN_SMTP_PROT": "25"}, "did you mean COUNTERSIGN_SMTP_PORT?"),
-                ({"COUNTERSIGN_SMTP_HOST": "127.0.0.1", "COUNTERSIGN_MAIL_SENDER": "nobody"}, "COUNTERSIGN_MAIL_"),
-            )
-        ),
+        ({"COUNTERSIGN_TEMPORAL_TLS": "true"}, "Set COUNTERSIGN_TEMPORAL_TLS to false"),
+        ({"COUNTERSIGN_SMTP_PROT": "25"}, "did you mean COUNTERSIGN_SMTP_PORT?"),
+        ({"COUNTERSIGN_SMTP_HOST": "127.0.0.1", "COUNTERSIGN_MAIL_SENDER": "nobody"}, "COUNTERSIGN_MAIL_"),
     ],
 )
 def test_a_wrong_setting_ends_it_with_code_2_and_the_remedy(
