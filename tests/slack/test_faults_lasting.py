@@ -20,8 +20,7 @@ from tests.local_slack import faults
 from tests.local_slack.people import until_seen
 from tests.slack.context import MOSTLY_BY_SOCKET, ROOM, Context, slack_house, slack_policy, user_id
 from tests.slack.test_faults import all_in_order, dm, noticed, posted, quick, until_nothing_to_press
-from tests.workflows.deployment import Request, environment_for, until
-from tests.workflows.test_killed import insist
+from tests.workflows.deployment import Request, environment_for, insist, until
 
 __all__ = ["quick"]
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), MOSTLY_BY_SOCKET]

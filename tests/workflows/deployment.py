@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from google.protobuf.duration_pb2 import Duration
 from pydantic import SecretStr
@@ -40,6 +40,8 @@ from store import Store
 from tests.temporal_servers import SERVERS
 from tests.workflows.people import Devices, policy
 from tests.workflows.sandboxed import sandboxed
+
+T = TypeVar("T")
 
 WAIT_SECONDS = 120.0
 POLL_SECONDS = 0.05
@@ -190,10 +192,8 @@ class Deployment:
         put_in_force(self.store, read, "ada")
 
     async def enforce_directory(self) -> None:
-        """Have what waits follow a new policy, as the sweeper does: again, where no worker answered in time."""
-        while True:
-            with suppress(Unavailable):
-                return await self.engine.enforce_directory()
+        """Have what waits follow a new policy."""
+        await insist(self.engine.enforce_directory)
 
     def read_mailbox(self) -> None:
         """Have the worker that starts next read the mailbox, and believe what the mail server says of senders."""
@@ -323,6 +323,15 @@ class Request:
             while (got := await self.mails(login)) != kinds:
                 assert time.monotonic() < deadline, f"{login} got {got} instead of {kinds}"
                 await asyncio.sleep(POLL_SECONDS)
+
+
+async def insist(call: Callable[[], Awaitable[T]]) -> T:
+    """Try again for as long as no worker answers, as the sweeper and any gateway do."""
+    while True:
+        try:
+            return await call()
+        except Unavailable:
+            continue
 
 
 async def refused(call: Awaitable[object]) -> str:

@@ -7,16 +7,14 @@ import os
 import random
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 import pytest_asyncio
 
-from countersign.errors import Unavailable
 from countersign.models import Status
-from tests.workflows.deployment import Deployment, Request, environment_for, until
+from tests.workflows.deployment import Deployment, Request, environment_for, insist, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -25,8 +23,6 @@ REQUESTS = 12
 KILLS = 3
 # A worker needs about two seconds to start; the blows fall from before it is ready until well after.
 LIVES_SECONDS = (1.0, 4.0)
-
-T = TypeVar("T")
 
 
 class WorkerProcess:
@@ -63,15 +59,6 @@ async def process(asleep: Deployment, tmp_path: Path) -> AsyncIterator[WorkerPro
     process = WorkerProcess(asleep, tmp_path / "worker.log")
     yield process
     await process.kill()
-
-
-async def insist(call: Callable[[], Awaitable[T]]) -> T:
-    """Try again for as long as no worker answers, as the sweeper and any gateway do."""
-    while True:
-        try:
-            return await call()
-        except Unavailable:
-            continue
 
 
 async def test_an_answer_stored_between_two_workers_is_judged_by_the_second(

@@ -14,9 +14,9 @@ from engine.deadline import LONGEST_READING
 from sandbox.mail_server import HOST
 from store.tables import mailboxes
 from tests.proxy import Proxy
-from tests.workflows.deployment import Deployment, Request, new_namespace, until
+from tests.workflows.deployment import Deployment, Request, insist, new_namespace, until
 from tests.workflows.people import policy
-from tests.workflows.test_killed import WorkerProcess, insist
+from tests.workflows.test_killed import WorkerProcess
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.workflows.deployment import Deployment, Request, new_namespace, until
+from tests.workflows.deployment import Deployment, Request, insist, new_namespace, until
 from tests.workflows.people import policy
-from tests.workflows.test_killed import WorkerProcess, insist
+from tests.workflows.test_killed import WorkerProcess
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
