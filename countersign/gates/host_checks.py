@@ -12,7 +12,8 @@ from countersign.checks import in_order
 from countersign.errors import CountersignError
 from countersign.gates import protocol
 from countersign.gates.config import GateConfig, portal, read_config
-from countersign.gates.logins import SESSIONS_FILE, PamSection
+from countersign.gates.login_sessions import SESSIONS_FILE
+from countersign.gates.logins import PamSection
 from countersign.gates.pam_files import LOGINS, PAM_FOLDER, may_not_ask, pam_files, pam_protocols
 from countersign.gates.processes import NO_LOGIN
 from countersign.gates.sessions import HostSession, Sessions

@@ -86,7 +86,7 @@ class GateService:
         """Serve until `stop` is called, or an exception ends it; BadQuestion where it can't listen."""
         server = await self._listen(self._config.socket)
         if self.logins:
-            self.logins.resume()
+            self.logins.sessions.resume()
         running = [asyncio.create_task(run()) for run in (self.access.run, *self._parts)]
         try:
             await asyncio.wait({*running, self._stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -96,7 +96,7 @@ class GateService:
             for part in running:
                 part.cancel()
             if self.logins:
-                await self.logins.close()
+                await self.logins.sessions.close()
             self.access.end_all(STOPPED)
             await asyncio.wait({*running, *self._serving}, timeout=STOPPING_SECONDS)
             self._config.socket.unlink(missing_ok=True)
@@ -167,7 +167,7 @@ class GateService:
         if self.logins is None:
             raise Unavailable("Nobody is let in: gate.toml has no section [pam]. An administrator has to add it.")
         question = self.logins.read(first, client.caller.uid)
-        login = await self.logins.login(question)
+        login = await self.logins.identify(question)
         if login is None:
             return client.send({"yes": {}})
         wanted = login.wanted

@@ -28,7 +28,7 @@ async def test_a_directory_of_accounts_that_hangs_keeps_nobody_out_who_is_not_as
             section = PamSection(device="web-1", exempt=["rescue"])
             logins = Logins(Access(api, 1.0, 1.0), section, timedelta(seconds=1), tmp_path, accounts)
             asked = PamQuestion(gate="pam", type="account", service="sudo", user="root", ruser=caller, pid=os.getpid())
-            assert await logins.login(asked) is None
+            assert await logins.identify(asked) is None
     finally:
         answers.set()
         await asyncio.gather(*looks)
