@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.applying import milliseconds_to_read
-from benchmarks.enrolment import milliseconds_to_judge
+from benchmarks.enrolment import milliseconds_to_evaluate
 from benchmarks.forward_auth import checks_per_second
 from benchmarks.history import milliseconds_of_history
 from benchmarks.place import Place, Sink
@@ -53,7 +53,7 @@ async def measure() -> dict[str, float]:
             figures |= await with_others_waiting(place, say)
             figures |= mails_per_second(say)
             figures |= milliseconds_to_read(say)
-            figures |= milliseconds_to_judge(say)
+            figures |= milliseconds_to_evaluate(say)
         listening.close()
     return figures | milliseconds_of_history(say, console)
 

@@ -1,4 +1,4 @@
-"""How long it takes to judge who may enrol, by many rules of which the last one matches."""
+"""How long it takes to find who may enrol, by many rules of which the last one matches."""
 
 import time
 from collections.abc import Callable
@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from countersign.enrolment.evaluate import evaluate
 from countersign.enrolment.facts import Facts
-from countersign.enrolment.judge import judge
 from countersign.enrolment.rules import EnrolmentRule
 
 RULES = 200
@@ -31,15 +31,15 @@ def rules(number: int = RULES) -> list[EnrolmentRule]:
     return TypeAdapter(list[EnrolmentRule]).validate_python([*written, last])
 
 
-def milliseconds_to_judge(say: Callable[[str], None]) -> dict[str, float]:
+def milliseconds_to_evaluate(say: Callable[[str], None]) -> dict[str, float]:
     """The median, of the processor's time."""
     say(f"{TURNS} times who may enrol, by {RULES} rules")
     tried, turns = rules(), []
     for _ in range(TURNS):
         started = time.process_time()
-        assert judge(tried, FACTS).rule == "last"
+        assert evaluate(tried, FACTS).rule == "last"
         turns.append((time.process_time() - started) * 1000)
-    return {f"enrolment judged by {RULES} rules, ms": median(turns)}
+    return {f"enrolment evaluated by {RULES} rules, ms": median(turns)}
 
 
 def _rule(n: int) -> dict[str, Any]:

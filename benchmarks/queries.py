@@ -201,7 +201,7 @@ def _others(store: Store, engine: Transactions, waiting_id: int) -> list[Query]:
         Query(
             "notifications of a transition",
             "other",
-            lambda: Messages(store).of(store.notifications.of_step(waiting_id, 1)),
+            lambda: Messages(store).of(store.notifications.of_transition(waiting_id, 1)),
         ),
         Query("answers that counted", "other", lambda: store.answers.counted_of(waiting_id)),
     ]

@@ -78,7 +78,7 @@ async def approve(running: Deployment, approval_id: int) -> None:
         at=datetime.now(UTC),
         signed_in=True,
     )
-    judgement = await running.engine.submit(await running.engine.store(given))
+    judgement = await running.engine.submit(await running.engine.store_answer(given))
     assert judgement.status is Status.APPROVED, judgement
 
 

@@ -66,7 +66,7 @@ class Check(Model):
     reason: str
 
 
-class Judged(Model):
+class CheckedReply(Model):
     """What would become of a mail; `message` is for its sender."""
 
     decides: bool
@@ -83,7 +83,7 @@ class Explanation(Model):
     """How a mail is read, and what would become of it."""
 
     reply: dict[str, Any]
-    judged: Judged
+    judged: CheckedReply
 
 
 class PolicyText(Model):

@@ -13,9 +13,9 @@ LAST_SECONDS = 1.0
 LEFT_OUT = "{} lines were left out here: what takes the output of this program was too slow."
 
 
-def as_line(words: str) -> str:
-    """The words on a line of their own."""
-    return f"{words}\n"
+def as_line(text: str) -> str:
+    """The text as a line of its own."""
+    return f"{text}\n"
 
 
 class LineWriter:
@@ -25,16 +25,16 @@ class LineWriter:
     """
 
     def __init__(self, descriptor: int, line_of: Callable[[str], str] = as_line, most: int = MOST_LINES) -> None:
-        """`line_of` makes a line of words; `most`: how many lines wait to be written."""
+        """`line_of` makes a line of text; `most`: how many lines wait to be written."""
         self._descriptor, self._line_of = descriptor, line_of
         self._lines: queue.Queue[str | None] = queue.Queue(most)
         self._left_out = 0
         self._thread = threading.Thread(target=self._write_all, daemon=True)
         self._thread.start()
 
-    def say(self, words: str) -> None:
-        """Have a line with these words written."""
-        self.write(self._line_of(words))
+    def say(self, text: str) -> None:
+        """Have a line with this text written."""
+        self.write(self._line_of(text))
 
     def write(self, line: str) -> None:
         """Have a line written, as a handler of `logging` does; before it comes how many were left out."""

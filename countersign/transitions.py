@@ -102,9 +102,9 @@ Kind = Literal[
 
 
 # Notifications that answer somebody's mail or click belong to no transition of the request.
-ANSWERING_STEP = 0
+ANSWERING_TRANSITION = 0
 # The end of a grant is numbered after all transitions of its request.
-GRANT_STEP = 1_000_000
+GRANT_TRANSITION = 1_000_000
 
 
 # The detail of the audit event for a question that joined a waiting request.
@@ -198,8 +198,8 @@ class Recipient(Model):
 class Transition(OfRequest):
     """One change of a request, written in one transaction, and only once.
 
-    `key` identifies it within its request, and is the same when the change is made again: after a crash of which
-    Temporal has lost the last steps, the workflow may make its changes in another order. `relies_on` are people who
+    `key` identifies it within its request, and is the same when the change is made again. After a crash of which
+    Temporal has lost some, the workflow may make its changes in another order. `relies_on` are people who
     must be enabled when it is written, else it is not written at all; `lapsed` are answers that count no longer.
     """
 

@@ -24,7 +24,7 @@ INTERFACE = re.compile(r"[A-Za-z0-9_=+.-]{1,15}")
 PACKAGES = {"wg": "wireguard-tools", "ip": "iproute2"}
 # What wg(8) advises for who is behind a firewall that forgets; and what wg-quick(8) leaves of Ethernet's 1500 bytes.
 KEEPALIVE_SECONDS, MTU_BYTES = 25, 1420
-MOST_WORDS = 300
+LONGEST_MESSAGE = 300
 
 
 class OtherEnd(NamedTuple):
@@ -55,8 +55,8 @@ def run(*command: str, given: str = "") -> str:
     except (OSError, subprocess.SubprocessError) as error:
         raise Unavailable(f"`{' '.join(command[:3])}` could not be run ({type(error).__name__}).") from None
     if done.returncode:
-        words = " ".join(done.stderr.split())[:MOST_WORDS] or f"it ended with {done.returncode}"
-        raise Unavailable(f"`{' '.join(command[:3])}` failed: {words.rstrip('.')}.")
+        message = " ".join(done.stderr.split())[:LONGEST_MESSAGE] or f"it ended with {done.returncode}"
+        raise Unavailable(f"`{' '.join(command[:3])}` failed: {message.rstrip('.')}.")
     return done.stdout
 
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from countersign.models import Event
-from countersign.transitions import ANSWERING_STEP
+from countersign.transitions import ANSWERING_TRANSITION
 from engine.notifying import notification
 from store import notifications
 
@@ -36,6 +36,6 @@ def tell(
     now: datetime,
 ) -> None:
     """Write somebody a notification on the channel they came by; `what` tells it from all others of the event."""
-    notification_id = f"{approval_id}.{ANSWERING_STEP}.{event}.{what}.{channel}"
+    notification_id = f"{approval_id}.{ANSWERING_TRANSITION}.{event}.{what}.{channel}"
     about = {"approval_id": approval_id, "level": level, "message": message, "in_reply_to": in_reply_to}
     notifications.add(connection, [notification(notification_id, event, person, channel, now, **about)])

@@ -12,7 +12,7 @@ from countersign.models import Asked, Question, Route, Status
 from countersign.transitions import WHILE_OPEN, AskAgain, AuditEvent, Settled
 from engine.granting import Granting
 from engine.recovery import settled
-from store import Store, steps
+from store import Store, transition_keys
 from store.events import append
 from store.repeats import append_or_count
 from store.requests import request_row
@@ -36,7 +36,7 @@ class Asking:
         """
         with self.database.transaction() as connection:
             row = request_row(connection, again.approval_id, again.run)
-            if steps.add(connection, again.approval_id, again.key, 0):
+            if transition_keys.add(connection, again.approval_id, again.key, 0):
                 append(connection, again.approval_id, [again.event])
             return None if row.status == Status.WAITING else settled(connection, row)
 

@@ -29,7 +29,7 @@ Proof = Mapping[str, str]
 
 
 class ClientCertificates:
-    """What admins change, and the judgement of what a client presents. Each method is a transaction."""
+    """What admins change, and the check of what a client presents. Each method is a transaction."""
 
     def __init__(self, store: Store) -> None:
         self.database = store.database
@@ -91,7 +91,7 @@ class ClientCertificates:
                 about = sentence(f"{serial} of {issuer.name}", revoking.reason)
                 _record(connection, "certificate_revoked", about, who, proof, issuer.sha256)
 
-    def judge(self, der: bytes, host: str, source_address: str) -> Certificate:
+    def check(self, der: bytes, host: str, source_address: str) -> Certificate:
         """What a certificate proves at a host; one that is not valid is on record, with why.
 
         Raises NotAllowed, recorded, where it is none that can be read.

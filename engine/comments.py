@@ -11,10 +11,10 @@ from countersign.errors import TooMany, no_request
 from countersign.models import Event, Route, Status
 from countersign.notifications import SubmittedComment
 from countersign.permissions import Action, must_be_allowed, principal
-from countersign.transitions import ANSWERING_STEP, AuditEvent, Kind
+from countersign.transitions import ANSWERING_TRANSITION, AuditEvent, Kind
 from countersign.views import RequestView
 from engine.notifying import notification
-from store import Store, events, notifications, steps
+from store import Store, events, notifications, transition_keys
 from store.events import append
 from store.tables import ROOM
 from store.views import principal_name, route_from, rows_of, views
@@ -47,7 +47,7 @@ class Comments:
             rows = rows_of(connection, [given.approval_id])
             if not rows:
                 raise no_request(given.approval_id)
-            if not steps.add(connection, given.approval_id, f"{kind}.{digest}", ANSWERING_STEP):
+            if not transition_keys.add(connection, given.approval_id, f"{kind}.{digest}", ANSWERING_TRANSITION):
                 return
             [view], route = views(connection, policy, rows), route_from(rows[0].route)
             must_be_allowed(principal(policy, given.person), action, view)
@@ -56,7 +56,7 @@ class Comments:
             _must_have_room(connection, view.approval_id, kind, given.person, now)
             about = {"approval_id": view.approval_id, "level": view.level, "message": given.text, "retry_at": now}
             about["fields"] = {"author": principal_name(policy, given.person)}
-            what = f"{view.approval_id}.{ANSWERING_STEP}.{event}.{digest}"
+            what = f"{view.approval_id}.{ANSWERING_TRANSITION}.{event}.{digest}"
             to = _recipients(action, policy, view, route)
             told = [notification(f"{what}.{one}.{channel}", event, one, channel, now, **about) for one, channel in to]
             notifications.add(connection, told)

@@ -32,15 +32,15 @@ class Deliveries:
         self.database = store.database
         self.messages = Messages(store)
 
-    def begin_step(
-        self, approval_id: int, step: int, but: Collection[str], now: datetime
+    def begin_transition(
+        self, approval_id: int, transition: int, but: Collection[str], now: datetime
     ) -> list[tuple[str, Notification]]:
         """Record that the notifications of a transition are sent now, for the first time, and read what they say.
 
         What another has begun is left out, and what goes by the channels `but`.
         """
         with self.database.transaction() as connection:
-            unsent = notifications.unsent(connection, approval_id, step)
+            unsent = notifications.unsent(connection, approval_id, transition)
             new = [row.id for row in unsent if not row.tries and row.channel not in but]
             begun = notifications.begin_first(connection, new, retry_at=now + _wait(0), held_until=now + HELD_FOR)
             return self.messages.read(connection, [row for row in unsent if row.id in begun])
@@ -70,18 +70,18 @@ class Deliveries:
         """
         now = datetime.now(UTC)
         with self.database.transaction() as connection:
-            step = requests.step_of(connection, approval_id) if approval_id else 0
-            events = [event for one in results for event in _mark(connection, one, channels, now, step)]
+            transition = requests.last_transition_of(connection, approval_id) if approval_id else 0
+            events = [event for one in results for event in _mark(connection, one, channels, now, transition)]
             append(connection, approval_id, events)
 
 
 def _mark(
-    connection: Connection, result: Result, channels: Sequence[str], now: datetime, step: int
+    connection: Connection, result: Result, channels: Sequence[str], now: datetime, transition: int
 ) -> list[AuditEvent]:
     if result.state == "waiting":
         given_up = _try_again(connection, result, now)
-        return _mark(connection, given_up, channels, now, step) if given_up else []
-    row = _end(connection, result, now, step)
+        return _mark(connection, given_up, channels, now, transition) if given_up else []
+    row = _end(connection, result, now, transition)
     if row is None:
         return []  # sent twice, by the workflow and the sweeper; the first is on record
     kind: Kind = "noticed"
@@ -96,9 +96,9 @@ def _mark(
     return [AuditEvent(kind=kind, at=now, who=row.person, channel=row.channel, detail=row.event, proof=proof)]
 
 
-def _end(connection: Connection, result: Result, now: datetime, step: int) -> Row[Any] | None:
+def _end(connection: Connection, result: Result, now: datetime, transition: int) -> Row[Any] | None:
     values: dict[str, Any] = {"state": result.state, "reference": result.text[:1000], "shows": result.shows}
-    values |= {"outdated": result.shows is not None and result.shows < step, "held_until": None}
+    values |= {"outdated": result.shows is not None and result.shows < transition, "held_until": None}
     if result.shows == NEVER_SHOWN:
         values["retry_at"] = now
     return notifications.end(connection, result.notification_id, **values)

@@ -136,7 +136,7 @@ def _block(connection: Connection, row: Row[Any], now: datetime) -> dict[str, An
 
 
 def _unblock(_: Connection, row: Row[Any], __: datetime) -> dict[str, Any]:
-    """Back to waiting for an approval, never to approved; a machine's is judged anew when it registers."""
+    """Back to waiting for an approval, never to approved; a machine meets the rules again when it registers."""
     if row.blocked_at is None and row.decision != devices.DENIED:
         raise Refused(f"{row.name} is neither blocked nor denied.")
     decision = devices.PENDING if row.person else ""

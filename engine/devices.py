@@ -54,7 +54,7 @@ class Devices:
         """
         row = await self._run(self._registering.present, presented, by)
         policy = await self._run(self._resources.store.reading.policy)
-        said = await self._enrolling.judge(policy, row, by)
+        said = await self._enrolling.evaluate(policy, row, by)
         device, to_ask = await self._run(self._registering.enrol, row.id, by, said)
         if to_ask:
             await self._ask(device.id)

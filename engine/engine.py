@@ -13,7 +13,7 @@ from countersign.notifications import Person, SubmittedComment
 from countersign.permissions import Action, Principal, disabled
 from countersign.rdp import RoutedConnection, RoutingToken
 from countersign.transitions import (
-    GRANT_STEP,
+    GRANT_TRANSITION,
     AskAgain,
     AuditEvent,
     Availability,
@@ -37,7 +37,6 @@ from engine.device_login import Begun, WaitingLogin
 from engine.devices import Devices
 from engine.expiring import Expiring
 from engine.external_evaluation import ExternalEvaluations
-from engine.judging import Judging
 from engine.outbox import Outbox
 from engine.passkeys import NewPasskey
 from engine.planning import Planning
@@ -48,6 +47,7 @@ from engine.sent_messages import SentMessages
 from engine.settling import Settling
 from engine.sign_in import From, SignedIn
 from engine.statistics import Overviews
+from engine.submitting import Submitting
 from engine.sweeping import Sweeping
 from engine.transactions import Transactions
 from engine.undoing import Undoing
@@ -83,14 +83,15 @@ class Engine:
         self._put_in_force = partial(put_in_force, store)
         self._resources = Resources(client, store, self.transactions, executor or store.database.executor, outbox)
         settling = Settling(self._resources)
-        judging = Judging(self._resources, settling)
+        submitting = Submitting(self._resources, settling)
         self._undoing = Undoing(self._resources, settling)
         alerts = Alerts(self._resources)
-        sweeping, recovery = Sweeping(self._resources, self._undoing), Recovery(self._resources, judging.submit)
+        sweeping, recovery = Sweeping(self._resources, self._undoing), Recovery(self._resources, submitting.submit)
         self.external_evaluations = ExternalEvaluations()
         self.devices = Devices(self._resources, self._undoing, self.external_evaluations)
         # What people do, on any channel.
-        self.store, self.submit, self.record_rejected = judging.store, judging.submit, judging.record_rejected
+        self.store_answer, self.submit = submitting.store, submitting.submit
+        self.record_rejected = submitting.record_rejected
         self.cancel, self.revoke, self.give_back = self._undoing.cancel, self._undoing.revoke, self._undoing.give_back
         # What is about no request.
         self.notify = self._resources.notify
@@ -349,4 +350,4 @@ class Engine:
         """End or revoke a grant, once, and tell those whom it concerns."""
         await self._resources.run(self.transactions.granting.end, end)
         if self._resources.outbox is not None:
-            await self._resources.outbox.deliver(end.approval_id, GRANT_STEP)
+            await self._resources.outbox.deliver(end.approval_id, GRANT_TRANSITION)

@@ -1,4 +1,4 @@
-"""Judges who registers a device by the enrolment rules: who they are once, and all else at each connection."""
+"""Evaluates the enrolment rules for who registers a device: who they are once, and all else at each connection."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 from sqlalchemy import Row
 
 from countersign.directory import Policy
+from countersign.enrolment.evaluate import EnrolmentVerdict
 from countersign.enrolment.explain import is_for_others, verdict_of
 from countersign.enrolment.facts import Facts
-from countersign.enrolment.judge import EnrolmentVerdict
 from engine.device_enrolment import has_enrolled
 from engine.external_evaluation import ExternalEvaluations
 from engine.registrant import Enrolment, Registrant
@@ -23,12 +23,12 @@ NEEDS_REASON = "The enrolment rule {} needs to know why: say it in `justificatio
 
 
 class Enrolling:
-    """Asks the external evaluations that the rules come to, and judges; changes nothing."""
+    """Asks the external evaluations that the rules come to, and evaluates them; changes nothing."""
 
     def __init__(self, external: ExternalEvaluations) -> None:
         self._external = external
 
-    async def judge(self, policy: Policy, row: Row[Any], by: Registrant) -> Enrolment:
+    async def evaluate(self, policy: Policy, row: Row[Any], by: Registrant) -> Enrolment:
         """What the rules of the policy say of a device that registers now."""
         enrolled = has_enrolled(row, datetime.now(UTC))
         facts = _facts(policy, by, row.identity if enrolled else None)

@@ -18,8 +18,8 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 from joserfc.jwt import JWTClaimsRegistry
 
+from countersign.enrolment.evaluate import NO_ANSWER, Answer, External, evaluate
 from countersign.enrolment.facts import Facts
-from countersign.enrolment.judge import NO_ANSWER, Answer, External, judge
 from countersign.enrolment.rules import EnrolmentRule, ExternalEvaluation
 from engine.signed_tokens import LEEWAY_SECONDS, decoded
 
@@ -100,7 +100,7 @@ def _next(
         return known[one]
 
     try:
-        judge(rules, facts, answer)
+        evaluate(rules, facts, answer)
     except _Wanted as wanted:
         found: ExternalEvaluation = wanted.args[0]
         return found

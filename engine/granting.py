@@ -11,7 +11,7 @@ from countersign.errors import Refused
 from countersign.grant_reuse import answer_by_any, is_for, is_yes, on_record
 from countersign.models import Asked, Event, GrantStatus, GrantView, Question, Route, Status
 from countersign.policy import why_gone
-from countersign.transitions import GRANT_STEP, AuditEvent, GrantEnd, Recipient, Revoke
+from countersign.transitions import GRANT_TRANSITION, AuditEvent, GrantEnd, Recipient, Revoke
 from engine.notifying import Notifying
 from store import Store, approvers, grants, requests
 from store.database import reads
@@ -93,12 +93,12 @@ class Granting:
         with self.database.transaction() as connection:
             if not grants.end(connection, end):
                 return False
-            request = requests.next_step(connection, end.approval_id, GRANT_STEP)
+            request = requests.next_transition(connection, end.approval_id, GRANT_TRANSITION)
             tell = [
                 Recipient(event=Event.GRANT_ENDED, person=one, message=end.message)
                 for one in _concerned(connection, end, request.requester)
             ]
-            self.notifying.write(connection, request, request.level, GRANT_STEP, end.at, tell)
+            self.notifying.write(connection, request, request.level, GRANT_TRANSITION, end.at, tell)
             append(connection, end.approval_id, [audit_event])
         return True
 

@@ -60,7 +60,9 @@ class LiveMessages:
         try:
             async with asyncio.timeout(seconds):
                 there = await self.live[channel].change(row.reference, notification)
-            return Shown(notification_id=notification.id, before=row.shows, now=notification.step if there else None)
+            return Shown(
+                notification_id=notification.id, before=row.shows, now=notification.transition if there else None
+            )
         except TimeoutError:
             log.warning(
                 "the message of notification %s stays as it was: no answer within %s s", notification.id, seconds

@@ -46,7 +46,7 @@ class Messages:
                 _general(policy, row)
                 if row.approval_id is None
                 else _message(policy, shown[row.approval_id], routes[row.approval_id], row, told).model_copy(
-                    update={"holds": held.get(_place(row), ""), "step": about[row.approval_id].step}
+                    update={"holds": held.get(_place(row), ""), "transition": about[row.approval_id].transition}
                 ),
             )
             for row in rows

@@ -23,7 +23,13 @@ class Notifying:
         self.live = store.live
 
     def write(
-        self, connection: Connection, request: Row[Any], level: int, step: int, at: datetime, tell: Sequence[Recipient]
+        self,
+        connection: Connection,
+        request: Row[Any],
+        level: int,
+        transition: int,
+        at: datetime,
+        tell: Sequence[Recipient],
     ) -> None:
         """Write one notification for each person, or room, and channel that is on.
 
@@ -31,17 +37,17 @@ class Notifying:
         """
         notifications.outdate(connection, request.approval_id)
         if tell:
-            notifications.add(connection, list(self._rows(request, level, step, at, tell)))
+            notifications.add(connection, list(self._rows(request, level, transition, at, tell)))
 
     def _rows(
-        self, request: Row[Any], level: int, step: int, at: datetime, tell: Sequence[Recipient]
+        self, request: Row[Any], level: int, transition: int, at: datetime, tell: Sequence[Recipient]
     ) -> Iterator[dict[str, Any]]:
         route, number = Route.model_validate(request.route), request.approval_id
         for_another = request.asked_by not in ("", request.requester)
         for channel in (name for name, use in route.channels.items() if use != "off"):
             opened, room = for_another or channel in self.live, route.rooms.get(channel, "")
             for whom, one in _heard(tell, opened, request.requester, room):
-                notification_id = f"{number}.{step}.{one.event}.{whom}.{channel}"
+                notification_id = f"{number}.{transition}.{one.event}.{whom}.{channel}"
                 about = {"approval_id": number, "level": level, "message": one.message}
                 yield notification(notification_id, one.event, whom, channel, at, **about)
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from countersign.errors import CountersignError, Unconfirmed, Unreachable, message_of
 from countersign.notifications import Notification, RequestNotification, Result
-from countersign.transitions import ANSWERING_STEP
+from countersign.transitions import ANSWERING_TRANSITION
 from engine.deliveries import Deliveries
 from engine.live_messages import LiveMessages, LiveSender, Sender
 from store import Store
@@ -69,12 +69,12 @@ class Outbox:
 
     # --- for others ---------------------------------------------------------------------------------------------------
 
-    async def deliver(self, approval_id: int, step: int) -> list[str]:
+    async def deliver(self, approval_id: int, transition: int) -> list[str]:
         """Send the notifications of one transition, all at once, and bring up to date what was sent before.
 
         Returns, as soon as that is done but after HEALTHY_SECONDS at the latest, who can be reached by no channel.
         """
-        sends = await self._send_step(approval_id, step)
+        sends = await self._send_transition(approval_id, transition)
         works: list[asyncio.Task[Any]] = [task for _, task in sends]
         if self.live:
             posts = [task for channel, task in sends if channel in self.live]
@@ -87,7 +87,7 @@ class Outbox:
 
     async def answer_back(self, approval_id: int) -> None:
         """Send what was written to people who answered or clicked about a request."""
-        await self.deliver(approval_id, ANSWERING_STEP)
+        await self.deliver(approval_id, ANSWERING_TRANSITION)
 
     # --- for the sweepers --------------------------------------------------------------------------------------------
 
@@ -134,12 +134,14 @@ class Outbox:
 
     # --- sending -----------------------------------------------------------------------------------------------------
 
-    async def _send_step(self, approval_id: int, step: int) -> Sends:
+    async def _send_transition(self, approval_id: int, transition: int) -> Sends:
         """Begin to send the notifications of a transition that nobody has tried yet.
 
         Others are left over, or under way.
         """
-        new = await self._run(self.deliveries.begin_step, approval_id, step, self.elsewhere, datetime.now(UTC))
+        new = await self._run(
+            self.deliveries.begin_transition, approval_id, transition, self.elsewhere, datetime.now(UTC)
+        )
         return [(channel, self._start(self._send(channel, notification, tries=1))) for channel, notification in new]
 
     async def _send_again(self, most: int, **channels: Any) -> None:
@@ -170,7 +172,7 @@ class Outbox:
             del self._under_way[notification.id]
         if result.state == "unreachable" and notification.approval_id is not None:
             # Its person is told by another channel now; of what is about no request, a second later.
-            await self._send_step(notification.approval_id, _step_of(notification))
+            await self._send_transition(notification.approval_id, _transition_of(notification))
         return result.state
 
     @asynccontextmanager
@@ -223,7 +225,7 @@ class Outbox:
         if reference in ("", notification.holds):
             return None
         # A message that was found to have been posted by an earlier try may show anything older.
-        return NEVER_SHOWN if notification.again else notification.step
+        return NEVER_SHOWN if notification.again else notification.transition
 
     async def _record(self, approval_id: int | None, result: Result) -> None:
         """Record how a try ended, and with it others of this request that ended while earlier ones were recorded."""
@@ -281,8 +283,8 @@ def _set(future: asyncio.Future[None]) -> None:
         future.set_result(None)
 
 
-def _step_of(notification: Notification) -> int:
-    """The step that a notification was written with, from its id: <approval id>.<step>.<event>.<person>.<channel>."""
+def _transition_of(notification: Notification) -> int:
+    """The transition that a notification was written with, by its id (`tables.notifications`)."""
     return int(notification.id.split(".")[1])
 
 

@@ -18,7 +18,7 @@ from countersign.errors import NotFound, NotYet, Refused
 from countersign.models import Answer, Status
 from countersign.transitions import RecordedTransition, Settled, Transition
 from engine.together import each_for_itself
-from store import grants, steps
+from store import grants, transition_keys
 from store.answers import decisions_of
 
 if TYPE_CHECKING:  # the transactions that it runs use this module themselves
@@ -33,7 +33,7 @@ LEFT_OVER_AFTER = timedelta(seconds=15)
 
 def written_before(connection: Connection, transition: Transition, row: Row[Any]) -> RecordedTransition:
     """The result of a transition that was written before; or, where it came too late, how the request had ended."""
-    number = steps.number_of(connection, transition.approval_id, transition.key)
+    number = transition_keys.number_of(connection, transition.approval_id, transition.key)
     grant = grants.terms_of(connection, transition.approval_id)
     # Two people who cancel make one transition, and more may have followed on one than its workflow remembers.
     as_on_record = number and (

@@ -70,7 +70,7 @@ class Registering:
             row = devices.device_row(connection, device_id, lock=True)
             try:
                 if devices.status_of(row) in OPEN_TO_DECISION:
-                    if by.person:  # who may have been disabled while the rules were judged
+                    if by.person:  # who may have been disabled while the rules were evaluated
                         must_be_enabled(policy, by.person)
                     row = enrol(connection, policy, row, by, said, now)
                 return devices.view(row, policy), row.to_ask

@@ -17,11 +17,11 @@ from countersign.transitions import (
 from engine import device_decisions
 from engine.notifying import Notifying
 from engine.recovery import end_alone, written_before
-from store import Store, answers, approvers, grants, requests, steps
+from store import Store, answers, approvers, grants, requests, transition_keys
 from store.events import append
 from store.requests import request_row
 
-FIRST_STEP = 1
+FIRST_TRANSITION = 1
 LAPSED = "It counted, and does so no longer: its approver was disabled while the level was open."
 
 
@@ -47,14 +47,14 @@ class Transitions:
     def write_in(self, connection: Connection, transition: Transition) -> RecordedTransition:
         """The same, within a transaction."""
         row = request_row(connection, transition.approval_id, transition.run, lock=True)
-        number = row.step + 1
+        number = row.transition + 1
         if row.status != Status.WAITING:
             return written_before(connection, transition, row)
-        if not steps.add(connection, transition.approval_id, transition.key, number):
+        if not transition_keys.add(connection, transition.approval_id, transition.key, number):
             if transition.status is Status.WAITING:
                 return written_before(connection, transition, row)
             transition = end_alone(transition)
-            steps.add(connection, transition.approval_id, transition.key, number)
+            transition_keys.add(connection, transition.approval_id, transition.key, number)
         self.policies.in_force(connection)  # reading a new version takes long, and the feed's lock is not held yet
         self._write(connection, transition, row, number)
         of_grant, grant = _open_grant(connection, transition, row) if transition.opens_grant else ([], None)
@@ -71,7 +71,13 @@ class Transitions:
         level = max(row.level, transition.level)
         waits = transition.status is Status.WAITING
         settled = {} if waits else {"settled_at": transition.at}
-        values = {"step": number, "status": transition.status, "message": transition.message, "level": level, **settled}
+        values = {
+            "transition": number,
+            "status": transition.status,
+            "message": transition.message,
+            "level": level,
+            **settled,
+        }
         requests.change(connection, transition.approval_id, **values)
         _seat(connection, transition, number)
         if transition.decision is not None:
@@ -94,7 +100,9 @@ class _ReliesOnDisabled(Exception):
 def _seat(connection: Connection, transition: Transition, number: int) -> None:
     """Add who is asked now, with their availability at earlier levels, and note who has become less available."""
     if transition.seated:
-        availability = approvers.availability_of(connection, transition.approval_id) if number > FIRST_STEP else {}
+        availability = (
+            approvers.availability_of(connection, transition.approval_id) if number > FIRST_TRANSITION else {}
+        )
         # After a crash somebody may be asked by another transition than the one that is on record.
         approvers.add(connection, transition.approval_id, transition.level, transition.seated, availability)
     for person, why in transition.availability.items():
@@ -111,7 +119,7 @@ def _told(connection: Connection, transition: Transition, row: Row[Any], number:
     """Whom to tell: those whom the workflow names; of the opening, who asked; of the end, all who were asked."""
     if transition.status is not Status.WAITING:
         return [*transition.recipients, *_also_asked(connection, transition)]
-    if number == FIRST_STEP:
+    if number == FIRST_TRANSITION:
         return [Recipient(event=Event.OPENED, person=row.requester), *transition.recipients]
     return transition.recipients
 

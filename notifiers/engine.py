@@ -15,7 +15,7 @@ class Engine(Protocol):
     async def ask(self, question: Question, who: str, request_id: str) -> Asked:
         """Open the request for a question, or join it, or be answered by a grant; raises Refused, Unavailable."""
 
-    async def store(self, given: SubmittedAnswer) -> Answer:
+    async def store_answer(self, given: SubmittedAnswer) -> Answer:
         """Store the answer before anything else; raises Refused, recorded, where it could never count."""
 
     async def submit(self, answer: Answer) -> Judgement:

@@ -76,7 +76,7 @@ async def certificate_of(request: Request) -> Certificate | None:
     except ValueError as error:
         await _refuse(context, f"the header {error}", address)
         raise NotAllowed(UNREADABLE.format(error)) from None
-    return await context.run(context.engine.certificates.judge, der, _host(request), address)
+    return await context.run(context.engine.certificates.check, der, _host(request), address)
 
 
 def _der(given: Sequence[str]) -> bytes:

@@ -10,7 +10,7 @@ from store.tables import Instant
 # What a request brings, and by which column of it one knows the request.
 OF_A_REQUEST = {
     t.requests: "approval_id",
-    t.steps: "approval_id",
+    t.transition_keys: "approval_id",
     t.approvers: "approval_id",
     t.answers: "approval_id",
     t.notifications: "approval_id",

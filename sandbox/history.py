@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Table, insert, select, text, update
 
 from countersign.kinds.connection import ConnectionQuestion
 from countersign.models import LevelRule, Route
-from countersign.transitions import GRANT_STEP
+from countersign.transitions import GRANT_TRANSITION
 from sandbox.copied_rows import copy_rows
 from sandbox.device_history import write_devices
 from store import Store, postgres
@@ -141,7 +141,7 @@ class _Request:
         self.status = "Waiting" if self.waits else _outcome(number)
         self.has_grant = self.status == "Approved"
         self.lasts = self.has_grant and age <= lasting
-        self.step = 1 if self.waits else GRANT_STEP if self.has_grant and not self.lasts else 2
+        self.transition = 1 if self.waits else GRANT_TRANSITION if self.has_grant and not self.lasts else 2
 
     def write(self) -> int:
         """Add all of it; the version of its last event."""
@@ -182,11 +182,11 @@ class _Request:
             opened_at=self.opened,
             deadline=self.opened + timedelta(hours=1 if not self.waits else 24),
             settled_at=None if self.waits else self.opened,
-            step=self.step,
+            transition=self.transition,
         )
 
     def _ask(self) -> None:
-        self._add(t.steps, approval_id=self.number, key="1.level_started", number=1)
+        self._add(t.transition_keys, approval_id=self.number, key="1.level_started", number=1)
         self._event("level_started", "countersign")
         self._notification(1, "opened", requester(self.number), LIVE_CHANNEL)
         for person in (APPROVER, SECOND_APPROVER):
@@ -248,7 +248,7 @@ class _Request:
         self._event("answered", APPROVER)
 
     def _settle(self) -> None:
-        self._add(t.steps, approval_id=self.number, key="1.answer", number=2)
+        self._add(t.transition_keys, approval_id=self.number, key="1.answer", number=2)
         self._event(self.status.lower(), APPROVER)
         for person in (requester(self.number), APPROVER, SECOND_APPROVER):
             self._notification(2, "settled", person, "email")
@@ -269,10 +269,10 @@ class _Request:
             )
             self._event("granted", requester(self.number))
 
-    def _notification(self, step: int, event: str, person: str, channel: str) -> None:
+    def _notification(self, transition: int, event: str, person: str, channel: str) -> None:
         self._add(
             t.notifications,
-            id=f"{self.number}.{step}.{event}.{person}.{channel}",
+            id=f"{self.number}.{transition}.{event}.{person}.{channel}",
             approval_id=self.number,
             event=event,
             level=1,
@@ -281,11 +281,11 @@ class _Request:
             message="",
             in_reply_to="",
             state="sent",
-            reference=f"<{self.number}.{step}.{event}.{person}@example.test>",
+            reference=f"<{self.number}.{transition}.{event}.{person}@example.test>",
             written_at=self.opened,
             tries=0,
             retry_at=self.opened,
-            shows=self.step if channel == LIVE_CHANNEL else None,
+            shows=self.transition if channel == LIVE_CHANNEL else None,
         )
         self._event("noticed", person)
 

@@ -25,7 +25,7 @@ from countersign.models import Event, Status
 from countersign.notifications import Shown
 from store.database import Database, insert_new, reads
 from store.due import among
-from store.requests import step_of
+from store.requests import last_transition_of
 from store.tables import ROOM, as_written, notifications, one_of, requests
 
 # Who sends a notification says so again and again (`hold`); another may send it when nothing was said for this long.
@@ -33,7 +33,7 @@ HELD_FOR = timedelta(seconds=20)
 ASKING = (Event.ASKED, Event.REMINDED)
 # What else there is to say stands below these, or in them.
 FIRST_SAID = (Event.ASKED, Event.OPENED)
-# Before any step: nobody knows what the message shows.
+# Before any transition: nobody knows what the message shows.
 NEVER_SHOWN = 0
 # Nor will anybody for a while: a change was given up, and may yet be made, after the ones that come next.
 DOUBTFUL = -1
@@ -62,7 +62,7 @@ CHANNELS: BindParameter[str] = bindparam("channels", expanding=True, literal_exe
 MOST: BindParameter[int] = bindparam("most", type_=Integer, literal_execute=True)
 IDS: BindParameter[str] = bindparam("ids", expanding=True)
 IS_OF_ID = notifications.c.id == bindparam("notification")
-UNSENT = _waiting().where(IS_OF_NUMBER, notifications.c.id.startswith(bindparam("step", type_=String)))
+UNSENT = _waiting().where(IS_OF_NUMBER, notifications.c.id.startswith(bindparam("transition", type_=String)))
 _LEFT_OVER = _waiting().where(notifications.c.retry_at <= NOW, _free(NOW)).order_by(notifications.c.retry_at)
 LEFT_OVER_BY = _LEFT_OVER.where(notifications.c.channel.in_(CHANNELS)).limit(MOST)
 LEFT_OVER_BUT = _LEFT_OVER.where(notifications.c.channel.not_in(CHANNELS)).limit(MOST)
@@ -97,10 +97,10 @@ class Notifications:
     # --- what is to be sent ------------------------------------------------------------------------------------------
 
     @reads
-    def of_step(self, approval_id: int, step: int) -> list[Row[Any]]:
+    def of_transition(self, approval_id: int, transition: int) -> list[Row[Any]]:
         """The notifications of one transition that were not sent yet."""
         with self.database.reading() as connection:
-            return list(unsent(connection, approval_id, step))
+            return list(unsent(connection, approval_id, transition))
 
     def left_over(
         self, now: datetime, limit: int, by: Collection[str] | None = None, but: Collection[str] = ()
@@ -179,9 +179,11 @@ class Notifications:
                 )
                 if (number := about.scalar_one_or_none()) is None:
                     continue  # it was forgotten meanwhile
-                step = step_of(connection, number)
+                transition = last_transition_of(connection, number)
                 kept = (notifications.c.id == one.notification_id) & notifications.c.shows.is_not(None)
-                values = {"shows": None, "outdated": False} if one.now is None else _shows(one.before, one.now, step)
+                values = (
+                    {"shows": None, "outdated": False} if one.now is None else _shows(one.before, one.now, transition)
+                )
                 connection.execute(update(notifications).where(kept).values(tries=0, **values))
 
     def _rows(self, query: Select[Any]) -> list[Row[Any]]:
@@ -202,11 +204,11 @@ def _outdated() -> Select[Any]:
     return select(notifications).where(notifications.c.outdated)
 
 
-def _shows(before: int, now: int, step: int) -> dict[str, Any]:
+def _shows(before: int, now: int, transition: int) -> dict[str, Any]:
     shows = case(
         (notifications.c.shows == DOUBTFUL, DOUBTFUL), (notifications.c.shows == before, now), else_=NEVER_SHOWN
     )
-    return {"shows": shows, "outdated": shows < step}
+    return {"shows": shows, "outdated": shows < transition}
 
 
 def outdate(connection: Connection, approval_id: int) -> None:
@@ -310,9 +312,9 @@ def of_request(connection: Connection, approval_id: int, limit: int) -> Sequence
     return connection.execute(own.order_by(notifications.c.written_at, notifications.c.id).limit(limit)).all()
 
 
-def unsent(connection: Connection, approval_id: int, step: int) -> Sequence[Row[Any]]:
+def unsent(connection: Connection, approval_id: int, transition: int) -> Sequence[Row[Any]]:
     """The notifications of one transition that were not sent yet."""
-    return connection.execute(UNSENT, {"number": approval_id, "step": f"{approval_id}.{step}."}).all()
+    return connection.execute(UNSENT, {"number": approval_id, "transition": f"{approval_id}.{transition}."}).all()
 
 
 def lost_among(connection: Connection, numbers: Collection[int] | None) -> Sequence[Row[int, str, str]]:

@@ -23,7 +23,7 @@ WAITING_OF = select(requests).where(
     requests.c.status == Status.WAITING,
     requests.c.workflow_id == bindparam("workflow"),
 )
-STEP_OF = select(requests.c.step).where(IS_OF_NUMBER).with_for_update(read=True)
+LAST_TRANSITION_OF = select(requests.c.transition).where(IS_OF_NUMBER).with_for_update(read=True)
 # In the order of the index that tells the statuses apart.
 BY_STATUS = (requests.c.status, requests.c.approval_id)
 WAITING = as_written(Status.WAITING.value)
@@ -148,21 +148,21 @@ def add(
         "level": 0,
         "opened_at": now,
         "deadline": deadline,
-        "step": 0,
+        "transition": 0,
         "renews": renews,
     }
     return connection.execute(ADD, row).one()
 
 
-def next_step(connection: Connection, approval_id: int, step: int) -> Row[Any]:
+def next_transition(connection: Connection, approval_id: int, transition: int) -> Row[Any]:
     """Count one more transition of a request; returns its row."""
-    last_step = update(requests).where(requests.c.approval_id == approval_id).values(step=step)
-    return connection.execute(last_step.returning(requests)).one()
+    last_transition = update(requests).where(requests.c.approval_id == approval_id).values(transition=transition)
+    return connection.execute(last_transition.returning(requests)).one()
 
 
-def step_of(connection: Connection, approval_id: int) -> int:
+def last_transition_of(connection: Connection, approval_id: int) -> int:
     """The number of a request's last transition; no other is written until this transaction ends."""
-    known: int = connection.execute(STEP_OF, {"number": approval_id}).scalar_one()
+    known: int = connection.execute(LAST_TRANSITION_OF, {"number": approval_id}).scalar_one()
     return known
 
 

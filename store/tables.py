@@ -114,7 +114,7 @@ requests = Table(
     Column("opened_at", Instant, nullable=False),
     Column("deadline", Instant, nullable=False),
     Column("settled_at", Instant),
-    Column("step", Integer, nullable=False),  # the number of the last transition
+    Column("step", Integer, key="transition", nullable=False),  # the number of the last one
     Column("renews", Number),  # of a renewal: the request whose grant lasted when it was asked
     Index("requests_by_status", "status", "approval_id"),
     Index("requests_by_requester", "requester", "approval_id"),
@@ -126,7 +126,7 @@ requests = Table(
 )
 
 # The transitions of requests: one that is written again finds itself here, whatever was written since.
-steps = Table(
+transition_keys = Table(
     "steps",
     metadata,
     Column("approval_id", ForeignKey("requests.approval_id"), primary_key=True),
@@ -191,7 +191,7 @@ rejected_input = Table(
 notifications = Table(
     "notices",
     metadata,
-    # <approval id>.<step>.<event>.<person>.<channel>; about no request, "general" and a key stand in the first two.
+    # <approval id>.<transition>.<event>.<person>.<channel>; about no request, it begins with "general" and a key.
     Column("id", String(200), primary_key=True),
     Column("approval_id", Number),
     Column("event", String(32), nullable=False),

@@ -47,13 +47,13 @@ def details(ballot: Ballot, question: Question, names: Mapping[str, str]) -> str
         for one in ballot.decisions
     )
     return (
-        f"**#{ballot.approval_id}: {_standing(ballot, names)}**\n\n"
+        f"**#{ballot.approval_id}: {_status(ballot, names)}**\n\n"
         f"{question.requester} asks for {plain(str(question.subject))}, "
         f"until {ballot.deadline:%Y-%m-%d %H:%M:%S} UTC{answers}"
     )
 
 
-def _standing(ballot: Ballot, names: Mapping[str, str]) -> str:
+def _status(ballot: Ballot, names: Mapping[str, str]) -> str:
     if ballot.settled:
         return plain(f"{ballot.status}. {ballot.message}")
     awaited = [_name(one, names) for one in ballot.seats if one not in ballot.approved_by and one not in ballot.gone]

@@ -85,9 +85,9 @@ def _end(end_by: Callable[[BaseException], None], ending: BaseException, number:
     end_by(ending)
 
 
-def _as_text(words: str) -> str:
-    return as_line(without_controls(words))
+def _as_text(text: str) -> str:
+    return as_line(without_controls(text))
 
 
-def _as_json(words: str) -> str:
-    return as_line(json_text({"at": now(), "words": words}, one_line=True))
+def _as_json(text: str) -> str:
+    return as_line(json_text({"at": now(), "words": text}, one_line=True))

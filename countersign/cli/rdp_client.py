@@ -29,8 +29,8 @@ def run(bastion: str, device: str, port: int, client: str, more: Sequence[str]) 
         place = f"127.0.0.1:{listener.getsockname()[1]}"
         command = _client(client, place)
         if not command:
-            words = f"No RDP client was found. Connect yours to {place}, or name it with --client. Ctrl-C ends this."
-            console(stderr=True).print(Text(words))
+            message = f"No RDP client was found. Connect yours to {place}, or name it with --client. Ctrl-C ends this."
+            console(stderr=True).print(Text(message))
             return _carry(listener, tunnel)
         with programs.started([*command, *more]) as process:
             return _carry(listener, tunnel, process)

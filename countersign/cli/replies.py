@@ -16,7 +16,7 @@ from countersign.cli.exits import Code
 from countersign.cli.options import DEFAULT_URL, AsJson, Token, Url, connect
 from countersign.cli.output import show, show_json
 from countersign.errors import BadQuestion
-from countersign.http_answers import Explanation, Judged
+from countersign.http_answers import CheckedReply, Explanation
 
 MailFile = Annotated[Path, typer.Argument(metavar="FILE", help="A mail as it came (.eml); - reads standard input.")]
 
@@ -59,24 +59,24 @@ def is_mail(raw: bytes) -> bool:
 
 
 def _page(found: Explanation) -> RenderableType:
-    judged = found.judged
+    checked = found.judged
     checks = Table.grid(padding=(0, 2))
     checks.add_column(no_wrap=True)
     checks.add_column(overflow="fold")
     checks.add_column(overflow="fold")
-    for check in judged.checks:
+    for check in checked.checks:
         mark = Text("✓", "green") if check.passed else Text("✗", "red")
         saw = Text(check.saw, "bright_black")
-        if not check.passed and check.reason != judged.message:
+        if not check.passed and check.reason != checked.message:
             saw.append(f"\n{check.reason}", "default")
         checks.add_row(mark, check.name, saw)
-    return Group(_verdict(judged), Text(), Padding(checks, (0, 0, 0, 2)))
+    return Group(_verdict(checked), Text(), Padding(checks, (0, 0, 0, 2)))
 
 
-def _verdict(judged: Judged) -> Text:
-    if not judged.decides:
-        return Text.assemble(("Decides nothing: ", "bold red"), judged.message)
-    if judged.verdict == "none":
-        return Text.assemble(("No answer: ", "bold green"), judged.message)
-    about = f" #{judged.approval_id} at level {judged.level}, as {judged.person}."
-    return Text.assemble(("Decides: ", "bold green"), f"{judged.verdict}s", about)
+def _verdict(checked: CheckedReply) -> Text:
+    if not checked.decides:
+        return Text.assemble(("Decides nothing: ", "bold red"), checked.message)
+    if checked.verdict == "none":
+        return Text.assemble(("No answer: ", "bold green"), checked.message)
+    about = f" #{checked.approval_id} at level {checked.level}, as {checked.person}."
+    return Text.assemble(("Decides: ", "bold green"), f"{checked.verdict}s", about)

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from countersign.directory import Policy
+from countersign.enrolment.evaluate import EnrolmentVerdict, External, Tried, evaluate
 from countersign.enrolment.facts import Certificate, Country, Facts
-from countersign.enrolment.judge import EnrolmentVerdict, External, Tried, judge
 from countersign.enrolment.rules import Action
 from countersign.errors import BadQuestion
 from countersign.models import LONGEST_ID, Id, Model, PlainText, SourceAddress
@@ -46,7 +46,7 @@ class EnrolmentExplained(Model):
     """Which rule answers, and why each that was tried before it does not match.
 
     `action` and `rule` are empty where no rule answers; `session_seconds` is 0 for a device that may connect for good.
-    `facts` are what the rules were judged by.
+    `facts` are what the rules were evaluated for.
     """
 
     message: str
@@ -61,7 +61,7 @@ class EnrolmentExplained(Model):
 
 
 def facts_of(policy: Policy, asked: EnrolmentQuestion) -> Facts:
-    """What the rules are judged by. Raises Refused for a person who is disabled, or not in the directory."""
+    """What the rules are evaluated for. Raises Refused for a person who is disabled, or not in the directory."""
     about: dict[str, Any] = {
         "claims": asked.claims,
         "login_method": asked.login_method or None,
@@ -96,7 +96,7 @@ def _valid(common_name: str) -> Certificate:
 def verdict_of(policy: Policy, facts: Facts, external: External) -> EnrolmentVerdict:
     """What the rules of a policy say; without rules everybody in the directory may enrol, and no machine."""
     if policy.enrolment is not None:
-        return judge(policy.enrolment, facts, external)
+        return evaluate(policy.enrolment, facts, external)
     return EnrolmentVerdict(action=None if facts.is_machine else "allow")
 
 

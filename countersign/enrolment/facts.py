@@ -1,4 +1,4 @@
-"""What is known of whoever registers a device: what the enrolment rules are judged by."""
+"""What is known of whoever registers a device: what the enrolment rules are evaluated for."""
 
 from typing import Annotated
 

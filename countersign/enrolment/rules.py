@@ -22,7 +22,7 @@ MAPPED_BITS = 96
 
 Action = Literal["allow", "block", "service_auth", "bypass"]
 
-# They say who somebody is: judged when a device enrols, and unknown for a machine.
+# They say who somebody is: evaluated when a device enrols, and unknown for a machine.
 IDENTITY = frozenset({"emails", "email_domains", "user_groups", "roles", "claims", "login_methods"})
 
 T = TypeVar("T")

@@ -5,7 +5,7 @@ from itertools import combinations, islice
 from typing import Any
 
 from countersign.directory import Policy
-from countersign.enrolment.judge import EXTERNAL, in_order
+from countersign.enrolment.evaluate import EXTERNAL, in_order
 from countersign.enrolment.rules import IDENTITY, EnrolmentRule
 from countersign.policy_check import Problem
 

@@ -1,4 +1,4 @@
-"""What a client of the gate service asks for: judged by who it is, which the kernel says, and by gate.toml."""
+"""What a client of the gate service asks for: checked against who it is, which the kernel says, and gate.toml."""
 
 import pwd
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The sessions of people whom PAM let in to this host: each ends when its grant does, also after the service began anew."""
+"""The sessions of those whom PAM let in to this host: each ends with its grant, also once the service began anew."""
 
 import asyncio
 import logging

@@ -88,7 +88,7 @@ def _commentable(notification: RequestNotification, ids: token.Ids) -> bool:
 
 def _address(message: EmailMessage, notification: RequestNotification, ids: token.Ids, config: EmailConfig) -> None:
     message["Reply-To"] = _reply_to(notification, ids, config)
-    message["Subject"] = compose_headers.words(_subject(notification, config))
+    message["Subject"] = compose_headers.free_text(_subject(notification, config))
     message["Message-ID"] = token.message_id(
         config.message_id_domain, ids, notification.event, _of_run(notification, notification.id)
     )
@@ -114,7 +114,7 @@ def _address_general(message: EmailMessage, notification: Notification, config: 
     """What is about no request has a subject line of its own, and nothing in it that an answer could be known by."""
     title = _template(f"{notification.event}/title.j2").render(_shown_general(notification, config)).strip()
     message["Reply-To"] = config.reply_address
-    message["Subject"] = compose_headers.words(f"{config.instance_name} - {title}")
+    message["Subject"] = compose_headers.free_text(f"{config.instance_name} - {title}")
     message["Message-ID"] = token.message_id(config.message_id_domain, None, notification.event, notification.id)
 
 
@@ -175,7 +175,7 @@ def _shown_general(notification: Notification, config: EmailConfig) -> dict[str,
 def _shown(notification: RequestNotification, ids: token.Ids, config: EmailConfig) -> dict[str, object]:
     """All that those of a notification about a request may use; the replies to send only where one is asked for."""
     answerable = _answerable(notification, ids)
-    words = {"approve": "Approve", "reject": "Reject"} if answerable else {}
+    labels = {"approve": "Approve", "reject": "Reject"} if answerable else {}
     return {
         **_shown_general(notification, config),
         "subject": notification.subject,
@@ -186,7 +186,7 @@ def _shown(notification: RequestNotification, ids: token.Ids, config: EmailConfi
         "answerable": answerable,
         "undoable": _undoable(notification, ids),
         "commentable": _commentable(notification, ids),
-        **{name: _ready_reply(notification, ids, config, word) for name, word in words.items()},
+        **{name: _ready_reply(notification, ids, config, word) for name, word in labels.items()},
         "page": f"{config.public_url}/requests/{notification.approval_id}" if config.public_url else "",
         "requester": _name(notification.requester),
         "asker": wording.one_line(notification.asked_by, wording.LONGEST_NAME),

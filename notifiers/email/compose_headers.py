@@ -73,7 +73,7 @@ def _max_count(name: str) -> int | None:
     return EmailPolicy().header_max_count(name)
 
 
-def words(text: str) -> str:
+def free_text(text: str) -> str:
     """Free text for a header: itself where that is plain ASCII, else RFC 2047's encoded words.
 
     What only looks like an encoded word is encoded too, or a mail client would decode what nobody has checked.
@@ -87,7 +87,7 @@ def mailbox(name: str, address: str) -> str:
     """`Name <address>` for From, To or Reply-To. Both must be single lines already."""
     if not name:
         return address
-    written = words(name)
+    written = free_text(name)
     if written == name and not _NEEDS_NO_QUOTES.fullmatch(name):
         escaped = name.replace("\\", "\\\\").replace('"', '\\"')
         written = f'"{escaped}"'

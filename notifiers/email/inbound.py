@@ -1,4 +1,4 @@
-"""Read and judge a mail, with what only the outside knows: whose its address and token are, how its request stands."""
+"""Read and check a mail, with what only the outside knows: whose its address and token are, how its request stands."""
 
 import asyncio
 import hashlib
@@ -16,9 +16,9 @@ from countersign.notifications import Person
 from countersign.views import Explained, RequestView
 from notifiers.email import token
 from notifiers.email.authenticity import Authentic, authenticate
+from notifiers.email.checks import CheckedReply, Facts, check_reply, whose_token
 from notifiers.email.config import AuthenticityRule
 from notifiers.email.grammar.lexicon import CODES
-from notifiers.email.judge import Facts, Judged, judge, whose_token
 from notifiers.email.mailbox import EngineFault
 from notifiers.email.reply import KnownNames, Reply, read_head, read_reply
 from notifiers.email.token import KeyRing
@@ -35,7 +35,7 @@ class Explanation(NamedTuple):
     """
 
     reply: Reply
-    judged: Judged
+    checked: CheckedReply
     sender: Person | None
     addressee: Person | None
     request: RequestView | None
@@ -45,7 +45,7 @@ class Explanation(NamedTuple):
 
 @dataclass(frozen=True)
 class Inbound:
-    """Reads and judges mails, and changes nothing.
+    """Reads and checks mails, and changes nothing.
 
     `addresses` are ours: only a mail that is written to one of them, with a tag or without, can be an answer.
     `languages`: codes of those that answers are read in.
@@ -59,17 +59,17 @@ class Inbound:
 
     async def explain(self, raw: bytes, arrived: datetime | None = None) -> Explanation:
         """Say what becomes of this mail, which arrived then."""
-        return await self._judge(raw, await self._read(raw), arrived)
+        return await self._check(raw, await self._read(raw), arrived)
 
     async def explain_head(self, head: bytes, arrived: datetime) -> Explanation:
         """The same of a mail that is too large, by its header: it decides nothing, and its sender is told."""
-        return await self._judge(head, await of_engine(asyncio.to_thread(read_head, head)), arrived)
+        return await self._check(head, await of_engine(asyncio.to_thread(read_head, head)), arrived)
 
     async def explained(self, raw: bytes) -> Explained:
         """What becomes of a mail, as the portal tells it."""
         found = await self.explain(raw)
         return Explained(
-            told={"reply": found.reply.model_dump(mode="json"), "judged": found.judged.model_dump(mode="json")},
+            told={"reply": found.reply.model_dump(mode="json"), "judged": found.checked.model_dump(mode="json")},
             has_sender=bool(found.reply.sender),
             sender=found.sender.id if found.sender else "",
             token_of=found.addressee.id if found.addressee else "",
@@ -78,7 +78,7 @@ class Inbound:
     async def _read(self, raw: bytes, known: KnownNames | None = None) -> Reply:
         return await of_engine(asyncio.to_thread(read_reply, raw, known, self.languages))
 
-    async def _judge(self, raw: bytes, reply: Reply, arrived: datetime | None) -> Explanation:
+    async def _check(self, raw: bytes, reply: Reply, arrived: datetime | None) -> Explanation:
         sender = await of_engine(self.engine.person_at(reply.sender)) if reply.sender else None
         # Where a mail has no token, its sender can be helped with the request that its subject names.
         number, view = reply.approval_id or token.in_subject(reply.subject), None
@@ -104,7 +104,7 @@ class Inbound:
             outcome=str(view.ended(arrived)) if view and addressee and view.status is not Status.WAITING else "",
         )
         digest = hashlib.sha256(raw).hexdigest()
-        return Explanation(reply, judge(reply, facts), sender, addressee, view, facts.authentic, digest)
+        return Explanation(reply, check_reply(reply, facts), sender, addressee, view, facts.authentic, digest)
 
 
 def concerned(view: RequestView) -> set[str]:

@@ -1,4 +1,4 @@
-"""From the settings to what sending, watching and judging mails needs."""
+"""From the settings to what sending, watching and checking mails needs."""
 
 from typing import NamedTuple
 

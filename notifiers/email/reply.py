@@ -1,6 +1,6 @@
 """Read a mail as an answer: `read_reply` is pure, never raises, and takes less than a second for any mail.
 
-It says what the mail says. Whether that decides anything is the judge's part: see `judge`.
+It says what the mail says. Whether that decides anything, `checks` says.
 """
 
 from collections.abc import Sequence

@@ -35,7 +35,7 @@ class Deciding(Model):
     )
 
 
-class Wish(Model):
+class UndoReason(Model):
     """Why something is undone."""
 
     reason: PlainText = Field(default="", max_length=LONGEST_REASON, alias="words")
@@ -90,7 +90,7 @@ async def decided(context: Context, caller: Caller, view: RequestView, answer: D
 
     The same `source_id` of the same credential is the same answer, sent again. Raises Refused where it didn't count.
     """
-    stored = await context.engine.store(
+    stored = await context.engine.store_answer(
         SubmittedAnswer(
             channel=CHANNEL,
             source_id=f"{caller.credential.id}.{source_id}",
@@ -159,7 +159,7 @@ async def pass_on(context: Context, caller: Caller, view: RequestView, text: str
     responses=described(HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, *WITH_BODY),
 )
 async def cancel(
-    approval_id: ApprovalId, undo: Wish, context: ContextHere, caller: CallerHere, once: IdempotencyHere
+    approval_id: ApprovalId, undo: UndoReason, context: ContextHere, caller: CallerHere, once: IdempotencyHere
 ) -> JSONResponse:
     """Withdraw a request that waits: its requester may, an admin, and a gateway that opened it and asked alone."""
     await seen(context, caller, approval_id)
@@ -177,7 +177,7 @@ async def cancel(
     responses=described(HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, *WITH_BODY),
 )
 async def revoke(
-    approval_id: ApprovalId, undo: Wish, context: ContextHere, caller: CallerHere, once: IdempotencyHere
+    approval_id: ApprovalId, undo: UndoReason, context: ContextHere, caller: CallerHere, once: IdempotencyHere
 ) -> JSONResponse:
     """End a grant early: an approver of the request may, and an admin. Returns the request as it is then."""
     person = caller.must_be_person()
@@ -196,7 +196,7 @@ async def revoke(
     responses=described(HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, *WITH_BODY),
 )
 async def give_back(
-    approval_id: ApprovalId, undo: Wish, context: ContextHere, caller: CallerHere, once: IdempotencyHere
+    approval_id: ApprovalId, undo: UndoReason, context: ContextHere, caller: CallerHere, once: IdempotencyHere
 ) -> JSONResponse:
     """End a grant early that is not needed any more: its requester may, and a gateway that asked for it.
 

@@ -40,7 +40,7 @@ async def as_it_was(body: Body) -> Body:
     return body
 
 
-class Once:
+class Idempotency:
     """Carries out a request once for each key of a token; replies are kept for a day."""
 
     def __init__(self, request: Request, context: ContextHere, caller: CallerHere, key: Key = None) -> None:
@@ -121,4 +121,4 @@ async def _repeated(reply: Reply, as_it_is: Callable[[Body], Awaitable[Body]]) -
     return JSONResponse(await as_it_is(reply["body"]), reply["status"], headers)
 
 
-IdempotencyHere = Annotated[Once, Depends()]
+IdempotencyHere = Annotated[Idempotency, Depends()]

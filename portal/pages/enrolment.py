@@ -4,8 +4,8 @@ from typing import Annotated
 
 from fastapi import Form, Request, Response
 
+from countersign.enrolment.evaluate import in_order
 from countersign.enrolment.explain import EnrolmentExplained, EnrolmentQuestion, claims_of
-from countersign.enrolment.judge import in_order
 from countersign.errors import BadQuestion, Refused
 from countersign.models import LONGEST_REASON
 from countersign.question import read_as

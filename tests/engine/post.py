@@ -46,7 +46,7 @@ class Post:
             connection.execute(notifications.update().values(retry_at=LONG_AGO))
 
     def waiting(self) -> list[str]:
-        return sorted(row.person for row in self.store.notifications.of_step(self.number, 1))
+        return sorted(row.person for row in self.store.notifications.of_transition(self.number, 1))
 
 
 @pytest_asyncio.fixture

@@ -9,7 +9,7 @@ from countersign.transitions import (
 from engine.asking import MOST_REPEATS
 from store import Store
 from tests.store.requests import (
-    a_step,
+    a_transition,
     audit_event,
     kinds,
     opened,
@@ -31,7 +31,7 @@ def test_what_was_asked_too_often_for_temporal_is_joined_on_record_alone(store: 
     number = opened(store).approval_id
     opened(store, device="web-2")
     repeats = [audit_event("asked_again", "alice")] * (MOST_REPEATS - 1)
-    write(store, a_step(number, "1.asked", events=repeats))
+    write(store, a_transition(number, "1.asked", events=repeats))
     assert transactions(store).asking.answer_on_record(question(), "gate-1") is None
     transactions(store).asking.ask_again(
         AskAgain(approval_id=number, key="ask.two", event=audit_event("asked_again", "alice"))
@@ -42,5 +42,5 @@ def test_what_was_asked_too_often_for_temporal_is_joined_on_record_alone(store: 
     row = store.events.of(number)[-1]
     assert (row.kind, row.who, row.proof["reason"]) == ("asked_again", "gate-1", "again")
     assert transactions(store).asking.answer_on_record(question(device="web-2"), "gate-1") is None
-    write(store, a_step(number, "1.cancelled", status=Status.CANCELLED))
+    write(store, a_transition(number, "1.cancelled", status=Status.CANCELLED))
     assert transactions(store).asking.answer_on_record(question(), "gate-1") is None

@@ -37,7 +37,7 @@ def trusted(certificates: ClientCertificates, *authorities: Issued, hosts: tuple
 
 
 def judged(certificates: ClientCertificates, presented: Issued, host: str = HOST) -> Certificate:
-    return certificates.judge(presented.der, host, FROM)
+    return certificates.check(presented.der, host, FROM)
 
 
 def recorded(store: Store, *kinds: str) -> list[str]:
@@ -125,11 +125,11 @@ def test_what_can_not_be_read_is_refused(certificates: ClientCertificates, store
     good = authority.issue().der
     for bad in (b"", b"x", good[:-1], good + b"\x00", b"\x30\x03\x02\x01\x01"):
         with pytest.raises(NotAllowed, match="can't be read"):
-            certificates.judge(bad, HOST, FROM)
+            certificates.check(bad, HOST, FROM)
     assert len(recorded(store, "certificate_refused")) == 5
     for _ in range(2 * WRITTEN_EACH):
         with pytest.raises(NotAllowed):
-            certificates.judge(b"", HOST, FROM)
+            certificates.check(b"", HOST, FROM)
     assert len(recorded(store, "certificate_refused")) == WRITTEN_EACH
 
 

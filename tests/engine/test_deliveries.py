@@ -10,7 +10,7 @@ from countersign.transitions import Recipient
 from engine.policy import apply_policy
 from store import Store
 from tests.store.requests import (
-    a_step,
+    a_transition,
     approved,
     asking,
     at_once,
@@ -30,7 +30,7 @@ def test_there_is_one_notification_for_each_person_and_channel_that_is_on(store:
     apply_policy(store, policy(channels={"email": "decide", "slack": "link_only"}), "ada")
     number = opened(store).approval_id
     write(store, asking(number, "grace", "ada"))
-    rows = store.notifications.of_step(number, 1)
+    rows = store.notifications.of_transition(number, 1)
     assert sorted((row.person, row.channel) for row in rows) == [
         ("ada", "email"),
         ("ada", "slack"),
@@ -41,7 +41,7 @@ def test_there_is_one_notification_for_each_person_and_channel_that_is_on(store:
 
 def test_a_notification_shows_the_request_as_it_stands(store: Store) -> None:
     number = approved(store, reason="deploy", source_address="10.0.0.7")
-    shown = messages(store, store.notifications.of_step(number, 2))
+    shown = messages(store, store.notifications.of_transition(number, 2))
     assert [(channel, notification.event, notification.use) for channel, notification in shown] == [
         ("email", Event.SETTLED, "decide")
     ] * 2
@@ -59,7 +59,7 @@ def test_a_notification_shows_the_request_as_it_stands(store: Store) -> None:
 def test_what_was_sent_is_marked_and_recorded_once(store: Store) -> None:
     number = opened(store).approval_id
     write(store, asking(number, "grace", "ada"))
-    by_person = {row.person: row.id for row in store.notifications.of_step(number, 1)}
+    by_person = {row.person: row.id for row in store.notifications.of_transition(number, 1)}
     for _ in range(2):
         transactions(store).deliveries.mark(number, [sent(by_person["grace"], "<m@x>"), lost(by_person["ada"], "550")])
     transactions(store).deliveries.mark(number, [sent(by_person["ada"], "<n@x>")])
@@ -68,22 +68,30 @@ def test_what_was_sent_is_marked_and_recorded_once(store: Store) -> None:
         ("noticed", "grace", "asked", {"reference": "<m@x>"}),
         ("unreachable", "ada", "asked", {"error": "550"}),
     ]
-    assert store.notifications.of_step(number, 1) == []
+    assert store.notifications.of_transition(number, 1) == []
 
 
 def test_the_notifications_of_a_step_are_not_those_of_one_whose_number_begins_alike(store: Store) -> None:
     number = opened(store).approval_id
-    for step in range(1, 12):
+    for transition in range(1, 12):
         tell = [Recipient(event=Event.REMINDED, person="grace")]
-        write(store, a_step(number, f"step {step}", recipients=tell))
-    assert [row.id for row in store.notifications.of_step(number, 1)] == [f"{number}.1.reminded.grace.email"]
+        write(store, a_transition(number, f"transition {transition}", recipients=tell))
+    assert [row.id for row in store.notifications.of_transition(number, 1)] == [f"{number}.1.reminded.grace.email"]
 
 
 def test_what_was_left_over_is_found_oldest_first_and_only_when_it_is_old(store: Store) -> None:
     number = opened(store).approval_id
-    write(store, a_step(number, "step 1", at=soon(-20), recipients=[Recipient(event=Event.REMINDED, person="ada")]))
-    write(store, a_step(number, "step 2", at=soon(-30), recipients=[Recipient(event=Event.REMINDED, person="grace")]))
-    write(store, a_step(number, "step 3", recipients=[Recipient(event=Event.REMINDED, person="ivan")]))
+    write(
+        store,
+        a_transition(number, "transition 1", at=soon(-20), recipients=[Recipient(event=Event.REMINDED, person="ada")]),
+    )
+    write(
+        store,
+        a_transition(
+            number, "transition 2", at=soon(-30), recipients=[Recipient(event=Event.REMINDED, person="grace")]
+        ),
+    )
+    write(store, a_transition(number, "transition 3", recipients=[Recipient(event=Event.REMINDED, person="ivan")]))
     assert [row.person for row in store.notifications.left_over(soon(0), 10)] == ["grace", "ada"]
     assert [row.person for row in store.notifications.left_over(soon(0), 1)] == ["grace"]
     assert "noticed" not in kinds(store, number)
@@ -91,7 +99,10 @@ def test_what_was_left_over_is_found_oldest_first_and_only_when_it_is_old(store:
 
 def test_what_is_being_sent_is_nobody_elses_until_nothing_is_said_of_it_any_more(store: Store) -> None:
     number = opened(store).approval_id
-    write(store, a_step(number, "step 1", at=soon(-30), recipients=[Recipient(event=Event.REMINDED, person="ada")]))
+    write(
+        store,
+        a_transition(number, "transition 1", at=soon(-30), recipients=[Recipient(event=Event.REMINDED, person="ada")]),
+    )
     [row] = store.notifications.left_over(soon(0), 1)
     assert transactions(store).deliveries.begin([row.id], soon(0)) == {row.id: 1}
     assert transactions(store).deliveries.begin([row.id], soon(0)) == {}
@@ -103,7 +114,10 @@ def test_what_is_being_sent_is_nobody_elses_until_nothing_is_said_of_it_any_more
 
 def test_only_one_of_several_workers_sends_a_notice(store: Store) -> None:
     number = opened(store).approval_id
-    write(store, a_step(number, "step 1", at=soon(-30), recipients=[Recipient(event=Event.REMINDED, person="ada")]))
+    write(
+        store,
+        a_transition(number, "transition 1", at=soon(-30), recipients=[Recipient(event=Event.REMINDED, person="ada")]),
+    )
     [row] = store.notifications.left_over(soon(0), 1)
     begun = at_once(lambda: transactions(store).deliveries.begin([row.id], soon(0)))
     assert sorted(begun, key=len) == [{}, {}, {}, {row.id: 1}]
@@ -111,8 +125,16 @@ def test_only_one_of_several_workers_sends_a_notice(store: Store) -> None:
 
 def test_what_failed_stands_in_nobodys_way_and_comes_back_later_each_time(store: Store) -> None:
     number = opened(store).approval_id
-    write(store, a_step(number, "step 1", at=soon(-30), recipients=[Recipient(event=Event.REMINDED, person="ada")]))
-    write(store, a_step(number, "step 2", at=soon(-20), recipients=[Recipient(event=Event.REMINDED, person="grace")]))
+    write(
+        store,
+        a_transition(number, "transition 1", at=soon(-30), recipients=[Recipient(event=Event.REMINDED, person="ada")]),
+    )
+    write(
+        store,
+        a_transition(
+            number, "transition 2", at=soon(-20), recipients=[Recipient(event=Event.REMINDED, person="grace")]
+        ),
+    )
     [first] = store.notifications.left_over(soon(0), 1)
     for tries, wait in ((1, 10), (2, 20), (3, 40)):
         assert transactions(store).deliveries.begin([first.id], soon(100 * tries)) == {first.id: tries}
@@ -126,7 +148,10 @@ def test_what_failed_stands_in_nobodys_way_and_comes_back_later_each_time(store:
 
 def test_a_worker_that_was_frozen_changes_nothing_of_what_another_took_over(store: Store) -> None:
     number = opened(store).approval_id
-    write(store, a_step(number, "step 1", at=soon(-90), recipients=[Recipient(event=Event.REMINDED, person="ada")]))
+    write(
+        store,
+        a_transition(number, "transition 1", at=soon(-90), recipients=[Recipient(event=Event.REMINDED, person="ada")]),
+    )
     [row] = store.notifications.left_over(soon(0), 1)
     transactions(store).deliveries.begin([row.id], soon(-60))
     assert transactions(store).deliveries.begin([row.id], soon(0)) == {row.id: 2}
@@ -140,7 +165,7 @@ def test_a_worker_that_was_frozen_changes_nothing_of_what_another_took_over(stor
 def test_what_may_have_got_through_twice_is_given_up(store: Store, tries: int) -> None:
     number = opened(store).approval_id
     write(store, asking(number, "grace"))
-    [row] = store.notifications.of_step(number, 1)
+    [row] = store.notifications.of_transition(number, 1)
     for n in range(1, tries + 1):
         transactions(store).deliveries.begin([row.id], soon(60 * n))
         unknown = Result(notification_id=row.id, state="waiting", text="no word", tries=n, unconfirmed=True)
@@ -159,9 +184,9 @@ def test_left_over_is_told_apart_by_channel(store: Store) -> None:
 
 def test_nobody_is_asked_any_more_about_a_request_that_is_settled(store: Store) -> None:
     number = approved(store)
-    assert {row.event for row in store.notifications.of_step(number, 1)} == {"asked"}
+    assert {row.event for row in store.notifications.of_transition(number, 1)} == {"asked"}
     assert "asked" not in {row.event for row in store.notifications.left_over(soon(60), 10)}
-    assert store.notifications.of_step(number, 1) == []
+    assert store.notifications.of_transition(number, 1) == []
 
 
 # --- who was told ----------------------------------------------------------------------------------------------------
@@ -175,7 +200,7 @@ def test_who_is_asked_was_told_when_a_message_got_through(store: Store) -> None:
     number = opened(store).approval_id
     write(store, asking(number, "grace", "ada"))
     assert told(store, number) == {"grace": False, "ada": False}
-    by_person = {row.person: row.id for row in store.notifications.of_step(number, 1)}
+    by_person = {row.person: row.id for row in store.notifications.of_transition(number, 1)}
     transactions(store).deliveries.mark(number, [sent(by_person["grace"], "<m@x>"), lost(by_person["ada"], "550")])
     assert told(store, number) == {"grace": True, "ada": False}
 
@@ -184,7 +209,7 @@ def test_a_room_tells_all_who_are_asked(store: Store) -> None:
     apply_policy(store, policy(channels={"slack": "decide"}, rooms={"slack": "C0123"}), "ada")
     number = opened(store).approval_id
     write(store, asking(number, "grace", "ada"))
-    [row] = store.notifications.of_step(number, 1)
+    [row] = store.notifications.of_transition(number, 1)
     transactions(store).deliveries.mark(number, [sent(row.id, "C0123/1.2", shows=1)])
     assert told(store, number) == {"grace": True, "ada": True}
 
@@ -192,7 +217,7 @@ def test_a_room_tells_all_who_are_asked(store: Store) -> None:
 def test_a_message_names_those_whom_none_has_reached_and_none_is_on_its_way_to(store: Store) -> None:
     number = opened(store).approval_id
     write(store, asking(number, "grace", "ada", "ivan"))
-    rows = {row.person: row for row in store.notifications.of_step(number, 1)}
+    rows = {row.person: row for row in store.notifications.of_transition(number, 1)}
 
     def untold() -> list[str]:
         [(_, notification)] = messages(store, [rows["grace"]])

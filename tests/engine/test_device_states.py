@@ -33,7 +33,7 @@ from store import Store
 from store.registered_devices import MOST_SNAPSHOTS, WantedDevices
 from store.repeats import WRITTEN_EACH
 from store.tables import fingerprints, registered_devices
-from tests.store.requests import a_step, transactions, write
+from tests.store.requests import a_transition, transactions, write
 from tests.whole import IS_WHOLE
 from tests.workflows.people import policy
 
@@ -73,7 +73,7 @@ class Here:
         return self.does.opener.open(opening).opened
 
     def settle(self, approval_id: int, status: Status = Status.APPROVED) -> None:
-        write(self.store, a_step(approval_id, "1.answer", status=status, message=f"{status} by Ada."))
+        write(self.store, a_transition(approval_id, "1.answer", status=status, message=f"{status} by Ada."))
 
     def act(self, device: str, action: str) -> RegisteredDevice:
         return self.does.device_actions.act(device, DeviceAction(action), ADA, "", "test", {})[0]

@@ -43,7 +43,7 @@ async def engine(store: Store) -> Engine:
 async def test_an_answer_is_kept_open_for_the_sweeper(engine: Engine, store: Store) -> None:
     number = opened(store).approval_id
     write(store, asking(number, "grace"))
-    answer = await engine.store(given(number, at=soon(-60)))
+    answer = await engine.store_answer(given(number, at=soon(-60)))
     with pytest.raises(Unavailable):
         await engine.submit(answer)
     with pytest.raises(Unavailable):
@@ -55,7 +55,7 @@ async def test_an_answer_is_kept_open_for_the_sweeper(engine: Engine, store: Sto
 async def test_what_was_judged_needs_no_temporal(engine: Engine, store: Store) -> None:
     number = approved(store)
     counted = store.reading.request(number).decisions[0].answer_id
-    stored = await engine.store(given(number))
+    stored = await engine.store_answer(given(number))
     transactions(store).answers.refuse(stored.id, Refused("Too late."), tell=False)
     judged = await engine.submit(stored)
     assert (judged.accepted, judged.message) == (False, "Too late.")
@@ -93,12 +93,12 @@ async def test_a_signal_is_kept_though_temporal_is_away(engine: Engine, store: S
 
 async def test_an_answer_is_left_to_its_channel_for_a_while(engine: Engine, store: Store) -> None:
     number = opened(store).approval_id
-    answer = await engine.store(given(number, at=soon(-1)))
+    answer = await engine.store_answer(given(number, at=soon(-1)))
     await engine.submit_left_over()
     assert [one.id for one in store.answers.waiting(answer.at + timedelta(seconds=1))] == [answer.id]
 
 
-async def test_a_request_is_cancelled_on_record_and_the_same_wish_again_hears_so(engine: Engine, store: Store) -> None:
+async def test_a_request_is_cancelled_on_record_and_the_same_call_again_hears_so(engine: Engine, store: Store) -> None:
     number = opened(store).approval_id
     write(store, asking(number, "grace"))
     for _ in range(2):
@@ -122,7 +122,7 @@ async def test_what_was_decided_before_is_not_cancelled_on_record(engine: Engine
 @pytest.mark.parametrize(
     ("how", "who", "kind"), [("revoke", "grace", "grant_revoked"), ("give_back", "alice", "grant_ended")]
 )
-async def test_a_grant_is_ended_on_record_and_the_same_wish_again_hears_so(
+async def test_a_grant_is_ended_on_record_and_the_same_call_again_hears_so(
     engine: Engine, store: Store, how: str, who: str, kind: str
 ) -> None:
     number = approved(store)

@@ -16,8 +16,8 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, OctKey
 
+from countersign.enrolment.evaluate import Answer
 from countersign.enrolment.facts import Facts
-from countersign.enrolment.judge import Answer
 from countersign.enrolment.rules import EnrolmentRule, ExternalEvaluation
 from engine import external_evaluation
 from engine.external_evaluation import LARGEST_BYTES, ExternalEvaluations

@@ -9,7 +9,7 @@ import pytest
 from countersign.errors import Refused
 from countersign.models import Asked, GrantStatus, Question, Status
 from countersign.transitions import (
-    GRANT_STEP,
+    GRANT_TRANSITION,
     GrantEnd,
 )
 from engine.policy import apply_policy
@@ -45,7 +45,10 @@ def test_a_grant_ends_once(store: Store) -> None:
     late = end.model_copy(update={"status": GrantStatus.ENDED, "who": "the clock"})
     assert [transactions(store).granting.end(one) for one in (end, end, late)] == [True, False, False]
     assert kinds(store, number)[-1] == "grant_revoked"
-    assert sorted(row.person for row in store.notifications.of_step(number, GRANT_STEP)) == ["alice", "grace"]
+    assert sorted(row.person for row in store.notifications.of_transition(number, GRANT_TRANSITION)) == [
+        "alice",
+        "grace",
+    ]
     grant = store.reading.request(number).grant
     assert grant is not None
     assert grant.status is GrantStatus.REVOKED
@@ -130,7 +133,7 @@ def test_both_grants_of_who_is_disabled_end(store: Store) -> None:
 def test_a_message_about_a_renewal_knows_after_what_it_goes_on(store: Store) -> None:
     first = approved(store, **HERE, minutes=30)
     second = approved(store, **HERE, renew=True)
-    [(_, told), *_] = messages(store, store.notifications.of_step(second, 2))
+    [(_, told), *_] = messages(store, store.notifications.of_transition(second, 2))
     grant = store.reading.request(first).grant
     assert grant is not None
     assert told.goes_on_after == grant.ends_at

@@ -15,7 +15,7 @@ from countersign.transitions import GrantEnd, Recipient
 from engine.policy import apply_policy
 from store import Store
 from tests.store.requests import (
-    a_step,
+    a_transition,
     approving,
     asking,
     given,
@@ -48,7 +48,7 @@ def asked_on_slack(board: Store, *people: str) -> int:
     """A request whose people were asked on Slack; the messages are on record."""
     number = opened(board).approval_id
     write(board, asking(number, *people))
-    rows = [row for row in board.notifications.of_step(number, 1) if row.channel == "slack"]
+    rows = [row for row in board.notifications.of_transition(number, 1) if row.channel == "slack"]
     transactions(board).deliveries.mark(number, [sent(row.id, f"C/{row.event}.{row.person}", shows=1) for row in rows])
     return number
 
@@ -57,14 +57,17 @@ def shown_by(board: Store, number: int) -> dict[str, int]:
     return {row.person: row.shows for row in board.notifications.outdated(number)}
 
 
-def notifications_of(board: Store, number: int, step: int) -> dict[tuple[str, str], RequestNotification]:
-    return {(one.to.id, channel): one for channel, one in messages(board, board.notifications.of_step(number, step))}
+def notifications_of(board: Store, number: int, transition: int) -> dict[tuple[str, str], RequestNotification]:
+    return {
+        (one.to.id, channel): one
+        for channel, one in messages(board, board.notifications.of_transition(number, transition))
+    }
 
 
 def test_a_live_channel_shows_the_requester_that_the_request_waits(board: Store) -> None:
     number = opened(board).approval_id
     write(board, asking(number, "grace"))
-    told = {(row.event, row.person, row.channel) for row in board.notifications.of_step(number, 1)}
+    told = {(row.event, row.person, row.channel) for row in board.notifications.of_transition(number, 1)}
     assert told == {("opened", "alice", "slack"), ("asked", "grace", "slack"), ("asked", "grace", "email")}
 
 
@@ -72,7 +75,7 @@ def test_messages_say_anew_who_was_not_told_yet_when_one_that_asks_fails_and_whe
     apply_policy(board, policy(channels={"slack": "decide"}), "ada")
     number = opened(board).approval_id
     write(board, asking(number, "grace", "ivan"))
-    rows = {row.person: row for row in board.notifications.of_step(number, 1) if row.channel == "slack"}
+    rows = {row.person: row for row in board.notifications.of_transition(number, 1) if row.channel == "slack"}
     transactions(board).deliveries.mark(number, [sent(rows["grace"].id, "C/grace", shows=1)])
     tries = transactions(board).deliveries.begin([rows["ivan"].id], soon(0))
     failed = Result(notification_id=rows["ivan"].id, state="waiting", text="503", tries=tries[rows["ivan"].id])
@@ -95,7 +98,7 @@ def untold(board: Store, row: Row[Any]) -> list[str]:
 def test_messages_are_outdated_by_each_step_until_they_show_it(board: Store) -> None:
     number = asked_on_slack(board, "grace", "ivan")
     assert shown_by(board, number) == {}
-    write(board, a_step(number, "step 2"))
+    write(board, a_transition(number, "transition 2"))
     assert shown_by(board, number) == {"alice": 1, "grace": 1, "ivan": 1}
     rows = {row.person: row for row in board.notifications.outdated(number)}
     board.notifications.show(
@@ -111,8 +114,8 @@ def test_messages_are_outdated_by_each_step_until_they_show_it(board: Store) -> 
 
 def test_a_message_that_two_have_changed_is_changed_again(board: Store) -> None:
     number = asked_on_slack(board, "grace")
-    write(board, a_step(number, "step 2"))
-    write(board, a_step(number, "step 3"))
+    write(board, a_transition(number, "transition 2"))
+    write(board, a_transition(number, "transition 3"))
     [row] = [row for row in board.notifications.outdated(number) if row.person == "grace"]
     board.notifications.show([Shown(notification_id=row.id, before=1, now=3)])
     board.notifications.show([Shown(notification_id=row.id, before=1, now=2)])  # who read before, and was slower
@@ -133,12 +136,12 @@ def test_the_end_of_a_grant_outdates_what_showed_its_approval(board: Store) -> N
 def test_a_notification_names_what_its_person_holds_already(board: Store) -> None:
     number = asked_on_slack(board, "grace")
     tell = [Recipient(event=Event.REMINDED, person=one) for one in ("alice", "grace")]
-    write(board, a_step(number, "step 2", recipients=tell))
+    write(board, a_transition(number, "transition 2", recipients=tell))
     told = notifications_of(board, number, 2)
     assert told["alice", "slack"].holds == "C/opened.alice"
     assert told["grace", "slack"].holds == "C/asked.grace"
     assert told["alice", "email"].holds == ""
-    assert told["grace", "slack"].step == 2
+    assert told["grace", "slack"].transition == 2
 
 
 def test_a_room_gets_one_message_for_all_and_the_requester_their_own(board: Store) -> None:
@@ -157,7 +160,7 @@ def test_where_a_room_is_lost_each_of_its_people_is_asked(board: Store) -> None:
     apply_policy(board, policy(channels={"slack": "decide", "email": "off"}, rooms={"slack": "C0123"}), "ada")
     number = opened(board).approval_id
     write(board, asking(number, "grace", "ivan"))
-    [room] = [row for row in board.notifications.of_step(number, 1) if row.person == "#C0123"]
+    [room] = [row for row in board.notifications.of_transition(number, 1) if row.person == "#C0123"]
     transactions(board).deliveries.mark(number, [lost(room.id, "it was archived")], ["slack", "email"])
     again = [(row.event, row.person, row.channel) for row in board.notifications.left_over(soon(60), 10)]
     assert sorted(again) == [("asked", "grace", "slack"), ("asked", "ivan", "slack"), ("opened", "alice", "slack")]
@@ -168,7 +171,7 @@ def test_who_is_lost_on_one_channel_is_told_by_the_others_once(board: Store) -> 
     apply_policy(board, policy(channels={"slack": "decide", "email": "off"}), "ada")
     number = opened(board).approval_id
     write(board, asking(number, "grace"))
-    for row in board.notifications.of_step(number, 1):
+    for row in board.notifications.of_transition(number, 1):
         for _ in range(2):
             transactions(board).deliveries.mark(number, [lost(row.id, "is not in Slack")], ["email", "slack"])
     [(channel, notification)] = messages(board, board.notifications.left_over(soon(60), 10))
@@ -186,7 +189,7 @@ def test_who_is_lost_on_one_channel_is_told_by_the_others_once(board: Store) -> 
 def test_what_was_tried_says_so(board: Store) -> None:
     number = opened(board).approval_id
     write(board, asking(number, "grace"))
-    ids = [row.id for row in board.notifications.of_step(number, 1)]
+    ids = [row.id for row in board.notifications.of_transition(number, 1)]
     assert not any(one.again for one in notifications_of(board, number, 1).values())
     transactions(board).deliveries.begin(ids, soon(0))
     assert all(one.again for one in notifications_of(board, number, 1).values())

@@ -14,7 +14,7 @@ from engine.deliveries import GIVEN_UP_AFTER
 from engine.policy import apply_policy
 from store.tables import requests
 from tests.engine.post import LONG_AGO, Post
-from tests.store.requests import a_step, asking, kinds, opened, transactions, write
+from tests.store.requests import a_transition, asking, kinds, opened, transactions, write
 from tests.workflows.deployment import until
 from tests.workflows.people import policy
 
@@ -71,13 +71,13 @@ async def test_a_notification_that_cannot_be_read_holds_up_only_itself(post: Pos
     broken = opened(post.store, device="vaults-2").approval_id
     for number in (broken, post.number):
         tell = [Recipient(event=Event.REMINDED, person="grace")]
-        write(post.store, a_step(number, "1.reminded", at=LONG_AGO, recipients=tell))
+        write(post.store, a_transition(number, "1.reminded", at=LONG_AGO, recipients=tell))
     with post.store.database.transaction() as connection:
         connection.execute(requests.update().where(requests.c.approval_id == broken).values(route={"no": "route"}))
     await post.outbox.send_left_over()
     await until(lambda: not post.waiting())
     assert post.mail.delivered == 1
-    assert [row.person for row in post.store.notifications.of_step(broken, 1)] == ["grace"]
+    assert [row.person for row in post.store.notifications.of_transition(broken, 1)] == ["grace"]
 
 
 async def test_a_mail_server_too_slow_to_be_healthy_holds_up_nobody(post: Post) -> None:
@@ -96,7 +96,7 @@ async def test_where_the_mail_server_confirms_late_everybody_gets_each_mail_once
     write(post.store, asking(post.number, *MANY, at=LONG_AGO))
     assert await post.outbox.deliver(post.number, 1) == []
     assert len(post.waiting()) == len(MANY)
-    while post.waiting():  # however often others look for what is left over, and whoever takes the step again
+    while post.waiting():  # however often others look for what is left over, and whoever takes the transition again
         await post.outbox.send_left_over()
         await post.outbox.deliver(post.number, 1)
         await asyncio.sleep(0.05)
@@ -118,7 +118,7 @@ async def test_another_worker_leaves_alone_what_is_on_its_way(post: Post) -> Non
 
 async def test_what_a_dead_worker_was_at_is_sent_by_another(post: Post) -> None:
     write(post.store, asking(post.number, "grace"))
-    [row] = post.store.notifications.of_step(post.number, 1)
+    [row] = post.store.notifications.of_transition(post.number, 1)
     assert transactions(post.store).deliveries.begin([row.id], LONG_AGO) == {row.id: 1}
     await post.outbox.deliver(post.number, 1)
     assert post.waiting() == ["grace"]  # it may have got through: that is for the sweeper
@@ -175,7 +175,7 @@ async def test_a_channel_that_no_worker_has_reaches_nobody_and_the_others_tell(p
     write(post.store, asking(number, "grace"))
     assert await post.outbox.deliver(number, 1) == []  # by mail she will be
     await until(lambda: post.mail.delivered == 1)
-    await until(lambda: not post.store.notifications.of_step(number, 1))
+    await until(lambda: not post.store.notifications.of_transition(number, 1))
     lost, told = post.store.events.of(number)[-2:]
     assert (lost.kind, lost.who, lost.channel) == ("unreachable", "grace", "slack")
     assert lost.proof == {"error": "no worker has the channel slack"}

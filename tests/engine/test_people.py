@@ -13,7 +13,7 @@ from countersign.transitions import (
 from engine.policy import apply_policy
 from store import Store
 from tests.store.requests import (
-    a_step,
+    a_transition,
     asking,
     given,
     kinds,
@@ -41,7 +41,7 @@ def test_standing_says_who_may_no_longer_act_or_cannot_be_reached(store: Store) 
     request = opened(store, device="vaults-1")
     number = request.approval_id
     write(store, asking(number, "ivan", "grace"))
-    ids = [row.id for row in store.notifications.of_step(number, 1) if row.person == "ivan"]
+    ids = [row.id for row in store.notifications.of_transition(number, 1) if row.person == "ivan"]
     transactions(store).deliveries.mark(number, [lost(ids[0], "550 no such user")])
     availability = transactions(store).people.recheck(Recheck(approval_id=number, people=["ivan", "grace"]))
     assert (availability.requester_disabled, availability.disabled, availability.unreachable) == (False, [], ["ivan"])
@@ -58,19 +58,19 @@ def test_who_was_left_out_as_disabled_is_not_looked_at_again(store: Store) -> No
     write(store, asking(number, "ivan", "grace"))
     apply_policy(store, policy(disabled=("ivan",)), "ada")
     assert transactions(store).rechecks.due() == [number]
-    write(store, a_step(number, "step 2", availability={"ivan": "disabled"}))
+    write(store, a_transition(number, "transition 2", availability={"ivan": "disabled"}))
     assert transactions(store).rechecks.due() == []
 
 
 def test_who_no_notification_reached_is_looked_at_until_that_is_done(store: Store) -> None:
     number = opened(store, device="vaults-1").approval_id
     write(store, asking(number, "ivan", "grace"))
-    asked = {row.person: row.id for row in store.notifications.of_step(number, 1)}
+    asked = {row.person: row.id for row in store.notifications.of_transition(number, 1)}
     transactions(store).deliveries.mark(
         number, [sent(asked["grace"], "<sent@here>"), lost(asked["ivan"], "550 no such user")]
     )
     assert transactions(store).rechecks.due() == [number]
-    write(store, a_step(number, "1.ivan.unreachable", availability={"ivan": "unreachable"}))
+    write(store, a_transition(number, "1.ivan.unreachable", availability={"ivan": "unreachable"}))
     assert transactions(store).rechecks.due() == []
 
 
@@ -82,7 +82,7 @@ def test_who_is_out_of_office_is_looked_at_once(store: Store) -> None:
     assert kinds(store, number).count("away") == 1
     assert transactions(store).people.recheck(Recheck(approval_id=number, people=["ivan", "grace"])).away == ["ivan"]
     assert transactions(store).rechecks.due() == [number]
-    write(store, a_step(number, "step 2", availability={"ivan": "away"}))
+    write(store, a_transition(number, "transition 2", availability={"ivan": "away"}))
     assert transactions(store).rechecks.due() == []
     transactions(store).signals.add("ivan", number, "unreachable", "bounced")
     assert transactions(store).rechecks.due() == [number]
@@ -111,8 +111,8 @@ def test_a_standing_gets_no_better_and_is_kept_at_the_next_level(store: Store) -
     write(store, asking(number, "ivan", "grace"))
     for signal in ("unreachable", "away"):
         transactions(store).signals.add("ivan", number, signal, "bounced, and out of office")
-    write(store, a_step(number, "step 2", availability={"ivan": "unreachable"}))
-    write(store, a_step(number, "step 3", availability={"ivan": "away"}))
+    write(store, a_transition(number, "transition 2", availability={"ivan": "unreachable"}))
+    write(store, a_transition(number, "transition 3", availability={"ivan": "away"}))
     assert transactions(store).rechecks.due() == []
     write(store, asking(number, "ivan", "heidi", key="2.level_started").model_copy(update={"level": 2}))
     assert transactions(store).rechecks.due() == []

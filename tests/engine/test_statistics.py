@@ -12,7 +12,7 @@ from countersign.transitions import AuditEvent
 from engine.statistics import Overviews
 from store import Store
 from store.tables import answers, requests
-from tests.store.requests import a_step, approving, asking, given, opened, store_answer, write
+from tests.store.requests import a_transition, approving, asking, given, opened, store_answer, write
 
 NOW = datetime.now(UTC)
 
@@ -42,7 +42,7 @@ def test_times_outcomes_and_refusals_are_those_worked_out_by_hand(store: Store) 
         decided(store, seconds, protocol, channel)
     expired = opened(store, device="web-2").approval_id
     write(store, asking(expired, "grace"))
-    write(store, a_step(expired, "1.expired", status=Status.EXPIRED, message="Expired."))
+    write(store, a_transition(expired, "1.expired", status=Status.EXPIRED, message="Expired."))
     opened(store, device="web-2", protocol="sftp")
     for number, proof in ((expired, {"code": "old_token"}), (expired - 1, {"code": "old_token"}), (expired, {})):
         store.events.record(

@@ -7,7 +7,7 @@ import pytest_asyncio
 
 from countersign import per_hour
 from sandbox.slack.tool import NoSlack
-from tests.slack.context import Context, slack_house, slack_policy
+from tests.slack.context import Context, slack_deployment, slack_policy
 from tests.slack.forge.aim import Genuine, genuine_ones
 
 
@@ -17,7 +17,7 @@ async def shared_house(
 ) -> AsyncIterator[Context]:
     """All of Countersign with Slack, in each of the two ways in which Slack may reach it."""
     try:
-        async with slack_house(temporal_address, tmp_path_factory.mktemp("slack"), request.param) as context:
+        async with slack_deployment(temporal_address, tmp_path_factory.mktemp("slack"), request.param) as context:
             yield context
     except NoSlack as error:
         pytest.skip(str(error))

@@ -149,7 +149,7 @@ def _says(message: Json, words: tuple[str, ...], without: str) -> bool:
 
 
 @asynccontextmanager
-async def slack_house(temporal: str, folder: Path, mode: Mode, awake: bool = True) -> AsyncIterator[Context]:
+async def slack_deployment(temporal: str, folder: Path, mode: Mode, awake: bool = True) -> AsyncIterator[Context]:
     """Countersign as a whole, with everybody of the directory in Slack; `judy` alone is missing there."""
     async with AsyncExitStack() as stack:
         users = [User(user_id(one), one, f"{one}@example.test") for one in PEOPLE if one != "judy"]

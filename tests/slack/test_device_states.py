@@ -22,7 +22,7 @@ from sandbox.slack.tool import NoSlack
 from store import sessions
 from store.tokens import Owner
 from tests.http_clients import plain_client
-from tests.slack.context import SECONDS, Context, slack_house, slack_policy, user_id
+from tests.slack.context import SECONDS, Context, slack_deployment, slack_policy, user_id
 from tests.workflows.deployment import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -34,7 +34,7 @@ RULES = {
 
 
 @dataclass
-class House:
+class Site:
     """An installation, and who calls it: alice has the devices, ada is an admin."""
 
     context: Context
@@ -69,18 +69,18 @@ class House:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def house(temporal_address: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+async def site(temporal_address: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
     """An installation with mail and Slack, where each new device of alice's has to be approved."""
     try:
         folder = tmp_path_factory.mktemp("devices")
-        async with slack_house(temporal_address, folder, "socket", awake=False) as context:
+        async with slack_deployment(temporal_address, folder, "socket", awake=False) as context:
             deployment = context.deployment
             deployment.read_mailbox()
             deployment.apply(slack_policy(**RULES))
             deployment.start_worker()
             tokens = deployment.store.tokens
             made = {one: tokens.create(Owner(kind="person", name=one), "tests") for one in ("alice", "ada", "bob")}
-            yield House(context, context.slack.request_url.removesuffix("/slack/events"), made)
+            yield Site(context, context.slack.request_url.removesuffix("/slack/events"), made)
     except NoSlack as error:
         pytest.skip(str(error))
 
@@ -91,46 +91,46 @@ def told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("notifiers.slack.client.rate_limit.SECONDS_A_MESSAGE", 0.0)
 
 
-async def by_mail(house: House, number: int, verdict: Verdict) -> None:
-    ada = house.context.deployment.person("ada")
+async def by_mail(site: Site, number: int, verdict: Verdict) -> None:
+    ada = site.context.deployment.person("ada")
     mail = await asyncio.to_thread(ada.wait_for_mail, number, "device carbon")
     await asyncio.to_thread(ada.reply, mail, "Approved" if verdict is Verdict.APPROVE else "Rejected")
 
 
-async def by_click(house: House, number: int, verdict: Verdict) -> None:
-    await house.context.click(await house.context.message("ada", number, "device"), verdict, "ada")
+async def by_click(site: Site, number: int, verdict: Verdict) -> None:
+    await site.context.click(await site.context.message("ada", number, "device"), verdict, "ada")
     if verdict is Verdict.REJECT:
-        await until(lambda: "'comment'" in str(people.open_modal_of(house.context.slack, user_id("ada"))), "the form")
-        await people.submit(house.context.slack, {"comment": "Whose is it?"}, user_id("ada"))
+        await until(lambda: "'comment'" in str(people.open_modal_of(site.context.slack, user_id("ada"))), "the form")
+        await people.submit(site.context.slack, {"comment": "Whose is it?"}, user_id("ada"))
 
 
-async def by_page(house: House, number: int, verdict: Verdict) -> None:
+async def by_page(site: Site, number: int, verdict: Verdict) -> None:
     form = {"verdict": verdict, "level": "1", "once": "a"}
-    headers = {"Sec-Fetch-Site": "same-origin", "Cookie": f"session={session(house, 'ada')}"}
-    async with plain_client(base_url=house.url, headers=headers, timeout=SECONDS) as client:
+    headers = {"Sec-Fetch-Site": "same-origin", "Cookie": f"session={session(site, 'ada')}"}
+    async with plain_client(base_url=site.url, headers=headers, timeout=SECONDS) as client:
         assert "carbon" in (await client.get(f"/requests/{number}")).text
         assert (await client.post(f"/requests/{number}/answer", data=form)).status_code == 303
 
 
-async def by_command(house: House, number: int, verdict: Verdict) -> None:
-    assert await house.run("ada", verdict, str(number)) == Code.OK
+async def by_command(site: Site, number: int, verdict: Verdict) -> None:
+    assert await site.run("ada", verdict, str(number)) == Code.OK
 
 
-async def by_api(house: House, number: int, verdict: Verdict) -> None:
-    reply = await house.call("ada", "POST", f"/requests/{number}/decide", {"verdict": verdict})
+async def by_api(site: Site, number: int, verdict: Verdict) -> None:
+    reply = await site.call("ada", "POST", f"/requests/{number}/decide", {"verdict": verdict})
     assert reply.raise_for_status().json()["accepted"]
 
 
-def session(house: House, person: str) -> str:
+def session(site: Site, person: str) -> str:
     """The cookie of somebody who is signed in."""
     now = datetime.now(UTC)
     row = {"person": person, "signed_in_by": "email link", "browser": "A test", "source_address": "127.0.0.1"}
     times = {"started_at": now, "confirmed_at": now, "ends_at": now + timedelta(hours=1)}
-    with house.context.deployment.store.database.transaction() as connection:
+    with site.context.deployment.store.database.transaction() as connection:
         return sessions.start(connection, row | times)
 
 
-Decide = Callable[[House, int, Verdict], Awaitable[None]]
+Decide = Callable[[Site, int, Verdict], Awaitable[None]]
 DECISIONS: dict[str, tuple[Decide, str]] = {
     "mail": (by_mail, "email"),
     "slack": (by_click, "slack"),
@@ -142,17 +142,17 @@ DECISIONS: dict[str, tuple[Decide, str]] = {
 
 @pytest.mark.parametrize(("verdict", "status"), [("approve", "approved"), ("reject", "denied")])
 @pytest.mark.parametrize("channel", DECISIONS)
-async def test_a_new_device_is_decided_by(house: House, channel: str, verdict: str, status: str) -> None:
+async def test_a_new_device_is_decided_by(site: Site, channel: str, verdict: str, status: str) -> None:
     key = new_key()
-    first = await house.register(key)
-    assert (first["status"], house.admits(first["id"])) == ("pending", False)
+    first = await site.register(key)
+    assert (first["status"], site.admits(first["id"])) == ("pending", False)
     decide, recorded = DECISIONS[channel]
-    await decide(house, first["approval_id"], Verdict(verdict))
-    deployment = house.context.deployment
+    await decide(site, first["approval_id"], Verdict(verdict))
+    deployment = site.context.deployment
     outcome = await deployment.client.wait(deployment.store.reading.request(first["approval_id"]).question)
     assert [(one.person, one.verdict, one.channel) for one in outcome.decisions] == [("ada", verdict, recorded)]
-    again = await house.register(key)
-    assert (again["id"], again["status"], house.admits(first["id"])) == (first["id"], status, status == "approved")
+    again = await site.register(key)
+    assert (again["id"], again["status"], site.admits(first["id"])) == (first["id"], status, status == "approved")
 
 
 # What is done, what the device is after it, what its client is told, and whether a gate lets it through.
@@ -170,36 +170,36 @@ CHANGES = [
 ]
 
 
-async def done_by_api(house: House, who: str, action: str, device: str) -> bool:
-    reply = await house.call(who, "POST", f"/devices/{device}/{action}", {"reason": "a test"})
+async def done_by_api(site: Site, who: str, action: str, device: str) -> bool:
+    reply = await site.call(who, "POST", f"/devices/{device}/{action}", {"reason": "a test"})
     return reply.status_code == 200
 
 
-async def done_by_command(house: House, who: str, action: str, device: str) -> bool:
-    return await house.run(who, "device", action, device, "--reason", "a test") == Code.OK
+async def done_by_command(site: Site, who: str, action: str, device: str) -> bool:
+    return await site.run(who, "device", action, device, "--reason", "a test") == Code.OK
 
 
 @pytest.mark.parametrize("do", [done_by_api, done_by_command])
 async def test_what_is_done_to_a_device_holds_at_once(
-    house: House, do: Callable[[House, str, str, str], Awaitable[bool]]
+    site: Site, do: Callable[[Site, str, str, str], Awaitable[bool]]
 ) -> None:
     key = new_key()
-    first = await house.register(key)
+    first = await site.register(key)
     device = first["id"]
-    await by_api(house, first["approval_id"], Verdict.APPROVE)
+    await by_api(site, first["approval_id"], Verdict.APPROVE)
     for action, status, told, admitted in CHANGES:
         if action == "approve":
-            await by_api(house, (await house.register(key))["approval_id"], Verdict.APPROVE)
+            await by_api(site, (await site.register(key))["approval_id"], Verdict.APPROVE)
         elif action == "leave":  # the command for it is for the machine that is the device
-            assert await done_by_api(house, "alice", action, device)
+            assert await done_by_api(site, "alice", action, device)
         else:
-            assert not await do(house, "alice", action, device)
-            assert await do(house, "ada", action, device)
-            assert not await do(house, "ada", action, device)  # twice changes nothing
-        found = house.context.deployment.store.registered_devices.one(device)
-        assert (action, found.status, house.admits(device)) == (action, status, admitted)
-        assert (action, (await house.register(key))["status"]) == (action, told)
-    assert house.recorded(device) == [
+            assert not await do(site, "alice", action, device)
+            assert await do(site, "ada", action, device)
+            assert not await do(site, "ada", action, device)  # twice changes nothing
+        found = site.context.deployment.store.registered_devices.one(device)
+        assert (action, found.status, site.admits(device)) == (action, status, admitted)
+        assert (action, (await site.register(key))["status"]) == (action, told)
+    assert site.recorded(device) == [
         "device_registered alice",
         "device_blocked ada",
         "device_archived ada",

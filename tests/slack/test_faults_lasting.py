@@ -18,7 +18,7 @@ from sandbox.slack.tool import NoSlack
 from sandbox.slack.workspace import BOT, Json
 from tests.local_slack import faults
 from tests.local_slack.people import until_seen
-from tests.slack.context import MOSTLY_BY_SOCKET, ROOM, Context, slack_house, slack_policy, user_id
+from tests.slack.context import MOSTLY_BY_SOCKET, ROOM, Context, slack_deployment, slack_policy, user_id
 from tests.slack.test_faults import all_in_order, dm, noticed, posted, quick, until_nothing_to_press
 from tests.workflows.deployment import Request, environment_for, insist, until
 
@@ -187,7 +187,7 @@ async def hasty(
     """A deployment of its own in the same mode, without a worker yet."""
     mode = context.slack.state.workspace.mode
     try:
-        async with slack_house(temporal_address, tmp_path, mode, awake=False) as made:
+        async with slack_deployment(temporal_address, tmp_path, mode, awake=False) as made:
             yield made
     except NoSlack as error:
         pytest.skip(str(error))

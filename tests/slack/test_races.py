@@ -25,7 +25,7 @@ from sandbox.slack import people
 from sandbox.slack.tool import NoSlack
 from sandbox.slack.workspace import Json
 from tests.local_slack.people import insisting
-from tests.slack.context import Context, slack_house, slack_policy, still_asks, user_id, words_of
+from tests.slack.context import Context, slack_deployment, slack_policy, still_asks, user_id, words_of
 from tests.whole import IS_WHOLE
 from tests.workflows.deployment import EVENT, Request, until
 
@@ -179,7 +179,7 @@ async def arena(
 ) -> AsyncIterator[Arena]:
     """All of Countersign, with a watcher on the mailbox, in each mode."""
     try:
-        async with slack_house(
+        async with slack_deployment(
             temporal_address, tmp_path_factory.mktemp("races"), request.param, awake=False
         ) as context:
             deployment = context.deployment

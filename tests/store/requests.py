@@ -44,7 +44,7 @@ def transactions(store: Store) -> Transactions:
 
 
 def write(store: Store, transition: Transition) -> RecordedTransition:
-    """Write a step as its workflow does."""
+    """Write a transition as its workflow does."""
     return transactions(store).transitions.write(transition)
 
 
@@ -53,7 +53,7 @@ def store_answer(store: Store, given: SubmittedAnswer) -> Answer:
     return transactions(store).answers.store(given)
 
 
-def a_step(approval_id: int, key: str, **fields: Any) -> Transition:
+def a_transition(approval_id: int, key: str, **fields: Any) -> Transition:
     transition = {
         "approval_id": approval_id,
         "key": key,
@@ -84,8 +84,8 @@ def audit_event(kind: str, who: str = "countersign") -> AuditEvent:
 
 
 def asking(approval_id: int, *people: str, key: str = "1.level_started", **fields: Any) -> Transition:
-    """The step that starts a level and asks these people."""
-    return a_step(
+    """The transition that starts a level and asks these people."""
+    return a_transition(
         approval_id,
         key,
         **fields,
@@ -109,9 +109,9 @@ def given(approval_id: int, person: str = "grace", **changed: Any) -> SubmittedA
 
 
 def approving(answer: Answer) -> Transition:
-    """The step that counts an answer and approves the request by it."""
+    """The transition that counts an answer and approves the request by it."""
     decision = Decision(answer_id=answer.id, **answer.model_dump(exclude={"id", "approval_id"}))
-    return a_step(
+    return a_transition(
         answer.approval_id,
         f"1.answer.{answer.id}",
         status=Status.APPROVED,

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from store import Store
 from store.database import Database
 from store.events import append
-from tests.store.requests import a_step, audit_event, opened, write
+from tests.store.requests import a_transition, audit_event, opened, write
 
 WRITERS = 6
 EACH = 15
@@ -64,8 +64,8 @@ def test_a_transaction_that_fails_leaves_neither_row_nor_gap(store: Store) -> No
 
 def test_a_request_has_its_own_timeline(store: Store) -> None:
     first, second = opened(store), opened(store, device="web-2")
-    write(store, a_step(first.approval_id, "step 1", events=[audit_event("level_started")]))
-    write(store, a_step(second.approval_id, "step 1", events=[audit_event("level_started")]))
+    write(store, a_transition(first.approval_id, "transition 1", events=[audit_event("level_started")]))
+    write(store, a_transition(second.approval_id, "transition 1", events=[audit_event("level_started")]))
     for request in (first, second):
         rows = store.events.of(request.approval_id)
         assert [row.kind for row in rows] == ["opened", "level_started"]

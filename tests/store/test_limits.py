@@ -9,7 +9,7 @@ from countersign.models import LONGEST_ID, OWN_APPROVAL, Decision, Status, Verdi
 from countersign.notifications import RejectedInput
 from engine.policy import apply_policy
 from store import Store
-from tests.store.requests import a_step, asking, kinds, opened, opening, transactions, write
+from tests.store.requests import a_transition, asking, kinds, opened, opening, transactions, write
 from tests.workflows.people import policy
 
 LONG = "a" + "@" * (LONGEST_ID - 1)  # an @ takes three characters in a workflow id
@@ -46,8 +46,10 @@ def test_the_own_approval_of_somebody_with_a_long_id_is_written(store: Store) ->
     with_long_ids(store)
     number = opened(store, requester=LONG).approval_id
     write(store, asking(number, "grace"))
-    step = a_step(number, "step 2", status=Status.APPROVED, decision=own_approval(number), opens_grant=True)
-    assert write(store, step).grant is not None
+    transition = a_transition(
+        number, "transition 2", status=Status.APPROVED, decision=own_approval(number), opens_grant=True
+    )
+    assert write(store, transition).grant is not None
     [decision] = store.reading.request(number).decisions
     assert (decision.person, decision.channel) == (LONG, OWN_APPROVAL)
 
@@ -55,7 +57,9 @@ def test_the_own_approval_of_somebody_with_a_long_id_is_written(store: Store) ->
 def test_the_longest_source_address_gets_a_grant(store: Store) -> None:
     address = ":".join(["fe80"] * 6) + ":255.255.255.255%" + "x" * 15
     number = opened(store, source_address=address).approval_id
-    assert write(store, a_step(number, "step 1", status=Status.APPROVED, opens_grant=True)).grant is not None
+    assert (
+        write(store, a_transition(number, "transition 1", status=Status.APPROVED, opens_grant=True)).grant is not None
+    )
 
 
 def test_a_stranger_s_long_address_is_recorded(store: Store) -> None:

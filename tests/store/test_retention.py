@@ -30,7 +30,7 @@ from store.tables import (
     signals,
 )
 from tests.authority import Authority
-from tests.store.requests import a_step, approved, asking, kinds, opened, sent, transactions, write
+from tests.store.requests import a_transition, approved, asking, kinds, opened, sent, transactions, write
 
 YEAR = timedelta(days=365)
 KEPT = Kept(mails=timedelta(days=30), signals=timedelta(days=30), notifications=timedelta(days=30))
@@ -59,8 +59,8 @@ def settled(store: Store, **changed: str) -> int:
     """A request that was rejected, and whose people were told."""
     number = opened(store, **changed).approval_id
     write(store, asking(number, "grace"))
-    write(store, a_step(number, "2.rejected", status=Status.REJECTED))
-    for row in store.notifications.of_step(number, 1):
+    write(store, a_transition(number, "2.rejected", status=Status.REJECTED))
+    for row in store.notifications.of_transition(number, 1):
         transactions(store).deliveries.mark(number, [sent(row.id, "<m@x>")])
     return number
 
@@ -188,7 +188,7 @@ def test_client_certificates_are_forgotten_a_month_after_their_end_and_what_was_
     authority = Authority()
     [trusted] = ClientCertificates(store).trust(authority.pem, ["access.example.com"], "ada", {})
     presented = authority.issue()
-    ClientCertificates(store).judge(presented.der, "access.example.com", "192.0.2.7")
+    ClientCertificates(store).check(presented.der, "access.example.com", "192.0.2.7")
     ClientCertificates(store).revoke(trusted, Revoking(serial=presented.serial), "ada", {})
     forget(store, presented.certificate.not_valid_after_utc + timedelta(days=29))
     assert count(store, client_certificates) == 1

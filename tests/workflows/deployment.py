@@ -285,7 +285,7 @@ class Request:
             "at": datetime.now(UTC),
         }
         given["signed_in"] = fields.get("channel") not in ("email", "slack")
-        return await self.deployment.engine.store(SubmittedAnswer.model_validate(given | fields))
+        return await self.deployment.engine.store_answer(SubmittedAnswer.model_validate(given | fields))
 
     async def says(self, person: str, verdict: str = "approve", level: int = 1, **fields: Any) -> Judgement:
         """Somebody answers, and it is judged."""

@@ -27,7 +27,7 @@ from sandbox.slack.tool import NoSlack
 from store.tokens import Owner
 from store.visibility import Visibility
 from tests.http_clients import plain_client
-from tests.slack.context import Context, slack_house
+from tests.slack.context import Context, slack_deployment
 from tests.workflows.deployment import Deployment, new_namespace, refused
 from workflows.approval import Approval
 
@@ -109,7 +109,7 @@ async def deployment(temporal_address: str, sqlite_url: str, lunches: None) -> A
 async def context(temporal_address: str, tmp_path: Path, lunches: None) -> AsyncIterator[Context]:
     """The same with a portal and with Slack; replies by mail are read."""
     try:
-        async with slack_house(temporal_address, tmp_path, "socket", awake=False) as context:
+        async with slack_deployment(temporal_address, tmp_path, "socket", awake=False) as context:
             context.deployment.read_mailbox()
             context.deployment.start_worker()
             yield context

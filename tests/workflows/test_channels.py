@@ -73,4 +73,4 @@ async def test_a_worker_leaves_to_others_what_it_lacks_and_says_so(
     await until(lambda: "email, which is left to the workers that have it" in caplog.text)
     assert request.lines("unreachable", "noticed") == []
     assert not any(one.told for one in mute.store.reading.request(request.id).approvers)
-    assert {row.state for row in mute.store.notifications.of_step(request.id, 1)} == {"waiting"}
+    assert {row.state for row in mute.store.notifications.of_transition(request.id, 1)} == {"waiting"}

@@ -14,7 +14,7 @@ import pytest
 from countersign.client import TASK_QUEUE
 from countersign.models import Answer, Approver, Decision, GrantStatus, Status
 from countersign.transitions import GrantEnd, Opening, Transition
-from tests.store.requests import a_step, approving, audit_event
+from tests.store.requests import a_transition, approving, audit_event
 from tests.workflows.deployment import Deployment, Request, refused, until, until_after
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -24,20 +24,20 @@ def counting(answer: Answer) -> Transition:
     """The step that counts an answer of the first level, with nothing settled yet."""
     decision = Decision(answer_id=answer.id, **answer.model_dump(exclude={"id", "approval_id"}))
     key = f"{answer.level}.answer.{answer.id}"
-    return a_step(answer.approval_id, key, decision=decision, events=[audit_event("answered", answer.person)])
+    return a_transition(answer.approval_id, key, decision=decision, events=[audit_event("answered", answer.person)])
 
 
 def second_level(approval_id: int) -> Transition:
     """The step that starts the second level of a request for a database."""
     people = [Approver(person=one, because="manager of databases") for one in ("ada", "heidi", "ivan")]
-    return a_step(approval_id, "2.level_started", level=2, seated=people, events=[audit_event("level_started")])
+    return a_transition(approval_id, "2.level_started", level=2, seated=people, events=[audit_event("level_started")])
 
 
 def cancelling(approval_id: int, who: str, undo_id: str) -> Transition:
     """The step that withdraws a request at its first level."""
     reason = f"Cancelled by {who}: not needed"
     cancelled = audit_event("cancelled", who).model_copy(update={"detail": reason, "proof": {"wish": undo_id}})
-    return a_step(approval_id, "1.cancelled", status=Status.CANCELLED, message=reason, events=[cancelled])
+    return a_transition(approval_id, "1.cancelled", status=Status.CANCELLED, message=reason, events=[cancelled])
 
 
 async def forgotten_level(deployment: Deployment) -> Request:
@@ -150,7 +150,7 @@ async def test_who_answers_while_another_end_is_being_written_hears_the_end_on_r
 
 async def test_a_forgotten_reminder_does_not_stand_in_the_way_of_an_answer(deployment: Deployment) -> None:
     request = await deployment.ask("alice")
-    deployment.transactions.transitions.write(a_step(request.id, "1.reminded", events=[audit_event("reminded")]))
+    deployment.transactions.transitions.write(a_transition(request.id, "1.reminded", events=[audit_event("reminded")]))
     assert (await request.says("grace")).status is Status.APPROVED
     outcome = await request.outcome()
     assert (outcome.status, request.status) == (Status.APPROVED, Status.APPROVED)

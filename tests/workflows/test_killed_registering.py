@@ -67,7 +67,7 @@ class PortalProcess(WorkerProcess):
     arguments = ("-m", "portal", "serve")
 
 
-class House:
+class Site:
     """An installation whose programs are processes, and whose database holds what it is told to."""
 
     def __init__(self, deployment: Deployment, folder: Path, connection: Connection) -> None:
@@ -117,53 +117,53 @@ class House:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def house(temporal_address: str, postgres_url: str, tmp_path: Path) -> AsyncIterator[House]:
+async def site(temporal_address: str, postgres_url: str, tmp_path: Path) -> AsyncIterator[Site]:
     namespace = await new_namespace(temporal_address)
     async with Deployment(temporal_address, namespace, postgres_url, awake=False) as deployment:
         deployment.apply(policy(roles=ROLES, registered_devices=RULES))
         holding = postgres.patient(make_url(postgres_url)).connect().execution_options(isolation_level="AUTOCOMMIT")
         with holding as connection:
             connection.exec_driver_sql(HOLD)
-            house = House(deployment, tmp_path, connection)
+            site = Site(deployment, tmp_path, connection)
             try:
-                yield house
+                yield site
             finally:
-                await house.portal.kill()
-                await house.worker.kill()
+                await site.portal.kill()
+                await site.worker.kill()
 
 
 @pytest.mark.whole
 async def test_a_device_is_registered_asked_about_and_approved_once_whenever_its_programs_are_killed(
-    house: House,
+    site: Site,
 ) -> None:
-    store = house.deployment.store
-    await house.portal.start()
-    await house.worker.start()
-    await house.killed_at(Moment.DECIDED_WHAT_FOLLOWS, house.portal, "alice", "/devices/register", SENT)
-    device = house.device()
+    store = site.deployment.store
+    await site.portal.start()
+    await site.worker.start()
+    await site.killed_at(Moment.DECIDED_WHAT_FOLLOWS, site.portal, "alice", "/devices/register", SENT)
+    device = site.device()
     assert device.status is DeviceStatus.NOT_ENROLLED
 
     # Its client calls again, and is gone before it hears anything: the request is opened all the same.
-    await house.portal.start()
-    await house.killed_at(Moment.REQUEST_OPENED, house.worker, "alice", "/devices/register", SENT)
-    assert (house.device().id, house.device().status) == (device.id, DeviceStatus.PENDING)
-    assert house.device().approval_id is None
-    await house.worker.start()
-    await until(lambda: house.device().approval_id, "the request is opened")
-    number = house.device().approval_id
+    await site.portal.start()
+    await site.killed_at(Moment.REQUEST_OPENED, site.worker, "alice", "/devices/register", SENT)
+    assert (site.device().id, site.device().status) == (device.id, DeviceStatus.PENDING)
+    assert site.device().approval_id is None
+    await site.worker.start()
+    await until(lambda: site.device().approval_id, "the request is opened")
+    number = site.device().approval_id
     assert number is not None
-    found = await house.call("alice", "/devices/register", SENT)
+    found = await site.call("alice", "/devices/register", SENT)
     assert (found["id"], found["status"], found["approval_id"]) == (device.id, "pending", number)
 
-    await house.killed_at(Moment.APPROVED, house.worker, "ada", f"/requests/{number}/decide", {"verdict": "approve"})
-    assert house.device().status is DeviceStatus.PENDING
-    await house.worker.start()
-    await until(lambda: house.device().status is DeviceStatus.APPROVED, "the answer that was stored counts")
-    found = await house.call("alice", "/devices/register", SENT)
+    await site.killed_at(Moment.APPROVED, site.worker, "ada", f"/requests/{number}/decide", {"verdict": "approve"})
+    assert site.device().status is DeviceStatus.PENDING
+    await site.worker.start()
+    await until(lambda: site.device().status is DeviceStatus.APPROVED, "the answer that was stored counts")
+    found = await site.call("alice", "/devices/register", SENT)
     assert (found["id"], found["status"], found["address"]) == (device.id, "approved", "10.64.0.2")
 
     view = store.reading.request(number)
-    request = Request(house.deployment, view.question, Asked(approval_id=number, status=view.status, joined=False))
+    request = Request(site.deployment, view.question, Asked(approval_id=number, status=view.status, joined=False))
     await request.outcome()
     await request.until_mailed(ada=["asked", "settled"], alice=["settled"])
     assert request.lines() == ["opened alice", "level_started countersign", "answered ada", "approved ada"]

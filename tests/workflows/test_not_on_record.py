@@ -13,7 +13,7 @@ from temporalio.client import WorkflowFailureError
 
 from countersign.errors import NotFound, Refused
 from countersign.models import Status
-from store.tables import approvers, requests, steps
+from store.tables import approvers, requests, transition_keys
 from tests.workflows.deployment import Deployment, Request, until_after
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -27,7 +27,7 @@ def refusal(request: Request) -> str:
 def lose(request: Request) -> None:
     """Have the database as it was before the request."""
     with request.deployment.store.database.transaction() as connection:
-        for table in (steps, approvers, requests):
+        for table in (transition_keys, approvers, requests):
             connection.execute(delete(table).where(table.c.approval_id == request.id))
 
 

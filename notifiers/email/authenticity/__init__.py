@@ -31,7 +31,7 @@ class Authentic(NamedTuple):
 
 
 def authenticate(raw: bytes, sender: str, rule: AuthenticityRule, dnsfunc: DnsText | None = None) -> Authentic:
-    """Judge one mail by the rule; never raises. `sender` is its one From address."""
+    """Check one mail by the rule; never raises. `sender` is its one From address."""
     domain = ascii_domain(sender.rpartition("@")[2])
     if rule.mode == "off":
         return Authentic(False, "no rule for authentic mail is configured, so mail decides nothing")

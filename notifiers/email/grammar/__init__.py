@@ -1,8 +1,8 @@
 """Whether one line, whole, is an answer.
 
 An approval is one when everything on its line is known: a phrase of the tables, beside it at most a greeting, thanks, a
-name or a sign that can't turn its meaning. A rejection is read more widely, since the other side of a lost no is an
-open door: a line that begins with a rejecting word rejects, unless it also agrees.
+name or a sign that can't turn its meaning. A rejection is read more widely, since a no that is
+missed may let somebody in: a line that begins with a rejecting word rejects, unless it also agrees.
 """
 
 import re

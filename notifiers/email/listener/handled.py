@@ -12,13 +12,13 @@ CHANNEL = "email"
 
 
 class HandledMail(Explanation):
-    """A mail that was read and judged."""
+    """A mail that was read and checked."""
 
     @property
     def is_from_an_unknown_address(self) -> bool:
         """Whether a person answered, whose copy this is, from an address that is proven, but nobody's we know."""
         known = self.addressee is not None and self.addressee.enabled
-        return known and self.judged.code == "known_sender" and self.authentic.passed
+        return known and self.checked.code == "known_sender" and self.authentic.passed
 
     @property
     def sender_is_concerned(self) -> bool:
@@ -69,30 +69,30 @@ class HandledMail(Explanation):
     @property
     def source_id(self) -> str:
         """The same mail delivered twice is one answer; the same Message-ID with another answer is another."""
-        reply, judged = self.reply, self.judged
+        reply, checked = self.reply, self.checked
         said = reply.text if reply.verdict == "none" else reply.comment
-        says = f"{judged.person} {judged.approval_id} {judged.level} {reply.verdict} {said}"
+        says = f"{checked.person} {checked.approval_id} {checked.level} {reply.verdict} {said}"
         return hashlib.sha256(f"{self.message_id}\n{says}".encode()).hexdigest()
 
     @property
     def proof(self) -> dict[str, str]:
-        """What the record keeps of how the mail was judged: each check, what it saw, and how it came out."""
+        """What the record keeps of how the mail was checked: each check, what it saw, and how it came out."""
         checks = {
             f"check {n}: {one.name}": f"{'passed' if one.passed else 'FAILED'}: {one.saw}"
-            for n, one in enumerate(self.judged.checks, 1)
+            for n, one in enumerate(self.checked.checks, 1)
         }
-        about = {"message_id": self.reply.message_id[:400], "sender": self.reply.sender, "code": self.judged.code}
+        about = {"message_id": self.reply.message_id[:400], "sender": self.reply.sender, "code": self.checked.code}
         return {**about, **checks}
 
     @property
     def said(self) -> SubmittedComment:
         """What a person wrote about a request for others to read."""
-        assert self.judged.approval_id is not None
+        assert self.checked.approval_id is not None
         return SubmittedComment(
             channel=CHANNEL,
             source_id=self.source_id,
-            approval_id=self.judged.approval_id,
-            person=self.judged.person,
+            approval_id=self.checked.approval_id,
+            person=self.checked.person,
             text=masked(self.reply.text),
             proof=self.proof,
         )

@@ -1,4 +1,4 @@
-"""What is done with a mail that was judged: it is stored as an answer, or what it asks for done, or its sender told."""
+"""What is done with a checked mail: it is stored as an answer, or what it asks for done, or its sender told."""
 
 import asyncio
 import logging
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 class MailHandler:
-    """Hands to the engine what a mail says that was read and judged."""
+    """Hands to the engine what a mail says that was read and checked."""
 
     def __init__(self, inbound: Inbound) -> None:
         self._inbound = inbound
@@ -38,9 +38,9 @@ class MailHandler:
         await self._take(HandledMail(*await self._inbound.explain_head(head, arrived)), arrived)
 
     async def _take(self, mail: HandledMail, arrived: datetime) -> None:
-        if mail.judged.undoes or mail.judged.comments:
+        if mail.checked.undoes or mail.checked.comments:
             await self._act(mail)
-        elif mail.judged.decides:
+        elif mail.checked.decides:
             await self._answer(mail, arrived)
         else:
             if mail.addressee and mail.signal:
@@ -48,22 +48,22 @@ class MailHandler:
             await self._turn_down(mail)
 
     async def _answer(self, mail: HandledMail, arrived: datetime) -> None:
-        judged = mail.judged
-        assert judged.approval_id is not None
-        assert judged.level is not None
+        checked = mail.checked
+        assert checked.approval_id is not None
+        assert checked.level is not None
         given = SubmittedAnswer(
             channel=CHANNEL,
             source_id=mail.source_id,
-            approval_id=judged.approval_id,
-            level=judged.level,
-            person=judged.person,
-            verdict=Verdict(judged.verdict),
-            comment=judged.comment,
+            approval_id=checked.approval_id,
+            level=checked.level,
+            person=checked.person,
+            verdict=Verdict(checked.verdict),
+            comment=checked.comment,
             at=arrived,
             proof=mail.proof,
         )
         try:
-            answer = await of_engine(self._engine.store(given), Refused, NotFound)
+            answer = await of_engine(self._engine.store_answer(given), Refused, NotFound)
         except (Refused, NotFound) as error:
             log.info("mail %s refused: %s", mail.reply.message_id, message_of(error))
             return
@@ -82,20 +82,20 @@ class MailHandler:
     async def _act(self, mail: HandledMail) -> None:
         """Do what the mail asks for, beside an answer; a refusal is recorded, and told to its sender."""
         try:
-            act = self._engine.comment(mail.said) if mail.judged.comments else self._undo(mail)
+            act = self._engine.comment(mail.said) if mail.checked.comments else self._undo(mail)
             await of_engine(act, *NOT_DONE)
         except NOT_DONE as error:
             refusal = {"message": message_of(error), "answer_back": "refusal"}
-            await self._turn_down(mail._replace(judged=mail.judged.model_copy(update=refusal)))
+            await self._turn_down(mail._replace(checked=mail.checked.model_copy(update=refusal)))
 
     async def _undo(self, mail: HandledMail) -> None:
         """End what the mail asks to end: its requester cancels or gives back, an approver revokes (rule 7)."""
-        view, who = mail.request, mail.judged.person
+        view, who = mail.request, mail.checked.person
         assert view is not None
         undo: Callable[..., Awaitable[object]] = self._engine.revoke
         if who == view.question.requester:
             undo = self._engine.cancel if view.status is Status.WAITING else self._engine.give_back
-        comment = mail.judged.comment
+        comment = mail.checked.comment
         await undo(view.approval_id, who, CHANNEL, comment, undo_id=mail.source_id, proof=mail.proof)
 
     async def _inquire(self, mail: HandledMail) -> str:
@@ -111,16 +111,16 @@ class MailHandler:
         return f"Your question was passed on to {mail.request.requester_name}. "
 
     async def _turn_down(self, mail: HandledMail) -> None:
-        judged = mail.judged
-        event = {"help": Event.HELP, "refusal": Event.ANSWER_REFUSED, "none": None}[judged.answer_back]
-        passed_on = await self._inquire(mail) if judged.inquires else ""
-        told, message = mail.sender if mail.sender_is_concerned else None, passed_on + judged.message
+        checked = mail.checked
+        event = {"help": Event.HELP, "refusal": Event.ANSWER_REFUSED, "none": None}[checked.answer_back]
+        passed_on = await self._inquire(mail) if checked.inquires else ""
+        told, message = mail.sender if mail.sender_is_concerned else None, passed_on + checked.message
         if mail.is_from_an_unknown_address:
             told, event, message = mail.addressee, Event.HELP, mail.from_elsewhere
         refused = RejectedInput(
             channel=CHANNEL,
             source_id=mail.message_id,
-            answer_id=mail.source_id if judged.code == "still_waiting" else "",
+            answer_id=mail.source_id if checked.code == "still_waiting" else "",
             approval_id=mail.request.approval_id if mail.request else None,
             who=mail.who,
             person=told or mail.sender,

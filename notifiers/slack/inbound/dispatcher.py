@@ -14,7 +14,7 @@ from countersign.views import RequestView
 from notifiers.engine import Engine
 from notifiers.slack.client.installation import Installation
 from notifiers.slack.client.log_redaction import masked
-from notifiers.slack.inbound.delivered import Once
+from notifiers.slack.inbound.deliveries import Deliveries
 from notifiers.slack.inbound.home import Home
 from notifiers.slack.inbound.interaction import Interaction
 from notifiers.slack.inbound.payload_parts import Malformed, Sender, short_run
@@ -62,7 +62,7 @@ class Dispatcher:
         self.people = people
         self.installation = installation
         self.home = home
-        self._once = Once()
+        self._deliveries = Deliveries()
         self._told = PerHour(CANT_READ_TOLD_AT_MOST)
 
     async def serve(self, interaction: Interaction, handle: Handler) -> None:
@@ -71,14 +71,14 @@ class Dispatcher:
         `handle` returns the person whose Home page may have changed by it.
         """
         key = source_id(interaction.delivery)
-        if key and (first := self._once.take(key, interaction.acknowledged)):
+        if key and (first := self._deliveries.take(key, interaction.acknowledged)):
             await interaction.same_as(first)
             return
         try:
             person = await handle(interaction)
         except Exception as error:
             if not _is_final(error):
-                self._once.give_back(key)
+                self._deliveries.forget(key)
             await self._excuse(interaction, error)
             return
         if person:
@@ -109,7 +109,7 @@ class Dispatcher:
         try:
             with suppress(NotFound):  # an answer to no request is refused on record
                 await self.request(given.approval_id, run)
-            return await self.engine.store(given)
+            return await self.engine.store_answer(given)
         except (TurnedAway, Refused, NotFound):
             raise
         except CountersignError as error:

@@ -9,7 +9,7 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.response import BoltResponse
 
 from countersign.notifications import Person
-from notifiers.slack.inbound.delivered import Answered
+from notifiers.slack.inbound.deliveries import Answered
 from notifiers.slack.inbound.payloads import Command, Delivery, Opened, Pressed, Shortcut, Submitted
 from notifiers.slack.inbound.replies import LONGEST, Place, Replies
 from notifiers.slack.outbound.escaping import marked_up

@@ -154,7 +154,7 @@ class Round:
 
     # --- what must be so when all is over ----------------------------------------------------------------------------
 
-    def judge(self) -> None:
+    def check(self) -> None:
         """Have all end, by revocation or by themselves; nothing is left, and each asked once.
 
         What a login has left in the background stays until its grant ends.
@@ -167,14 +167,14 @@ class Round:
         self.each(revoked, Case.until_over)
         for case in self.cases:
             case.end()
-        self.each(self.cases, self.judge_requests)
+        self.each(self.cases, self.check_requests)
         self.each(self.cases, Case.until_nothing_is_left)
         for host in (self._all.bastion.bastion, self._all.host):
             no_client_is_left(host)
         wait_until(lambda: self._all.host.run("cat", "/run/countersign/sessions") == "[]")
         self.note("nothing is left")
 
-    def judge_requests(self, case: Case) -> None:
+    def check_requests(self, case: Case) -> None:
         """There is one request, of which nobody is asked any more, and it has come to what it must."""
         case.until(case.is_settled, "settled")
         assert len(case.requests) == 1, f"{case}: {case.requests}"
@@ -222,6 +222,6 @@ def test_when_a_part_is_killed_nobody_is_let_in_without_a_yes_and_nothing_is_lef
         played.kill()
         played.meanwhile()
         played.afterwards()
-        played.judge()
+        played.check()
     finally:
         played.end()

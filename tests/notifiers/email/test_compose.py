@@ -16,8 +16,8 @@ from countersign.models import Event, GrantStatus, Status, Verdict
 from countersign.notifications import Notification, Person, RequestNotification
 from notifiers.email import sign_in_links, token
 from notifiers.email.authenticity import Authentic
+from notifiers.email.checks import Facts, check_reply
 from notifiers.email.compose import compose
-from notifiers.email.judge import Facts, judge
 from notifiers.email.reply import read_reply
 from notifiers.email.token import Ids
 from tests.samples import (
@@ -207,7 +207,7 @@ def test_two_buttons_write_a_reply_that_is_an_answer(event: Event, instance: str
             token_of="grace",
             mail_kind=token.KIND_OF_EVENT[event],
         )
-        assert judge(reply, facts).decides
+        assert check_reply(reply, facts).decides
 
 
 def test_who_may_not_answer_by_mail_gets_no_button() -> None:

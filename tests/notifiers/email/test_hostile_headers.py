@@ -20,8 +20,8 @@ OUR_ID = "<1042.1.k1zifw64j6tnwgl6yjp5wseaupom.asked.aaaaaaaaaaaaaaaa@example.te
 
 async def comes_to(mail: str) -> str:
     inbound = Inbound(cast(base.Engine, Engine()), RING, RULE, OURS)
-    judged = (await inbound.explain(mail.encode())).judged
-    return judged.verdict if judged.decides else judged.code
+    checked = (await inbound.explain(mail.encode())).checked
+    return checked.verdict if checked.decides else checked.code
 
 
 @pytest.mark.parametrize(

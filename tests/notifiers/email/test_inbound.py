@@ -68,7 +68,7 @@ class Engine:
         self.reported: list[tuple[str, int | None, str]] = []
         self.refuses: BaseException | None = None
 
-    async def store(self, given: SubmittedAnswer) -> Answer:
+    async def store_answer(self, given: SubmittedAnswer) -> Answer:
         if self.refuses is not None:
             raise self.refuses
         self.given.append(given)
@@ -581,7 +581,7 @@ async def test_explaining_changes_nothing() -> None:
     engine = Engine()
     inbound = Inbound(cast(base.Engine, engine), RING, RULE, OURS)
     found = await inbound.explain(mail("Approved"))
-    assert found.judged.decides
+    assert found.checked.decides
     assert not engine.given
     assert not engine.rejected_input
 
@@ -589,8 +589,8 @@ async def test_explaining_changes_nothing() -> None:
 async def test_how_a_request_stands_is_not_explained_to_who_holds_no_mail_about_it() -> None:
     inbound = Inbound(cast(base.Engine, Engine(Status.APPROVED)), RING, RULE, OURS)
     found = await inbound.explain(mail("Approved", sender="eve", tag=f"+1042-1-k1{'a' * 26}"))
-    assert not found.judged.decides
-    assert not any("Approved by" in check.saw for check in found.judged.checks)
+    assert not found.checked.decides
+    assert not any("Approved by" in check.saw for check in found.checked.checks)
 
 
 async def test_a_reply_to_a_mail_about_no_request_is_recorded_and_answered_by_nothing() -> None:

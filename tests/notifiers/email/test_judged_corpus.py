@@ -20,10 +20,10 @@ async def test_a_mail_comes_to_what_the_table_says(name: str) -> None:
     expected = EXPECTED[name]
     status = Status.APPROVED if name.startswith("revoke") else Status.WAITING
     inbound = Inbound(cast(base.Engine, Engine(status)), RING, RULE, OURS)
-    judged = (await inbound.explain((MAILS / name).read_bytes())).judged
-    came_to = ("undo" if judged.undoes else judged.verdict) if judged.decides else "none"
-    assert came_to == expected["decides"], (expected["shows"], judged.message)
-    assert judged.decides or judged.code == expected["code"], judged.message
+    checked = (await inbound.explain((MAILS / name).read_bytes())).checked
+    came_to = ("undo" if checked.undoes else checked.verdict) if checked.decides else "none"
+    assert came_to == expected["decides"], (expected["shows"], checked.message)
+    assert checked.decides or checked.code == expected["code"], checked.message
 
 
 def test_every_mail_is_in_the_table() -> None:

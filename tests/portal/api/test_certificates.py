@@ -96,7 +96,7 @@ async def test_certificates_are_found_by_serial_number_and_listed_in_pages(porta
     await portal.post("ada", "/certificate-authorities", {"pem": authority.pem, "hosts": ["pages.example.com"]})
     issued = [authority.issue(f"laptop-{n}") for n in range(3)]
     for one in issued:
-        assert ClientCertificates(portal.store).judge(one.der, "pages.example.com", "192.0.2.7").valid
+        assert ClientCertificates(portal.store).check(one.der, "pages.example.com", "192.0.2.7").valid
     first = await portal.get("ada", "/client-certificates", limit=2)
     assert [one["common_name"] for one in first.json()] == ["laptop-2", "laptop-1"]
     last = await portal.get("ada", "/client-certificates", limit=2, before=first.json()[-1]["sha256"])

@@ -32,7 +32,7 @@ async def test_an_admin_trusts_revokes_and_removes_without_scripts(site: Site, t
     await ada.get_by_role("button", name="Upload the list").click()
     await expect(card).to_contain_text("1 revoked. Upload the next one by")
     for one in (presented, lost):
-        ClientCertificates(site.store).judge(one.der, "vpn.example.com", "192.0.2.7")
+        ClientCertificates(site.store).check(one.der, "vpn.example.com", "192.0.2.7")
     await card.get_by_label("serial number").fill(presented.serial)
     await card.get_by_role("button", name="Revoke a certificate").click()
     line = ada.locator(".line", has_text=presented.serial)

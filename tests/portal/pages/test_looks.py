@@ -67,7 +67,7 @@ async def test_pages_of_admins_look_as_well(site: Site) -> None:
     certificates = ClientCertificates(site.store)
     if not site.store.certificates.authorities():
         certificates.trust(authority.pem, ["access.example.com"], "ada", {})
-        certificates.judge(authority.issue().der, "access.example.com", "192.0.2.7")
+        certificates.check(authority.issue().der, "access.example.com", "192.0.2.7")
     device = (await registered(site, "grace"))["id"]
     pages = [
         "/approvals/all",

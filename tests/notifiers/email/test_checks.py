@@ -7,7 +7,7 @@ import pytest
 from countersign.models import Status
 from notifiers.email import token
 from notifiers.email.authenticity import Authentic
-from notifiers.email.judge import RULES, Facts, Judged, judge, whose_token
+from notifiers.email.checks import RULES, CheckedReply, Facts, check_reply, whose_token
 from notifiers.email.reply import REASONS, Reply
 
 RING = token.KeyRing([("k1", b"a secret of the tests' own")])
@@ -35,12 +35,12 @@ FACTS = Facts(
 )
 
 
-def judged(reply: dict[str, object] | None = None, **facts: object) -> Judged:
-    return judge(REPLY.model_copy(update=reply or {}), FACTS.model_copy(update=facts))
+def checked(reply: dict[str, object] | None = None, **facts: object) -> CheckedReply:
+    return check_reply(REPLY.model_copy(update=reply or {}), FACTS.model_copy(update=facts))
 
 
 def test_a_plain_answer_decides() -> None:
-    found = judged()
+    found = checked()
     assert found.decides
     assert (found.person, found.verdict, found.approval_id, found.level) == ("grace", "approve", 1042, 1)
     assert (found.comment, found.answer_back) == ("Be quick.", "none")
@@ -104,7 +104,7 @@ def test_a_plain_answer_decides() -> None:
 def test_what_is_wrong_decides_nothing(
     reply: dict[str, object], facts: dict[str, object], failed: str, back: str
 ) -> None:
-    found = judged(reply, **facts)
+    found = checked(reply, **facts)
     assert not found.decides
     assert (found.verdict, found.comment) == ("none", "")
     assert next(check.name for check in found.checks if not check.passed) == failed
@@ -122,7 +122,7 @@ def test_what_is_wrong_decides_nothing(
     ],
 )
 def test_a_reply_is_known_by_its_address_and_number(reply: dict[str, object], saw: str | None) -> None:
-    found = judged(reply)
+    found = checked(reply)
     assert found.decides
     assert saw in (None, next(check.saw for check in found.checks if check.name == "written to us"))
     assert TOKEN not in found.model_dump_json()
@@ -157,37 +157,37 @@ QUESTION: dict[str, object] = {
 def test_only_a_good_reply_that_is_no_answer_is_passed_on(
     reply: dict[str, object], facts: dict[str, object], inquires: bool
 ) -> None:
-    found = judged(QUESTION | reply, **facts)
+    found = checked(QUESTION | reply, **facts)
     assert (found.decides, found.inquires) == (False, inquires)
 
 
 def test_a_reply_to_what_the_requester_is_asked_is_a_comment_unless_it_undoes() -> None:
     replies: list[dict[str, object]] = [{"text": "Approved"}, {"verdict": "reject", "text": "No."}]
     for reply in (QUESTION, QUESTION | {"code": "both"}, *replies):
-        found = judged(reply, mail_kind="comment")
+        found = checked(reply, mail_kind="comment")
         assert (found.comments, found.undoes, found.verdict, found.comment) == (True, False, "none", reply["text"])
-    cancel = judged(QUESTION | {"asks_to_undo": True}, mail_kind="comment")
+    cancel = checked(QUESTION | {"asks_to_undo": True}, mail_kind="comment")
     assert (cancel.comments, cancel.undoes) == (False, True)
     for nothing in (QUESTION | {"text": ""}, QUESTION | {"code": "auto_reply", "kind": "auto_reply"}):
-        found = judged(nothing, mail_kind="comment")
+        found = checked(nothing, mail_kind="comment")
         assert (found.comments, found.decides, found.inquires) == (False, False, False)
 
 
 def test_what_is_not_known_is_left_to_the_request() -> None:
-    assert judged(status=None).decides
+    assert checked(status=None).decides
 
 
 def test_every_code_of_the_reader_has_its_check() -> None:
     for code in REASONS:
-        assert not judged({"verdict": "none", "code": code, "reason": "So."}).decides
+        assert not checked({"verdict": "none", "code": code, "reason": "So."}).decides
 
 
 def test_the_outcome_is_told_to_who_comes_late() -> None:
-    assert judged(status=Status.REJECTED, outcome="Bob rejected it.").message == "Bob rejected it."
+    assert checked(status=Status.REJECTED, outcome="Bob rejected it.").message == "Bob rejected it."
 
 
 def test_the_first_failure_speaks_and_all_are_shown() -> None:
-    found = judged({"code": "auto_reply", "reason": "Machine.", "verdict": "none"}, status=Status.EXPIRED)
+    found = checked({"code": "auto_reply", "reason": "Machine.", "verdict": "none"}, status=Status.EXPIRED)
     assert found.message == "Machine."
     failed = [check.name for check in found.checks if not check.passed]
     assert failed == ["by a person", "answers plainly", "still waiting"]
@@ -220,12 +220,12 @@ def test_no_id_makes_a_mail_that_asks_of_one_that_does_not(event: str) -> None:
 
 @pytest.mark.parametrize("verdict", ["approve", "reject"])
 def test_a_plain_answer_to_a_mail_that_says_why_none_counted_decides(verdict: str) -> None:
-    found = judged({"explicit": True, "verdict": verdict}, mail_kind="help")
+    found = checked({"explicit": True, "verdict": verdict}, mail_kind="help")
     assert (found.decides, found.verdict) == (True, verdict)
 
 
 def test_what_asks_to_undo_undoes_where_the_mail_said_so() -> None:
     undo = {"verdict": "none", "code": "unclear", "reason": "No.", "asks_to_undo": True}
-    assert judged(undo, mail_kind="undo").undoes
-    assert not judged(undo).decides
-    assert not judged({"verdict": "none", "code": "unclear", "reason": "No."}, mail_kind="undo").undoes
+    assert checked(undo, mail_kind="undo").undoes
+    assert not checked(undo).decides
+    assert not checked({"verdict": "none", "code": "unclear", "reason": "No."}, mail_kind="undo").undoes

@@ -13,7 +13,7 @@ MOST_REMEMBERED = 20_000
 Answered = asyncio.Future[BoltResponse]
 
 
-class Once:
+class Deliveries:
     """Remembers in this process what was taken. What must never count twice is kept single by the database."""
 
     def __init__(self) -> None:
@@ -29,6 +29,6 @@ class Once:
         self._taken[key] = now + REMEMBERED_SECONDS, answered
         return None
 
-    def give_back(self, key: str) -> None:
+    def forget(self, key: str) -> None:
         """It came to nothing, so that another delivery of it is taken."""
         self._taken.pop(key, None)

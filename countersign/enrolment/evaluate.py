@@ -1,4 +1,4 @@
-"""Judges the facts of an enrolment by the rules: which rule answers, and why each one tried before did not.
+"""Evaluates the enrolment rules: which one answers for these facts, and why each one tried before did not.
 
 An unknown fact never matches. In `exclude` it keeps a rule that lets somebody in from matching, as it might be what is
 excluded; so what cannot be known never lets anybody in (docs/decisions/0019-enrolment-rules.md).
@@ -70,7 +70,7 @@ def in_order(rules: Sequence[EnrolmentRule]) -> list[EnrolmentRule]:
     return sorted(rules, key=lambda rule: rule.action in {"allow", "block"})
 
 
-def judge(rules: Sequence[EnrolmentRule], facts: Facts, external: External = nobody_asked) -> EnrolmentVerdict:
+def evaluate(rules: Sequence[EnrolmentRule], facts: Facts, external: External = nobody_asked) -> EnrolmentVerdict:
     """The first rule that matches; `external` says what the external evaluations answered that are come to."""
     known = _Known(facts, external)
     tried: list[Tried] = []

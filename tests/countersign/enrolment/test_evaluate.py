@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from countersign.enrolment.evaluate import Answer, EnrolmentVerdict, evaluate, nobody_asked
 from countersign.enrolment.facts import Facts
-from countersign.enrolment.judge import Answer, EnrolmentVerdict, judge, nobody_asked
 from countersign.enrolment.rules import IDENTITY, EnrolmentRule, ExternalEvaluation
 from tests.countersign.enrolment.reference import FOR_MACHINES, FOR_PEOPLE, first_match
 from tests.whole import IS_WHOLE
@@ -87,26 +87,26 @@ class Drawn:
         return {one["url"]: self.chance.choice([True, False, None]) for one in EVALUATIONS}
 
 
-# Many an example, each from a number, as hypothesis takes longer to draw a policy than both take to judge it.
+# Many an example, each from a number, as hypothesis takes longer to draw a policy than both take to evaluate it.
 @settings(max_examples=500 if IS_WHOLE else 100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.integers(0, 2**64))
 def test_it_agrees_with_the_plain_reference_on_thousands_of_policies(number: int) -> None:
     drawn = Drawn(random.Random(number))
     for _ in range(20):
         written, facts, answers = drawn.rules(), drawn.facts(), drawn.answers()
-        found = judged(written, facts, answers)
+        found = evaluated(written, facts, answers)
         assert (found.rule or None) == first_match(written, facts, answers), (written, facts, answers)
         tried = [one["name"] for kind in (FOR_MACHINES, FOR_PEOPLE) for one in written if one["action"] in kind]
         assert [one.rule for one in found.tried] == tried[: tried.index(found.rule) if found.rule else None]
         assert all(one.why for one in found.tried)
 
 
-def judged(written: Any, facts: Any, answers: Any) -> EnrolmentVerdict:
-    return judge(RULES.validate_python(written), Facts.model_validate(facts), lambda one: Answer(answers[one.url]))
+def evaluated(written: Any, facts: Any, answers: Any) -> EnrolmentVerdict:
+    return evaluate(RULES.validate_python(written), Facts.model_validate(facts), lambda one: Answer(answers[one.url]))
 
 
 def verdict(*rules: EnrolmentRule, external: Any = nobody_asked, **facts: Any) -> EnrolmentVerdict:
-    return judge(rules, Facts.model_validate(facts), external)
+    return evaluate(rules, Facts.model_validate(facts), external)
 
 
 def a_rule(name: str = "R", action: str = "allow", include: Any = None, **fields: Any) -> EnrolmentRule:

@@ -8,7 +8,7 @@ from engine.resources import Resources
 from engine.settling import Settling
 
 
-class Judging:
+class Submitting:
     """Stores answers, submits them, and returns what became of each."""
 
     def __init__(self, resources: Resources, settling: Settling) -> None:

@@ -41,8 +41,8 @@ class Check(Model):
     reason: str
 
 
-class Judged(Model):
-    """What becomes of a mail: an answer to judge, a wish to undo, a comment, or a message for its sender.
+class CheckedReply(Model):
+    """What becomes of a mail: an answer to judge, a cancellation or revocation, a comment, or a message for its sender.
 
     Where it `inquires`, its text is also passed on to the requester, as far as the engine allows that.
     """
@@ -184,8 +184,8 @@ def whose_token(reply: Reply, people: Iterable[str], kind_of: KindOf) -> tuple[s
     return "", "answer"
 
 
-def judge(reply: Reply, facts: Facts) -> Judged:
-    """Judge one reply. The first rule that fails decides the message; the later ones are still shown."""
+def check_reply(reply: Reply, facts: Facts) -> CheckedReply:
+    """Check one reply. The first rule that fails decides the message; the later ones are still shown."""
     # What can be undone is told by two kinds of mails; to anything else it is an answer gone wrong.
     undoes = facts.mail_kind in ("undo", "comment") and reply.asks_to_undo
     comments = facts.mail_kind == "comment" and not undoes
@@ -207,7 +207,7 @@ def judge(reply: Reply, facts: Facts) -> Judged:
         code = "undo" if undoes else "answer"
         message = "The mail asks to undo it." if undoes else f"The mail says {reply.verdict}."
         said = {"undoes": undoes, "verdict": reply.verdict, "comment": reply.comment, "code": code, "message": message}
-    return Judged.model_validate({"decides": failed is None, **said, **about})
+    return CheckedReply.model_validate({"decides": failed is None, **said, **about})
 
 
 def _back(failed: Rule, reply: Reply, facts: Facts) -> AnswerBack:
