@@ -219,6 +219,11 @@ class Policy(Described):
         """Whether this person exists, may act, and is an admin."""
         return self.enabled(person) and ADMIN in self.roles_of(person)
 
+    @cached_property
+    def admins(self) -> list[str]:
+        """The enabled people who are admins, in the policy's order."""
+        return [person for person in self.users if self.is_admin(person)]
+
     @property
     def all_roles(self) -> dict[str, Role]:
         """The roles by name, that of admins too where the policy names nobody for it but in `users`."""

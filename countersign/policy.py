@@ -150,7 +150,7 @@ def _named(policy: Policy, rules: Iterable[ApproverRule], requester: str) -> Ite
             case NamedUser(user=person):
                 yield Approver(person=person, because="named approver")
             case "admins":
-                for person in filter(policy.is_admin, policy.users):
+                for person in policy.admins:
                     yield Approver(person=person, because="an admin")
             case "line_manager":
                 # Nobody is their own line manager, whatever the directory says; and the requester may be gone from it.

@@ -80,11 +80,6 @@ def changes(old: Policy, new: Policy) -> list[Part]:
     ]
 
 
-def admins(policy: Policy) -> list[str]:
-    """The enabled people with the role `admin`."""
-    return [person for person in policy.users if policy.is_admin(person)]
-
-
 def _section(kind: str, old: Mapping[str, Model], new: Mapping[str, Model]) -> Iterator[Part]:
     removed = (Item(name=name, description=_described(one)) for name, one in old.items() if name not in new)
     added = (Item(name=name, description=_described(one)) for name, one in new.items() if name not in old)
@@ -101,7 +96,7 @@ def _section(kind: str, old: Mapping[str, Model], new: Mapping[str, Model]) -> I
 
 
 def _admins(old: Policy, new: Policy) -> Iterator[Part]:
-    before, after = admins(old), admins(new)
+    before, after = old.admins, new.admins
     yield from Part.of("admins_lost", (Item(name=one) for one in before if one not in after), takes_away=True)
     yield from Part.of("admins_gained", (Item(name=one) for one in after if one not in before))
 
@@ -173,16 +168,12 @@ def _difference(old: Model, new: Model, name: str, label: str) -> Iterator[str]:
     before, after = getattr(old, name), getattr(new, name)
     if before == after:
         return
-    if name != "levels" and _is_list(before) and _is_list(after):
+    if name != "levels" and isinstance(before, list) and isinstance(after, list):
         gone, come = [one for one in before if one not in after], [one for one in after if one not in before]
         told = [f"{sign} {_some(which)}" for sign, which in (("without", gone), ("with", come)) if which]
         yield label + (", ".join(told) or f"in another order: {_some(after)}")
     else:
         yield f"{label}{_value(name, before)} -> {_value(name, after)}"
-
-
-def _is_list(value: object) -> bool:
-    return isinstance(value, list)
 
 
 def _value(name: str, value: Any) -> str:

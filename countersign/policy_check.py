@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 from countersign.directory import ADMIN, CHANNELS, CHANNELS_WITH_ROOMS, Policy, RequestTerms, Terms
 from countersign.models import ApproverRule, LevelRule, ManagersOf, MembersOf, NamedUser, Route
 from countersign.policy import combined, level_without_people, terms_for
-from countersign.policy_changes import admins
 from countersign.policy_coverage import Coverage, TooManyPairs
 from countersign.times import duration
 from countersign.yaml_lines import Path
@@ -139,7 +138,7 @@ def nobody_would_be_told(policy: Policy) -> Iterator[Problem]:
 
 def nobody_is_admin(policy: Policy) -> Iterator[Problem]:
     """Somebody has to be able to apply the next policy."""
-    if not admins(policy):
+    if not policy.admins:
         message = (
             "nobody who is enabled is an admin, so nobody could apply another policy; give somebody `roles: [admin]`"
         )

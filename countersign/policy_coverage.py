@@ -183,7 +183,7 @@ class Coverage:
         managers = self._managers(rule.managers_of for rule in level.approvers if isinstance(rule, ManagersOf))
         members = (self.members_of(rule.members_of) for rule in level.approvers if isinstance(rule, MembersOf))
         users = self._enabled(rule.user for rule in level.approvers if isinstance(rule, NamedUser))
-        all_admins = filter(self.policy.is_admin, self.policy.users if "admins" in level.approvers else ())
+        all_admins = self.policy.admins if "admins" in level.approvers else ()
         named = managers.union(users, all_admins, *members)
         own = named if level.members_may_approve_themselves else managers
         return self._pool_of(level, named, self._fallback(device_group, workflow), own)

@@ -9,7 +9,7 @@ from countersign.errors import Refused
 from countersign.kinds import AnyQuestion, route_of
 from countersign.models import Answer, Model, Verdict
 from countersign.policy import people
-from countersign.policy_changes import Item, Part, admins, changes
+from countersign.policy_changes import Item, Part, changes
 from countersign.times import duration
 
 # Any moment will do: nothing expires while it is worked out who has approved.
@@ -79,7 +79,7 @@ def plan(
 
 def keeps_admin(policy: Policy, author: str, by_token: bool) -> bool:
     """Whether an admin would still be one by a policy; `by_token`: their token says so, whatever the policy says."""
-    return policy.enabled(author) and (by_token or author in admins(policy))
+    return policy.enabled(author) and (by_token or policy.is_admin(author))
 
 
 def not_given_by(policy: Policy, held: Iterable[Held]) -> list[tuple[Held, str]]:

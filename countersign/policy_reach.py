@@ -66,6 +66,6 @@ def _named(policy: Policy, level: LevelRule, requesters: Iterable[str]) -> Itera
             case NamedUser(user=person):
                 yield person
             case "admins":
-                yield from filter(policy.is_admin, policy.users)
+                yield from policy.admins
             case "line_manager":
                 yield from filter(None, (policy.users[one].line_manager for one in requesters))

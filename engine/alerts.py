@@ -10,7 +10,6 @@ from sqlalchemy import Row
 
 from countersign.errors import Refused
 from countersign.models import GeneralEvent
-from countersign.policy_changes import admins
 from countersign.times import moment
 from engine.resources import Resources
 from store.mails import NEVER_READ, mailboxes_behind
@@ -47,7 +46,7 @@ class Alerts:
         fields = {"mailbox": mailbox, "since": "" if read_through == NEVER_READ else moment(read_through)}
         # Another worker may have told it before.
         key = f"{mailbox} {read_through.isoformat()}"
-        await self._resources.notify(GeneralEvent.MAILBOX_UNREAD, key, admins(policy), fields)
+        await self._resources.notify(GeneralEvent.MAILBOX_UNREAD, key, policy.admins, fields)
 
     def _since(self, row: Row[Any], now: float) -> tuple[datetime, float]:
         read_through, since = self._seen.get(row.mailbox, (None, now))

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 
 from countersign.errors import Refused
 from countersign.models import GeneralEvent
-from countersign.policy_changes import admins
 from countersign.times import moment
 from engine.resources import Resources
 
@@ -39,5 +38,5 @@ class Expiring:
             return
         with suppress(Refused):  # no policy was ever applied, so there is nobody to tell
             _, policy = await self._resources.run(self._resources.store.policies.current)
-            await self._resources.notify(GeneralEvent.EXPIRING, key, admins(policy), fields)
+            await self._resources.notify(GeneralEvent.EXPIRING, key, policy.admins, fields)
             self._told.add(key)
