@@ -7,7 +7,7 @@ from datetime import timedelta
 from ipaddress import IPv4Network
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from countersign.certificates import HostName
 from countersign.durations import AS_MINUTES, reads, schema
@@ -119,6 +119,7 @@ GrantLength = Annotated[
 
 
 class Described(Model):
-    """Base of what stands in the policy file: the docstring below each field is what an editor shows for it."""
+    """Base of what stands in the policy file: the docstring below each field is what an editor shows for it.
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    `countersign.policy_schema` reads them.
+    """

@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Container, Iterable, Iterator
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -38,7 +38,7 @@ from countersign.yaml_lines import (
     text_of,
 )
 
-__all__ = ["LARGEST_FILE_BYTES", "load", "schema", "text_of"]
+__all__ = ["LARGEST_FILE_BYTES", "load", "text_of"]
 
 APPROVER_FORMS = "{managers_of: GROUP}, {members_of: GROUP}, {user: PERSON}, line_manager or admins"
 
@@ -93,12 +93,6 @@ def warnings(policy: Policy, document: Document, set_up: Container[str] = CHANNE
     """What is no mistake of the file's form, but surely not meant, or does not work with these channels; by line."""
     found = [*enrolment_warnings(policy), *channels_not_set_up(policy, set_up)]
     return messages_of(document.mistake(*problem) for problem in found)
-
-
-def schema() -> dict[str, Any]:
-    """The JSON Schema of the policy file, for editors; published as docs/policy.schema.json."""
-    published = Policy.model_json_schema()
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **published, "title": "Countersign policy"}
 
 
 class _Wrong(NamedTuple):
