@@ -24,6 +24,11 @@ def is_for(grant: GrantView, source_address: str) -> bool:
     return not grant.same_source_address or source_address == grant.source_address
 
 
+def covers(grant: GrantView, source_address: str, now: datetime) -> bool:
+    """Whether a grant permits a connection from this address at this time."""
+    return is_yes(grant, now) and is_for(grant, source_address)
+
+
 def must_be_for(grant: GrantView | None, source_address: str) -> None:
     """Raise Refused, with the remedy, where there is a grant that does not permit a connection from this address.
 

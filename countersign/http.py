@@ -4,7 +4,7 @@
         asked = api.ask(ConnectionQuestion(requester="alice", device="db-1", protocol="ssh", reason="backup"))
         view = api.wait(asked.approval_id, after=0, source_address="")
 
-Yes means: `grant_reuse.is_yes(view.grant, now)`, and `grant_reuse.is_for(view.grant, source_address)`.
+Yes means: `grant_reuse.covers(view.grant, source_address, now)`.
 
 Every method may raise, each with a message for people: BadQuestion and BadPolicy (what was sent is wrong), NotAllowed
 (no token, or not yours to do), NotFound, Refused (the answer is no), Unavailable (no connection, no answer in time, or
@@ -16,7 +16,7 @@ import json
 import re
 import ssl
 import uuid
-from collections.abc import Iterator
+from collections.abc import Mapping
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
@@ -171,14 +171,8 @@ class Api:
     ) -> list[RequestView]:
         """The newest requests that this token may see, newest first."""
         wanted = {"status": status, "requester": requester, "approver": approver, "device": device}
-        params = {name: str(value) for name, value in wanted.items() if value}
-        params |= {"limit": str(min(limit, LONGEST_PAGE))} | ({"active_grant": "true"} if active_grant else {})
-        found: list[RequestView] = []
-        for page in self._pages("requests", "before", params):
-            found += self._read(list[RequestView], page)
-            if len(found) >= limit:
-                break
-        return found[:limit]
+        wanted["active_grant"] = "true" if active_grant else ""
+        return self._listed(list[RequestView], "requests", "before", wanted, limit)
 
     def request(self, approval_id: int) -> RequestView:
         """One request as it is now."""
@@ -186,8 +180,7 @@ class Api:
 
     def timeline(self, approval_id: int) -> list[AuditEventView]:
         """Everything that happened to a request, oldest first."""
-        pages = self._pages(f"requests/{approval_id}/timeline", "after", {})
-        return [event for page in pages for event in self._read(list[AuditEventView], page)]
+        return self._listed(list[AuditEventView], f"requests/{approval_id}/timeline", "after")
 
     def wait(
         self, approval_id: int, after: int, seconds: float = POLL_SECONDS, source_address: str | None = None
@@ -246,13 +239,7 @@ class Api:
 
     def devices(self, query: str = "", limit: int = 50) -> list[Device]:
         """The devices that this token may ask for, with `query` in their id, sorted by id."""
-        params = {"limit": str(min(limit, LONGEST_PAGE))} | ({"query": query} if query else {})
-        found: list[Device] = []
-        for page in self._pages("devices", "after", params):
-            found += self._read(list[Device], page)
-            if len(found) >= limit:
-                break
-        return found[:limit]
+        return self._listed(list[Device], "devices", "after", {"query": query}, limit)
 
     def who_approves(self, device: str, protocol: str, requester: str = "") -> WhoApproves:
         """Who would have to agree to a connection, and why; nothing is asked. For oneself where nobody is named."""
@@ -284,26 +271,19 @@ class Api:
     ) -> list[RegisteredDevice]:
         """The newest devices that this token may see and that fulfil all of it, newest first."""
         wanted = {"person": person, "serial": serial, "key": key, "status": status, "query": query}
-        params = {name: str(value) for name, value in wanted.items() if value}
-        params |= {"limit": str(min(limit, LONGEST_PAGE))}
-        found: list[RegisteredDevice] = []
-        for page in self._pages("devices/registered", "before", params):
-            found += self._read(list[RegisteredDevice], page)
-            if len(found) >= limit:
-                break
-        return found[:limit]
+        return self._listed(list[RegisteredDevice], "devices/registered", "before", wanted, limit)
 
     def registered_device(self, device_id: str) -> RegisteredDevice:
         """One registered device as it is now."""
-        return self._read(RegisteredDevice, self._get(f"devices/{quote(device_id, safe='')}"))
+        return self._read(RegisteredDevice, self._get(f"devices/{_segment(device_id)}"))
 
     def device_snapshots(self, device_id: str) -> list[Snapshot]:
         """What a device said of itself, each time that it was something else, the newest first."""
-        return self._read(list[Snapshot], self._get(f"devices/{quote(device_id, safe='')}/snapshots"))
+        return self._read(list[Snapshot], self._get(f"devices/{_segment(device_id)}/snapshots"))
 
     def act_on_device(self, device_id: str, action: DeviceAction, reason: str = "") -> RegisteredDevice:
         """Do something to a device; it is returned as it is then. Refused where that changes nothing."""
-        path = f"devices/{quote(device_id, safe='')}/{action}"
+        path = f"devices/{_segment(device_id)}/{action}"
         return self._read(RegisteredDevice, self._post(path, {"reason": reason}))
 
     def explain_enrolment(self, asked: EnrolmentQuestion) -> EnrolmentExplained:
@@ -386,8 +366,7 @@ class Api:
 
     def service_tokens(self) -> list[machines.ServiceToken]:
         """Those that were not revoked, newest first."""
-        pages = self._pages("service-tokens", "before", {})
-        return [one for page in pages for one in self._read(list[machines.ServiceToken], page)]
+        return self._listed(list[machines.ServiceToken], "service-tokens", "before")
 
     def make_service_token(self, wanted: machines.NewServiceToken) -> machines.ServiceTokenSecret:
         """Make one; its secret can be read only now."""
@@ -404,8 +383,7 @@ class Api:
 
     def provisioning_keys(self) -> list[machines.ProvisioningKey]:
         """Those that were not ended, newest first."""
-        pages = self._pages("provisioning-keys", "before", {})
-        return [one for page in pages for one in self._read(list[machines.ProvisioningKey], page)]
+        return self._listed(list[machines.ProvisioningKey], "provisioning-keys", "before")
 
     def make_provisioning_key(self, wanted: machines.NewProvisioningKey) -> machines.ProvisioningKeySecret:
         """Make one; it can be read only now."""
@@ -435,16 +413,29 @@ class Api:
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
-    def _pages(self, path: str, place: str, params: dict[str, str]) -> Iterator[Reply]:
-        """The pages of a list, as far as the header `Link` leads on; `place` is the parameter that moves on."""
+    def _listed(
+        self,
+        shape: type[list[T]],
+        path: str,
+        place: str,
+        wanted: Mapping[str, str | None] | None = None,
+        limit: int | None = None,
+    ) -> list[T]:
+        """The entries of a list, page after page as the header `Link` leads on, up to `limit`.
+
+        `wanted` are parameters, of which those without a value are left out; `place` is the one that moves on.
+        """
+        params = {name: str(value) for name, value in (wanted or {}).items() if value}
+        params |= {} if limit is None else {"limit": str(min(limit, LONGEST_PAGE))}
+        found: list[T] = []
         for _ in range(MOST_PAGES):
             page = self._get(path, params=params)
-            yield page
+            found += self._read(shape, page)
             goes_on = NEXT_PAGE.search(page.headers.get("Link", ""))
             start = httpx.QueryParams(goes_on["query"]).get(place) if goes_on else None
-            if start is None:
-                return
-            params = params | {place: start}
+            if start is None or (limit is not None and len(found) >= limit):
+                return found[:limit]
+            params[place] = start
         raise self._not_ours()
 
     def _poll(self, path: str, after: int | None, seconds: float) -> Reply:

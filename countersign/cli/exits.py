@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import IntEnum
 
 from countersign.errors import BadPolicy, BadQuestion, CountersignError, NotAllowed, NotFound, Refused
-from countersign.grant_reuse import is_for, is_yes
+from countersign.grant_reuse import covers
 from countersign.models import Asked, Status
 from countersign.views import RequestView
 
@@ -47,5 +47,4 @@ def of_request(one: Asked | RequestView, source_address: str, now: datetime) -> 
     """The code for a request as it is, for who asked from this address: one that waits is no failure."""
     if one.status is Status.WAITING:
         return Code.OK
-    yes = one.grant is not None and is_yes(one.grant, now) and is_for(one.grant, source_address)
-    return Code.OK if yes else Code.NO
+    return Code.OK if one.grant is not None and covers(one.grant, source_address, now) else Code.NO
