@@ -11,7 +11,7 @@ from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
 from countersign.checks import Check, findings, in_order
-from countersign.cli.doctor import page, summary
+from countersign.cli.doctor import page
 from countersign.client import Client
 from countersign.console import show
 from countersign.directory import Policy
@@ -33,7 +33,6 @@ def checked(settings: Settings) -> int:
     checks = [*own, *(check for one in channels(settings) for check in one.checks)]
     found = in_order(asyncio.run(findings(checks, None, say=for_operators)))
     show(page(found))
-    show(summary(found))
     return int(any(one.state == "problem" for one in found))
 
 

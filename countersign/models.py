@@ -204,7 +204,7 @@ class Scope(Model):
         return target in self.targets and variant in self.variants
 
 
-# Of whoever is no gateway.
+# That of people and machines, who are no gateway.
 NO_SCOPE = Scope()
 
 

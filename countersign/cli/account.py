@@ -1,44 +1,44 @@
 """whoami, health, reply explain: about oneself, the portal, and a mail."""
 
 import typer
+from rich.console import Group
 from rich.text import Text
 
 from countersign.cli.exits import Code
-from countersign.cli.options import DEFAULT_URL, AsJson, Token, Url, connect
-from countersign.cli.output import show, show_json
+from countersign.cli.options import AsJson, with_portal
+from countersign.cli.output import answer
+from countersign.cli.tables import mark
+from countersign.http import Api
 from countersign.http_answers import Health
 
 AWAY = "can't be reached"
-YES, NO = ("✓", "green"), ("✗", "red")
 
 commands = typer.Typer()
 
 
 @commands.command()
-def whoami(url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False) -> None:
+@with_portal
+def whoami(api: Api, as_json: AsJson = False) -> None:
     """Say whose token this is, and what it is for."""
-    with connect(url, token) as api:
-        me = api.me()
-    if as_json:
-        show_json(me)
-        return
-    show(Text.assemble((me.name, "bold"), f", a {me.kind}", " and an admin" if me.admin else ""))
+    me = api.me()
+    page = Text.assemble((me.name, "bold"), f", a {me.kind}", " and an admin" if me.admin else "")
     if me.kind == "gateway":
-        show(Text(f"  asks by {', '.join(me.protocols) or 'no protocol'} for {', '.join(me.devices) or 'no device'}"))
+        page.append(
+            f"\n  asks by {', '.join(me.protocols) or 'no protocol'} for {', '.join(me.devices) or 'no device'}"
+        )
+    answer(me, page, as_json)
 
 
 @commands.command()
-def health(url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False) -> None:
+@with_portal
+def health(api: Api, as_json: AsJson = False) -> None:
     """Say whether the portal, its database, Temporal and a worker are there."""
-    with connect(url, token) as api:
-        found = api.health()
-    if as_json:
-        show_json(found)
-    else:
-        for name, works, message in _parts(found):
-            show(Text.assemble(YES if works else NO, f" {name}", "" if works else f" {message}"))
-        for name, channel in found.channels.items():
-            show(Text.assemble(YES if channel.ok else NO, f" {name}: {channel.message}"))
+    found = api.health()
+    parts = [
+        mark(works).append(f" {name}{'' if works else f' {why}'}", "default") for name, works, why in _parts(found)
+    ]
+    parts += [mark(one.ok).append(f" {name}: {one.message}", "default") for name, one in found.channels.items()]
+    answer(found, Group(*parts), as_json)
     if not (found.database and found.writable and found.temporal and found.worker):
         raise typer.Exit(Code.UNAVAILABLE)
 

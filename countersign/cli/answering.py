@@ -7,81 +7,65 @@ from rich.text import Text
 
 from countersign.cli import request_page, times
 from countersign.cli.exits import Code
-from countersign.cli.options import DEFAULT_URL, AsJson, Number, Token, Url, connect
-from countersign.cli.output import show, show_json
+from countersign.cli.options import AsJson, Number, with_portal
+from countersign.cli.output import answer
 from countersign.http import Api
 from countersign.models import Verdict
 from countersign.views import RequestView
 
 CommentText = Annotated[str, typer.Argument(metavar="TEXT", help="What to pass on; it decides nothing.")]
-Comment = Annotated[str, typer.Argument(metavar="COMMENT", help="Words for the requester and the record.")]
+Comment = Annotated[str, typer.Argument(metavar="COMMENT", help="What the requester and the record are told.")]
 
 commands = typer.Typer()
 
 
 @commands.command()
-def approve(
-    number: Number, comment: Comment = "", url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False
-) -> None:
+@with_portal
+def approve(api: Api, number: Number, comment: Comment = "", as_json: AsJson = False) -> None:
     """Approve a request that waits for your answer."""
-    _decide(number, Verdict.APPROVE, comment, url, token, as_json)
+    _decide(api, number, Verdict.APPROVE, comment, as_json)
 
 
 @commands.command()
-def reject(
-    number: Number, comment: Comment = "", url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False
-) -> None:
+@with_portal
+def reject(api: Api, number: Number, comment: Comment = "", as_json: AsJson = False) -> None:
     """Reject a request that waits for your answer; one rejection ends it."""
-    _decide(number, Verdict.REJECT, comment, url, token, as_json)
+    _decide(api, number, Verdict.REJECT, comment, as_json)
 
 
 @commands.command()
-def comment(
-    number: Number, text: CommentText, url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False
-) -> None:
+@with_portal
+def comment(api: Api, number: Number, text: CommentText, as_json: AsJson = False) -> None:
     """Write to those who are asked about your request; or, where you are asked, to the requester."""
-    with connect(url, token) as api:
-        _show_view(api.comment(number, text), as_json)
+    _show_view(api.comment(number, text), as_json)
 
 
 @commands.command()
-def cancel(
-    number: Number, comment: Comment = "", url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False
-) -> None:
+@with_portal
+def cancel(api: Api, number: Number, comment: Comment = "", as_json: AsJson = False) -> None:
     """Withdraw a request of yours while it waits."""
-    with connect(url, token) as api:
-        api.cancel(number, comment)
-        _show_view(api.request(number), as_json)
+    api.cancel(number, comment)
+    _show_view(api.request(number), as_json)
 
 
 @commands.command()
-def revoke(
-    number: Number, comment: Comment = "", url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False
-) -> None:
+@with_portal
+def revoke(api: Api, number: Number, comment: Comment = "", as_json: AsJson = False) -> None:
     """End the grant of a request that you were asked about, before its time."""
-    with connect(url, token) as api:
-        _show_view(api.revoke(number, comment), as_json)
+    _show_view(api.revoke(number, comment), as_json)
 
 
 @commands.command("give-back")
-def give_back(
-    number: Number, comment: Comment = "", url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False
-) -> None:
+@with_portal
+def give_back(api: Api, number: Number, comment: Comment = "", as_json: AsJson = False) -> None:
     """End a grant of yours that you need no longer; a gateway, one that it asked for."""
-    with connect(url, token) as api:
-        _show_view(api.give_back(number, comment), as_json)
+    _show_view(api.give_back(number, comment), as_json)
 
 
-def _decide(number: int, verdict: Verdict, comment: str, url: str, token: str, as_json: bool) -> None:
-    with connect(url, token) as api:
-        judged = api.decide(number, verdict, comment, _last_asked_at(api, number))
-        view = api.request(number)
-    if as_json:
-        show_json(judged)
-    elif judged.accepted:
-        show(request_page.short(view, times.now()))
-    else:
-        show(Text(judged.message))
+def _decide(api: Api, number: int, verdict: Verdict, comment: str, as_json: bool) -> None:
+    judged = api.decide(number, verdict, comment, _last_asked_at(api, number))
+    view = api.request(number)
+    answer(judged, request_page.short(view, times.now()) if judged.accepted else Text(judged.message), as_json)
     if not judged.accepted:
         raise typer.Exit(Code.UNAVAILABLE)
 
@@ -93,7 +77,4 @@ def _last_asked_at(api: Api, number: int) -> int | None:
 
 
 def _show_view(view: RequestView, as_json: bool) -> None:
-    if as_json:
-        show_json(view)
-    else:
-        show(request_page.short(view, times.now()))
+    answer(view, request_page.short(view, times.now()), as_json)

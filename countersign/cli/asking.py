@@ -9,15 +9,14 @@ import typer
 from rich.text import Text
 
 from countersign.cli import exits, list_page, request_page, times
-from countersign.cli.completion import device_names
+from countersign.cli.completion import Device, How
 from countersign.cli.live import changes, follow, patiently, rest
-from countersign.cli.options import DEFAULT_URL, AsJson, Number, Token, Url, connect, person
-from countersign.cli.output import console, show, show_json
+from countersign.cli.options import AsJson, Number, person, with_portal
+from countersign.cli.output import answer, console, show, show_json
 from countersign.error_codes import ErrorCode
 from countersign.errors import Delayed, NotAllowed, Unavailable
 from countersign.grant_reuse import address_asked_for, must_be_for, names_no_address, not_from_here
 from countersign.http import Api
-from countersign.kinds.connection import Protocol
 from countersign.models import LONGEST_GRANT, Asked, Question, Status
 from countersign.question import read_question
 from countersign.times import MINUTE
@@ -50,13 +49,11 @@ commands = typer.Typer()
 
 
 @commands.command()
+@with_portal
 def request(
-    device: Annotated[
-        str, typer.Argument(metavar="DEVICE", help="What to connect to, by its id.", autocompletion=device_names)
-    ],
-    protocol: Annotated[
-        Protocol, typer.Argument(metavar="PROTOCOL", case_sensitive=False, help=f"How: {', '.join(Protocol)}.")
-    ],
+    api: Api,
+    device: Device,
+    protocol: How,
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; the approvers read it.")] = "",
     ticket: Annotated[str, typer.Option(metavar="TEXT", help="A ticket it belongs to.")] = "",
     minutes: Minutes = None,
@@ -64,35 +61,32 @@ def request(
     source_address: Annotated[str, typer.Option(metavar="IP", help="Where the connection will come from.")] = "",
     renew: Annotated[bool, typer.Option("--renew", help="Ask for more time while a grant lasts.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the decision, and end with it.")] = False,
-    url: Url = DEFAULT_URL,
-    token: Token = "",
     as_json: AsJson = False,
 ) -> None:
     """Ask for a connection. Whoever asked before, and still waits or holds a grant, gets the same request."""
-    with connect(url, token) as api:
-        question = read_question(
-            {
-                "requester": for_ or person(api.me(), "Name who wants to connect with --for."),
-                "device": device,
-                "protocol": protocol,
-                "reason": reason,
-                "ticket": ticket,
-                "source_address": source_address,
-                "minutes": minutes,
-                "renew": renew,
-            },
-            CALLED,
-        )
-        asked = _asked(api, question, wait, as_json)
-        address = address_asked_for(question, asked.source_address)
-        if as_json and not wait:
-            show_json(asked)
-            raise typer.Exit(exits.of_request(asked, address, times.now()))
-        view = api.request(asked.approval_id)
-        if not as_json and (told := _told_of_address(view, address)):
-            console(stderr=True).print(Text(told))
-        if wait:
-            view = _until_settled(api, view, as_json)
+    question = read_question(
+        {
+            "requester": for_ or person(api.me(), "Name who wants to connect with --for."),
+            "device": device,
+            "protocol": protocol,
+            "reason": reason,
+            "ticket": ticket,
+            "source_address": source_address,
+            "minutes": minutes,
+            "renew": renew,
+        },
+        CALLED,
+    )
+    asked = _asked(api, question, wait, as_json)
+    address = address_asked_for(question, asked.source_address)
+    if as_json and not wait:
+        show_json(asked)
+        raise typer.Exit(exits.of_request(asked, address, times.now()))
+    view = api.request(asked.approval_id)
+    if not as_json and (told := _told_of_address(view, address)):
+        console(stderr=True).print(Text(told))
+    if wait:
+        view = _until_settled(api, view, as_json)
     if as_json:
         show_json(view)
     else:
@@ -124,10 +118,7 @@ def _asked(api: Api, question: Question, wait: bool, as_json: bool) -> Asked:
         raise NotAllowed("Your token asks for yourself only; leave --for out.", **error.details) from None
     except Delayed as error:
         if not wait:
-            if as_json:
-                show_json({**error.fields, "words": str(error)})
-            else:
-                show(Text(str(error)))
+            answer({**error.fields, "words": str(error)}, Text(str(error)), as_json)
             raise typer.Exit(exits.Code.UNAVAILABLE) from None
         console(stderr=True).print(Text(str(error)))
     while True:
@@ -137,20 +128,19 @@ def _asked(api: Api, question: Question, wait: bool, as_json: bool) -> Asked:
 
 
 @commands.command("list")
+@with_portal
 def list_(
+    api: Api,
     status: Wanted = None,
     mine: Annotated[bool, typer.Option("--mine", help="Only what you asked for.")] = False,
     to_approve: Annotated[bool, typer.Option("--to-approve", help="Only what waits for your answer.")] = False,
     limit: Limit = 50,
-    url: Url = DEFAULT_URL,
-    token: Token = "",
     as_json: AsJson = False,
 ) -> None:
     """List requests, the newest first."""
-    with connect(url, token) as api:
-        me = person(api.me(), "Leave --mine and --to-approve out.") if mine or to_approve else ""
-        status = Status.WAITING if to_approve else status
-        views = api.requests(status, me if mine else "", me if to_approve else "", limit)
+    me = person(api.me(), "Leave --mine and --to-approve out.") if mine or to_approve else ""
+    status = Status.WAITING if to_approve else status
+    views = api.requests(status, me if mine else "", me if to_approve else "", limit)
     if to_approve:
         views = [view for view in views if me in request_page.awaited(view)]
     if as_json:
@@ -163,20 +153,17 @@ def list_(
 
 
 @commands.command("show")
+@with_portal
 def show_(
+    api: Api,
     number: Number,
     whole: Annotated[bool, typer.Option("--all", help="Every row and every check, also of what was repeated.")] = False,
-    url: Url = DEFAULT_URL,
-    token: Token = "",
     as_json: AsJson = False,
 ) -> None:
     """Show a request: the facts, who is asked, what they said, the grant, and everything that happened."""
-    with connect(url, token) as api:
-        view, timeline = api.request(number), api.timeline(number)
-    if as_json:
-        show_json({**view.model_dump(mode="json"), "timeline": [row.model_dump(mode="json") for row in timeline]})
-    else:
-        show(request_page.page(view, timeline, times.now(), whole=whole))
+    view, timeline = api.request(number), api.timeline(number)
+    page = request_page.page(view, timeline, times.now(), whole=whole)
+    answer({**view.model_dump(mode="json"), "timeline": timeline}, page, as_json)
 
 
 def _until_settled(api: Api, view: RequestView, as_json: bool) -> RequestView:

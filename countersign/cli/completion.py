@@ -5,19 +5,22 @@ import json
 import os
 import time
 from contextlib import suppress
-from pathlib import Path
+from typing import Annotated
 
 import typer
 
+from countersign.cli import own_files
 from countersign.cli.options import of_login
-from countersign.errors import CountersignError
+from countersign.errors import CountersignError, Unavailable
 from countersign.http import Api, is_loopback
+from countersign.kinds.connection import Protocol
 
 # Somebody waits at a prompt.
 ANSWER_SECONDS = 2.0
 MOST_SHOWN = 100
 # How long an answer is used again: keys are pressed several times in a row.
 KEPT_SECONDS = 30
+FILE = "devices.json"
 
 
 def device_names(context: typer.Context, incomplete: str) -> list[str]:
@@ -38,24 +41,21 @@ def device_names(context: typer.Context, incomplete: str) -> list[str]:
     return [device for device in found or [] if device.startswith(typed)]
 
 
-def _file() -> Path:
-    """Where the last answer is kept (the XDG Base Directory Specification)."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "countersign" / "devices.json"
-
-
 def _kept(asked: str) -> list[str] | None:
-    with suppress(OSError, ValueError, KeyError, TypeError, RuntimeError):
-        kept = json.loads(_file().read_text())
+    with suppress(ValueError, KeyError, TypeError):
+        kept = json.loads(own_files.read(FILE, own_files.CACHE))
         if kept["asked"] == asked and 0 <= time.time() - kept["at"] < KEPT_SECONDS:
             return [str(one) for one in kept["devices"]]
     return None
 
 
 def _keep(asked: str, devices: list[str]) -> None:
-    with suppress(OSError, RuntimeError):
-        file = _file()
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        made = file.with_suffix(f".{os.getpid()}")
-        made.touch(mode=0o600)
-        made.write_text(json.dumps({"asked": asked, "at": time.time(), "devices": devices}))
-        made.replace(file)
+    kept = {"asked": asked, "at": time.time(), "devices": devices}
+    with suppress(Unavailable):
+        own_files.write(FILE, json.dumps(kept), own_files.CACHE)
+
+
+Device = Annotated[
+    str, typer.Argument(metavar="DEVICE", help="What to connect to, by its id.", autocompletion=device_names)
+]
+How = Annotated[Protocol, typer.Argument(metavar="PROTOCOL", case_sensitive=False, help=f"How: {', '.join(Protocol)}.")]

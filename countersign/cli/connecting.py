@@ -9,7 +9,7 @@ import typer
 from rich.text import Text
 
 from countersign.cli import own_files, programs, rdp_client
-from countersign.cli.completion import device_names
+from countersign.cli.completion import Device, How
 from countersign.cli.options import DEFAULT_URL, Token, Url, connect, person
 from countersign.cli.output import console
 from countersign.errors import BadQuestion, CountersignError, Unavailable
@@ -31,12 +31,8 @@ commands = typer.Typer()
 
 @commands.command("connect")
 def connect_to(
-    device: Annotated[
-        str, typer.Argument(metavar="DEVICE", help="What to connect to, by its id.", autocompletion=device_names)
-    ],
-    protocol: Annotated[
-        Protocol, typer.Argument(metavar="PROTOCOL", case_sensitive=False, help=f"How: {', '.join(Protocol)}.")
-    ] = Protocol.SSH,
+    device: Device,
+    protocol: How = Protocol.SSH,
     arguments: Annotated[
         list[str] | None, typer.Argument(metavar="-- ARGUMENTS", help="What your client is given, too, behind `--`.")
     ] = None,

@@ -5,11 +5,12 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from countersign.cli.completion import device_names
+from countersign.cli.completion import Device, How
 from countersign.cli.exits import Code
-from countersign.cli.options import DEFAULT_URL, AsJson, Token, Url, connect
-from countersign.cli.output import show, show_json
-from countersign.kinds.connection import Protocol
+from countersign.cli.options import AsJson, with_portal
+from countersign.cli.output import answer
+from countersign.cli.tables import each
+from countersign.http import Api
 from countersign.who_approves import WhoApproves
 
 LONGEST_LIST = 1000
@@ -18,45 +19,31 @@ commands = typer.Typer()
 
 
 @commands.command()
+@with_portal
 def devices(
+    api: Api,
     query: Annotated[str, typer.Argument(metavar="QUERY", help="Only those with this in their id.")] = "",
     limit: Annotated[int, typer.Option(metavar="N", min=1, max=LONGEST_LIST, help="How many at most.")] = 50,
-    url: Url = DEFAULT_URL,
-    token: Token = "",
     as_json: AsJson = False,
 ) -> None:
     """List the devices that you may ask to connect to, and by which protocols."""
-    with connect(url, token) as api:
-        found = api.devices(query, limit)
-    if as_json:
-        show_json(found)
-        return
-    for one in found:
-        show(Text.assemble((one.device, "bold"), f"  {', '.join(one.protocols)}"))
-    if not found:
-        show(Text("There is no such device that you may ask for."))
+    found = api.devices(query, limit)
+    lines = (Text.assemble((one.device, "bold"), f"  {', '.join(one.protocols)}") for one in found)
+    answer(found, each(lines, "There is no such device that you may ask for."), as_json)
 
 
 @commands.command("who-approves")
+@with_portal
 def who_approves(
-    device: Annotated[
-        str, typer.Argument(metavar="DEVICE", help="What to connect to, by its id.", autocompletion=device_names)
-    ],
-    protocol: Annotated[
-        Protocol, typer.Argument(metavar="PROTOCOL", case_sensitive=False, help=f"How: {', '.join(Protocol)}.")
-    ],
+    api: Api,
+    device: Device,
+    protocol: How,
     for_: Annotated[str, typer.Option("--for", metavar="PERSON", help="Who would ask; you, unless said.")] = "",
-    url: Url = DEFAULT_URL,
-    token: Token = "",
     as_json: AsJson = False,
 ) -> None:
     """Say who would have to agree to a connection, and why. Asks nobody."""
-    with connect(url, token) as api:
-        found = api.who_approves(device, protocol, for_)
-    if as_json:
-        show_json(found)
-    else:
-        show(_page(found))
+    found = api.who_approves(device, protocol, for_)
+    answer(found, _page(found), as_json)
     raise typer.Exit(Code.NO if found.outcome in {"rejected", "refused"} else Code.OK)
 
 

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
+from rich.console import Group, RenderableType
 from rich.text import Text
 
 from countersign.cli.exits import Code
 from countersign.cli.options import DEFAULT_URL, AsJson, Token, Url, connect
-from countersign.cli.output import console, show, show_json
+from countersign.cli.output import answer, console
+from countersign.cli.tables import grid
 from countersign.gates.protocol import CONFIG
 from countersign.views import Finding
 
@@ -33,11 +34,12 @@ def doctor(
     # In a terminal, a spinner on standard error: standard output holds the findings alone.
     with console(stderr=True).status(LOOKING):
         found = _of_gates(config) if gate else _of_installation(url, token)
-    if as_json:
-        show_json(found)
-    else:
-        show(page(found))
-        show(summary(found))
+    tell(found, as_json)
+
+
+def tell(found: Sequence[Finding], as_json: bool) -> None:
+    """Print what was found; problems end the command with 1."""
+    answer(found, page(found), as_json)
     if any(one.state == "problem" for one in found):
         raise typer.Exit(Code.NO)
 
@@ -54,22 +56,17 @@ def _of_gates(config: Path) -> list[Finding]:
     return findings(config)
 
 
-def page(found: Sequence[Finding]) -> Table:
-    """In the portal's order: the worst first."""
-    table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    table.add_column(overflow="fold")
-    table.add_column(overflow="fold", ratio=1)
+def page(found: Sequence[Finding]) -> RenderableType:
+    """What was found, in its order, and how many problems and warnings there are."""
+    table = grid(4)
     for one in found:
         dim = "bright_black" if one.state == "ok" else "default"
         about = "" if one.about == one.part else one.about
         table.add_row(Text(*MARKS[one.state]), Text(one.part, dim), Text(about, dim), Text(one.message, dim))
-    return table
+    return Group(table, _summary(found))
 
 
-def summary(found: Sequence[Finding]) -> Text:
-    """How many problems and warnings there are."""
+def _summary(found: Sequence[Finding]) -> Text:
     counts = Counter(one.state for one in found)
     said = [f"{counts[state]} {state}{'s' * (counts[state] > 1)}" for state in ("problem", "warning") if counts[state]]
     style = "red" if counts["problem"] else "yellow" if said else "green"

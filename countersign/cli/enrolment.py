@@ -6,9 +6,10 @@ import typer
 from rich.text import Text
 
 from countersign.cli.exits import Code
-from countersign.cli.options import DEFAULT_URL, AsJson, Token, Url, connect
-from countersign.cli.output import show, show_json
+from countersign.cli.options import AsJson, with_portal
+from countersign.cli.output import answer
 from countersign.enrolment.explain import EnrolmentExplained, EnrolmentQuestion, claims_of
+from countersign.http import Api
 from countersign.question import read_as
 from countersign.times import SECOND, duration
 
@@ -21,7 +22,9 @@ def enrolment() -> None:
 
 
 @commands.command()
+@with_portal
 def explain(
+    api: Api,
     person: Annotated[str, typer.Option(metavar="PERSON", help="Whose device it is; a machine's, unless said.")] = "",
     source_address: Annotated[str, typer.Option(metavar="ADDRESS", help="Where it connects from.")] = "",
     country: Annotated[
@@ -35,8 +38,6 @@ def explain(
     common_name: Annotated[
         str, typer.Option(metavar="NAME", help="The common name of a valid client certificate that it presents.")
     ] = "",
-    url: Url = DEFAULT_URL,
-    token: Token = "",
     as_json: AsJson = False,
 ) -> None:
     """Say which enrolment rule would answer, and why each that is tried before it does not match. Admins only.
@@ -46,12 +47,8 @@ def explain(
     asked = {"person": person, "source_address": source_address, "country": country, "login_method": login_method}
     asked |= {"service_token": service_token, "common_name": common_name}
     given = {name: value for name, value in asked.items() if value} | {"claims": claims_of(claim or [])}
-    with connect(url, token) as api:
-        found = api.explain_enrolment(read_as(EnrolmentQuestion, given))
-    if as_json:
-        show_json(found)
-    else:
-        show(_page(found))
+    found = api.explain_enrolment(read_as(EnrolmentQuestion, given))
+    answer(found, _page(found), as_json)
     raise typer.Exit(Code.OK if found.admitted else Code.NO)
 
 

@@ -1,6 +1,5 @@
 """gate wireguard, serve, install and check: let in who is approved, and nobody else."""
 
-import asyncio
 import logging
 import signal
 from collections.abc import Callable
@@ -71,6 +70,8 @@ def serve(
     config: Annotated[Path, typer.Option(metavar="FILE", help="What the gates of this host are to do.")] = Path(CONFIG),
 ) -> None:
     """Serve the gates of this host, such as `countersign-gate ssh`, until it is stopped; then nobody is let in."""
+    import asyncio
+
     from countersign.gates.config import read_config
     from countersign.gates.service import serve as serving
 

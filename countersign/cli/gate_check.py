@@ -9,10 +9,9 @@ from typing import Annotated
 import typer
 
 from countersign.cli import doctor
-from countersign.cli.exits import Code
 from countersign.cli.files import content
 from countersign.cli.options import DEFAULT_URL, AsJson, Token, Url, connect, seconds_of
-from countersign.cli.output import console, show, show_json
+from countersign.cli.output import console
 from countersign.errors import BadQuestion
 from countersign.models import canonical_id
 
@@ -34,7 +33,7 @@ def check(
         str, typer.Option(metavar="DEVICE", help="The device that the gateway lets into, for this check.")
     ],
     protocol: Annotated[str, typer.Option(metavar="PROTOCOL", help="And how, such as ssh.")],
-    person: Annotated[str, typer.Option(metavar="PERSON", help="Whom the gateway takes whoever connects for.")],
+    person: Annotated[str, typer.Option(metavar="PERSON", help="Who the gateway takes the connection to be from.")],
     client: Annotated[
         str,
         typer.Option(
@@ -83,13 +82,7 @@ def check(
         person_api = stack.enter_context(connect(url, person_token)) if person_token else None
         with console(stderr=True).status("Connecting ..."):
             found = Check(api, at, wants, seconds[0], seconds[1], person_api).run()
-    if as_json:
-        show_json(found)
-    else:
-        show(doctor.page(found))
-        show(doctor.summary(found))
-    if any(one.state == "problem" for one in found):
-        raise typer.Exit(Code.NO)
+    doctor.tell(found, as_json)
 
 
 def _split(typed: str) -> list[str]:

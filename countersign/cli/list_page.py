@@ -8,6 +8,7 @@ from rich.text import Text
 
 from countersign.cli import request_page, times
 from countersign.cli.request_page import STYLES, awaited, name_of, shown_status
+from countersign.cli.tables import listing
 from countersign.kinds import title_of
 from countersign.models import GrantStatus, Status
 from countersign.views import RequestView
@@ -21,7 +22,7 @@ BESIDE_REASON = 90
 
 def page(views: Iterable[RequestView], at: datetime, width: int) -> Table:
     """One row a request."""
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bright_black")
+    table = listing()
     table.add_column("#", no_wrap=True)
     table.add_column("status", no_wrap=True)
     table.add_column("requester", overflow="fold", min_width=len("requester"))

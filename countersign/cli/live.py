@@ -9,12 +9,12 @@ from typing import TypeVar
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.padding import Padding
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
 from countersign.cli import request_page, times
+from countersign.cli.tables import indented
 from countersign.errors import Unavailable
 from countersign.http import Api
 from countersign.models import Status
@@ -90,12 +90,8 @@ class _Shown:
         view, at = self.view, times.now()
         head = Table.grid(padding=(0, 1))
         head.add_row(self.spinner, request_page.headline(view, at))
-        parts: list[RenderableType] = [head, Padding(request_page.who_and_what(view), (0, 0, 0, 2))]
-        if view.level:
-            parts.append(Padding(request_page.level_line(view, view.level), (0, 0, 0, 2)))
-            parts.append(Padding(request_page.people(view, view.level, at), (0, 0, 0, 4)))
-        parts.append(Text("  Ctrl-C stops watching; the request stays open.", style="bright_black"))
-        return Group(*parts)
+        ending = Text("  Ctrl-C stops watching; the request stays open.", style="bright_black")
+        return Group(head, indented(request_page.who_and_what(view)), *request_page.level_now(view, at), ending)
 
 
 def _in_one_line(view: RequestView, at: datetime) -> Text:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from countersign.cli import kept_login
 from countersign.cli.options import DEFAULT_URL, LOCAL_URL, AsJson, Url, connect, warn_unencrypted
-from countersign.cli.output import console, show, show_json
+from countersign.cli.output import answer, console
 from countersign.error_codes import ErrorCode
 from countersign.errors import CountersignError, NotAllowed, NotFound, Unavailable
 from countersign.http import Api
@@ -46,10 +46,8 @@ def login(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
         file = kept_login.keep(str(api.url), token.access_token, ends_at)
     with connect("", "") as api:
         me = api.me()
-    if as_json:
-        show_json({"name": me.name, "url": str(api.url), "ends_at": ends_at, "file": str(file)})
-    else:
-        show(Text.assemble("Logged in as ", (me.name, "bold"), f" until {moment(ends_at)}."))
+    page = Text.assemble("Logged in as ", (me.name, "bold"), f" until {moment(ends_at)}.")
+    answer({"name": me.name, "url": str(api.url), "ends_at": ends_at, "file": file}, page, as_json)
 
 
 @commands.command()
@@ -62,10 +60,7 @@ def logout(as_json: AsJson = False) -> None:
     with Api(kept.url, token) as api, suppress(NotAllowed, NotFound):  # it may have ended already
         api.end_token(token.split("_")[1])
     kept_login.forget()
-    if as_json:
-        show_json({"url": kept.url})
-    else:
-        show(Text(f"Logged out of {kept.url}."))
+    answer({"url": kept.url}, Text(f"Logged out of {kept.url}."), as_json)
 
 
 def _token(api: Api, begun: LoginBegun) -> LoginToken:

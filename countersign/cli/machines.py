@@ -1,17 +1,17 @@
 """service-token, provisioning-key: what machines register their devices with."""
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
 import typer
 from pydantic import ValidationError
-from rich.table import Table
 from rich.text import Text
 
-from countersign.cli.options import DEFAULT_URL, AsJson, Token, Url, connect
-from countersign.cli.output import console, show, show_json
+from countersign.cli.options import AsJson, with_portal
+from countersign.cli.output import answer, console, show_json
+from countersign.cli.tables import listing
 from countersign.errors import BadQuestion
+from countersign.http import Api
 from countersign.machines import (
     MOST_DEVICES,
     NewProvisioningKey,
@@ -37,39 +37,42 @@ provisioning_keys = typer.Typer(no_args_is_help=True, help="Keys with which many
 
 
 @service_tokens.command("create")
+@with_portal
 def create_token(
+    api: Api,
     name: Annotated[str, typer.Argument(metavar="NAME", help="What it is for, as lists and the record show it.")],
     lasts: Annotated[str, typer.Option(help="For how long, such as 90d; ten years at most.")] = "365d",
-    url: Url = DEFAULT_URL,
-    token: Token = "",
     as_json: AsJson = False,
 ) -> None:
     """Make a service token, and print its id and secret, this once."""
     wanted = _wanted(NewServiceToken, name=name, lasts=lasts)
-    with connect(url, token) as api:
-        _show_secret(api.make_service_token(wanted), as_json)
+    made = api.make_service_token(wanted)
+    _show_secret(made, _headers(made), as_json)
 
 
 @service_tokens.command()
+@with_portal
 def rotate(
+    api: Api,
     token_id: TokenId,
     overlap: Annotated[str, typer.Option(help="How long the secret before still works, from 1h to 30d.")] = "7d",
-    url: Url = DEFAULT_URL,
-    token: Token = "",
     as_json: AsJson = False,
 ) -> None:
     """Make a new secret, and print it, this once; the one before works for a while still."""
     rotation = _wanted(Rotation, overlap=overlap)
-    with connect(url, token) as api:
-        _show_secret(api.rotate_service_token(token_id, rotation), as_json)
+    made = api.rotate_service_token(token_id, rotation)
+    _show_secret(made, _headers(made), as_json)
 
 
 @service_tokens.command("list")
-def list_tokens(url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False) -> None:
+@with_portal
+def list_tokens(api: Api, as_json: AsJson = False) -> None:
     """List the service tokens that were not revoked, newest first."""
-    with connect(url, token) as api:
-        found = api.service_tokens()
-    rows = ((one.id, one.name, moment(one.ends_at), _used(one.used_at), _state(one)) for one in found)
+    found = api.service_tokens()
+    rows = (
+        (one.id, one.name, moment(one.ends_at), moment(one.used_at) if one.used_at else "never", _state(one))
+        for one in found
+    )
     _show_list(found, ("id", "name", "until", "last used", ""), rows, as_json)
 
 
@@ -77,13 +80,11 @@ def _changes(action: ServiceTokenAction, does: str) -> None:
     """Add the command that does this."""
 
     @service_tokens.command(action, help=does)
-    def change(token_id: TokenId, url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False) -> None:
-        with connect(url, token) as api:
-            changed = api.change_service_token(token_id, action)
-        if as_json:
-            show_json(changed)
-        else:
-            show(Text.assemble((changed.name, "bold"), f" ({changed.id}) {_state(changed) or _until(changed)}."))
+    @with_portal
+    def change(api: Api, token_id: TokenId, as_json: AsJson = False) -> None:
+        changed = api.change_service_token(token_id, action)
+        state = _state(changed) or f"lasts until {moment(changed.ends_at)}"
+        answer(changed, Text.assemble((changed.name, "bold"), f" ({changed.id}) {state}."), as_json)
 
 
 _changes("refresh", "Have it last for a year from now.")
@@ -94,33 +95,28 @@ _changes("revoke", "End it for good, and with it the devices that it registered.
 
 
 @provisioning_keys.command("create")
+@with_portal
 def create_key(
+    api: Api,
     label: Annotated[str, typer.Argument(metavar="LABEL", help="What it is for, as lists and the record show it.")],
     person: Annotated[str, typer.Option(metavar="PERSON", help="Whose the devices become.")],
     devices: Annotated[int, typer.Option(metavar="N", min=1, max=MOST_DEVICES, help="How many may register.")],
     lasts: Annotated[str, typer.Option(help="For how long, such as 12h; a year at most.")] = "7d",
     skips_approval: Annotated[bool, typer.Option("--skips-approval", help="They need no approval.")] = False,
-    url: Url = DEFAULT_URL,
-    token: Token = "",
     as_json: AsJson = False,
 ) -> None:
     """Make a provisioning key, and print it alone on standard output, this once."""
     asked = {"label": label, "person": person, "devices": devices, "lasts": lasts, "skips_approval": skips_approval}
     wanted = _wanted(NewProvisioningKey, **asked)
-    with connect(url, token) as api:
-        made = api.make_provisioning_key(wanted)
-    if as_json:
-        show_json(made)
-        return
-    console(stderr=True).print(Text(ONCE))
-    print(made.key)
+    made = api.make_provisioning_key(wanted)
+    _show_secret(made, made.key, as_json)
 
 
 @provisioning_keys.command("list")
-def list_keys(url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False) -> None:
+@with_portal
+def list_keys(api: Api, as_json: AsJson = False) -> None:
     """List the provisioning keys that were not ended, newest first."""
-    with connect(url, token) as api:
-        found = api.provisioning_keys()
+    found = api.provisioning_keys()
     rows = (
         (one.id, one.label, one.person, f"{one.used} of {one.devices}", moment(one.ends_at), _skips(one))
         for one in found
@@ -129,14 +125,12 @@ def list_keys(url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False
 
 
 @provisioning_keys.command()
-def end(key_id: KeyId, url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False) -> None:
+@with_portal
+def end(api: Api, key_id: KeyId, as_json: AsJson = False) -> None:
     """End a provisioning key for good; the devices that registered with it stay."""
-    with connect(url, token) as api:
-        ended = api.end_provisioning_key(key_id)
-    if as_json:
-        show_json(ended)
-    else:
-        show(Text.assemble((ended.label, "bold"), f" ({ended.id}) has ended; {ended.used} devices had registered."))
+    ended = api.end_provisioning_key(key_id)
+    page = Text.assemble((ended.label, "bold"), f" ({ended.id}) has ended; {ended.used} devices had registered.")
+    answer(ended, page, as_json)
 
 
 def _wanted(shape: type[M], **given: Any) -> M:
@@ -147,36 +141,27 @@ def _wanted(shape: type[M], **given: Any) -> M:
         raise BadQuestion("; ".join(said_of(one) for one in error.errors())) from None
 
 
-def _show_secret(made: ServiceTokenSecret, as_json: bool) -> None:
+def _skips(one: ProvisioningKey) -> str:
+    return "needs no approval" if one.skips_approval else ""
+
+
+def _headers(made: ServiceTokenSecret) -> str:
+    return f"CF-Access-Client-Id: {made.client_id}\nCF-Access-Client-Secret: {made.client_secret}"
+
+
+def _show_secret(made: Model, secret: str, as_json: bool) -> None:
     if as_json:
         show_json(made)
         return
     console(stderr=True).print(Text(ONCE))
-    print(f"CF-Access-Client-Id: {made.client_id}\nCF-Access-Client-Secret: {made.client_secret}")
+    print(secret)
 
 
 def _show_list(found: object, columns: Iterable[str], rows: Iterable[Iterable[str]], as_json: bool) -> None:
-    if as_json:
-        show_json(found)
-        return
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bright_black")
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    table = listing(*columns)
     for row in rows:
         table.add_row(*map(Text, row))
-    show(table)
-
-
-def _until(one: ServiceToken) -> str:
-    return f"lasts until {moment(one.ends_at)}"
-
-
-def _used(at: datetime | None) -> str:
-    return moment(at) if at else "never"
-
-
-def _skips(one: ProvisioningKey) -> str:
-    return "needs no approval" if one.skips_approval else ""
+    answer(found, table, as_json)
 
 
 def _state(one: ServiceToken) -> str:

@@ -1,7 +1,10 @@
 """What commands have in common: where the portal is, who asks, and the form of the output."""
 
+import inspect
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Annotated
+from functools import wraps
+from typing import Annotated, Any
 
 import typer
 from rich.text import Text
@@ -58,6 +61,27 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs."
 Number = Annotated[
     int, typer.Argument(metavar="ID", parser=approval_id, help="The request's approval id, such as 1042.")
 ]
+
+
+def with_portal(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options --url and --token, and call it with the portal that they lead to, its first argument.
+
+    For what an option of its own decides, a command calls `connect` itself.
+    """
+
+    @wraps(command)
+    def connected(*, url: str, token: str, **given: Any) -> None:
+        with connect(url, token) as api:
+            command(api, **given)
+
+    _, *own = inspect.signature(command).parameters.values()
+    added = {"url": (DEFAULT_URL, Url), "token": ("", Token)}
+    options = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+        for name, (default, kind) in added.items()
+    ]
+    connected.__signature__ = inspect.Signature([*own, *options])  # type: ignore[attr-defined]
+    return connected
 
 
 def connect(url: str, token: str) -> Api:

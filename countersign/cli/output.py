@@ -6,13 +6,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from pydantic import TypeAdapter
+from rich.console import RenderableType
 from rich.text import Text
 
 from countersign.cli.exits import TITLES, Code
 from countersign.console import console, show
 from countersign.models import without_controls
 
-__all__ = ["console", "json_text", "show", "show_error", "show_json"]
+__all__ = ["answer", "console", "json_text", "show", "show_error", "show_json"]
+
+
+def answer(value: Any, page: RenderableType, as_json: bool) -> None:
+    """Print a command's answer: the value for programs, or its page for people."""
+    if as_json:
+        show_json(value)
+    else:
+        show(page)
 
 
 def show_json(value: Any, *, one_line: bool = False) -> None:

@@ -16,10 +16,10 @@ from countersign import wireguard
 from countersign.cli import own_files
 from countersign.cli.exits import Code
 from countersign.cli.live import patiently, rest
-from countersign.cli.options import DEFAULT_URL, AsJson, Token, Url, connect, is_same
-from countersign.cli.output import console, show, show_json
+from countersign.cli.options import DEFAULT_URL, AsJson, Token, Url, connect, is_same, with_portal
+from countersign.cli.output import answer, console
 from countersign.errors import BadQuestion, NotFound, Refused
-from countersign.http import POLL_SECONDS
+from countersign.http import POLL_SECONDS, Api
 from countersign.linux_fingerprint import fingerprint
 from countersign.models import Model
 from countersign.registration import DeviceAction, DeviceStatus, Presented, Registered
@@ -41,7 +41,9 @@ class KeptDevice(Model):
 
 
 @commands.command()
+@with_portal
 def enrol(
+    api: Api,
     endpoint: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where the gate's WireGuard listens.")] = "",
     gate_key: Annotated[str, typer.Option(metavar="KEY", help="The gate's public key.")] = "",
     network: Annotated[
@@ -50,8 +52,6 @@ def enrol(
     interface: Annotated[str, typer.Option(metavar="NAME", help="The interface to bring up.")] = "countersign0",
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; the approvers read it.")] = "",
     wait: Annotated[bool, typer.Option(help="Wait for the decision.")] = True,
-    url: Url = DEFAULT_URL,
-    token: Token = "",
     as_json: AsJson = False,
 ) -> None:
     """Register this machine, wait until it is approved, and bring its interface up."""
@@ -62,24 +62,20 @@ def enrol(
     name = wireguard.interface_name(interface)
     if gate:
         _must_be_free(name, kept)
-    with connect(url, token) as api:
-        if kept.url and not is_same(str(api.url), kept.url):
-            raise Refused(f"This machine is a device of {kept.url}; run `countersign device leave` first.")
-        presented = Presented(key=wireguard.public_key(_private_key()), fingerprint=fingerprint())
-        answer = api.register(presented, reason)
-        kept = _keep(kept, url=str(api.url), id=answer.id)
-        if wait:
-            answer = _wait(answer, partial(api.register, presented, reason, POLL_SECONDS))
-    up = gate is not None and answer.status == "approved"
+    if kept.url and not is_same(str(api.url), kept.url):
+        raise Refused(f"This machine is a device of {kept.url}; run `countersign device leave` first.")
+    presented = Presented(key=wireguard.public_key(_private_key()), fingerprint=fingerprint())
+    found = api.register(presented, reason)
+    kept = _keep(kept, url=str(api.url), id=found.id)
+    if wait:
+        found = _wait(found, partial(api.register, presented, reason, POLL_SECONDS))
+    up = gate is not None and found.status == "approved"
     if gate and up:
         if kept.interface not in {"", name}:
             wireguard.take_down(kept.interface)
-        _bring_up(answer, gate, _keep(kept, interface=name).interface)
-    if as_json:
-        show_json(answer)
-    else:
-        show(_page(answer, name if up else ""))
-    raise typer.Exit(Code.OK if answer.status in {"approved", "pending"} else Code.NO)
+        _bring_up(found, gate, _keep(kept, interface=name).interface)
+    answer(found, _page(found, name if up else ""), as_json)
+    raise typer.Exit(Code.OK if found.status in {"approved", "pending"} else Code.NO)
 
 
 @commands.command()
@@ -89,15 +85,13 @@ def status(url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False) -
     with connect(url or kept.url, token) as api:
         device = api.registered_device(kept.id)
     is_up = bool(kept.interface) and wireguard.exists(kept.interface)
-    if as_json:
-        show_json({**device.model_dump(mode="json"), "interface": kept.interface, "up": is_up})
-        return
-    show(Text.assemble((device.status, "bold"), f"  {device.id}, {device.name}"))
-    for line in (device.message, f"Address: {device.address}" if device.address else ""):
-        if line:
-            show(Text(f"  {line}"))
-    if kept.interface:
-        show(Text(f"  {kept.interface} is {'up' if is_up else 'not there; enrol again to bring it up'}."))
+    page = Text.assemble((device.status, "bold"), f"  {device.id}, {device.name}")
+    address = f"Address: {device.address}" if device.address else ""
+    state = (
+        f"{kept.interface} is {'up' if is_up else 'not there; enrol again to bring it up'}." if kept.interface else ""
+    )
+    page.append("".join(f"\n  {line}" for line in (device.message, address, state) if line))
+    answer({**device.model_dump(mode="json"), "interface": kept.interface, "up": is_up}, page, as_json)
 
 
 @commands.command()
@@ -112,10 +106,7 @@ def leave(url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False) ->
         wireguard.take_down(kept.interface)
     own_files.delete(DEVICE_FILE)
     own_files.delete(KEY_FILE)
-    if as_json:
-        show_json({"id": kept.id})
-    else:
-        show(Text("This machine is a device no longer."))
+    answer({"id": kept.id}, Text("This machine is a device no longer."), as_json)
 
 
 def _gate(endpoint: str, key: str, networks: list[str]) -> wireguard.OtherEnd | None:
@@ -139,25 +130,25 @@ def _must_be_free(interface: str, kept: KeptDevice) -> None:
         raise BadQuestion(f"There is an interface {interface} already; name another with --interface.")
 
 
-def _wait(answer: Registered, again: Callable[[], Registered]) -> Registered:
-    """The answer that is no waiting any more; it may come much later, and the portal be away meanwhile."""
+def _wait(found: Registered, again: Callable[[], Registered]) -> Registered:
+    """What became of the registration once it is decided; the portal may be away meanwhile."""
     screen = console(stderr=True)
     told = ""
     with screen.status("") as status:
-        while answer.status == "pending":
-            if (message := _waiting(answer)) != told:
+        while found.status == "pending":
+            if (message := _waiting(found)) != told:
                 status.update(Text(message))
                 told = message
                 if not screen.is_terminal:
                     screen.print(Text(message), soft_wrap=True)
             rest()
-            answer = patiently(again)
-    return answer
+            found = patiently(again)
+    return found
 
 
-def _waiting(answer: Registered) -> str:
-    asked = f" Request #{answer.approval_id} asks for it." if answer.approval_id else ""
-    return f"{answer.message}{asked} Ctrl-C ends the waiting, not the request."
+def _waiting(found: Registered) -> str:
+    asked = f" Request #{found.approval_id} asks for it." if found.approval_id else ""
+    return f"{found.message}{asked} Ctrl-C ends the waiting, not the request."
 
 
 def _private_key() -> str:
@@ -169,21 +160,21 @@ def _private_key() -> str:
     return key
 
 
-def _bring_up(answer: Registered, gate: wireguard.OtherEnd, interface: str) -> None:
-    address = wireguard.only(answer.address)
+def _bring_up(found: Registered, gate: wireguard.OtherEnd, interface: str) -> None:
+    address = wireguard.only(found.address)
     if address is None:
         raise Refused("The device is approved and has no address; an administrator sets `network` in the policy.")
     wireguard.bring_up(interface, own_files.path(KEY_FILE), address, gate)
 
 
-def _page(answer: Registered, interface: str) -> Text:
-    page = Text.assemble((answer.message, "bold"), f"\n  Device {answer.id}")
-    if answer.approval_id:
-        page.append(f"; request #{answer.approval_id}")
-    if answer.address:
-        page.append(f"; address {answer.address}")
-    if answer.session_ends_at:
-        page.append(f"; enrol again before {moment(answer.session_ends_at)}")
+def _page(found: Registered, interface: str) -> Text:
+    page = Text.assemble((found.message, "bold"), f"\n  Device {found.id}")
+    if found.approval_id:
+        page.append(f"; request #{found.approval_id}")
+    if found.address:
+        page.append(f"; address {found.address}")
+    if found.session_ends_at:
+        page.append(f"; enrol again before {moment(found.session_ends_at)}")
     if interface:
         page.append(f"\n  {interface} is up.")
     return page

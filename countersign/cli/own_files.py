@@ -3,26 +3,38 @@
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from countersign.errors import Unavailable
 
 
-def path(name: str) -> Path:
-    """Where it is kept (the XDG Base Directory Specification). Raises RuntimeError where there is no home folder."""
-    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "countersign" / name
+class Folder(NamedTuple):
+    """Where files are kept: the variable that names the folder, and its name in the home folder where none does."""
+
+    variable: str
+    otherwise: str
 
 
-def read(name: str) -> str:
+# The XDG Base Directory Specification.
+CONFIG, CACHE = Folder("XDG_CONFIG_HOME", ".config"), Folder("XDG_CACHE_HOME", ".cache")
+
+
+def path(name: str, folder: Folder = CONFIG) -> Path:
+    """Where it is kept. Raises RuntimeError where there is no home folder."""
+    return Path(os.environ.get(folder.variable) or Path.home() / folder.otherwise) / "countersign" / name
+
+
+def read(name: str, folder: Folder = CONFIG) -> str:
     """What it holds; nothing where it can't be read."""
     with suppress(OSError, UnicodeDecodeError, RuntimeError):
-        return path(name).read_text()
+        return path(name, folder).read_text()
     return ""
 
 
-def write(name: str, text: str) -> Path:
+def write(name: str, text: str, folder: Folder = CONFIG) -> Path:
     """Put a text in place of what it held. Raises Unavailable, with the remedy."""
     try:
-        file = path(name)
+        file = path(name, folder)
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         made = file.with_suffix(f".{os.getpid()}")
         made.unlink(missing_ok=True)
@@ -32,7 +44,7 @@ def write(name: str, text: str) -> Path:
         made.replace(file)
     except (OSError, RuntimeError) as error:
         why = getattr(error, "strerror", None) or "there is no home folder"
-        raise Unavailable(f"{name} can't be kept: {why}. Set XDG_CONFIG_HOME to a folder of yours.") from None
+        raise Unavailable(f"{name} can't be kept: {why}. Set {folder.variable} to a folder of yours.") from None
     return file
 
 

@@ -4,10 +4,9 @@ import sys
 
 import typer
 from rich.console import Group, RenderableType
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
+from countersign.cli.tables import grid, indented
 from countersign.console import console
 from countersign.errors import BadQuestion
 from countersign.policy_changes import Item, Part
@@ -43,14 +42,12 @@ def _part(part: Part, end_grants: bool) -> RenderableType:
     heading = Text(part.heading, "bold red" if part.takes_away else "bold")
     if part.kind == "grants_not_given":
         heading.append("; they end" if end_grants else "; they last on (--end-grants ends them)", "default")
-    table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
+    table = grid(2)
     for item in part.items[:MOST_SHOWN]:
         table.add_row(_name(item), Text(item.description))
     more = part.total - min(len(part.items), MOST_SHOWN)
-    rest = [Padding(Text(f"and {more} more", "bright_black"), (0, 0, 0, 2))] if more else []
-    return Group(heading, Padding(table, (0, 0, 0, 2)), *rest)
+    rest = [indented(Text(f"and {more} more", "bright_black"))] if more else []
+    return Group(heading, indented(table), *rest)
 
 
 def _name(item: Item) -> Text:

@@ -4,15 +4,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
+from rich.console import Group
 from rich.text import Text
 
-from countersign import policy_file
 from countersign.cli import files, times
 from countersign.cli.exits import Code
-from countersign.cli.options import DEFAULT_URL, AsJson, Token, Url, connect
-from countersign.cli.output import console, show, show_json
+from countersign.cli.options import AsJson, with_portal
+from countersign.cli.output import answer, console, show, show_json
 from countersign.cli.plan_page import confirmed, page
+from countersign.cli.tables import listing
 from countersign.directory import Policy
 from countersign.http import Api
 from countersign.policy_difference import difference, unified
@@ -32,63 +32,62 @@ def check(file: PolicyFile, as_json: AsJson = False) -> None:
 
     It also warns of what may stand there, but is surely not meant.
     """
+    # Other commands need not load what reads a policy.
+    from countersign import policy_file
+
     policy, document = policy_file.load_with_places(files.content(file))
     counts, warnings = _counts(policy), policy_file.warnings(policy, document)
-    if as_json:
-        show_json({"problems": [], "warnings": warnings, **counts})
-    else:
-        for warning in warnings:
-            show(Text(f"Warning: {warning}", "yellow"))
-        said = ", ".join(f"{number} {what.replace('_', ' ')}" for what, number in counts.items())
-        show(Text.assemble(("Right: ", "bold green"), said, "."))
+    said = ", ".join(f"{number} {what.replace('_', ' ')}" for what, number in counts.items())
+    right = Text.assemble(("Right: ", "bold green"), said, ".")
+    warned = [Text(f"Warning: {warning}", "yellow") for warning in warnings]
+    answer({"problems": [], "warnings": warnings, **counts}, Group(*warned, right), as_json)
 
 
 @commands.command()
+@with_portal
 def apply(
+    api: Api,
     file: PolicyFile,
     dry_run: DryRun = False,
     end_grants: EndGrants = False,
     yes: Yes = False,
-    url: Url = DEFAULT_URL,
-    token: Token = "",
     as_json: AsJson = False,
 ) -> None:
     """Show what a policy file changes, then put it in force as a new version, all or nothing. Admins only.
 
     Where it takes something away you are asked first.
     """
+    from countersign import policy_file
+
     text = policy_file.text_of(files.content(file))
     policy_file.load(text)
-    with connect(url, token) as api:
-        _apply(api, text, dry_run=dry_run, end_grants=end_grants, yes=yes, as_json=as_json)
+    _apply(api, text, dry_run=dry_run, end_grants=end_grants, yes=yes, as_json=as_json)
 
 
 @commands.command("roll-back")
+@with_portal
 def roll_back(
+    api: Api,
     version: Version,
     dry_run: DryRun = False,
     end_grants: EndGrants = False,
     yes: Yes = False,
-    url: Url = DEFAULT_URL,
-    token: Token = "",
     as_json: AsJson = False,
 ) -> None:
     """Put an earlier version in force again, as a new one; shown and asked about as by `policy apply`. Admins only."""
-    with connect(url, token) as api:
-        text = api.policy(version).text
-        _apply(api, text, dry_run=dry_run, end_grants=end_grants, yes=yes, as_json=as_json)
+    text = api.policy(version).text
+    _apply(api, text, dry_run=dry_run, end_grants=end_grants, yes=yes, as_json=as_json)
 
 
 @commands.command("show")
+@with_portal
 def show_(
+    api: Api,
     version: Annotated[int | None, typer.Argument(metavar="VERSION", min=1, help="Another version than that.")] = None,
-    url: Url = DEFAULT_URL,
-    token: Token = "",
     as_json: AsJson = False,
 ) -> None:
     """Print the policy that is in force, or a version of it, as it was written."""
-    with connect(url, token) as api:
-        policy = api.policy(version)
+    policy = api.policy(version)
     if as_json:
         show_json(policy)
         return
@@ -98,38 +97,31 @@ def show_(
 
 
 @commands.command("list")
+@with_portal
 def list_(
+    api: Api,
     limit: Annotated[int, typer.Option(min=1, max=200, help="How many at most.")] = 50,
-    url: Url = DEFAULT_URL,
-    token: Token = "",
     as_json: AsJson = False,
 ) -> None:
     """List who applied which version of the policy when, the newest first, which is in force. Admins only."""
-    with connect(url, token) as api:
-        versions = api.policy_versions(limit=limit)
-    if as_json:
-        show_json(versions)
-        return
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bright_black")
-    for column in ("version", "applied", "by", ""):
-        table.add_column(column, overflow="fold")
+    versions = api.policy_versions(limit=limit)
+    table = listing("version", "applied", "by", "")
     for n, one in enumerate(versions):
         when = times.clock(one.applied_at, times.now(), zone=True)
         table.add_row(str(one.version), when, one.applied_by, "in force" if n == 0 else "")
-    show(table)
+    answer(versions, table, as_json)
 
 
 @commands.command()
+@with_portal
 def diff(
+    api: Api,
     old: Version,
     new: Annotated[int | None, typer.Argument(metavar="VERSION", min=1, help="The one in force, unless given.")] = None,
-    url: Url = DEFAULT_URL,
-    token: Token = "",
     as_json: AsJson = False,
 ) -> None:
     """Print what differs between two versions of the policy, as `diff -u` does. Admins only."""
-    with connect(url, token) as api:
-        before, after = api.policy(old), api.policy(new)
+    before, after = api.policy(old), api.policy(new)
     names = f"version {before.version}", f"version {after.version}"
     lines = unified(difference(before.text, after.text), *names)
     if as_json:
@@ -149,10 +141,8 @@ def _apply(api: Api, text: str, *, dry_run: bool, end_grants: bool, yes: bool, a
     if plan.takes_away and not yes and not confirmed(plan):
         raise typer.Exit(Code.NO)
     version = api.apply_policy(text, plan.version, end_grants, give_up_admin=plan.author_loses_admin)
-    if as_json:
-        show_json({"version": version, "plan": plan})
-    else:
-        show(Text.assemble(("Applied", "bold green"), f" as version {version}."))
+    applied = Text.assemble(("Applied", "bold green"), f" as version {version}.")
+    answer({"version": version, "plan": plan}, applied, as_json)
 
 
 def _counts(policy: Policy) -> dict[str, int]:

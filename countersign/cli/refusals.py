@@ -3,11 +3,10 @@
 from collections.abc import Iterable
 
 from rich.console import Group, RenderableType
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from countersign.cli import repeats
+from countersign.cli.tables import grid, indented, mark
 from countersign.refused_checks import RecordedCheck, checks_of
 from countersign.views import AuditEventView
 
@@ -20,15 +19,12 @@ def refusals(rows: Iterable[AuditEventView], *, whole: bool = False) -> list[Ren
 
 
 def _refusal(row: AuditEventView, checks: list[RecordedCheck], often: int) -> RenderableType:
-    table = Table.grid(padding=(0, 2))
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    table.add_column(overflow="fold", style="bright_black")
+    table = grid(3)
     for one in checks:
-        table.add_row(Text("✓", "green") if one.passed else Text("✗", "red"), one.name, Text(one.saw))
+        table.add_row(mark(one.passed), one.name, Text(one.saw, "bright_black"))
     last = f" (the last of {often})" if often > 1 else ""
     head = Text.assemble((row.name or row.who, "bold"), f" by {row.channel}{last}: {' '.join(row.detail.split())}")
-    return Group(head, Padding(table, (0, 0, 0, 2)))
+    return Group(head, indented(table))
 
 
 def _checks(row: AuditEventView, whole: bool) -> list[RecordedCheck]:

@@ -6,15 +6,16 @@ from typing import Annotated
 
 import typer
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from countersign.cli import times
-from countersign.cli.options import DEFAULT_URL, AsJson, Token, Url, connect
-from countersign.cli.output import console, show, show_json
+from countersign.cli.options import AsJson, with_portal
+from countersign.cli.output import answer, console
+from countersign.cli.tables import indented, labelled, listing
 from countersign.device_keys import short_of
 from countersign.fingerprints import Fingerprint, details
+from countersign.http import Api
 from countersign.registration import DeviceAction, DeviceStatus, RegisteredDevice, Snapshot
 
 LONGEST_LIST = 1000
@@ -55,7 +56,9 @@ DeviceId = Annotated[
 
 
 @commands.command("list")
+@with_portal
 def list_(
+    api: Api,
     person: Annotated[str, typer.Option(metavar="PERSON", help="Only those of this person.")] = "",
     serial: Annotated[str, typer.Option(metavar="NUMBER", help="Only those with this serial number.")] = "",
     key: Annotated[str, typer.Option(metavar="KEY", help="Only those with this public key, in base64.")] = "",
@@ -65,47 +68,32 @@ def list_(
     ] = None,
     query: Annotated[str, typer.Option(metavar="TEXT", help="Only those with this in name, id or person.")] = "",
     limit: Annotated[int, typer.Option(metavar="N", min=1, max=LONGEST_LIST, help="How many at most.")] = 50,
-    url: Url = DEFAULT_URL,
-    token: Token = "",
     as_json: AsJson = False,
 ) -> None:
     """List the devices that you connect with; for admins, those of everybody. Archived ones only where asked for."""
-    with connect(url, token) as api:
-        found = api.registered_devices(person, serial, key, status, query, limit)
-    if as_json:
-        show_json(found)
-    elif found:
-        show(_table(found, console().width))
-    else:
-        show(Text("There is no such device."))
+    found = api.registered_devices(person, serial, key, status, query, limit)
+    answer(found, _table(found, console().width) if found else "There is no such device.", as_json)
 
 
 @commands.command("show")
-def show_(device: DeviceId, url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False) -> None:
+@with_portal
+def show_(api: Api, device: DeviceId, as_json: AsJson = False) -> None:
     """Show a device: its status, what it says of itself, and what of that has changed when."""
-    with connect(url, token) as api:
-        found, history = api.registered_device(device), api.device_snapshots(device)
-    if as_json:
-        show_json({**found.model_dump(mode="json"), "snapshots": history})
-    else:
-        show(_page(found, history))
+    found, history = api.registered_device(device), api.device_snapshots(device)
+    answer({**found.model_dump(mode="json"), "snapshots": history}, _page(found, history), as_json)
 
 
 def _act(action: DeviceAction, says: str) -> None:
     @commands.command(action.value, help=says)
+    @with_portal
     def act(
+        api: Api,
         device: DeviceId,
         reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; it is shown with the device.")] = "",
-        url: Url = DEFAULT_URL,
-        token: Token = "",
         as_json: AsJson = False,
     ) -> None:
-        with connect(url, token) as api:
-            found = api.act_on_device(device, action, reason)
-        if as_json:
-            show_json(found)
-        else:
-            show(_headline(found))
+        found = api.act_on_device(device, action, reason)
+        answer(found, _headline(found), as_json)
 
 
 for _action, _says in ACTIONS.items():
@@ -115,7 +103,7 @@ for _action, _says in ACTIONS.items():
 def _table(found: list[RegisteredDevice], width: int) -> Table:
     """One row a device."""
     is_wide = width >= ROOM_FOR_SERIALS
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bright_black")
+    table = listing()
     for name in ("id", "status"):
         table.add_column(name, no_wrap=True)
     for name in ("person", "name", *(("serial number", "address") if is_wide else ()), "last seen"):
@@ -140,9 +128,13 @@ def _page(one: RegisteredDevice, history: list[Snapshot]) -> RenderableType:
         "Session": f"until {times.clock(one.session_ends_at, now, zone=True)}" if one.session_ends_at else None,
         "Key": f"{one.key}\n{short_of(one.key)}",
     }
-    parts = [_headline(one), _pairs({label: value for label, value in facts.items() if value}), Text()]
+    parts: list[RenderableType] = [
+        _headline(one),
+        labelled((label, value) for label, value in facts.items() if value),
+        Text(),
+    ]
     parts += [Text("What it says of itself", style="bold")]
-    parts += [_pairs({line.label: line.value for line in details(one.fingerprint)})]
+    parts += [labelled((line.label, line.value) for line in details(one.fingerprint))]
     changes = [line for newer, older in pairwise(history) for line in _changes(newer, older.fingerprint)]
     if changes:
         parts += [Text(), Text("What has changed", style="bold"), *changes]
@@ -153,19 +145,10 @@ def _changes(newer: Snapshot, before: Fingerprint) -> list[RenderableType]:
     """When something changed, and what."""
     changed = [one for one in details(newer.fingerprint, before) if one.before is not None]
     source = f" from {newer.source_address}" if newer.source_address else ""
-    lines = {one.label: f"{one.before} → {one.value}" for one in changed}
-    return [Padding(Text(f"{times.clock(newer.at, times.now(), zone=True)}{source}"), (0, 0, 0, 2)), _pairs(lines, 4)]
+    lines = ((one.label, f"{one.before} → {one.value}") for one in changed)
+    return [indented(Text(f"{times.clock(newer.at, times.now(), zone=True)}{source}")), labelled(lines, 4)]
 
 
 def _headline(one: RegisteredDevice) -> Text:
     text = Text.assemble((one.name, "bold"), f" {one.id} ", (one.status, f"bold {STYLES[one.status]}"))
     return text.append(f"  {one.message}" if one.message else "")
-
-
-def _pairs(lines: dict[str, str], indent: int = 2) -> RenderableType:
-    table = Table.grid(padding=(0, 2))
-    table.add_column(no_wrap=True, style="bright_black")
-    table.add_column(overflow="fold")
-    for label, value in lines.items():
-        table.add_row(label, Text(value))
-    return Padding(table, (0, 0, 0, indent))

@@ -7,15 +7,15 @@ from typing import Annotated
 
 import typer
 from rich.console import Group, RenderableType
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from countersign.cli import files
 from countersign.cli.exits import Code
-from countersign.cli.options import DEFAULT_URL, AsJson, Token, Url, connect
-from countersign.cli.output import show, show_json
+from countersign.cli.options import AsJson, with_portal
+from countersign.cli.output import answer
+from countersign.cli.tables import grid, indented, mark
 from countersign.errors import BadQuestion
+from countersign.http import Api
 from countersign.http_answers import CheckedReply, Explanation
 
 MailFile = Annotated[Path, typer.Argument(metavar="FILE", help="A mail as it came (.eml); - reads standard input.")]
@@ -32,7 +32,8 @@ def group() -> None:
 
 
 @commands.command()
-def explain(file: MailFile, url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False) -> None:
+@with_portal
+def explain(api: Api, file: MailFile, as_json: AsJson = False) -> None:
     """Say what a reply by mail decides, or why it decides nothing, check by check. Nothing is changed."""
     mail = files.content(file)
     if not is_mail(mail):
@@ -40,14 +41,10 @@ def explain(file: MailFile, url: Url = DEFAULT_URL, token: Token = "", as_json: 
             f"{file} is no mail: a mail begins with fields such as From, To and Subject. Save it as it came, with "
             "all its headers (.eml); an Outlook .msg file is none."
         )
-    with connect(url, token) as api:
-        found = api.explain(mail)
+    found = api.explain(mail)
     # They hold the mail's token, and people show others what is printed here.
     reply = {name: value for name, value in found.reply.items() if name not in {"token", "answers"}}
-    if as_json:
-        show_json({"reply": reply, "judged": found.judged.model_dump(mode="json")})
-    else:
-        show(_page(found))
+    answer({"reply": reply, "judged": found.judged}, _page(found), as_json)
     if not found.judged.decides:
         raise typer.Exit(Code.NO)
 
@@ -60,17 +57,13 @@ def is_mail(raw: bytes) -> bool:
 
 def _page(found: Explanation) -> RenderableType:
     checked = found.judged
-    checks = Table.grid(padding=(0, 2))
-    checks.add_column(no_wrap=True)
-    checks.add_column(overflow="fold")
-    checks.add_column(overflow="fold")
+    checks = grid(3)
     for check in checked.checks:
-        mark = Text("✓", "green") if check.passed else Text("✗", "red")
         saw = Text(check.saw, "bright_black")
         if not check.passed and check.reason != checked.message:
             saw.append(f"\n{check.reason}", "default")
-        checks.add_row(mark, check.name, saw)
-    return Group(_verdict(checked), Text(), Padding(checks, (0, 0, 0, 2)))
+        checks.add_row(mark(check.passed), check.name, saw)
+    return Group(_verdict(checked), Text(), indented(checks))
 
 
 def _verdict(checked: CheckedReply) -> Text:

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from countersign.cli import repeats, times
 from countersign.cli.refusals import refusals
+from countersign.cli.tables import grid, indented, labelled
 from countersign.kinds import title_of
 from countersign.models import Decision, Detail, GrantStatus, GrantView, Status, Verdict
 from countersign.times import duration
@@ -32,27 +32,29 @@ SAID = {Verdict.APPROVE: "approved", Verdict.REJECT: "rejected"}
 
 def page(view: RequestView, timeline: Iterable[AuditEventView], at: datetime, *, whole: bool = False) -> RenderableType:
     """Everything that is known of one request; not `whole`, repeats are folded and only failed checks show."""
-    parts = [headline(view, at), who_and_what(view), Text(), _facts(view, at), *_details(view), *_levels(view, at)]
+    parts = [
+        headline(view, at),
+        who_and_what(view),
+        Text(),
+        labelled(_each_fact(view, at)),
+        *_details(view),
+        *_levels(view, at),
+    ]
     rows = list(timeline)
     if rows:
-        parts += [Text(), Text("Timeline", style="bold"), Padding(timeline_table(rows, at, whole=whole), (0, 0, 0, 2))]
+        parts += [Text(), Text("Timeline", style="bold"), indented(timeline_table(rows, at, whole=whole))]
     if refused := refusals(rows, whole=whole):
-        parts += [
-            Text(),
-            Text("Why answers did not count", style="bold"),
-            *(Padding(one, (0, 0, 0, 2)) for one in refused),
-        ]
+        parts += [Text(), Text("Why answers did not count", style="bold"), *map(indented, refused)]
     return Group(*parts)
 
 
 def short(view: RequestView, at: datetime) -> RenderableType:
     """A request in a few lines."""
-    parts: list[RenderableType] = [headline(view, at), Padding(who_and_what(view), (0, 0, 0, 2))]
+    parts: list[RenderableType] = [headline(view, at), indented(who_and_what(view))]
     if view.grant is not None:
-        parts.append(Padding(Text("Grant: ") + grant_text(view.grant, at), (0, 0, 0, 2)))
-    if view.status is Status.WAITING and view.level:
-        parts.append(Padding(level_line(view, view.level), (0, 0, 0, 2)))
-        parts.append(Padding(people(view, view.level, at), (0, 0, 0, 4)))
+        parts.append(indented(Text("Grant: ") + grant_text(view.grant, at)))
+    if view.status is Status.WAITING:
+        parts += level_now(view, at)
     return Group(*parts)
 
 
@@ -82,6 +84,12 @@ def who_and_what(view: RequestView) -> Text:
     return Text.assemble(name_of(view, view.question.requester), " to ", (title_of(view.question), "bold"))
 
 
+def level_now(view: RequestView, at: datetime) -> list[RenderableType]:
+    """The level that a request has come to, and its people; nothing before the first."""
+    level = view.level
+    return [indented(level_line(view, level)), indented(people(view, level, at), 4)] if level else []
+
+
 def level_line(view: RequestView, level: int) -> Text:
     """`Level 1 of 2` and how many approvals it has."""
     text = Text.assemble((f"Level {level} of {view.levels}: ", "bold"))
@@ -96,10 +104,7 @@ def level_line(view: RequestView, level: int) -> Text:
 
 def people(view: RequestView, level: int, at: datetime) -> Table:
     """Who was asked at this level, and what they said."""
-    table = Table.grid(padding=(0, 2))
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    table.add_column(overflow="fold")
+    table = grid(3)
     decisions = [d for d in view.decisions if d.level == level]
     seated = [one for one in view.approvers if one.level == level]
     for one in seated:
@@ -156,31 +161,18 @@ def ended_at(grant: GrantView) -> datetime | None:
     return grant.ended_at or (None if grant.status is GrantStatus.REVOKED else grant.ends_at)
 
 
-def _facts(view: RequestView, at: datetime) -> RenderableType:
-    return _labelled(_each_fact(view, at))
-
-
 def _details(view: RequestView) -> Iterator[RenderableType]:
     """The table of what is asked, what has changed first."""
     if details := view.question.details:
         yield Text()
-        yield _labelled(details_table(details))
+        yield labelled(_detail_rows(details))
 
 
-def details_table(details: Sequence[Detail]) -> Iterator[tuple[str, Text]]:
+def _detail_rows(details: Sequence[Detail]) -> Iterator[tuple[str, Text]]:
     """What each is called, and its value with what it was before; what has changed comes first."""
     for one in sorted(details, key=lambda one: one.before is None):
         was = (f"  was: {one.before}", "yellow") if one.before is not None else ""
         yield one.label, Text.assemble(one.value, was)
-
-
-def _labelled(rows: Iterable[tuple[str, Text]]) -> RenderableType:
-    table = Table.grid(padding=(0, 2))
-    table.add_column(no_wrap=True, style="bright_black")
-    table.add_column(overflow="fold")
-    for label, value in rows:
-        table.add_row(label, value)
-    return Padding(table, (0, 0, 0, 2))
 
 
 def _each_fact(view: RequestView, at: datetime) -> Iterator[tuple[str, Text]]:
@@ -210,7 +202,7 @@ def _levels(view: RequestView, at: datetime) -> Iterator[RenderableType]:
             return
         yield Text()
         yield level_line(view, level)
-        yield Padding(people(view, level, at), (0, 0, 0, 2))
+        yield indented(people(view, level, at))
 
 
 def _mark(decisions: list[Decision], view: RequestView) -> Text:

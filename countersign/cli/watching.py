@@ -9,7 +9,7 @@ from rich.text import Text
 
 from countersign.cli import request_page, times
 from countersign.cli.live import patiently, rest
-from countersign.cli.options import DEFAULT_URL, AsJson, Token, Url, approval_id, connect
+from countersign.cli.options import AsJson, approval_id, with_portal
 from countersign.cli.output import console, show, show_json
 from countersign.http import Api
 from countersign.models import GrantStatus, Status
@@ -23,15 +23,15 @@ commands = typer.Typer()
 
 
 @commands.command()
-def watch(number: OneNumber = None, url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False) -> None:
+@with_portal
+def watch(api: Api, number: OneNumber = None, as_json: AsJson = False) -> None:
     """Print what happens, until Ctrl-C; with an ID, until the request is settled and its grant is over."""
     screen = console()
-    with connect(url, token) as api:
-        for row in _all(api) if number is None else _of(api, number):
-            if as_json:
-                show_json(row, one_line=True)
-            else:
-                show(request_page.timeline_table([row], times.now(), numbered=number is None), screen)
+    for row in _all(api) if number is None else _of(api, number):
+        if as_json:
+            show_json(row, one_line=True)
+        else:
+            show(request_page.timeline_table([row], times.now(), numbered=number is None), screen)
 
 
 def _all(api: Api) -> Iterator[AuditEventView]:
