@@ -9,7 +9,16 @@ from datetime import datetime
 from typing import Literal
 
 from countersign.error_codes import ErrorCode
-from countersign.errors import Refused, already_settled, counted_at, other_level
+from countersign.errors import (
+    DISABLED,
+    Refused,
+    already_settled,
+    counted_already,
+    counted_at,
+    not_asked,
+    other_level,
+    own_request,
+)
 from countersign.models import (
     OWN_APPROVAL,
     Answer,
@@ -89,16 +98,14 @@ class Ballot(Model):
 
     def judge(self, answer: Answer) -> Refused | None:
         """Say why this answer can't count, or None when it can."""
-        own, gone = "Nobody may decide on their own request.", "Your account is disabled, so your answer can't count."
-        before = "Your approval has been counted already; it counts once a level."
         refusals = (
             (answer.approval_id != self.approval_id, self._other_request(answer)),
             (self.settled, self.ended()),
             (answer.at > self.deadline, self._late()),
-            (answer.person == self.requester, Refused(own, ErrorCode.OWN_REQUEST)),
-            (self.gone.get(answer.person) == "disabled", Refused(gone, ErrorCode.DISABLED_PERSON)),
+            (answer.person == self.requester, own_request()),
+            (self.gone.get(answer.person) == "disabled", Refused(DISABLED, ErrorCode.DISABLED_PERSON)),
             (not self._may_answer(answer), self._not_asked(answer)),
-            (self._approved_before(answer), Refused(before, ErrorCode.COUNTED_ALREADY, level=answer.level)),
+            (self._approved_before(answer), counted_already(answer.level)),
         )
         return next((error for refused, error in refusals if refused), None)
 
@@ -315,7 +322,7 @@ class Ballot(Model):
             return counted_at(self.approval_id, answer.level, self.level)
         if answer.level != self.level:
             return other_level(self.approval_id, answer.level, self.level)
-        return Refused(f"You are not asked about #{self.approval_id}.", ErrorCode.NOT_ASKED)
+        return not_asked(self.approval_id)
 
     def _approved_at(self, level: int, person: str) -> bool:
         return any(d.person == person and d.level == level and d.verdict is Verdict.APPROVE for d in self.decisions)

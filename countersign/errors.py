@@ -101,6 +101,26 @@ def no_request(approval_id: int) -> NotFound:
     return NotFound(f"There is no request #{approval_id}.", ErrorCode.NO_REQUEST, approval_id=approval_id)
 
 
+# For who is disabled or not in the directory, whatever they try, on every channel (rule 6).
+DISABLED = "Your account is disabled or unknown, so you may not do this; ask an administrator to enable it."
+
+
+def own_request() -> Refused:
+    """An answer of the requester (rule 3)."""
+    return Refused("Nobody may decide on their own request.", ErrorCode.OWN_REQUEST)
+
+
+def not_asked(approval_id: int) -> Refused:
+    """An answer of somebody who is not asked about this request."""
+    return Refused(f"You are not asked about #{approval_id}.", ErrorCode.NOT_ASKED)
+
+
+def counted_already(level: int) -> Refused:
+    """Somebody approved the level that is asked now again."""
+    message = "Your approval has been counted already; it counts once a level."
+    return Refused(message, ErrorCode.COUNTED_ALREADY, level=level)
+
+
 def other_level(approval_id: int, level: int, at_level: int) -> Refused:
     """An answer was for another level than the one that is asked now."""
     message = f"That answer was for level {level}; #{approval_id} is at level {at_level}."
@@ -132,6 +152,12 @@ def channel_not_allowed(approval_id: int, channel: str) -> Refused:
     """The policy of a request lets nobody decide by this channel."""
     message = f"#{approval_id} can't be decided by {channel}; its policy wants another channel."
     return Refused(message, ErrorCode.CHANNEL_NOT_ALLOWED, channel=channel)
+
+
+def reason_needed(approval_id: int) -> Refused:
+    """A rejection without a comment, where the policy wants one."""
+    message = f"A rejection of #{approval_id} needs a reason; say why, and answer again."
+    return Refused(message, ErrorCode.REASON_NEEDED)
 
 
 def confirmation_needed(approval_id: int) -> Refused:

@@ -122,25 +122,30 @@ class Shown(Model):
     now: int | None
 
 
-class SubmittedAnswer(Model):
+class ProposedAnswer(Model):
+    """What the rules look at of an answer, beside whose it is. `comment` is None while it is still to be written."""
+
+    level: int
+    verdict: Verdict
+    channel: str
+    comment: str | None = None
+    # To the portal, which every policy allows; else the policy says whether the channel may decide.
+    signed_in: bool = False
+    confirmed: bool = False  # on its page, by somebody who has just proven who they are
+
+
+class SubmittedAnswer(ProposedAnswer):
     """An answer as a channel received it.
 
     (`channel`, `source_id`) is unique, so that a second delivery changes nothing.
     """
 
-    channel: str
     source_id: str = Field(max_length=400)
     approval_id: int
-    level: int
     person: str
-    verdict: Verdict
     comment: str = Field(default="", max_length=LONGEST_COMMENT)
     at: AwareDatetime
     proof: dict[str, str] = {}
-    signed_in: bool = (
-        False  # to the portal, which every policy allows; else the policy says whether the channel may decide
-    )
-    confirmed: bool = False  # on its page, by somebody who has just proven who they are
 
 
 class SubmittedComment(Model):

@@ -3,21 +3,40 @@
 Whether an answer counts is decided by the ballot; what is said here of answers is what can be known before.
 """
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 from countersign.directory import Policy
 from countersign.error_codes import ErrorCode
 from countersign.errors import (
-    CountersignError,
+    DISABLED,
     NotAllowed,
     Refused,
     channel_not_allowed,
+    confirmation_needed,
+    counted_already,
     counted_at,
+    not_asked,
     other_level,
+    own_request,
+    reason_needed,
 )
 from countersign.kinds import kind_of
-from countersign.models import GATEWAY, NO_SCOPE, PROVISIONING, SERVICE, Question, Scope, Status, Verdict
+from countersign.models import (
+    GATEWAY,
+    NO_SCOPE,
+    PROVISIONING,
+    SERVICE,
+    ChannelUse,
+    Confirm,
+    Question,
+    Scope,
+    Status,
+    Verdict,
+)
+from countersign.notifications import ProposedAnswer
 from countersign.registration import DeviceAction
 from countersign.views import RequestView
 
@@ -47,6 +66,11 @@ class Principal:
     joined: frozenset[int] = frozenset()
     # The requests that it opened and nobody else asked for, as far as that was looked up.
     asked_alone: frozenset[int] = frozenset()
+
+    @property
+    def is_person(self) -> bool:
+        """Whether it is a person."""
+        return not (self.is_gateway or self.is_machine)
 
     @property
     def is_gateway(self) -> bool:
@@ -87,7 +111,7 @@ def why_not(who: Principal, action: Action, request: RequestView) -> NotAllowed 
 
 def disabled() -> NotAllowed:
     """The refusal for somebody who was disabled, on every channel (rule 6)."""
-    return NotAllowed("Your account is disabled or unknown, so you may not do this.", ErrorCode.DISABLED_PERSON)
+    return NotAllowed(DISABLED, ErrorCode.DISABLED_PERSON)
 
 
 def why_not_ask(who: Principal, question: Question) -> NotAllowed | None:
@@ -122,26 +146,77 @@ def why_not_device(who: Principal, action: DeviceAction, owner: str, may_leave: 
     )
 
 
-def why_not_answer(
-    who: Principal, request: RequestView, level: int, verdict: Verdict, channel: str
-) -> CountersignError | None:
+class AnswerTerms(Protocol):
+    """On what terms a request may be answered: as its route says, and the view of it."""
+
+    @property
+    def channels(self) -> Mapping[str, ChannelUse]:
+        """What each channel of the policy may be used for."""
+
+    @property
+    def confirm(self) -> Confirm:
+        """How who approves has to prove who they are."""
+
+    @property
+    def rejection_needs_reason(self) -> bool:
+        """Whether a rejection counts only with a comment."""
+
+
+def may_decide_by(channel: str, terms: AnswerTerms) -> bool:
+    """Whether answers by this channel may decide; the policy has to name it."""
+    return terms.channels.get(channel) == "decide"
+
+
+def why_not_answer(who: Principal, request: RequestView, answer: ProposedAnswer) -> Refused | None:
     """Why this answer could not count, as the request is now; None where it may."""
     number = request.approval_id
-    if not who.enabled:
-        return disabled()
+    if why := _why_no_approver(who):
+        return why
     if request.status is not Status.WAITING:
         return request.ended()
-    if who.name not in {one.person for one in request.approvers if one.level == level}:
-        return Refused(f"You are not asked about #{number}.", ErrorCode.NOT_ASKED)
-    if request.channels.get(channel, "decide") != "decide":
-        return channel_not_allowed(number, channel)
-    mine = [one.verdict for one in request.decisions if (one.person, one.level, one.lapsed) == (who.name, level, False)]
-    if level == request.level:
-        return Refused(f"You approved #{number} already.", ErrorCode.COUNTED_ALREADY) if verdict in mine else None
-    # Who approved a level that was passed may still take it back while the request waits (rule 2).
-    if Verdict.APPROVE in mine and verdict is Verdict.REJECT:
+    if who.name == request.question.requester:
+        return own_request()
+    if who.name not in {one.person for one in request.approvers if one.level == answer.level}:
+        return not_asked(number)
+    mine = [one for one in request.decisions if (one.person, one.level) == (who.name, answer.level)]
+    if answer.level != request.level:
+        states = {"lapsed" if one.lapsed else "accepted" for one in mine}
+        passed = why_not_at_passed_level(number, request.level, answer, states)
+    else:
+        counted = any(one.verdict is answer.verdict and not one.lapsed for one in mine)
+        passed = counted_already(answer.level) if counted else None
+    return why_never(who, number, request, answer) or passed
+
+
+def why_never(who: Principal, approval_id: int, terms: AnswerTerms, answer: ProposedAnswer) -> Refused | None:
+    """Why this answer can't count, whatever becomes of the request; None where it may."""
+    if why := _why_no_approver(who):
+        return why
+    if not (answer.signed_in or may_decide_by(answer.channel, terms)):
+        return channel_not_allowed(approval_id, answer.channel)
+    if answer.verdict is Verdict.APPROVE and terms.confirm and not answer.confirmed:
+        return confirmation_needed(approval_id)
+    is_unexplained = answer.comment is not None and not answer.comment.strip()
+    if answer.verdict is Verdict.REJECT and terms.rejection_needs_reason and is_unexplained:
+        return reason_needed(approval_id)
+    return None
+
+
+def _why_no_approver(who: Principal) -> Refused | None:
+    """Why no answer of theirs can count: people answer, and only those who are enabled."""
+    return None if who.enabled and who.is_person else Refused(DISABLED, ErrorCode.DISABLED_PERSON)
+
+
+def why_not_at_passed_level(
+    approval_id: int, at_level: int, answer: ProposedAnswer, states: Collection[str]
+) -> Refused | None:
+    """Why an answer to a level that was passed can't count; None where it takes an approval back (rule 2).
+
+    `states` are those of their answers to that level which were not refused.
+    """
+    if answer.verdict is Verdict.REJECT and states:
         return None
-    return (counted_at if mine else other_level)(number, level, request.level)
+    return (counted_at if "accepted" in states else other_level)(approval_id, answer.level, at_level)
 
 
 def _may(who: Principal, action: Action, request: RequestView) -> bool:

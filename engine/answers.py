@@ -8,17 +8,10 @@ from sqlalchemy import Connection, Row
 
 from countersign.directory import Policy
 from countersign.error_codes import ErrorCode
-from countersign.errors import (
-    NotFound,
-    Refused,
-    channel_not_allowed,
-    confirmation_needed,
-    counted_at,
-    no_request,
-    other_level,
-)
-from countersign.models import Answer, Event, Route, Status, Verdict
+from countersign.errors import NotFound, Refused, no_request
+from countersign.models import Answer, Event, Route, Status
 from countersign.notifications import SubmittedAnswer
+from countersign.permissions import principal, why_never, why_not_at_passed_level
 from countersign.transitions import AuditEvent
 from engine.answering import REFUSALS_TOLD_AT_MOST, tell, told_lately
 from store import Store, answers, requests
@@ -100,23 +93,9 @@ def _refused(
     """Why an answer can't count, as far as that is known before its request judges it; None when it may."""
     if request is None:
         return no_request(given.approval_id)
-    objection = _too_old(request, given) or _objection(policy, Route.model_validate(request.route), given)
-    return objection or _passed(connection, request, given)
-
-
-def _objection(policy: Policy, route: Route, given: SubmittedAnswer) -> Refused | None:
-    """Why an answer could never count, whatever became of its request; None when it could."""
-    if not policy.enabled(given.person):
-        message = "Your account is disabled or unknown, so your answer can't count."
-        return Refused(message, ErrorCode.DISABLED_PERSON)
-    if not given.signed_in and route.channels.get(given.channel) != "decide":
-        return channel_not_allowed(given.approval_id, given.channel)
-    if given.verdict is Verdict.APPROVE and route.confirm and not given.confirmed:
-        return confirmation_needed(given.approval_id)
-    if given.verdict is Verdict.REJECT and route.rejection_needs_reason and not given.comment.strip():
-        message = f"A rejection of #{given.approval_id} needs a reason; say why, and answer again."
-        return Refused(message, ErrorCode.REASON_NEEDED)
-    return None
+    who, route = principal(policy, given.person), Route.model_validate(request.route)
+    never = _too_old(request, given) or why_never(who, given.approval_id, route, given)
+    return never or _passed(connection, request, given)
 
 
 def _too_old(request: Row[Any], given: SubmittedAnswer) -> Refused | None:
@@ -128,17 +107,14 @@ def _too_old(request: Row[Any], given: SubmittedAnswer) -> Refused | None:
 
 
 def _passed(connection: Connection, request: Row[Any], given: SubmittedAnswer) -> Refused | None:
-    """Why an answer to a level that was passed can't count; None when it may take an approval back (rule 2).
+    """Why an answer to a level that was passed can't count; None when it may take an approval back.
 
     The record decides this, as a workflow may have lost in a crash that its request has come to a later level.
     """
     if given.level >= request.level or request.status != Status.WAITING:
         return None
     states = answers.states_of(connection, given.approval_id, given.level, given.person)
-    if given.verdict is Verdict.REJECT and states:
-        return None
-    say = counted_at if "accepted" in states else other_level
-    return say(given.approval_id, given.level, request.level)
+    return why_not_at_passed_level(given.approval_id, request.level, given, states)
 
 
 def _record_refusal(connection: Connection, answer: Row[Any], message: str, tells: bool) -> None:

@@ -106,7 +106,7 @@ class Engine:
         `who` asks: the requester, or an admin or gateway for them; the same `request_id` is the same call made again.
         """
         # A disabled person who asks for themselves is refused by the rules, on record.
-        if who != question.requester and not (await self._undoing.principal(who)).enabled:
+        if who != question.requester and not (await self.principal(who)).enabled:
             raise disabled()
         if question.renew:
             question = await self._resources.run(self.transactions.granting.with_address, question)
@@ -284,13 +284,17 @@ class Engine:
         facts = facts_of(policy, asked)
         return explained(policy, facts, await self.external_evaluations.answers(policy.enrolment or [], facts))
 
+    async def principal(self, person: str) -> Principal:
+        """Somebody, as the policy in force has them, to ask what they may do."""
+        return await self._undoing.principal(person)
+
     async def request(self, approval_id: int) -> RequestView:
         """A request as it is now. Raises NotFound."""
         return await self._resources.run(self._reading.request, approval_id)
 
     async def mine(self, person: str) -> Mine:
         """The requests of a person, none for who is disabled."""
-        caller = await self._undoing.principal(person)
+        caller = await self.principal(person)
         return await self._resources.run(self._reading.mine, person) if caller.enabled else Mine()
 
     async def put_in_force(

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row
 from countersign.directory import Policy
 from countersign.models import Event, Route, Status
 from countersign.notifications import Notification, RequestNotification
+from countersign.permissions import may_decide_by
 from countersign.views import RequestView
 from store import Store, notifications
 from store.database import reads
@@ -87,7 +88,7 @@ def _message(policy: Policy, view: RequestView, route: Route, row: Row[Any], tol
     return RequestNotification(
         id=row.id,
         event=Event(row.event),
-        use="decide" if route.channels.get(row.channel) == "decide" else "link_only",
+        use="decide" if may_decide_by(row.channel, route) else "link_only",
         to=person(policy, row.person),
         written_at=row.written_at,
         fields=row.fields or {},

@@ -4,6 +4,7 @@ from typing import Protocol
 
 from countersign.models import Answer, Asked, Judgement, Question
 from countersign.notifications import Person, RejectedInput, SubmittedAnswer, SubmittedComment
+from countersign.permissions import Principal
 from countersign.views import Mine, RequestView
 
 Proof = dict[str, str] | None
@@ -60,6 +61,9 @@ class Engine(Protocol):
 
     async def person(self, person: str) -> Person:
         """Somebody of the directory by id."""
+
+    async def principal(self, person: str) -> Principal:
+        """Somebody, as the policy in force has them, to ask what they may do."""
 
     async def request(self, approval_id: int) -> RequestView:
         """A request as it is now; raises NotFound."""

@@ -89,7 +89,7 @@ class Caller:
     @property
     def is_person(self) -> bool:
         """Whether it is a person."""
-        return not (self.principal.is_gateway or self.principal.is_machine)
+        return self.principal.is_person
 
     @property
     def name(self) -> str:

@@ -8,6 +8,8 @@ from pydantic import ConfigDict, SecretStr, field_validator, model_validator
 from countersign.models import Model
 from notifiers.settings import InstanceName, WebAddress
 
+# The name of this channel, as policies and the record have it.
+CHANNEL = "slack"
 SLACK = "https://slack.com/api/"
 # How each secret begins, and where the app's pages at api.slack.com/apps show it. The signing secret has no prefix.
 SECRETS = {

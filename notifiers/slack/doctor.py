@@ -11,11 +11,10 @@ from countersign.policy_reach import people_asked, rooms_used
 from countersign.views import Finding
 from notifiers.slack.client.api import SlackApi
 from notifiers.slack.client.scopes import ROOM_SCOPES, SCOPES
-from notifiers.slack.config import SlackConfig
+from notifiers.slack.config import CHANNEL, SlackConfig
 from notifiers.slack.outbound.recipients import Recipients
 
 PART = "Slack"
-CHANNEL = "slack"
 # Slack takes some 50 look-ups a minute, and short bursts beyond that; what these seconds don't suffice for is reported.
 LOOKUP_SECONDS = 8.0
 AT_ONCE = 8

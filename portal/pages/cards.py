@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from countersign.models import Decision, GrantStatus, Status, Verdict
+from countersign.notifications import ProposedAnswer
 from countersign.permissions import Action, Principal, why_not, why_not_answer
 from countersign.views import ApproverView, RequestView
 from portal.api.answers import CHANNEL
@@ -27,12 +28,7 @@ class Card:
     @property
     def may(self) -> frozenset[str]:
         """What the reader may do now: `approve`, `reject`, and the values of Action."""
-        answers = [
-            verdict.value
-            for verdict in Verdict
-            if not why_not_answer(self.reader, self.request, self.request.level, verdict, CHANNEL)
-            or (verdict is Verdict.REJECT and self._may_take_back)
-        ]
+        answers = [verdict.value for verdict in Verdict if self._may_answer(self.level_to_answer, verdict)]
         return frozenset([*answers, *(action.value for action in self._actions)])
 
     @property
@@ -42,12 +38,10 @@ class Card:
             return "reject"
         return "cancel" if self.reader.admin and Action.CANCEL in self.may else ""
 
-    @property
-    def _may_take_back(self) -> bool:
-        return any(
-            not why_not_answer(self.reader, self.request, level, Verdict.REJECT, CHANNEL)
-            for level in range(1, self.request.level)
-        )
+    def _may_answer(self, level: int, verdict: Verdict) -> bool:
+        # The page has them prove who they are, and write a comment, where that is needed.
+        answer = ProposedAnswer(level=level, verdict=verdict, channel=CHANNEL, signed_in=True, confirmed=True)
+        return why_not_answer(self.reader, self.request, answer) is None
 
     @property
     def _actions(self) -> Iterable[Action]:
@@ -63,9 +57,8 @@ class Card:
     @property
     def level_to_answer(self) -> int:
         """The level that the reader's answer is about: the one that is asked, or one they approved before."""
-        mine = [one.level for one in self.request.approvers if one.person == self.reader.name]
-        here = [level for level in mine if level <= self.request.level]
-        return max(here, default=self.request.level)
+        levels = range(self.request.level, 0, -1)
+        return next((one for one in levels if self._may_answer(one, Verdict.REJECT)), self.request.level)
 
     @property
     def levels(self) -> list[Level]:

@@ -7,8 +7,10 @@ from typing import Annotated
 from fastapi import Form, Request, Response
 from fastapi.responses import RedirectResponse
 
+from countersign.error_codes import ErrorCode
 from countersign.models import LONGEST_COMMENT, LONGEST_REASON, PlainText, Verdict
-from countersign.notifications import PassedOn
+from countersign.notifications import PassedOn, ProposedAnswer
+from countersign.permissions import why_never
 from countersign.redaction import redacted_event
 from portal.api.answers import CHANNEL, Deciding, decided, may_try, pass_on
 from portal.api.notifications import NotificationId, text_of
@@ -72,7 +74,11 @@ async def answer(
     """Approve or reject."""
     given = Deciding(verdict=verdict, comment=comment, level=level)
     view = await may_try(context, caller, approval_id, given)
-    if view.confirm and verdict is Verdict.APPROVE and not caller.has_confirmed:
+    proposed = ProposedAnswer(
+        level=level, verdict=verdict, channel=CHANNEL, comment=comment, signed_in=True, confirmed=caller.has_confirmed
+    )
+    why = why_never(caller.principal, approval_id, view, proposed)
+    if why and why.code == ErrorCode.CONFIRMATION_NEEDED:
         return to_confirm(f"/requests/{approval_id}")
     await decided(context, caller, view, given, f"{once}.{verdict}.{_digest(comment)}")
     return to_request(approval_id)

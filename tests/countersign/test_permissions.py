@@ -10,7 +10,8 @@ import pytest
 from countersign.error_codes import ErrorCode
 from countersign.kinds.connection import ConnectionQuestion, Protocol
 from countersign.models import Decision, Scope, Status, Verdict
-from countersign.permissions import Action, Principal, principal, why_not, why_not_answer, why_not_ask
+from countersign.notifications import ProposedAnswer
+from countersign.permissions import Action, Principal, principal, why_never, why_not, why_not_answer, why_not_ask
 from countersign.policy_file import load
 from countersign.views import ApproverView, RequestView
 
@@ -21,6 +22,9 @@ users:
   ada: {name: Ada, email: ada@example.test, roles: [admin]}
   gone: {name: Gone, email: gone@example.test, roles: [admin], disabled: true}
 """
+LAPSED = [
+    Decision(answer_id="a", level=1, person="grace", verdict=Verdict.APPROVE, channel="email", at=NOW, lapsed=True)
+]
 ALICE, GRACE, BOB = Principal("alice"), Principal("grace"), Principal("bob")
 ADA, VPN = (
     Principal("ada", admin=True),
@@ -55,6 +59,10 @@ def request(**changes: object) -> RequestView:
         ],
     }
     return RequestView.model_validate(fields | changes)
+
+
+def answer(**changes: object) -> ProposedAnswer:
+    return ProposedAnswer.model_validate({"level": 2, "verdict": Verdict.APPROVE, "channel": "email"} | changes)
 
 
 @pytest.mark.parametrize(
@@ -136,17 +144,53 @@ def test_who_may_ask_for_whom() -> None:
     ("who", "level", "verdict", "changes", "code"),
     [
         ("heidi", 2, Verdict.APPROVE, {}, None),
+        ("alice", 2, Verdict.APPROVE, {}, ErrorCode.OWN_REQUEST),
+        ("gateway:vpn", 2, Verdict.APPROVE, {}, ErrorCode.DISABLED_PERSON),
         ("heidi", 2, Verdict.APPROVE, {"status": Status.EXPIRED}, ErrorCode.ALREADY_SETTLED),
         ("bob", 2, Verdict.APPROVE, {}, ErrorCode.NOT_ASKED),
         ("heidi", 2, Verdict.APPROVE, {"channels": {"email": "link_only"}}, ErrorCode.CHANNEL_NOT_ALLOWED),
+        ("heidi", 2, Verdict.APPROVE, {"channels": {}}, ErrorCode.CHANNEL_NOT_ALLOWED),
+        ("heidi", 2, Verdict.APPROVE, {"confirm": "sign_in_again"}, ErrorCode.CONFIRMATION_NEEDED),
+        ("heidi", 2, Verdict.REJECT, {"confirm": "sign_in_again"}, None),
+        ("heidi", 2, Verdict.REJECT, {"rejection_needs_reason": True}, None),  # it is still to be written
         ("heidi", 1, Verdict.APPROVE, {}, ErrorCode.NOT_ASKED),
         ("grace", 1, Verdict.APPROVE, {}, ErrorCode.COUNTED_ALREADY),
         ("grace", 1, Verdict.REJECT, {}, None),  # rule 2: who approved may still reject
         ("grace", 1, Verdict.REJECT, {"decisions": []}, ErrorCode.OTHER_LEVEL),
+        ("grace", 1, Verdict.REJECT, {"decisions": LAPSED}, None),
+        ("grace", 1, Verdict.APPROVE, {"decisions": LAPSED}, ErrorCode.OTHER_LEVEL),
     ],
 )
 def test_what_can_be_seen_of_an_answer_before_it_is_judged(
     who: str, level: int, verdict: Verdict, changes: dict[str, object], code: str | None
 ) -> None:
-    refusal = why_not_answer(Principal(who), request(**changes), level, verdict, "email")
+    refusal = why_not_answer(Principal(who), request(**changes), answer(level=level, verdict=verdict))
     assert (refusal and refusal.code) == code
+
+
+@pytest.mark.parametrize(
+    ("enabled", "terms", "proposed", "code"),
+    [
+        (True, {}, {}, None),
+        (False, {}, {}, ErrorCode.DISABLED_PERSON),
+        (True, {"channels": {}}, {}, ErrorCode.CHANNEL_NOT_ALLOWED),
+        (True, {"channels": {}}, {"channel": "portal"}, ErrorCode.CHANNEL_NOT_ALLOWED),
+        (True, {"channels": {}}, {"channel": "portal", "signed_in": True}, None),
+        (True, {"confirm": "sign_in_again"}, {}, ErrorCode.CONFIRMATION_NEEDED),
+        (True, {"confirm": "sign_in_again"}, {"signed_in": True}, ErrorCode.CONFIRMATION_NEEDED),
+        (True, {"confirm": "sign_in_again"}, {"signed_in": True, "confirmed": True}, None),
+        (True, {"confirm": "sign_in_again"}, {"verdict": Verdict.REJECT}, None),
+        (True, {"rejection_needs_reason": True}, {"comment": " "}, None),
+        (True, {"rejection_needs_reason": True}, {"verdict": Verdict.REJECT, "comment": " "}, ErrorCode.REASON_NEEDED),
+        (True, {"rejection_needs_reason": True}, {"verdict": Verdict.REJECT, "comment": "no"}, None),
+    ],
+)
+def test_what_an_answer_can_never_do(
+    enabled: bool, terms: dict[str, object], proposed: dict[str, object], code: str | None
+) -> None:
+    view = request(**terms)
+    who, given = Principal("heidi", enabled=enabled), answer(**{"comment": "", **proposed})
+    never = why_never(who, 1042, view, given)
+    assert (never and never.code) == code
+    now = why_not_answer(who, view, given)
+    assert (now and now.details) == (never and never.details)

@@ -13,6 +13,7 @@ from countersign.models import (
     Verdict,
 )
 from countersign.notifications import Person
+from countersign.permissions import Principal
 from countersign.views import ApproverView, Mine, RequestView
 from notifiers.slack.config import SlackConfig
 from notifiers.slack.inbound.payloads import Named
@@ -80,7 +81,9 @@ def pictures() -> dict[str, str]:
         "status": message(live(notification(Event.OPENED, ALICE), CONFIG).blocks),
         "reject": modal(answer_modal(Named(1042, 1, ""), Verdict.REJECT, waits)),
         "connect": modal(connect_modal({"device": "db-1", "protocol": "ssh", "reason": "Replication lags behind."})),
-        "home": home(home_view(Mine(waiting=[waits], asked=[waits_too, held], revocable=[allowed]), "grace")),
+        "home": home(
+            home_view(Mine(waiting=[waits], asked=[waits_too, held], revocable=[allowed]), Principal("grace"))
+        ),
     }
 
 

@@ -20,6 +20,7 @@ from countersign.errors import BadQuestion, Refused
 from countersign.kinds import KINDS
 from countersign.kinds.kind import SubjectKind
 from countersign.models import Id, LevelRule, NamedUser, Outcome, Question, Route, Scope, Status, Subject, key_of
+from countersign.permissions import Principal
 from countersign.question import read_question
 from notifiers.slack.outbound.views import home_view
 from notifiers.templates import loader
@@ -135,14 +136,14 @@ async def test_it_is_asked_approved_and_told_by_mail_and_in_slack(deployment: De
     asked = await mailed(deployment, "grace", request.id, "have lunch")
     assert asked.startswith("Alice A. asks to have lunch at luigis.\n")
     assert "Wants to:    have lunch at luigis\n" in asked
-    home = str(home_view(await deployment.engine.mine("grace"), "grace"))
+    home = str(home_view(await deployment.engine.mine("grace"), Principal("grace")))
     assert f"*#{request.id}* · *Alice A.* asks to have lunch at `luigis`." in home
     assert (await request.says("grace")).accepted
     outcome = await request.outcome()
     assert (outcome.status, outcome.grant) == (Status.APPROVED, None)
     told = await mailed(deployment, "alice", request.id, "Approved")
     assert told.startswith("Approved by Grace G.: you may have lunch at luigis.\n")
-    assert "have lunch at `luigis`" in str(home_view(await deployment.engine.mine("alice"), "alice"))
+    assert "have lunch at `luigis`" in str(home_view(await deployment.engine.mine("alice"), Principal("alice")))
 
 
 async def test_what_waits_is_asked_once_and_an_approval_may_bring_a_grant_for_it_alone(deployment: Deployment) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from countersign.errors import NotFound
+from countersign.errors import DISABLED, NotFound
 from countersign.models import Answer, Asked, Judgement, Status
 from countersign.transitions import Opening
 from tests.store.requests import approving
@@ -126,7 +126,7 @@ async def test_who_is_disabled_or_unknown_is_refused_when_the_answer_is_stored(d
     deployment.apply(policy(disabled=("ivan",)))
     for person in ("ivan", "zoe"):
         message = await refused(request.store(person, source_id=f"from-{person}"))
-        assert message == "Your account is disabled or unknown, so your answer can't count."
+        assert message == DISABLED
     assert request.lines("answer_refused") == ["answer_refused ivan", "answer_refused zoe"]
     # Once refused, it stays so, though they are enabled again and the channel delivers it again.
     deployment.apply(policy())
@@ -161,10 +161,7 @@ async def test_who_is_disabled_before_their_stored_answer_is_judged_decides_noth
     deployment.apply(policy(disabled=("ivan",)))
     deployment.start_worker()
     await until(lambda: deployment.store.answers.outcome(answer.id)[0] != "open")
-    assert deployment.store.answers.outcome(answer.id)[:2] == (
-        "refused",
-        "Your account is disabled, so your answer can't count.",
-    )
+    assert deployment.store.answers.outcome(answer.id)[:2] == ("refused", DISABLED)
     assert request.status is Status.WAITING
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from countersign.errors import NotAllowed, NotFound
+from countersign.errors import DISABLED, NotAllowed, NotFound
 from countersign.models import GrantStatus, Status
 from tests.workflows.deployment import Deployment, Request, refused, until, until_after
 from tests.workflows.people import policy
@@ -60,7 +60,7 @@ async def test_rule_6_who_was_disabled_since_may_not_decide(deployment: Deployme
     assert "disabled" in await refused(request.store("ivan"))
     await deployment.enforce_directory()
     judged = await deployment.engine.submit(stored_before)
-    assert (judged.accepted, judged.message) == (False, "Your account is disabled, so your answer can't count.")
+    assert (judged.accepted, judged.message) == (False, DISABLED)
     assert request.lines("answer_refused") == ["answer_refused ivan", "answer_refused ivan"]
     assert request.status is Status.WAITING
     assert (await request.says("grace")).status is Status.APPROVED

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from countersign.errors import DISABLED
 from countersign.models import GrantStatus, Status
 from tests.workflows.deployment import Deployment, Request, refused, until
 from tests.workflows.people import policy
@@ -193,7 +194,7 @@ async def test_rule_6_an_answer_counts_only_if_its_sender_is_enabled_when_it_is_
     stored_before = await request.store("ivan", verdict)
     deployment.apply(policy(disabled=("ivan",)))
     judged = await deployment.engine.submit(stored_before)
-    assert (judged.accepted, judged.message) == (False, "Your account is disabled, so your answer can't count.")
+    assert (judged.accepted, judged.message) == (False, DISABLED)
     assert request.status is Status.WAITING
     assert request.decided() == []
     assert (await request.says("grace")).status is Status.APPROVED

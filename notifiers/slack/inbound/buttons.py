@@ -6,7 +6,8 @@ from typing import Any
 
 from countersign.models import Verdict
 from countersign.notifications import Person, SubmittedAnswer
-from notifiers.slack.inbound.dispatcher import CHANNEL, Dispatcher
+from notifiers.slack.config import CHANNEL
+from notifiers.slack.inbound.dispatcher import Dispatcher
 from notifiers.slack.inbound.interaction import Interaction
 from notifiers.slack.inbound.payloads import Named, Pressed, Submitted, named
 

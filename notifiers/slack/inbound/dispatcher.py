@@ -14,6 +14,7 @@ from countersign.views import RequestView
 from notifiers.engine import Engine
 from notifiers.slack.client.installation import Installation
 from notifiers.slack.client.log_redaction import masked
+from notifiers.slack.config import CHANNEL
 from notifiers.slack.inbound.deliveries import Deliveries
 from notifiers.slack.inbound.home import Home
 from notifiers.slack.inbound.interaction import Interaction
@@ -21,7 +22,6 @@ from notifiers.slack.inbound.payload_parts import Malformed, Sender, short_run
 from notifiers.slack.inbound.payloads import Delivery, Pressed, Submitted, approval_id_of
 from notifiers.slack.inbound.people import SlackPeople, TurnedAway
 
-CHANNEL = "slack"
 NOT_RECORDED = "Your answer was not recorded: {why}. Please try again."
 NOT_DONE = "{why}. Please try again."
 # Slack's own clients send nothing that can't be read, so whoever sends it is told a few times an hour only.

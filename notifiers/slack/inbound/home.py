@@ -26,7 +26,8 @@ class Home:
         """Show what waits for them, what they asked for, and what they may use now."""
         # One after another for each person, so that an older look never overwrites a newer one.
         async with self._turns.setdefault(user, asyncio.Lock()):
-            await self._publish(user, home_view(await self._engine.mine(person.id), person.id))
+            mine, who = await self._engine.mine(person.id), await self._engine.principal(person.id)
+            await self._publish(user, home_view(mine, who))
 
     async def say(self, user: str, message: str) -> None:
         """Show why there is nothing to show."""

@@ -3,13 +3,16 @@
 import logging
 from dataclasses import replace
 
-from countersign.errors import Unavailable, Unreachable
+from countersign.error_codes import ErrorCode
+from countersign.errors import Refused, Unavailable, Unreachable
 from countersign.models import LONGEST_COMMENT, Verdict, without_controls
-from countersign.notifications import Person
-from countersign.permissions import Principal, why_not_answer
+from countersign.notifications import Person, ProposedAnswer
+from countersign.permissions import why_not_answer
+from countersign.views import RequestView
 from notifiers.slack.client.api import SlackApi
+from notifiers.slack.config import CHANNEL
 from notifiers.slack.inbound.buttons import given
-from notifiers.slack.inbound.dispatcher import CHANNEL, Dispatcher, FieldError
+from notifiers.slack.inbound.dispatcher import Dispatcher, FieldError
 from notifiers.slack.inbound.interaction import Interaction
 from notifiers.slack.inbound.payloads import Named, Pressed, Submitted, named
 from notifiers.slack.inbound.people import TurnedAway
@@ -17,7 +20,6 @@ from notifiers.slack.outbound.views import answer_modal
 
 COMMENT = "comment"
 TOO_LATE = "Slack could not open the form in time. Please press the button again."
-SAY_WHY = "Say why you reject: the requester and the record need a reason."
 TOO_LONG = f"Use at most {LONGEST_COMMENT} characters."
 
 log = logging.getLogger(__name__)
@@ -45,8 +47,7 @@ class Modals:
         interaction.place = replace(interaction.place, view_id=str(opened["view"]["id"]))
         person = await self._dispatcher.who(interaction)
         request = await self._dispatcher.request(about.id, about.run)
-        who = Principal(person.id, person.enabled)
-        if why := why_not_answer(who, request, about.level, verdict, CHANNEL):
+        if why := await self._why_not(person, request, about, verdict):
             raise TurnedAway(str(why), person)
         view = answer_modal(about, verdict, request)
         try:
@@ -63,12 +64,21 @@ class Modals:
         comment = without_controls(delivery.field(COMMENT))
         if len(comment) > LONGEST_COMMENT:
             raise FieldError(COMMENT, TOO_LONG)
-        if form.verdict is Verdict.REJECT and not comment:
+        if not comment:
             request = await self._dispatcher.request(about.id, about.run)
-            if request.rejection_needs_reason:
-                raise FieldError(COMMENT, SAY_WHY)
+            why = await self._why_not(person, request, about, form.verdict, comment)
+            if why and why.code == ErrorCode.REASON_NEEDED:  # of what can't be mended the engine keeps a record
+                raise FieldError(COMMENT, str(why))
         answer = await self._dispatcher.store(
             interaction, given(delivery, about, person, form.verdict, comment), about.run
         )
         await self._dispatcher.judged(interaction, answer)
         return person
+
+    async def _why_not(
+        self, person: Person, request: RequestView, about: Named, verdict: Verdict, comment: str | None = None
+    ) -> Refused | None:
+        """Why this answer could not count; `comment` is None before it is written."""
+        who = await self._dispatcher.engine.principal(person.id)
+        answer = ProposedAnswer(level=about.level, verdict=verdict, channel=CHANNEL, comment=comment)
+        return why_not_answer(who, request, answer)

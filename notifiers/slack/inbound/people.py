@@ -4,12 +4,11 @@ import time
 from functools import partial
 from typing import Protocol
 
-from countersign.errors import CountersignError, Unreachable
+from countersign.errors import DISABLED, CountersignError, Unreachable
 from countersign.notifications import Person
 from notifiers.slack.client.accounts import Clock, Memory, address_of, why_not
 from notifiers.slack.client.api import SlackApi
 
-DISABLED = "Nothing was changed: you are disabled in Countersign's directory; ask its administrators to enable you."
 # How long an account's address is cached: so long a click may count after the address was changed in Slack. Who is
 # deactivated there, or disabled in the directory, is refused at once, by Slack itself or by the engine.
 KNOWN_SECONDS = 300.0

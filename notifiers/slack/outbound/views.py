@@ -17,8 +17,10 @@ from slack_sdk.models.views import View
 
 from countersign.kinds.connection import Protocol
 from countersign.models import LONGEST_ID, LONGEST_REASON, GrantStatus, Status, Verdict
-from countersign.permissions import Action, Principal, why_not
+from countersign.notifications import ProposedAnswer
+from countersign.permissions import Action, Principal, why_not, why_not_answer
 from countersign.views import Mine, RequestView
+from notifiers.slack.config import CHANNEL
 from notifiers.slack.inbound.payloads import Named
 from notifiers.slack.outbound import escaping, parts
 from notifiers.slack.outbound.render import label, markup, plain
@@ -73,17 +75,17 @@ def message_modal(said: str) -> dict[str, Any]:
     return _modal("told", plain("told/title"), [parts.section(escaping.marked_up(said, LONGEST_INPUT // 2))], "")
 
 
-def home_view(mine: Mine, person: str) -> dict[str, Any]:
-    """The Home page of `person`: what waits for them, what they asked, and the active grants.
+def home_view(mine: Mine, who: Principal) -> dict[str, Any]:
+    """The Home page of a person: what waits for them, what they asked, and the active grants.
 
-    A grant has its Revoke button where they may revoke it.
+    Each has the buttons for what they may do in Slack.
     """
     held = [one for one in mine.asked if one.grant and one.grant.status is GrantStatus.ACTIVE]
     active = {one.approval_id: one for one in [*held, *mine.revocable]}.values()
     blocks = [
-        *_listing("waiting", [_to_answer(one) for one in mine.waiting]),
-        *_listing("asked", [_asked_for(one) for one in mine.asked]),
-        *_listing("grants", [_grant(one, person) for one in active]),
+        *_listing("waiting", [_to_answer(one, who) for one in mine.waiting]),
+        *_listing("asked", [_asked_for(one, who) for one in mine.asked]),
+        *_listing("grants", [_grant(one, who) for one in active]),
     ]
     home: dict[str, Any] = View(type="home", blocks=blocks).to_dict()
     return home
@@ -100,32 +102,38 @@ def _listing(name: str, entries: Sequence[list[Block]]) -> list[Block]:
     return blocks
 
 
-def _to_answer(request: RequestView) -> list[Block]:
+def _to_answer(request: RequestView, who: Principal) -> list[Block]:
     shown = _shown(request)
     value = parts.value_of(request)
-    buttons = [
+    approve = [
         parts.sure_button("approve", request, shown, style="primary"),
         parts.button("approve_with_comment", value),
-        parts.button("reject", value, style="danger"),
     ]
+    may_approve = _may_answer(request, who, Verdict.APPROVE)
+    buttons = approve if may_approve else []
+    if _may_answer(request, who, Verdict.REJECT):
+        buttons = [*buttons, parts.button("reject", value, style="danger")]
     why = parts.quote(request.question.reason, LONGEST_QUOTE)
     blocks = [parts.section(markup("home/to_answer", **shown)), *parts.details(request), *why]
-    if request.channels.get("slack") == "decide":
-        return [*blocks, *parts.actions(buttons), DividerBlock()]
-    return [*blocks, parts.context(markup("home/elsewhere")), DividerBlock()]
+    elsewhere = [] if may_approve else [parts.context(markup("home/elsewhere", may_reject=bool(buttons)))]
+    return [*blocks, *elsewhere, *parts.actions(buttons), DividerBlock()]
 
 
-def _asked_for(request: RequestView) -> list[Block]:
+def _may_answer(request: RequestView, who: Principal, verdict: Verdict) -> bool:
+    answer = ProposedAnswer(level=request.level, verdict=verdict, channel=CHANNEL)
+    return why_not_answer(who, request, answer) is None
+
+
+def _asked_for(request: RequestView, who: Principal) -> list[Block]:
     shown = _shown(request)
     blocks = [parts.section(markup("home/asked_for", **shown))]
-    if request.status is Status.WAITING:
+    if request.status is Status.WAITING and not why_not(who, Action.CANCEL, request):
         blocks += parts.actions([parts.sure_button("cancel", request, shown, sure_style="danger")])
     return blocks
 
 
-def _grant(request: RequestView, person: str) -> list[Block]:
-    who = Principal(person)
-    shown = _shown(request) | {"mine": request.question.requester == person}
+def _grant(request: RequestView, who: Principal) -> list[Block]:
+    shown = _shown(request) | {"mine": request.question.requester == who.name}
     buttons = []
     if not why_not(who, Action.REVOKE, request):
         buttons.append(parts.sure_button("revoke", request, shown, style="danger"))

@@ -15,6 +15,7 @@ from countersign.kinds.connection import ConnectionQuestion
 from countersign.kinds.device import DeviceQuestion
 from countersign.models import Event, GrantStatus, Status, Verdict
 from countersign.notifications import Person, RequestNotification
+from countersign.permissions import Principal
 from countersign.views import ApproverView, Mine, RequestView
 from notifiers.slack.inbound.payloads import Named
 from notifiers.slack.outbound import escaping
@@ -221,7 +222,7 @@ def test_forms_and_home_keep_the_limits(device_id: str, said: str, status: Statu
         grant=GRANT,
     )
     known = {"device": said, "protocol": said, "minutes": said, "reason": said, "ticket": said, "source_address": said}
-    home = home_view(Mine(waiting=[view] * count, asked=[view] * count, revocable=[view] * count), "p0")
+    home = home_view(Mine(waiting=[view] * count, asked=[view] * count, revocable=[view] * count), Principal("p0"))
     modals = [
         answer_modal(Named(2**31 - 1, 999, "f" * 12), verdict, request)
         for verdict in Verdict
