@@ -1,0 +1,277 @@
+"""A request that was opened, within its workflow: its ballot, and how each change of that goes on record."""
+
+import asyncio
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError, FailureError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.requests import RequestActivities
+    from activities.transitions import TransitionActivities
+    from countersign.ballot import Ballot, Gone
+    from countersign.error_codes import ErrorCode
+    from countersign.errors import NotFound, Refused
+    from countersign.models import Answer, Approver, Event, GrantStatus, GrantView, Question, Status, Verdict
+    from countersign.transitions import (
+        AuditEvent,
+        Cancel,
+        GrantTerms,
+        Kind,
+        Opened,
+        Recheck,
+        Recipient,
+        Transition,
+        TransitionResult,
+    )
+    from workflows.change import ENGINE, Change
+    from workflows.execute import execute, refusal_in
+    from workflows.temporal_summary import show
+
+LOST = "#{} is no longer on record: the database was restored to an earlier moment, or is another one. Ask again."
+
+
+class NotOnRecord(ApplicationError):
+    """The request is no longer on record."""
+
+
+class OpenRequest:
+    """One change of the ballot is on record before the next begins; what can't be on record changes the ballot back.
+
+    `being_written` counts the changes that are not on record yet. `remind_at` is when those who have not answered are
+    reminded, if at all.
+    """
+
+    def __init__(self, question: Question, opened: Opened) -> None:
+        self.question, self.opened = question, opened
+        self.ballot = Ballot(
+            approval_id=opened.approval_id,
+            requester=question.requester,
+            levels=opened.route.levels,
+            own_approval_counts=opened.route.auto_approve_when_requester_is_approver,
+            deadline=opened.deadline,
+        )
+        self.grant: GrantView | None = None
+        self.remind_at: datetime | None = None
+        self.being_written = 0
+        self.is_on_record = False  # its first change is
+        self.lost: Refused | None = None  # it is no longer on record
+        self._asked: dict[str, None] = {}  # in the order they were asked
+        self._names: dict[str, str] = {}  # of who was asked
+        self._in_order = asyncio.Lock()
+        self._passed = 0  # levels, on record
+
+    @property
+    def now(self) -> datetime:
+        """The task's time; in the first task the time of opening, by the database's clock, is later."""
+        return max(workflow.now(), self.opened.opened_at)
+
+    @property
+    def named(self) -> dict[str, Any]:
+        """The fields that name the request to activities."""
+        return {"approval_id": self.opened.approval_id, "run": self.opened.run}
+
+    def event(
+        self, kind: Kind, who: str, detail: str = "", channel: str = "", proof: dict[str, str] | None = None
+    ) -> AuditEvent:
+        """An event of the audit record, of now."""
+        return AuditEvent(kind=kind, at=self.now, who=who, detail=detail, channel=channel, proof=proof or {})
+
+    # --- changes -----------------------------------------------------------------------------------------------------
+
+    @property
+    def is_another_s_turn(self) -> bool:
+        """Whether a change is being written that must be on record before the next is judged."""
+        return self.opened.in_turn and self.being_written > 0
+
+    async def turn(self) -> None:
+        """Wait until no change is being written, so that what follows sees what is on record."""
+        while self.is_another_s_turn:
+            await workflow.wait_condition(lambda: not self.being_written)
+
+    async def count(self, answer: Answer) -> None:
+        """Count an answer that the ballot has nothing against."""
+        decision = self.ballot.count(answer)
+        said = "approved" if decision.verdict is Verdict.APPROVE else "rejected"
+        detail = said + (f": {decision.comment}" if decision.comment else "")
+        event = self.event("answered", decision.person, detail, decision.channel, {"answer": answer.id})
+        await self.change(Change([event], decision=decision, who=decision.person, channel=decision.channel))
+
+    async def withdraw(self, cancellation: Cancel) -> None:
+        """Cancel it (rule 7)."""
+        self.ballot.cancel(cancellation.message("Cancelled"))
+        await self.change(Change(who=cancellation.who, channel=cancellation.channel, proof=cancellation.on_record))
+
+    async def change(self, change: Change) -> None:
+        """Write the ballot's change, and notify those whom it concerns.
+
+        The transition is made before anything is awaited, so that it holds this change and no later one.
+        """
+        ballot = self.ballot
+        transition = self._transition(change)
+        self.being_written += 1
+        try:
+            async with self._in_order:
+                taken = await self._carry_out(transition)
+                while taken.disabled:
+                    change = self._recount(change, taken.disabled)
+                    is_one = bool(change.events) or ballot.settled
+                    taken = await self._carry_out(self._transition(change)) if is_one else TransitionResult()
+            self._passed = ballot.passed
+            if taken.instead is not None:
+                ballot.adopt(taken.instead.status, taken.instead.message, taken.instead.decisions)
+            if taken.grant is not None:
+                self._hold(taken.grant)
+        finally:
+            self.being_written -= 1
+        self.is_on_record = True
+        self.show()
+        if taken.unreachable and not ballot.settled:
+            await self.recheck()
+
+    async def _carry_out(self, transition: Transition) -> TransitionResult:
+        with self.must_be_found():
+            return await execute(TransitionActivities.carry_out, transition)
+
+    def _transition(self, change: Change) -> Transition:
+        ballot, relies_on = self.ballot, set[str]()
+        self._asked.update(dict.fromkeys(one.person for one in change.asked))
+        self._names.update({one.person: one.name for one in change.asked if one.name})
+        if self.opened.in_turn:
+            if change.decision is not None:
+                relies_on.add(change.decision.person)
+            if ballot.passed > self._passed or ballot.status is Status.APPROVED:
+                relies_on |= {ballot.requester, *ballot.approved_by}
+        return change.transition(ballot, self.opened, self._asked, self.now, sorted(relies_on))
+
+    def _recount(self, change: Change, disabled: Sequence[str]) -> Change:
+        """The change anew, where the first could not be written, as it relied on people who were disabled meanwhile."""
+        ballot, decision = self.ballot, change.decision
+        before = _lapsed(ballot)
+        asked = ballot.recount(disabled, decision, self._passed)
+        lapsed = [one for one in _lapsed(ballot) if one not in before]
+        seated = [one for one in disabled if one in ballot.seats]
+        events = self._events_of(seated, "disabled", lapsed, asked)
+        availability: dict[str, str] = dict.fromkeys(seated, "disabled")
+        if decision is None or decision.person in disabled:
+            return Change(events, asked, lapsed=lapsed, availability=availability)
+        by_them = ballot.status is Status.APPROVED or decision.verdict is Verdict.REJECT
+        who, channel = (change.who, change.channel) if by_them else (ENGINE, "")
+        events = [*change.events, *events]
+        return Change(events, asked, decision, lapsed, availability=availability, who=who, channel=channel)
+
+    def _hold(self, grant: GrantTerms) -> None:
+        self.grant = GrantView(
+            approval_id=grant.approval_id,
+            status=GrantStatus.ACTIVE,
+            starts_at=grant.starts_at,
+            ends_at=grant.ends_at,
+            source_address=self.question.source_address,
+            same_source_address=self.opened.route.same_source_address,
+        )
+
+    def show(self) -> None:
+        """Have Temporal's own lists and pages show it as it is now."""
+        show(self.ballot, self.question, self._asked, self._names)
+
+    # --- on record or lost -------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def must_be_found(self) -> Iterator[None]:
+        """End the request where it is not on record: raises NotOnRecord, which a handler passes to its caller."""
+        try:
+            yield
+        except FailureError as error:
+            refusal = refusal_in(error)
+            if refusal is None or refusal.code != ErrorCode.NO_REQUEST:
+                raise
+            self.lost = Refused(LOST.format(self.ballot.approval_id), refusal.code, approval_id=self.ballot.approval_id)
+            self.ballot.adopt(Status.CANCELLED, str(self.lost), self.ballot.decisions)
+            self.must_not_be_lost()
+
+    def must_not_be_lost(self) -> None:
+        """Raise NotOnRecord where it is."""
+        if self.lost is not None:
+            raise NotOnRecord(str(self.lost), type=NotFound.__name__, non_retryable=True) from None
+
+    # --- who may still answer ----------------------------------------------------------------------------------------
+
+    def silent(self) -> list[str]:
+        """Who is asked and has not answered."""
+        ballot = self.ballot
+        return [one for one in ballot.seats if one not in ballot.approved_by and one not in ballot.gone]
+
+    async def recheck(self) -> None:
+        """Leave out who was disabled or can't be reached: fallback approvers first, so that none is asked in vain."""
+        ballot = self.ballot
+        people = [*(one.person for one in ballot.fallback), *ballot.seats]
+        recheck = Recheck(**self.named, people=people, level=ballot.level)
+        with self.must_be_found():
+            availability = await execute(RequestActivities.availability, recheck)
+        await self.turn()
+        if ballot.settled:
+            return
+        if availability.requester_disabled:
+            why = availability.why_disabled
+            await self.withdraw(Cancel(approval_id=ballot.approval_id, who=ENGINE, channel="", reason=why))
+            return
+        if availability.nobody_at > ballot.level:
+            ballot.give_up(availability.nobody_at)
+            await self.change(Change())
+            return
+        for person in availability.disabled:
+            await self._leave_out(person, "disabled")
+        for person in availability.unreachable:
+            await self._leave_out(person, "unreachable")
+        for person in availability.away:
+            await self._bring_forward(person)
+
+    async def _leave_out(self, person: str, why: Gone) -> None:
+        ballot = self.ballot
+        await self.turn()
+        if ballot.settled or ballot.gone.get(person) in {why, "disabled"}:
+            return
+        before = _lapsed(ballot)
+        asked = ballot.leave_out(person, why, lapse=self.opened.in_turn)
+        if person in ballot.seats:
+            lapsed = [one for one in _lapsed(ballot) if one not in before]
+            events = self._events_of([person], why, lapsed, asked)
+            await self.change(Change(events, asked, lapsed=lapsed, availability={person: why}))
+
+    def _events_of(
+        self, people: Sequence[str], why: Gone, lapsed: Collection[str], asked: Sequence[Approver]
+    ) -> list[AuditEvent]:
+        """The audit events about people who are left out, their approvals, and who is asked instead."""
+        return [
+            *(self.event("left_out", one, why) for one in people),
+            *(
+                self.event("approval_lapsed", one.person, f"disabled while level {one.level} was open")
+                for one in self.ballot.decisions
+                if one.answer_id in lapsed
+            ),
+            *(self.event("fallback", one.person, one.because) for one in asked),
+        ]
+
+    async def _bring_forward(self, away: str) -> None:
+        """Somebody who was asked is out of office: ask fallback approvers if needed, and remind the others now."""
+        ballot = self.ballot
+        await self.turn()
+        if ballot.settled or away not in ballot.seats or away in ballot.away:
+            return
+        others = self.silent()
+        asked = ballot.note_away(away)
+        events = [self.event("fallback", one.person, f"{away} is out of office") for one in asked]
+        tell: list[Recipient] = []
+        present = [one for one in others if one not in ballot.away]
+        if self.remind_at and present:
+            self.remind_at = None
+            events.append(self.event("reminder_due", ENGINE, ", ".join(present)))
+            tell = [Recipient(event=Event.REMINDED, person=one) for one in present]
+        await self.change(Change(events, asked, recipients=tell, availability={away: "away"}))
+
+
+def _lapsed(ballot: Ballot) -> list[str]:
+    return [one.answer_id for one in ballot.decisions if one.lapsed]
