@@ -10,6 +10,7 @@ from countersign.kinds.connection import ConnectionQuestion
 from countersign.models import Event, Scope, Status
 from countersign.notifications import Person, RejectedInput
 from countersign.registration import DeviceStatus
+from countersign.visibility import Visibility
 from engine.messages import Messages
 from engine.statistics import Overviews
 from engine.transactions import Transactions
@@ -21,7 +22,6 @@ from store.listing import LONGEST_LIST, Wanted
 from store.registered_devices import WantedDevices
 from store.repeats import Repeats
 from store.retention import Kept, Retention
-from store.visibility import Visibility
 
 Kind = Literal["list", "view", "sweep", "event", "other"]
 # At the server, in milliseconds: 99 of 100 take no longer.

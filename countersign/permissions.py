@@ -39,6 +39,7 @@ from countersign.models import (
 from countersign.notifications import ProposedAnswer
 from countersign.registration import DeviceAction
 from countersign.views import RequestView
+from countersign.visibility import Visibility
 
 
 class Action(StrEnum):
@@ -112,6 +113,15 @@ def why_not(who: Principal, action: Action, request: RequestView) -> NotAllowed 
 def disabled() -> NotAllowed:
     """The refusal for somebody who was disabled, on every channel (rule 6)."""
     return NotAllowed(DISABLED, ErrorCode.DISABLED_PERSON)
+
+
+def visible_to(who: Principal) -> Visibility:
+    """What they may see: an admin everything, a person what they made or were asked about, a gateway its scope."""
+    if not who.enabled or who.is_machine:
+        return Visibility()
+    if who.is_gateway:
+        return Visibility(scope=who.scope)
+    return Visibility(everything=who.admin, person=who.name)
 
 
 def why_not_ask(who: Principal, question: Question) -> NotAllowed | None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from http import HTTPStatus
 from typing import Annotated, Literal
 
@@ -14,13 +15,13 @@ from countersign.error_codes import ErrorCode
 from countersign.errors import CountersignError, NotAllowed, Refused, message_of
 from countersign.machines import ProvisioningKey, ServiceToken
 from countersign.models import GATEWAY, Question, Scope
-from countersign.permissions import Principal, principal, why_not_ask
+from countersign.permissions import Principal, principal, visible_to, why_not_ask
 from countersign.times import moment
+from countersign.visibility import Visibility
 from portal.api.problems import problem
 from store import Store
 from store.database import reads
 from store.tokens import FORM, Token
-from store.visibility import Visibility
 
 REMEDY = (
     "people make one on the page Tokens or by `countersign login`, an operator with `python -m portal token create`"
@@ -68,7 +69,6 @@ class Caller:
 
     credential: Credential
     principal: Principal
-    visibility: Visibility
     appointed: bool = False
     machine: ServiceToken | ProvisioningKey | None = None
     shown_name: str = ""
@@ -80,6 +80,11 @@ class Caller:
         """As it stands in the record, with when they last proved who they are."""
         confirmed = {"confirmed_at": moment(self.confirmed_at)} if self.confirmed_at else {}
         return self.credential.proof | confirmed
+
+    @cached_property
+    def visibility(self) -> Visibility:
+        """What they may see."""
+        return visible_to(self.principal)
 
     @property
     def is_admin(self) -> bool:
@@ -141,7 +146,7 @@ def caller(store: Store, authorization: str) -> Caller:
             raise
         # They may apply the first policy.
         who = Principal(token.owner.name, admin=True)
-        return Caller(_credential(token), who, Visibility(everything=True), appointed=True)
+        return Caller(_credential(token), who, appointed=True)
     return of_gateway(token, policy) if token.owner.kind == "gateway" else _of_person(token, policy)
 
 
@@ -159,7 +164,6 @@ def by_session(store: Store, cookie: str) -> Caller | None:
     return Caller(
         Credential("session", session.id),
         who,
-        seen_by(who),
         shown_name=name,
         ends_at=session.ends_at,
         confirmed_at=session.confirmed_at,
@@ -175,7 +179,7 @@ def of_gateway(token: Token, policy: Policy) -> Caller:
     owner = token.owner
     groups = (policy.device_groups[name].devices for name in owner.target_groups if name in policy.device_groups)
     scope = Scope(targets=frozenset(owner.targets).union(*groups), variants=frozenset(owner.variants))
-    return Caller(_credential(token), Principal(f"{GATEWAY}{owner.name}", scope=scope), Visibility(scope=scope))
+    return Caller(_credential(token), Principal(f"{GATEWAY}{owner.name}", scope=scope))
 
 
 def _of_person(token: Token, policy: Policy) -> Caller:
@@ -183,12 +187,7 @@ def _of_person(token: Token, policy: Policy) -> Caller:
     who = principal(policy, owner.name, owner.is_admin)
     if not who.enabled:
         raise invalid(f"{owner.name} is disabled or not in the directory, so this token opens nothing.")
-    return Caller(_credential(token), who, seen_by(who), appointed=owner.is_admin)
-
-
-def seen_by(person: Principal) -> Visibility:
-    """What a person sees: an admin everything, others what they made or were asked about."""
-    return Visibility(everything=person.admin, person=person.name)
+    return Caller(_credential(token), who, appointed=owner.is_admin)
 
 
 def invalid(message: str) -> NoToken:

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 from countersign.errors import Unavailable, message_of
 from countersign.views import AuditEventView
+from countersign.visibility import Concern, Visibility
 from store.reading import FeedPage
-from store.visibility import Concern, Visibility
 
 # How often the feed is read while somebody waits, and so how late a waiter learns at most.
 POLL_SECONDS = 0.05

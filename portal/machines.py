@@ -18,7 +18,6 @@ from store import Store
 from store.database import reads
 from store.machine_secrets import CLIENT_ID, SERVICE_SECRET, is_whole
 from store.machine_secrets import PROVISIONING_KEY as KEY_FORM
-from store.visibility import Visibility
 
 # The names of the client id and of the secret, as headers and in the JSON object alike.
 PAIRS = ("cf-access-client-id", "cf-access-client-secret"), ("countersign-client-id", "countersign-client-secret")
@@ -78,7 +77,7 @@ def caller(store: Store, sent: Sent) -> Caller:
     if isinstance(found, ProvisioningKey) and not store.policies.current()[1].enabled(found.person):
         raise invalid(f"{found.person} is disabled or not in the directory, so this provisioning key opens nothing.")
     who = Principal(f"{NAMES[sent.kind]}{found.id}")
-    return Caller(Credential(sent.kind, found.id), who, Visibility(), machine=found)
+    return Caller(Credential(sent.kind, found.id), who, machine=found)
 
 
 def _of_pair(values: dict[str, str], pair: tuple[str, str]) -> Sent:

@@ -32,10 +32,11 @@ from sqlalchemy import (
 
 from countersign.directory import Policy
 from countersign.models import Status
+from countersign.visibility import Visibility
 from store.filters import Filters, devices_of
 from store.grants import IS_ACTIVE
 from store.tables import approvers, grants, requests
-from store.visibility import Visibility, is_asked
+from store.visibility import condition, is_asked
 
 LONGEST_LIST = 200
 # Looking for a text in so many takes some 10 milliseconds.
@@ -196,7 +197,7 @@ def _conditions(wanted: Wanted, policy: Policy) -> dict[str, ColumnElement[bool]
         found["active grant"] = exists().where(grants.c.approval_id == NUMBER, IS_ACTIVE)
     visibility = wanted.visibility
     if not (visibility.everything or visibility.person in {wanted.requester, wanted.approver} - {""}):
-        found["visibility"] = visibility.requests
+        found["visibility"] = condition(visibility)
     return found
 
 

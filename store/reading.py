@@ -12,6 +12,7 @@ from countersign.notifications import Person
 from countersign.policy_fields import folded_address
 from countersign.transitions import WHILE_OPEN
 from countersign.views import AuditEventView, Mine, RequestView
+from countersign.visibility import Concern
 from store.database import Database, reads
 from store.events import view as event_view
 from store.filters import found_by
@@ -28,7 +29,7 @@ from store.tables import (
     requests,
 )
 from store.views import person, principal_name, rows_of, views
-from store.visibility import Concern, concerns, is_asked
+from store.visibility import concerns, is_asked
 
 
 class FeedPage(NamedTuple):

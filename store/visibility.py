@@ -1,65 +1,32 @@
-"""Who may see which requests and events, and the feed of what they may see."""
+"""What somebody may see, as a condition on requests, and the feed of it."""
 
 from collections import defaultdict
 from collections.abc import Collection
-from dataclasses import dataclass
 
 from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, exists, false, or_, select, true
 
-from countersign.models import NO_SCOPE, Scope
-from countersign.views import AuditEventView, RequestView
+from countersign.views import AuditEventView
+from countersign.visibility import Concern, Visibility
 from store.database import Database, reads
 from store.events import view
-from store.subjects import columns_of
 from store.tables import approvers, events, feed, requests
 
 # How many pages of the feed are read in one call in search of an event that may be seen.
 MOST_PAGES = 4
 
 
-@dataclass(frozen=True)
-class Concern:
-    """Whom a request concerns, who made it or was asked about it, and what it is for."""
-
-    people: frozenset[str]
-    target: str
-    variant: str
-
-
-@dataclass(frozen=True)
-class Visibility:
-    """What somebody may see: everything, the requests a person made or was asked about, or those of a gateway."""
-
-    everything: bool = False
-    person: str = ""
-    scope: Scope = NO_SCOPE
-
-    def sees(self, request: RequestView) -> bool:
-        """Whether this request may be seen."""
-        people = frozenset({request.question.requester, *(one.person for one in request.approvers)})
-        return self.includes(Concern(people, **columns_of(request.subject)))
-
-    def includes(self, concern: Concern | None) -> bool:
-        """Whether what belongs to such a request may be seen; None where it belongs to none."""
-        if self.everything or concern is None:
-            return self.everything
-        own = self.scope.includes(concern.target, concern.variant)
-        return own or (self.person != "" and self.person in concern.people)
-
-    @property
-    def requests(self) -> ColumnElement[bool]:
-        """The same as a condition on requests."""
-        if self.everything:
-            return true()
-        if self.person:
-            return or_(requests.c.requester == self.person, is_asked(self.person))
-        if not self.scope.targets or not self.scope.variants:
-            return false()
-        # A gateway may have more targets than a statement may have parameters.
-        targets: BindParameter[str] = bindparam(
-            "targets", sorted(self.scope.targets), expanding=True, literal_execute=True
-        )
-        return requests.c.target.in_(targets) & requests.c.variant.in_(sorted(self.scope.variants))
+def condition(visibility: Visibility) -> ColumnElement[bool]:
+    """What may be seen, as a condition on requests; the same as `Visibility.sees`."""
+    if visibility.everything:
+        return true()
+    if visibility.person:
+        return or_(requests.c.requester == visibility.person, is_asked(visibility.person))
+    scope = visibility.scope
+    if not scope.targets or not scope.variants:
+        return false()
+    # A gateway may have more targets than a statement may have parameters.
+    targets: BindParameter[str] = bindparam("targets", sorted(scope.targets), expanding=True, literal_execute=True)
+    return requests.c.target.in_(targets) & requests.c.variant.in_(sorted(scope.variants))
 
 
 def is_asked(one: str, at_level: bool = False) -> ColumnElement[bool]:
@@ -116,7 +83,7 @@ def _page(
     about = {row.approval_id for row in rows}
     seen = about
     if not visibility.everything:  # events that belong to no request are for who sees everything
-        its = select(requests.c.approval_id).where(requests.c.approval_id.in_(about - {None}), visibility.requests)
+        its = select(requests.c.approval_id).where(requests.c.approval_id.in_(about - {None}), condition(visibility))
         seen = set(connection.execute(its).scalars())
     found = [view(row) for row in rows if row.approval_id in seen]
     return found, rows[-1].version if len(rows) == limit else None

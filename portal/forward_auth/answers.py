@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from countersign.error_codes import ErrorCode
 from countersign.errors import CountersignError, message_of
+from countersign.visibility import Visibility
 from portal.api.problems import problem, status_of
 from portal.connections import PEER
 from portal.fair_executor import WHOSE
@@ -27,7 +28,6 @@ from portal.feed import Feed
 from portal.forward_auth import visits
 from portal.forward_auth.proxied import COOKIE, Proxied, proxied
 from store import Store
-from store.visibility import Visibility
 
 if TYPE_CHECKING:
     from engine.engine import Engine

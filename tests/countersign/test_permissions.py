@@ -9,11 +9,21 @@ import pytest
 
 from countersign.error_codes import ErrorCode
 from countersign.kinds.connection import ConnectionQuestion, Protocol
-from countersign.models import Decision, Scope, Status, Verdict
+from countersign.models import SERVICE, Decision, Scope, Status, Verdict
 from countersign.notifications import ProposedAnswer
-from countersign.permissions import Action, Principal, principal, why_never, why_not, why_not_answer, why_not_ask
+from countersign.permissions import (
+    Action,
+    Principal,
+    principal,
+    visible_to,
+    why_never,
+    why_not,
+    why_not_answer,
+    why_not_ask,
+)
 from countersign.policy_file import load
 from countersign.views import ApproverView, RequestView
+from countersign.visibility import Visibility
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 POLICY = """
@@ -194,3 +204,17 @@ def test_what_an_answer_can_never_do(
     assert (never and never.code) == code
     now = why_not_answer(who, view, given)
     assert (now and now.details) == (never and never.details)
+
+
+@pytest.mark.parametrize(
+    ("who", "visibility"),
+    [
+        (ALICE, Visibility(person="alice")),
+        (ADA, Visibility(everything=True, person="ada")),
+        (VPN, Visibility(scope=VPN.scope)),
+        (Principal(f"{SERVICE}1", admin=True), Visibility()),
+        (Principal("ada", enabled=False, admin=True), Visibility()),
+    ],
+)
+def test_who_sees_what(who: Principal, visibility: Visibility) -> None:
+    assert visible_to(who) == visibility

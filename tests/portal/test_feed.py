@@ -17,6 +17,7 @@ from sqlalchemy import event
 from countersign.errors import Unavailable
 from countersign.transitions import AuditEvent
 from countersign.views import AuditEventView
+from countersign.visibility import Visibility
 from engine.policy import apply_policy
 from portal.__main__ import plan
 from portal.api.events import VERSION_HEADER
@@ -26,7 +27,6 @@ from portal.server import Server
 from settings import Settings
 from store import Store
 from store.reading import FeedPage
-from store.visibility import Visibility
 from tests.portal.context import Portal, serving, until
 
 # So often in a row nothing more was read.

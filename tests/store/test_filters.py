@@ -9,11 +9,11 @@ from dataclasses import asdict, replace
 import pytest
 
 from countersign.models import Status
+from countersign.visibility import Visibility
 from engine.policy import apply_policy
 from store import Store
 from store.filters import Filters
 from store.listing import Wanted
-from store.visibility import Visibility
 from tests.store.requests import asking, opened, write
 
 POLICY = """

@@ -8,10 +8,10 @@ import pytest
 
 from countersign.models import GrantStatus, Scope
 from countersign.transitions import GrantEnd
+from countersign.visibility import Visibility
 from store import Store
 from store.filters import Filters
 from store.listing import Wanted
-from store.visibility import Visibility
 from tests.store.requests import approved, opened, transactions
 
 

@@ -13,10 +13,10 @@ import pytest
 from countersign.kinds.connection import ConnectionQuestion, Protocol
 from countersign.models import Approver, Scope, Status
 from countersign.transitions import AuditEvent, Opening, Transition
+from countersign.visibility import Visibility
 from engine.policy import apply_policy
 from store import Store
 from store.listing import Wanted
-from store.visibility import Visibility
 from tests.store.requests import transactions
 
 POLICY = """

@@ -22,11 +22,11 @@ from countersign.kinds.kind import SubjectKind
 from countersign.models import Id, LevelRule, NamedUser, Outcome, Question, Route, Scope, Status, Subject, key_of
 from countersign.permissions import Principal
 from countersign.question import read_question
+from countersign.visibility import Visibility
 from notifiers.slack.outbound.views import home_view
 from notifiers.templates import loader
 from sandbox.slack.tool import NoSlack
 from store.tokens import Owner
-from store.visibility import Visibility
 from tests.http_clients import plain_client
 from tests.slack.context import Context, slack_deployment
 from tests.workflows.deployment import Deployment, new_namespace, refused

@@ -1,0 +1,36 @@
+"""What somebody may see of requests and of their events; `visible_to` in `permissions` says what that is for whom."""
+
+from dataclasses import dataclass
+
+from countersign.models import NO_SCOPE, Scope
+from countersign.views import RequestView
+
+
+@dataclass(frozen=True)
+class Concern:
+    """Whom a request concerns, who made it or was asked about it, and what it is for."""
+
+    people: frozenset[str]
+    target: str
+    variant: str
+
+
+@dataclass(frozen=True)
+class Visibility:
+    """What somebody may see: everything, the requests a person made or was asked about, or those of a gateway."""
+
+    everything: bool = False
+    person: str = ""
+    scope: Scope = NO_SCOPE
+
+    def sees(self, request: RequestView) -> bool:
+        """Whether this request may be seen."""
+        people = frozenset({request.question.requester, *(one.person for one in request.approvers)})
+        return self.includes(Concern(people, request.subject.target, request.subject.variant))
+
+    def includes(self, concern: Concern | None) -> bool:
+        """Whether what belongs to such a request may be seen; None where it belongs to none."""
+        if self.everything or concern is None:
+            return self.everything
+        own = self.scope.includes(concern.target, concern.variant)
+        return own or (self.person != "" and self.person in concern.people)
