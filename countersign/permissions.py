@@ -115,6 +115,28 @@ def disabled() -> NotAllowed:
     return NotAllowed(DISABLED, ErrorCode.DISABLED_PERSON)
 
 
+def must_be_person(who: Principal) -> None:
+    """Raise NotAllowed for a gateway or machine."""
+    if not who.is_person:
+        raise NotAllowed("A gateway's token asks and reads; this is for a person's.", ErrorCode.PERSON_ONLY)
+
+
+def must_be_admin(who: Principal) -> None:
+    """Raise NotAllowed for whoever is no admin."""
+    if not (who.enabled and who.admin):
+        raise admin_only()
+
+
+def admin_only() -> NotAllowed:
+    """The refusal of what only admins may do."""
+    return NotAllowed("Only an admin may do this.", ErrorCode.ADMIN_ONLY)
+
+
+def may_end(who: Principal, owner: str) -> bool:
+    """Whether they may end a session or token of this owner: people end their own, admins everybody's."""
+    return (who.enabled and who.admin) or (who.is_person and who.name == owner)
+
+
 def visible_to(who: Principal) -> Visibility:
     """What they may see: an admin everything, a person what they made or were asked about, a gateway its scope."""
     if not who.enabled or who.is_machine:
@@ -150,7 +172,7 @@ def why_not_device(who: Principal, action: DeviceAction, owner: str, may_leave: 
     if who.admin:
         return None
     if action is not DeviceAction.LEAVE or owner != who.name:
-        return NotAllowed("Only an admin may do this.", ErrorCode.ADMIN_ONLY)
+        return admin_only()
     return (
         None if may_leave else NotAllowed("Devices may not leave here; ask an administrator.", ErrorCode.MAY_NOT_LEAVE)
     )

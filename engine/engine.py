@@ -169,9 +169,9 @@ class Engine:
         """Record that a sign-in by a provider failed."""
         await self._resources.run(self.transactions.sign_in.refuse, why, caller)
 
-    async def end_session(self, session_id: str, who: str, may_end_all: bool = False) -> Session:
-        """End a session of one's own, or anybody's for who `may_end_all`. Raises NotFound."""
-        return await self._resources.run(self.transactions.sign_in.end_session, session_id, who, may_end_all)
+    async def end_session(self, session_id: str, who: Principal) -> Session:
+        """End a session of one's own, or, as an admin, anybody's. Raises NotFound."""
+        return await self._resources.run(self.transactions.sign_in.end_session, session_id, who)
 
     async def offer_application(
         self, question: Question, host: str, browser_hash: str, session_id: str, lasts: timedelta
@@ -188,9 +188,9 @@ class Engine:
         """A new token of a person, to be read only now. Raises Refused for who has too many."""
         return await self._resources.run(self.transactions.tokens.make, person, lasts, label)
 
-    async def end_token(self, token_id: str, who: str, may_end_all: bool = False) -> Token:
-        """End a token of one's own, or anybody's for who `may_end_all`. Raises NotFound."""
-        return await self._resources.run(self.transactions.tokens.end, token_id, who, may_end_all)
+    async def end_token(self, token_id: str, who: Principal) -> Token:
+        """End a token of one's own, or, as an admin, anybody's. Raises NotFound."""
+        return await self._resources.run(self.transactions.tokens.end, token_id, who)
 
     async def make_service_token(
         self, wanted: machines.NewServiceToken, who: str, proof: Mapping[str, str]

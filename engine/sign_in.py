@@ -17,6 +17,7 @@ from countersign.directory import Policy
 from countersign.error_codes import ErrorCode
 from countersign.errors import NotAllowed, NotFound, TooMany
 from countersign.models import GeneralEvent
+from countersign.permissions import Principal, may_end
 from countersign.policy_fields import folded_address
 from countersign.times import duration
 from countersign.transitions import AuditEvent
@@ -184,15 +185,17 @@ class SignIn:
         with self.database.transaction() as connection:
             _refused(connection, datetime.now(UTC), caller, why)
 
-    def end_session(self, session_id: str, who: str, may_end_all: bool) -> Session:
-        """End a session of one's own, or, for who `may_end_all`, anybody's; again changes nothing. Raises NotFound."""
+    def end_session(self, session_id: str, who: Principal) -> Session:
+        """End a session of one's own, or, as an admin, anybody's; again changes nothing. Raises NotFound."""
         now = datetime.now(UTC)
         with self.database.transaction() as connection:
             session = sessions.session_row(connection, session_id)
-            if session is None or not (may_end_all or session.person == who):
+            if session is None or not may_end(who, session.person):
                 raise NotFound(f"There is no session {session_id} of yours.")
             if sessions.end(connection, session_id, now):
-                _record(connection, "signed_out", who, f"session of {session.person}", {"session": session_id}, now)
+                _record(
+                    connection, "signed_out", who.name, f"session of {session.person}", {"session": session_id}, now
+                )
                 session = session.model_copy(update={"ended_at": now})
         return session
 

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from countersign.errors import Refused
+from countersign.permissions import Principal, may_end
 from store import Store
 from store.tokens import Owner, Token, no_token
 
@@ -22,9 +23,8 @@ class PersonalTokens:
             raise Refused(f"You have {MOST_TOKENS} tokens; end one that you don't use first.")
         return self._tokens.create(Owner(kind="person", name=person), person, lasts, label)
 
-    def end(self, token_id: str, who: str, may_end_all: bool) -> Token:
-        """End a token of one's own, or, for who `may_end_all`, anybody's; again changes nothing. Raises NotFound."""
-        owner = self._tokens.one(token_id).owner
-        if not may_end_all and (owner.kind, owner.name) != ("person", who):
+    def end(self, token_id: str, who: Principal) -> Token:
+        """End a token of one's own, or, as an admin, anybody's; again changes nothing. Raises NotFound."""
+        if not may_end(who, self._tokens.one(token_id).owner.principal):
             raise no_token(token_id)
-        return self._tokens.end(token_id, who)
+        return self._tokens.end(token_id, who.name)

@@ -12,10 +12,10 @@ from fastapi.security import HTTPBearer
 
 from countersign.directory import Policy
 from countersign.error_codes import ErrorCode
-from countersign.errors import CountersignError, NotAllowed, Refused, message_of
+from countersign.errors import CountersignError, Refused, message_of
 from countersign.machines import ProvisioningKey, ServiceToken
-from countersign.models import GATEWAY, Question, Scope
-from countersign.permissions import Principal, principal, visible_to, why_not_ask
+from countersign.models import Question, Scope
+from countersign.permissions import Principal, must_be_admin, must_be_person, principal, visible_to, why_not_ask
 from countersign.times import moment
 from countersign.visibility import Visibility
 from portal.api.problems import problem
@@ -108,14 +108,12 @@ class Caller:
 
     def must_be_person(self) -> str:
         """The person's id; NotAllowed for a gateway or machine."""
-        if not self.is_person:
-            raise NotAllowed("A gateway's token asks and reads; this is for a person's.", ErrorCode.PERSON_ONLY)
+        must_be_person(self.principal)
         return self.name
 
     def must_be_admin(self) -> str:
         """The admin's id; NotAllowed for others."""
-        if not self.is_admin:
-            raise NotAllowed("Only an admin may do this.", ErrorCode.ADMIN_ONLY)
+        must_be_admin(self.principal)
         return self.name
 
     def must_be_allowed(self, question: Question) -> None:
@@ -179,7 +177,7 @@ def of_gateway(token: Token, policy: Policy) -> Caller:
     owner = token.owner
     groups = (policy.device_groups[name].devices for name in owner.target_groups if name in policy.device_groups)
     scope = Scope(targets=frozenset(owner.targets).union(*groups), variants=frozenset(owner.variants))
-    return Caller(_credential(token), Principal(f"{GATEWAY}{owner.name}", scope=scope))
+    return Caller(_credential(token), Principal(owner.principal, scope=scope))
 
 
 def _of_person(token: Token, policy: Policy) -> Caller:

@@ -11,7 +11,7 @@ from pydantic import Field
 from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
 
 from countersign.errors import NotFound
-from countersign.models import Id, Model
+from countersign.models import GATEWAY, Id, Model
 from countersign.transitions import AuditEvent
 from store.database import Database, reads
 from store.events import append
@@ -38,6 +38,11 @@ class Owner(Model):
     targets: list[Id] = Field(default=[], description="what a gateway asks for, one by one")
     target_groups: list[Id] = Field(default=[], description="groups of the policy: it asks for all that is in them")
     variants: list[str] = Field(default=[], description="by which ways to these, such as protocols")
+
+    @property
+    def principal(self) -> str:
+        """The name in the record of whom it speaks for."""
+        return self.name if self.kind == "person" else f"{GATEWAY}{self.name}"
 
 
 class Token(Model):

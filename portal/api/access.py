@@ -47,7 +47,8 @@ async def sessions(
 @router.post("/sessions/{session_id}/end", responses=ENDED)
 async def end_session(context: ContextHere, caller: CallerHere, session_id: TheId) -> Session:
     """End a session: one of yours, or, as an admin, anybody's. Ending it again changes nothing."""
-    return await context.engine.end_session(session_id, caller.must_be_person(), caller.is_admin)
+    caller.must_be_person()
+    return await context.engine.end_session(session_id, caller.principal)
 
 
 @router.get("/tokens", responses=LISTED)
@@ -70,7 +71,8 @@ async def tokens(
 @router.post("/tokens/{token_id}/end", responses=ENDED)
 async def end_token(context: ContextHere, caller: CallerHere, token_id: TheId) -> Token:
     """End a token for good: one of yours, or, as an admin, anybody's. Ending it again changes nothing."""
-    return await context.engine.end_token(token_id, caller.must_be_person(), caller.is_admin)
+    caller.must_be_person()
+    return await context.engine.end_token(token_id, caller.principal)
 
 
 def _whose(caller: Caller, everybody: bool) -> str:

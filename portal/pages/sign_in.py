@@ -9,6 +9,7 @@ from fastapi.responses import RedirectResponse
 
 from countersign.error_codes import ErrorCode
 from countersign.errors import NotAllowed, Unavailable
+from countersign.permissions import Principal
 from portal.auth import CallerHere
 from portal.context import Context, ContextHere
 from portal.pages.render import next_page, page
@@ -79,7 +80,7 @@ async def signed_in(request: Request, context: Context, cookie: str, go_to: str)
     site = context.site
     before = request.cookies.get(site.session_cookie, "")
     if before and (old := await context.run(context.store.sessions.find, before, datetime.now(UTC))):
-        await context.engine.end_session(old.id, old.person)
+        await context.engine.end_session(old.id, Principal(old.person))
     response = RedirectResponse(go_to, HTTPStatus.SEE_OTHER)
     site.set(response, site.session_cookie, cookie)
     return response
@@ -88,7 +89,7 @@ async def signed_in(request: Request, context: Context, cookie: str, go_to: str)
 @router.post("/sign-out")
 async def sign_out(context: ContextHere, caller: CallerHere) -> Response:
     """End this session."""
-    await context.engine.end_session(caller.credential.id, caller.name)
+    await context.engine.end_session(caller.credential.id, caller.principal)
     response = RedirectResponse("/sign-in", HTTPStatus.SEE_OTHER)
     context.site.forget(response, context.site.session_cookie)
     return response
@@ -116,5 +117,5 @@ async def sessions(
 @router.post("/sessions/{session_id}/end")
 async def end(context: ContextHere, caller: CallerHere, session_id: Annotated[str, Path(max_length=16)]) -> Response:
     """End one of them."""
-    await context.engine.end_session(session_id, caller.name, caller.is_admin)
+    await context.engine.end_session(session_id, caller.principal)
     return RedirectResponse("/sessions", HTTPStatus.SEE_OTHER)

@@ -56,5 +56,5 @@ async def make(
 @router.post("/tokens/{token_id}/end")
 async def end(context: ContextHere, caller: CallerHere, token_id: Annotated[str, Path(max_length=16)]) -> Response:
     """End one of them."""
-    await context.engine.end_token(token_id, caller.name, caller.is_admin)
+    await context.engine.end_token(token_id, caller.principal)
     return RedirectResponse("/tokens", HTTPStatus.SEE_OTHER)

@@ -14,6 +14,7 @@ from countersign.notifications import ProposedAnswer
 from countersign.permissions import (
     Action,
     Principal,
+    may_end,
     principal,
     visible_to,
     why_never,
@@ -218,3 +219,9 @@ def test_what_an_answer_can_never_do(
 )
 def test_who_sees_what(who: Principal, visibility: Visibility) -> None:
     assert visible_to(who) == visibility
+
+
+def test_people_end_their_own_sessions_and_tokens_and_admins_those_of_everybody() -> None:
+    callers = (ALICE, replace(ADA, enabled=False), ADA, VPN)
+    assert [one.name for one in callers if may_end(one, "alice")] == ["alice", "ada"]
+    assert [may_end(one, VPN.name) for one in callers] == [False, False, True, False]

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import update
 
 from countersign.errors import NotAllowed, NotFound
+from countersign.permissions import Principal
 from engine.policy import apply_policy
 from engine.sign_in import LINK_LASTS, LINKS_FROM_ONE_SOURCE, SESSION_LASTS, From, SignIn
 from store import Store
@@ -153,15 +154,15 @@ def counts(store: Store) -> tuple[int, int]:
     return found[0], found[1]
 
 
-def test_a_session_is_ended_by_its_owner_and_by_who_may_end_all(store: Store) -> None:
+def test_a_session_is_ended_by_its_owner_and_by_an_admin(store: Store) -> None:
     rules = SignIn(store)
     first, second = [rules.by_link(rules.make_link("grace", "operator"), HERE).cookie for _ in range(2)]
     ids = [one.partition("_")[0] for one in (first, second)]
     assert [one.id for one in store.sessions.lasting(datetime.now(UTC))] == ids[::-1]
     with pytest.raises(NotFound):
-        rules.end_session(ids[0], "alice", may_end_all=False)
-    rules.end_session(ids[0], "grace", may_end_all=False)
-    rules.end_session(ids[0], "grace", may_end_all=False)
-    rules.end_session(ids[1], "ada", may_end_all=True)
+        rules.end_session(ids[0], Principal("alice"))
+    rules.end_session(ids[0], Principal("grace"))
+    rules.end_session(ids[0], Principal("grace"))
+    rules.end_session(ids[1], Principal("ada", admin=True))
     assert store.sessions.lasting(datetime.now(UTC), "grace") == []
     assert [row.who for row in store.events.since(0, 10**6) if row.kind == "signed_out"] == ["grace", "ada"]
