@@ -1,17 +1,18 @@
 """What the parts of the engine work with."""
 
-import asyncio
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import ParamSpec, TypeVar
 
 from countersign.client import Client
 from countersign.models import GeneralEvent
 from engine.outbox import Outbox
 from engine.transactions import Transactions
 from store import Store
+from store.database import run_in
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -28,9 +29,9 @@ class Resources:
     executor: Executor
     outbox: Outbox | None
 
-    async def run(self, function: Callable[..., T], *args: Any) -> T:
+    async def run(self, function: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
         """Do a transaction without blocking the event loop."""
-        return await asyncio.get_running_loop().run_in_executor(self.executor, function, *args)
+        return await run_in(self.executor, function, *args, **named)
 
     async def notify(self, event: GeneralEvent, key: str, people: Collection[str], fields: Mapping[str, str]) -> None:
         """Tell people of something that is about no request, by every channel of the policy; once for each `key`.

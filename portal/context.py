@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from ipaddress import IPv4Network, IPv6Network
-from typing import Annotated, Any, Protocol, TypeVar
+from typing import Annotated, ParamSpec, Protocol, TypeVar
 
 from fastapi import Depends, Request, Response
 
@@ -28,6 +28,7 @@ from portal.pages.site import Site
 from portal.short_cache import ShortCache
 from portal.single_flight import SingleFlight
 from store import Store
+from store.database import run_in
 from store.tokens import USED_EVERY
 
 # How often old replies for repeated requests are deleted.
@@ -56,9 +57,8 @@ HTTP_VALID = timedelta(hours=1)
 # Where a service token may be sent as one JSON object.
 MACHINE_HEADER = "Authorization"
 
+P = ParamSpec("P")
 T = TypeVar("T")
-
-
 Explain = Callable[[bytes], Awaitable[Explained]]
 # By the names of channels, what a notification says.
 Previews = Mapping[str, Callable[[RequestNotification], str]]
@@ -116,9 +116,9 @@ class Context:
         self.forward_auth = ForwardAuth(self.store, self.engine, self.feed, self.run, self.site.public_url)
         self.working = asyncio.Semaphore(WORKING_AT_ONCE)
 
-    async def run(self, function: Callable[..., T], *args: Any) -> T:
+    async def run(self, function: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
         """Run a transaction of the store in the caller's turn, without blocking the event loop."""
-        return await run(self.turns, function, *args)
+        return await run_in(self.turns, function, *args, **named)
 
     async def work(self, function: Callable[..., T], *args: Any) -> T:
         """Do long work for the processor in other threads than the store's, a few at a time."""
@@ -177,8 +177,8 @@ class Plan:
         store = await asyncio.to_thread(Store, self.database_url)
         turns = FairExecutor(store.database.executor)
         feed = Feed(
-            lambda: run(turns, store.events.last_version),
-            lambda version: run(turns, store.reading.events_after, version),
+            lambda: run_in(turns, store.events.last_version),
+            lambda version: run_in(turns, store.reading.events_after, version),
         )
         tasks = [asyncio.create_task(feed.run()), asyncio.create_task(_tidy(store, turns, self.tidy_seconds))]
         try:
@@ -224,15 +224,10 @@ async def _listen(name: str, listener: Listener) -> None:
         log.exception("nothing more is heard by %s", name)
 
 
-async def run(turns: FairExecutor, function: Callable[..., T], *args: Any) -> T:
-    """Run a transaction of the store, when its turn has come."""
-    return await asyncio.get_running_loop().run_in_executor(turns, function, *args)
-
-
 async def _tidy(store: Store, turns: FairExecutor, seconds: float) -> None:
     while True:
         try:
-            await run(turns, store.idempotency.forget_old)
+            await run_in(turns, store.idempotency.forget_old)
         except Unavailable:
             pass  # it is in the log, and is tried again
         except Exception:

@@ -3,11 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
@@ -26,6 +26,7 @@ ONLY_READS = "countersign_only_reads"
 HAPPENED = "countersign_happened"
 
 F = TypeVar("F", bound=Callable[..., Any])
+P = ParamSpec("P")
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 # Logs a line for each row of the audit record, once it is committed.
@@ -94,14 +95,19 @@ class Database:
         with _logged(), errors_in_our_terms(), self.engine.connect() as connection:
             yield connection.execution_options(**{ONLY_READS: True})
 
-    async def run(self, function: Callable[..., T], *args: Any) -> T:
+    async def run(self, function: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
         """Do a transaction in a thread, so that the event loop goes on meanwhile."""
-        return await asyncio.get_running_loop().run_in_executor(self.executor, function, *args)
+        return await run_in(self.executor, function, *args, **named)
 
     def close(self) -> None:
         """End the threads and connections."""
         self.executor.shutdown()
         self.engine.dispose()
+
+
+async def run_in(executor: Executor, function: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
+    """Do a transaction in a thread of this executor, so that the event loop goes on meanwhile."""
+    return await asyncio.wrap_future(executor.submit(function, *args, **named))
 
 
 def insert_new(connection: Connection, table: Table, *rows: Mapping[str, Any]) -> int:
