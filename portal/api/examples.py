@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from portal.api.problems import MEDIA_TYPE
+from portal.api.problems import MEDIA_TYPE, body_of
 
 EXAMPLES: dict[str, Any] = yaml.load(Path(__file__).with_suffix(".yaml").read_bytes(), yaml.CSafeLoader)
 REFERENCE = "#/components/examples/{}"
@@ -14,7 +14,7 @@ REFERENCE = "#/components/examples/{}"
 
 def add_examples(described: dict[str, Any]) -> None:
     """Add them to the API's description. KeyError for a body or an answer that has none."""
-    problems = EXAMPLES["problems"]
+    problems = {status: body_of(status, **one) for status, one in EXAMPLES["problems"].items()}
     described["components"]["examples"] = {str(status): {"value": one} for status, one in problems.items()}
     for operations in described["paths"].values():
         for operation in operations.values():
@@ -22,8 +22,10 @@ def add_examples(described: dict[str, Any]) -> None:
             if "requestBody" in operation:
                 _add(operation["requestBody"]["content"], own["body"])
             for status, answer in operation["responses"].items():
-                if int(status) in own or MEDIA_TYPE not in answer["content"]:
+                if MEDIA_TYPE not in answer["content"]:
                     _add(answer["content"], own[int(status)])
+                elif int(status) in own:
+                    answer["content"][MEDIA_TYPE]["example"] = body_of(int(status), **own[int(status)])
                 else:
                     answer["content"][MEDIA_TYPE]["examples"] = {status: {"$ref": REFERENCE.format(status)}}
 

@@ -83,14 +83,14 @@ class Problem(Model):
 
 def problem(status: int, code: str, detail: str, headers: dict[str, str] | None = None, **fields: Any) -> JSONResponse:
     """A problem as a response; `code` is one of ErrorCode, `fields` are the details of this kind."""
-    told = Problem(
-        type=f"{TYPES}{code}",
-        title=ErrorCode(code).meaning,
-        status=status,
-        detail=without_controls(detail),
-        **fields,
-    )
-    return JSONResponse(told.model_dump(mode="json", exclude_none=True), status, headers, MEDIA_TYPE)
+    return JSONResponse(body_of(status, code, detail, **fields), status, headers, MEDIA_TYPE)
+
+
+def body_of(status: int, code: str, detail: str, **fields: Any) -> dict[str, Any]:
+    """The body of such a response."""
+    kind, title = f"{TYPES}{code}", ErrorCode(code).meaning
+    told = Problem(type=kind, title=title, status=status, detail=without_controls(detail), **fields)
+    return told.model_dump(mode="json", exclude_none=True)
 
 
 def described(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
