@@ -4,21 +4,18 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import Path, Query, Request, Response
+from fastapi import Query
 
+from portal.api.paging import PageHere, TheId
 from portal.api.problems import described
 from portal.api.requests import LINKED
-from portal.api.routes import lead_on, token_router
+from portal.api.routes import token_router
 from portal.auth import Caller, CallerHere
 from portal.context import ContextHere
 from store.sessions import Session
 from store.tokens import Token
 
-LONGEST_LIST = 200
 Everybody = Annotated[bool, Query(description="Those of everybody, for an admin.")]
-Before = Annotated[str, Query(max_length=16, description="Only those behind the one with this id.")]
-Limit = Annotated[int, Query(ge=1, le=LONGEST_LIST)]
-TheId = Annotated[str, Path(max_length=16)]
 LISTED = {200: {"headers": LINKED}, **described(HTTPStatus.FORBIDDEN)}
 ENDED = described(HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)
 
@@ -27,21 +24,11 @@ router = token_router("access")
 
 @router.get("/sessions", responses=LISTED)
 async def sessions(
-    request: Request,
-    response: Response,
-    context: ContextHere,
-    caller: CallerHere,
-    everybody: Everybody = False,
-    before: Before = "",
-    limit: Limit = 50,
+    context: ContextHere, caller: CallerHere, page: PageHere, everybody: Everybody = False
 ) -> list[Session]:
     """A page of the sessions of your browsers that last, newest first."""
-    found = await context.run(
-        context.store.sessions.lasting, datetime.now(UTC), _whose(caller, everybody), before, limit
-    )
-    if len(found) == limit:
-        lead_on(request, response, before=found[-1].id)
-    return found
+    whose, lasting = _whose(caller, everybody), context.store.sessions.lasting
+    return page.of(await context.run(lasting, datetime.now(UTC), whose, page.before, page.limit))
 
 
 @router.post("/sessions/{session_id}/end", responses=ENDED)
@@ -52,20 +39,10 @@ async def end_session(context: ContextHere, caller: CallerHere, session_id: TheI
 
 
 @router.get("/tokens", responses=LISTED)
-async def tokens(
-    request: Request,
-    response: Response,
-    context: ContextHere,
-    caller: CallerHere,
-    everybody: Everybody = False,
-    before: Before = "",
-    limit: Limit = 50,
-) -> list[Token]:
+async def tokens(context: ContextHere, caller: CallerHere, page: PageHere, everybody: Everybody = False) -> list[Token]:
     """A page of your tokens that last, newest first, without their secrets; gateways have theirs from an operator."""
-    found = await context.run(context.store.tokens.lasting, datetime.now(UTC), _whose(caller, everybody), before, limit)
-    if len(found) == limit:
-        lead_on(request, response, before=found[-1].id)
-    return found
+    whose, lasting = _whose(caller, everybody), context.store.tokens.lasting
+    return page.of(await context.run(lasting, datetime.now(UTC), whose, page.before, page.limit))
 
 
 @router.post("/tokens/{token_id}/end", responses=ENDED)

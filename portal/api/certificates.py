@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import Path, Query, Request, Response
+from fastapi import Query, Request, Response
 
 from countersign.certificates import (
     LARGEST_REVOCATION_LIST_BYTES,
@@ -16,6 +16,7 @@ from countersign.certificates import (
     serial_number,
 )
 from countersign.errors import BadQuestion
+from portal.api.paging import TheId
 from portal.api.problems import described
 from portal.api.requests import LINKED
 from portal.api.routes import LARGEST_BODY_BYTES, WITH_BODY, HeavyRoute, lead_on, token_router
@@ -23,7 +24,6 @@ from portal.auth import CallerHere
 from portal.context import Context, ContextHere
 
 FINGERPRINT = r"^[0-9a-f]{64}$"
-TheId = Annotated[str, Path(max_length=16)]
 ADMINS = described(HTTPStatus.FORBIDDEN)
 CHANGED = described(HTTPStatus.FORBIDDEN, *WITH_BODY)
 OF_ONE = described(HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, *WITH_BODY)

@@ -1,10 +1,6 @@
 """Service tokens and provisioning keys over HTTP, for admins: made, listed, changed and ended."""
 
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated
-
-from fastapi import Depends, Path, Request, Response
 
 from countersign.machines import (
     NewProvisioningKey,
@@ -16,47 +12,24 @@ from countersign.machines import (
     ServiceTokenAction,
     ServiceTokenSecret,
 )
-from portal.api.access import LISTED, Before, Limit
+from portal.api.access import LISTED
+from portal.api.paging import PageHere, TheId
 from portal.api.problems import described
-from portal.api.routes import WITH_BODY, lead_on, token_router
+from portal.api.routes import WITH_BODY, token_router
 from portal.auth import CallerHere
 from portal.context import ContextHere
-from store.machines import Credentials, T
 
-TheId = Annotated[str, Path(max_length=16)]
 MADE = described(HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, *WITH_BODY)
 CHANGED = described(HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)
 
 router = token_router("machines")
 
 
-@dataclass
-class Page:
-    """The page of a list that an admin asks for."""
-
-    request: Request
-    response: Response
-    context: ContextHere
-    caller: CallerHere
-    before: Before = ""
-    limit: Limit = 50
-
-    async def of(self, kept: Credentials[T]) -> list[T]:
-        """The page, which leads to the next. Raises NotAllowed."""
-        self.caller.must_be_admin()
-        found = await self.context.run(kept.page, self.before, self.limit)
-        if len(found) == self.limit:
-            lead_on(self.request, self.response, before=found[-1].id)
-        return found
-
-
-PageHere = Annotated[Page, Depends()]
-
-
 @router.get("/service-tokens", responses=LISTED)
-async def tokens(context: ContextHere, wanted: PageHere) -> list[ServiceToken]:
+async def tokens(context: ContextHere, caller: CallerHere, page: PageHere) -> list[ServiceToken]:
     """A page of the service tokens that were not revoked, newest first. For admins."""
-    return await wanted.of(context.store.service_tokens)
+    caller.must_be_admin()
+    return page.of(await context.run(context.store.service_tokens.page, page.before, page.limit))
 
 
 @router.post("/service-tokens", status_code=HTTPStatus.CREATED, responses=MADE)
@@ -86,9 +59,10 @@ async def change_token(
 
 
 @router.get("/provisioning-keys", responses=LISTED)
-async def keys(context: ContextHere, wanted: PageHere) -> list[ProvisioningKey]:
+async def keys(context: ContextHere, caller: CallerHere, page: PageHere) -> list[ProvisioningKey]:
     """A page of the provisioning keys that were not ended, newest first. For admins."""
-    return await wanted.of(context.store.provisioning_keys)
+    caller.must_be_admin()
+    return page.of(await context.run(context.store.provisioning_keys.page, page.before, page.limit))
 
 
 @router.post("/provisioning-keys", status_code=HTTPStatus.CREATED, responses=MADE)

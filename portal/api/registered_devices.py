@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
-from fastapi import Depends, Path, Query, Request, Response
+from fastapi import Depends, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import Field
 
@@ -27,9 +27,10 @@ from countersign.registration import (
     owner,
 )
 from engine.registrant import Registrant
+from portal.api.paging import PageHere
 from portal.api.problems import described
 from portal.api.requests import LINKED, Seconds
-from portal.api.routes import WITH_BODY, DeviceRoute, gone, lead_on, token_router
+from portal.api.routes import WITH_BODY, DeviceRoute, gone, token_router
 from portal.auth import Caller, CallerHere
 from portal.client_certificate import certificate_of
 from portal.connections import address_of
@@ -37,7 +38,6 @@ from portal.context import Context, ContextHere
 from store.registered_devices import LONGEST_QUERY, WantedDevices, no_device
 
 CHANNEL = "portal"
-MOST_LISTED = 200
 MOST_CLAIMS = 50
 TheDevice = Annotated[str, Path(pattern="^d[0-9a-f]{12}$", description="The id of a registered device.")]
 LongestClaim = Annotated[str, Field(max_length=LONGEST_ID)]
@@ -180,22 +180,14 @@ def _wanted(
 
 @router.get("/devices/registered", responses={200: {"headers": LINKED}, **described(HTTPStatus.FORBIDDEN)})
 async def registered(
-    request: Request,
-    response: Response,
-    context: ContextHere,
-    caller: CallerHere,
-    wanted: Annotated[WantedDevices, Depends(_wanted)],
-    before: Annotated[str, Query(max_length=16, description="Only those behind the one with this id.")] = "",
-    limit: Annotated[int, Query(ge=1, le=MOST_LISTED)] = 50,
+    context: ContextHere, caller: CallerHere, wanted: Annotated[WantedDevices, Depends(_wanted)], page: PageHere
 ) -> list[RegisteredDevice]:
     """A page of registered devices, the newest first: your own, for an admin those of everybody.
 
     Archived ones are listed only where that status is asked for.
     """
-    found = await context.run(context.store.registered_devices.page, seen_by(caller, wanted), before, limit)
-    if len(found) == limit:
-        lead_on(request, response, before=found[-1].id)
-    return found
+    devices = context.store.registered_devices
+    return page.of(await context.run(devices.page, seen_by(caller, wanted), page.before, page.limit))
 
 
 def seen_by(caller: Caller, wanted: WantedDevices) -> WantedDevices:

@@ -3,16 +3,16 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import Path, Query, Request, Response
+from fastapi import Path
 
 from countersign.directory import Policy, Role
 from countersign.errors import NotFound
 from countersign.models import LONGEST_ID, Id, Model
 from countersign.registration import RegisteredDevice
+from portal.api.paging import PageHere
 from portal.api.problems import described
-from portal.api.registered_devices import MOST_LISTED
 from portal.api.requests import LINKED
-from portal.api.routes import lead_on, token_router
+from portal.api.routes import token_router
 from portal.auth import CallerHere
 from portal.context import ContextHere
 from store.registered_devices import WantedDevices
@@ -55,13 +55,7 @@ def _view(policy: Policy, name: str, role: Role) -> RoleView:
     responses={200: {"headers": LINKED}, **described(HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)},
 )
 async def unasked_devices(
-    request: Request,
-    response: Response,
-    role: TheRole,
-    context: ContextHere,
-    caller: CallerHere,
-    before: Annotated[str, Query(max_length=16, description="Only those behind the one with this id.")] = "",
-    limit: Annotated[int, Query(ge=1, le=MOST_LISTED)] = 50,
+    role: TheRole, context: ContextHere, caller: CallerHere, page: PageHere
 ) -> list[RegisteredDevice]:
     """A page of devices of a role's people that are approved although nobody was ever asked about them, newest first.
 
@@ -69,10 +63,8 @@ async def unasked_devices(
     """
     caller.must_be_admin()
     _, policy = await context.run(context.store.policies.current)
-    found = await context.run(context.store.registered_devices.page, unasked_in(policy, role), before, limit)
-    if len(found) == limit:
-        lead_on(request, response, before=found[-1].id)
-    return found
+    devices = context.store.registered_devices
+    return page.of(await context.run(devices.page, unasked_in(policy, role), page.before, page.limit))
 
 
 def unasked_in(policy: Policy, role: str) -> WantedDevices:
