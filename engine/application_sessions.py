@@ -15,8 +15,7 @@ from countersign.error_codes import ErrorCode
 from countersign.errors import NotAllowed, Refused
 from countersign.grant_reuse import is_for, is_yes, must_be_for
 from countersign.models import GrantView, Question
-from countersign.transitions import AuditEvent
-from engine.sign_in import CHANNEL
+from engine.portal_events import portal_event
 from store import Store, application_sessions, grants
 from store.database import reads
 from store.events import append
@@ -91,13 +90,13 @@ class ApplicationSessions:
             why = _why_not(row, at, now)
             cookie = "" if row is None or why else application_sessions.open_once(connection, row.id)
             if row is not None and cookie:
-                event = _event("application_opened", row.person, at.host, proof | {"session": row.session_id}, now)
+                event = portal_event("application_opened", row.person, at.host, proof | {"session": row.session_id}, now)
                 append(connection, row.approval_id, [event])
                 return cookie, row.ends_at
             if row is not None:
                 # Somebody else may have seen it.
                 application_sessions.end_code(connection, row.id, now)
-            event = _event("application_refused", row.person if row else "", why or "the code was used", proof, now)
+            event = portal_event("application_refused", row.person if row else "", why or "the code was used", proof, now)
             append_or_count(connection, None, event, at.source_address)
         raise NotAllowed(WRONG_CODE, ErrorCode.REFUSED)
 
@@ -139,7 +138,3 @@ def _why_not(row: Row[Any] | None, at: AtApplication, now: datetime) -> str:
     if row.browser_hash != hashed(at.browser_secret):
         return "the code is for another browser"
     return "the code is too old" if row.code_ends_at <= now else ""
-
-
-def _event(kind: Any, who: str, detail: str, proof: dict[str, str], now: datetime) -> AuditEvent:
-    return AuditEvent(kind=kind, at=now, who=who, channel=CHANNEL, detail=detail, proof=proof)

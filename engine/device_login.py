@@ -7,17 +7,17 @@ person types a user code, which is short, works for ten minutes, and once.
 import re
 import secrets
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, func, select, update
 
 from countersign.error_codes import ErrorCode
 from countersign.errors import NotFound, Refused, TooMany
-from countersign.transitions import AuditEvent
-from engine.sign_in import CHANNEL, WINDOW
+from countersign.transitions import Kind
+from engine.portal_events import portal_event, record
+from engine.sign_in import WINDOW
 from store import Store
 from store.database import insert_new
-from store.events import append
 from store.repeats import append_or_count
 from store.tables import logins
 from store.tokens import LONGEST_LABEL, SECRET_BYTES, Owner, create, hashed
@@ -79,7 +79,8 @@ class DeviceLogin:
             code = _new_code()
             while not insert_new(connection, logins, row | {"user_code": code}):
                 code = _new_code()
-            _record(connection, "login_asked", "", row["machine"], {"from": source_address}, now)
+            event = portal_event("login_asked", "", f"of {row['machine']}", {"from": source_address}, now)
+            append_or_count(connection, None, event, source_address)
         return Begun(device_code, code)
 
     def waiting(self, typed: str, person: str, source_address: str) -> WaitingLogin:
@@ -99,7 +100,8 @@ class DeviceLogin:
                 values = {"state": "allowed" if allow else "denied", "person": person}
                 connection.execute(_update(row.device_hash).values(values))
                 shown = {**proof, "asked_from": row.source_address}
-                _record(connection, "login_allowed" if allow else "login_denied", person, row.machine, shown, now)
+                kind: Kind = "login_allowed" if allow else "login_denied"
+                record(connection, kind, person, f"of {row.machine}", shown, now)
                 return
             _refused(connection, person, proof.get("from", ""), now)
         raise NotFound(NO_LOGIN)
@@ -151,22 +153,6 @@ def _update(device_hash: str) -> Any:
     return update(logins).where(logins.c.device_hash == device_hash)
 
 
-def _record(
-    connection: Connection,
-    kind: Literal["login_asked", "login_allowed", "login_denied"],
-    person: str,
-    machine: str,
-    proof: dict[str, str],
-    now: datetime,
-) -> None:
-    event = AuditEvent(kind=kind, at=now, who=person, channel=CHANNEL, detail=f"of {machine}", proof=proof)
-    if person:
-        append(connection, None, [event])
-    else:
-        append_or_count(connection, None, event, proof["from"])
-
-
 def _refused(connection: Connection, person: str, source_address: str, now: datetime) -> None:
-    proof = {"from": source_address}
-    event = AuditEvent(kind="login_refused", at=now, who=person, channel=CHANNEL, detail=NO_LOGIN, proof=proof)
+    event = portal_event("login_refused", person, NO_LOGIN, {"from": source_address}, now)
     append_or_count(connection, None, event, person)

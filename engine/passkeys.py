@@ -5,17 +5,15 @@ What a browser answered is verified by the caller, against a challenge that is k
 
 import secrets
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, delete, func, select, update
 
 from countersign.error_codes import ErrorCode
 from countersign.errors import NotAllowed, NotFound, Refused
-from countersign.transitions import AuditEvent
-from engine.sign_in import CHANNEL
+from engine.portal_events import portal_event, record
 from store import Store
 from store.database import insert_new
-from store.events import append
 from store.passkeys import Passkey
 from store.repeats import append_or_count
 from store.tables import passkeys, sessions
@@ -71,7 +69,7 @@ class PasskeyRules:
                 raise Refused(f"You have {MOST_PASSKEYS} passkeys; remove one that you don't use first.")
             if not insert_new(connection, passkeys, row):
                 raise Refused("This passkey is known already.")
-            _record(connection, "passkey_added", person, label, {**proof, "passkey": passkey_id}, now)
+            record(connection, "passkey_added", person, f"passkey {label}", {**proof, "passkey": passkey_id}, now)
 
     def confirm(self, used: Passkey, sign_count: int, session_id: str, proof: dict[str, str]) -> None:
         """Their person has proven now, with this passkey, that it is them."""
@@ -80,7 +78,7 @@ class PasskeyRules:
             of = passkeys.c.id == used.id
             connection.execute(update(passkeys).where(of).values(sign_count=sign_count, used_at=now))
             connection.execute(_of_session(session_id).values(confirmed_at=now))
-            _record(connection, "confirmed", used.person, used.label, {**proof, "passkey": used.id}, now)
+            record(connection, "confirmed", used.person, f"passkey {used.label}", {**proof, "passkey": used.id}, now)
 
     def remove(self, passkey_id: str, person: str, proof: dict[str, str]) -> None:
         """Remove a passkey of one's own. Raises NotFound."""
@@ -91,27 +89,14 @@ class PasskeyRules:
             if row is None:
                 raise NotFound("You have no such passkey.")
             connection.execute(delete(passkeys).where(*which))
-            _record(connection, "passkey_removed", person, row.label, {**proof, "passkey": passkey_id}, now)
+            record(connection, "passkey_removed", person, f"passkey {row.label}", {**proof, "passkey": passkey_id}, now)
 
     def refuse(self, person: str, why: str, proof: dict[str, str]) -> None:
         """Record that what a browser answered proves nothing."""
-        now = datetime.now(UTC)
-        event = AuditEvent(kind="passkey_refused", at=now, who=person, channel=CHANNEL, detail=why, proof=proof)
+        event = portal_event("passkey_refused", person, why, proof, datetime.now(UTC))
         with self.database.transaction() as connection:
             append_or_count(connection, None, event, person)
 
 
 def _of_session(session_id: str) -> Any:
     return update(sessions).where(sessions.c.id == session_id)
-
-
-def _record(
-    connection: Connection,
-    kind: Literal["passkey_added", "passkey_removed", "confirmed"],
-    person: str,
-    label: str,
-    proof: dict[str, str],
-    now: datetime,
-) -> None:
-    detail = f"passkey {label}"
-    append(connection, None, [AuditEvent(kind=kind, at=now, who=person, channel=CHANNEL, detail=detail, proof=proof)])

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
@@ -13,7 +13,7 @@ from countersign.grant_reuse import is_yes, must_be_for
 from countersign.permissions import Principal, disabled
 from countersign.rdp import VARIANT, RoutedConnection, RoutingToken
 from countersign.times import moment
-from countersign.transitions import AuditEvent
+from engine.portal_events import portal_event
 from store import Store, grants
 from store.events import append
 from store.machine_secrets import new_secret
@@ -23,7 +23,6 @@ from store.tokens import hashed
 
 PREFIX = "cs_rdp_"
 LASTS = timedelta(minutes=2)
-CHANNEL = "portal"
 INVALID = (
     "This routing token opens nothing here: it is unknown, was used, is older than two minutes, or is for another "
     "device or source address. Get a new file on the request's page."
@@ -50,10 +49,10 @@ class RdpTokens:
                 row = {"hash": hashed(token), "approval_id": approval_id, "source_address": source_address}
                 connection.execute(insert(rdp_tokens).values(row | {"ends_at": now + LASTS}))
                 detail = f"for {grant.target}, from {source_address}"
-                append_or_count(connection, approval_id, _event("rdp_file_made", person, detail, shown, now), person)
+                append_or_count(connection, approval_id, portal_event("rdp_file_made", person, detail, shown, now), person)
             else:
                 known = approval_id if grant is not None else None
-                append_or_count(connection, known, _event("rdp_token_refused", person, str(why), shown, now), person)
+                append_or_count(connection, known, portal_event("rdp_token_refused", person, str(why), shown, now), person)
         if why is not None:
             raise why
         return token
@@ -74,9 +73,9 @@ class RdpTokens:
                 connection.execute(update(rdp_tokens).where(of).values(used_at=now))
             if found:
                 detail = f"for {found.person}, to {found.device}, from {sent.source_address}"
-                append(connection, about, [_event("rdp_token_redeemed", gateway.name, detail, shown, now)])
+                append(connection, about, [portal_event("rdp_token_redeemed", gateway.name, detail, shown, now)])
             else:
-                event = _event("rdp_token_refused", gateway.name, why, shown, now)
+                event = portal_event("rdp_token_refused", gateway.name, why, shown, now)
                 # By the request, as anybody can come with unknown tokens from as many addresses as they like.
                 append_or_count(connection, about, event, gateway.name, about)
         if found is None:
@@ -134,13 +133,3 @@ def _why_not(
     except Refused as error:
         return error
     return None
-
-
-def _event(
-    kind: Literal["rdp_file_made", "rdp_token_redeemed", "rdp_token_refused"],
-    who: str,
-    detail: str,
-    proof: dict[str, str],
-    now: datetime,
-) -> AuditEvent:
-    return AuditEvent(kind=kind, at=now, who=who, channel=CHANNEL, detail=detail, proof=proof)

@@ -23,13 +23,13 @@ from countersign.times import duration
 from countersign.transitions import AuditEvent
 from engine.browser_names import browser_name
 from engine.general_notifications import write
+from engine.portal_events import portal_event, record
 from store import Store, sessions
 from store.events import append
 from store.repeats import append_or_count
 from store.sessions import Session
 from store.tokens import hashed
 
-CHANNEL = "portal"
 LINK_LASTS = timedelta(minutes=15)
 SESSION_LASTS = timedelta(hours=12)
 # How many links are sent within WINDOW to one person, and asked for from one address, behind which may be an office.
@@ -193,9 +193,8 @@ class SignIn:
             if session is None or not may_end(who, session.person):
                 raise NotFound(f"There is no session {session_id} of yours.")
             if sessions.end(connection, session_id, now):
-                _record(
-                    connection, "signed_out", who.name, f"session of {session.person}", {"session": session_id}, now
-                )
+                proof = {"session": session_id}
+                record(connection, "signed_out", who.name, f"session of {session.person}", proof, now)
                 session = session.model_copy(update={"ended_at": now})
         return session
 
@@ -250,18 +249,10 @@ def _begun(
     }
     cookie = sessions.start(connection, row)
     shown = {"session": cookie.partition("_")[0], "from": caller.source_address, **(proof or {})}
-    _record(connection, "signed_in", person, by, shown, now)
+    record(connection, "signed_in", person, by, shown, now)
     return cookie
 
 
-def _record(connection: Connection, kind: str, who: str, detail: str, proof: dict[str, str], now: datetime) -> None:
-    event = AuditEvent.model_validate(
-        {"kind": kind, "at": now, "who": who, "channel": CHANNEL, "detail": detail, "proof": proof}
-    )
-    append(connection, None, [event])
-
-
 def _refused(connection: Connection, now: datetime, caller: From, why: str, person: str = "") -> None:
-    proof = {"from": caller.source_address}
-    event = AuditEvent(kind="sign_in_refused", at=now, who=person, channel=CHANNEL, detail=why, proof=proof)
+    event = portal_event("sign_in_refused", person, why, {"from": caller.source_address}, now)
     append_or_count(connection, None, event, caller.source_address)
