@@ -79,51 +79,49 @@ class Listener(Protocol):
         """Its health now, where that is known here."""
 
 
-@dataclass
 class Context:
-    """Opened once for each application."""
+    """Opened once for each application, as its plan says."""
 
-    store: Store
-    client: Client
-    engine: Engine
-    feed: Feed
-    explain: Explain | None
-    listeners: Mapping[str, Listener]
-    checks: Sequence[Check]
-    site: Site
-    turns: FairExecutor
-    at_once: AtOnce
-    refusals: Refusals
-    calls: Calls
-    previews: Previews = field(default_factory=dict)
-    countries: CountryFile = field(default_factory=CountryFile)
-    tls_proxies: Sequence[IPv4Network | IPv6Network] = ()
-    service_token_header: str = MACHINE_HEADER
-    http_valid: timedelta = HTTP_VALID
-    # Of each token that was valid here before, when its use is to be written again, by the event loop's clock.
-    known_tokens: dict[str, float] = field(default_factory=dict)
-    writing: set[asyncio.Task[None]] = field(default_factory=set)
-    under_way: SingleFlight = field(default_factory=SingleFlight)
-
-    def __post_init__(self) -> None:
-        self.writable = ShortCache(self._writable, TRY_TO_WRITE_SECONDS)
-        self.guesses = Refusals(GUESSES_AN_HOUR)
-        count = self.engine.overviews.of_days
-        self.overviews = {days: ShortCache(partial(self.run, count, days), COUNT_SECONDS) for days in OVERVIEWS}
+    def __init__(
+        self,
+        plan: "Plan",
+        store: Store,
+        client: Client,
+        engine: Engine,
+        feed: Feed,
+        turns: FairExecutor,
+        listeners: Mapping[str, Listener],
+    ) -> None:
+        self.store, self.client, self.engine, self.feed = store, client, engine, feed
+        self.turns, self.listeners = turns, listeners
+        self.explain = plan.explain(engine) if plan.explain else None
+        self.checks, self.site, self.previews, self.countries = plan.checks, plan.site, plan.previews, plan.countries
+        self.tls_proxies, self.service_token_header = plan.tls_proxies, plan.service_token_header
+        self.http_valid = plan.http_valid
+        self.at_once = AtOnce(plan.calls_at_once, plan.calls_in_all)
         self.heavy = AtOnce(HEAVY_AT_ONCE, HEAVY_IN_ALL)
-        self.streams = AtOnce(STREAMS_AT_ONCE, self.at_once.in_all)
-        self.changes = Changes(partial(self.run, self.store.reading.changed))
-        self.forward_auth = ForwardAuth(self.store, self.engine, self.feed, self.run, self.site.public_url)
+        self.streams = AtOnce(STREAMS_AT_ONCE, plan.calls_in_all)
+        self.refusals, self.calls = Refusals(plan.refusals_an_hour), Calls(plan.calls_a_minute)
+        self.guesses = Refusals(GUESSES_AN_HOUR)
+        # Of each token that was valid here before, when its use is to be written again, by the event loop's clock.
+        self.known_tokens: dict[str, float] = {}
+        self.writing = set[asyncio.Task[None]]()
+        self.under_way = SingleFlight()
+        self.writable = ShortCache(self._writable, TRY_TO_WRITE_SECONDS)
+        count = engine.overviews.of_days
+        self.overviews = {days: ShortCache(partial(self.run, count, days), COUNT_SECONDS) for days in OVERVIEWS}
+        self.changes = Changes(lambda approval_id: self.run(store.reading.changed, approval_id))
+        self.forward_auth = ForwardAuth(store, engine, feed, self.run, plan.site.public_url)
         self.working = asyncio.Semaphore(WORKING_AT_ONCE)
 
     async def run(self, function: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
         """Run a transaction of the store in the caller's turn, without blocking the event loop."""
         return await run_in(self.turns, function, *args, **named)
 
-    async def work(self, function: Callable[..., T], *args: Any) -> T:
+    async def work(self, function: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
         """Do long work for the processor in other threads than the store's, a few at a time."""
         async with self.working:
-            return await asyncio.to_thread(function, *args)
+            return await asyncio.to_thread(function, *args, **named)
 
     def note_use(self, token_id: str, kind: str) -> None:
         """Have it written that a credential of this kind is used, at most once a minute; nobody waits for that."""
@@ -185,16 +183,7 @@ class Plan:
             client = await self.connect()
             engine = Engine(client, store, executor=turns)
             async with _listening({name: listen(engine) for name, listen in self.listeners.items()}) as listeners:
-                explain = self.explain(engine) if self.explain else None
-                at_once = AtOnce(self.calls_at_once, self.calls_in_all)
-                refusals, calls = Refusals(self.refusals_an_hour), Calls(self.calls_a_minute)
-                context = Context(
-                    *(store, client, engine, feed, explain, listeners, self.checks, self.site),
-                    *(turns, at_once, refusals, calls, self.previews, self.countries),
-                    self.tls_proxies,
-                    self.service_token_header,
-                    self.http_valid,
-                )
+                context = Context(self, store, client, engine, feed, turns, listeners)
                 yield context
                 await asyncio.gather(*context.writing, return_exceptions=True)
         finally:
