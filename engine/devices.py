@@ -132,16 +132,12 @@ class Devices:
         with suppress(CountersignError):
             await self._undoing.cancel(approval_id, who, "", device.message, admin=True)
 
-    async def revoke_all(self, who: str, reason: str, proof: dict[str, str], person: str, channel: str = "") -> int:
-        """Revoke all devices of a person; returns how many it changed."""
-        found = await self._run(self._actions.act_on_all, DeviceAction.REVOKE, who, reason, channel, proof, person)
-        withdrawn = [partial(self._withdraw, waiting, one, who) for one, waiting in found if waiting is not None]
-        await each_for_itself(withdrawn)
-        return len(found)
-
-    async def unrevoke_all(self, who: str, reason: str, proof: dict[str, str], person: str, channel: str = "") -> int:
-        """Take back the revocation of all devices of a person; returns how many it changed."""
-        found = await self._run(self._actions.act_on_all, DeviceAction.UNREVOKE, who, reason, channel, proof, person)
+    async def act_on_all(
+        self, action: DeviceAction, who: str, reason: str, channel: str, proof: dict[str, str], person: str
+    ) -> int:
+        """Revoke all devices of a person, or take that back; returns how many it changed."""
+        found = await self._run(self._actions.act_on_all, action, who, reason, channel, proof, person)
+        await each_for_itself([partial(self._withdraw, waiting, one, who) for one, waiting in found if waiting])
         return len(found)
 
 

@@ -254,6 +254,5 @@ async def act_on_all(
 async def all_of_person(context: Context, caller: Caller, person: str, action: str, reason: str) -> int:
     """Revoke all devices of a person, or take that back; returns how many it changed. Raises NotAllowed."""
     caller.must_be_admin()
-    devices = context.engine.devices
-    act = devices.revoke_all if action == "revoke" else devices.unrevoke_all
-    return await act(caller.name, reason, caller.proof, person=person, channel=CHANNEL)
+    act_on_all = context.engine.devices.act_on_all
+    return await act_on_all(DeviceAction(action), caller.name, reason, CHANNEL, caller.proof, person)
