@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from countersign.models import OWN_APPROVAL, Answer, Decision, Verdict
 from countersign.notifications import AnswerOutcome
-from store.database import Database, reads
+from store.database import StorePart, reads
 from store.many_rows import many_rows
 from store.tables import answers, as_written, one_of, requests
 
@@ -38,11 +38,8 @@ COUNTED_OF = (
 )
 
 
-class Answers:
+class Answers(StorePart):
     """Reading stored answers and what became of them."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
 
     @reads
     def waiting(self, before: datetime, limit: int = 100) -> list[Answer]:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, select, tuple_, update
 
 from countersign.certificates import CertificateAuthority, ClientCertificate, RevocationList
 from countersign.errors import NotFound
-from store.database import Database, insert_new, reads
+from store.database import StorePart, insert_new, reads
 from store.paging import newest_first
 from store.tables import certificate_authorities, client_certificates, revocation_lists, revoked_certificates
 from store.tokens import USED_EVERY
@@ -17,11 +17,8 @@ from store.tokens import USED_EVERY
 ABOUT_LIST = [column for column in revocation_lists.c if column.name != "der"]
 
 
-class Certificates:
+class Certificates(StorePart):
     """Reads what is known of certificates."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
 
     @reads
     def authorities(self) -> list[CertificateAuthority]:

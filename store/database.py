@@ -105,6 +105,13 @@ class Database:
         self.engine.dispose()
 
 
+class StorePart:
+    """A part of the store. Each of its methods is one transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+
 async def run_in(executor: Executor, function: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
     """Do a transaction in a thread of this executor, so that the event loop goes on meanwhile."""
     return await asyncio.wrap_future(executor.submit(function, *args, **named))
@@ -115,6 +122,13 @@ def insert_new(connection: Connection, table: Table, *rows: Mapping[str, Any]) -
     insert = _insert_new(connection.dialect.name, table)
     found = connection.execute(insert, rows[0]) if len(rows) == 1 else connection.execute(insert.values(rows))
     return found.rowcount
+
+
+def insert_or_change(connection: Connection, table: Table, row: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
+    """Insert a row; where its key is there already, make these changes to the one that has it."""
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    insert = dialect.insert(table).values(row)
+    connection.execute(insert.on_conflict_do_update(index_elements=[*table.primary_key], set_=changes))
 
 
 @cache

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from countersign.transitions import AuditEvent
 from countersign.views import AuditEventView
-from store.database import HAPPENED, Database, Happened, reads
+from store.database import HAPPENED, Happened, StorePart, reads
 from store.tables import LONGEST_WHO, events, feed
 
 # What the log calls some kinds of events.
@@ -49,11 +49,8 @@ def view(row: Row[Any]) -> AuditEventView:
     return AuditEventView.model_validate(dict(row._mapping))
 
 
-class Events:
+class Events(StorePart):
     """Reading the record."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
 
     @reads
     def last_version(self) -> int:

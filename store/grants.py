@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, Select, bindparam, exists, insert, selec
 from countersign.directory import Policy
 from countersign.models import GrantStatus, GrantView, Question
 from countersign.transitions import GrantEnd, GrantTerms
-from store.database import Database, reads
+from store.database import StorePart, reads
 from store.due import among
 from store.subjects import SUBJECT_COLUMNS, columns_of
 from store.tables import LONGEST_WHO, as_written, grants, requests
@@ -39,11 +39,8 @@ ACTIVE_FOR: Select[Any] = (
 IS_ACTIVE = grants.c.status == as_written(GrantStatus.ACTIVE.value)
 
 
-class Grants:
+class Grants(StorePart):
     """Reading grants."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
 
     @reads
     def overdue(self, before: datetime, limit: int) -> list[int]:

@@ -3,12 +3,11 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Row, delete, null, select, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Row, delete, select, tuple_, update
 
 from countersign.error_codes import ErrorCode
 from countersign.errors import BadQuestion
-from store.database import Database, reads
+from store.database import StorePart, insert_new, reads
 from store.tables import idempotency
 
 # A claim older than this is of somebody who crashed; longer than a reply usually takes.
@@ -20,12 +19,8 @@ FORGOTTEN_AT_ONCE = 500
 Reply = dict[str, Any]
 
 
-class Idempotency:
+class Idempotency(StorePart):
     """One row for each token and key. Each call is one transaction."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
-        self._insert = (sqlite if database.is_sqlite else postgresql).insert
 
     def claim(self, token_id: str, key: str, digest: str) -> Reply | Literal["ours", "busy"]:
         """The reply that was given; or `ours`, to one caller only: find it; or `busy`: another is finding it.
@@ -33,13 +28,13 @@ class Idempotency:
         `digest` is of all that was asked; BadQuestion when the key was used for something else.
         """
         now = datetime.now(UTC)
-        row = {"token_id": token_id, "key": key, "digest": digest, "reply": null(), "at": now}
+        row = {"token_id": token_id, "key": key, "digest": digest, "at": now}
         own = _own(token_id, key)
         abandoned = own & (idempotency.c.digest == digest) & idempotency.c.reply.is_(None)
         with self.database.transaction() as connection:
-            new = connection.execute(self._insert(idempotency).values(row).on_conflict_do_nothing())
+            new = insert_new(connection, idempotency, row)
             late = update(idempotency).where(abandoned, idempotency.c.at < now - LEASE).values(at=now)
-            if new.rowcount or connection.execute(late).rowcount:
+            if new or connection.execute(late).rowcount:
                 return "ours"
             known = connection.execute(select(idempotency).where(own)).one()
         return _reply(known, digest)

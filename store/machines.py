@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from sqlalchemy import ColumnElement, Connection, Row, Table, select, update
 
 from countersign.machines import ProvisioningKey, ServiceToken
-from store.database import Database, reads
+from store.database import StorePart, reads
 from store.machine_secrets import is_kept
 from store.paging import newest_first
 from store.tables import provisioning_keys, service_tokens
@@ -14,14 +14,11 @@ from store.tables import provisioning_keys, service_tokens
 T = TypeVar("T", ServiceToken, ProvisioningKey)
 
 
-class Credentials(Generic[T]):
+class Credentials(StorePart, Generic[T]):
     """Reading the rows of one table."""
 
     table: ClassVar[Table]
     model: type[T]
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
 
     @reads
     def find(self, credential_id: str, secret: str, now: datetime) -> T | None:

@@ -5,9 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Protocol
 
 from sqlalchemy import Connection, Row, case, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
-from store.database import Database, insert_new, reads
+from store.database import StorePart, insert_new, insert_or_change, reads
 from store.tables import mailboxes, mails
 
 # A watcher tells more often than this that it looks, but for the time that a server takes to answer.
@@ -44,12 +43,8 @@ def mailboxes_behind(connection: Connection, moment: datetime) -> Sequence[Row[A
     return connection.execute(select(mailboxes).where(mailboxes.c.read_through < moment)).all()
 
 
-class Mails:
+class Mails(StorePart):
     """What became of each mail, for the mailbox watchers. Each call is one transaction."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
-        self._insert = (sqlite if database.is_sqlite else postgresql).insert
 
     def claim(self, mail: Mail, lease: timedelta) -> Literal["ours", "elsewhere", "handled", "quarantined"]:
         """Take a mail: of any number of callers one gets `ours`, until it marks, releases, or its lease is over."""
@@ -96,10 +91,9 @@ class Mails:
 
     def read_through(self, mailbox: str, at: datetime) -> None:
         """Note that everything that had arrived before `at` has been dealt with."""
-        row = {"mailbox": mailbox, "read_through": at}
-        upsert = self._insert(mailboxes).values(row)
+        read = {"read_through": at}
         with self.database.transaction() as connection:
-            connection.execute(upsert.on_conflict_do_update(index_elements=["mailbox"], set_={"read_through": at}))
+            insert_or_change(connection, mailboxes, {"mailbox": mailbox, **read}, read)
 
     def looking(self, mailbox: str, at: datetime) -> None:
         """Note that a watcher looks at the mailbox now, whether or not it can read it.
@@ -109,10 +103,8 @@ class Mails:
         row = {"mailbox": mailbox, "read_through": NEVER_READ, "looking_since": at, "looked_at": at}
         goes_on = mailboxes.c.looked_at > at - LONGEST_GAP
         since = case((goes_on, mailboxes.c.looking_since), else_=at)
-        upsert = self._insert(mailboxes).values(row)
-        again = {"looking_since": since, "looked_at": at}
         with self.database.transaction() as connection:
-            connection.execute(upsert.on_conflict_do_update(index_elements=["mailbox"], set_=again))
+            insert_or_change(connection, mailboxes, row, {"looking_since": since, "looked_at": at})
 
     def keep_only(self, names: list[str]) -> None:
         """Forget how far other mailboxes were read: nobody reads them any more, so no expiry waits for them."""

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, select, text
 
-from store.database import Database, reads
+from store.database import StorePart, reads
 from store.tables import requests
 
 
@@ -16,11 +16,8 @@ class Newest(NamedTuple):
     opened_at: datetime
 
 
-class Numbers:
+class Numbers(StorePart):
     """What gives each request its number. Both may raise DatabaseUnavailable."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
 
     @reads
     def newest(self) -> Newest | None:

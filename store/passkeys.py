@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import select
 
 from countersign.models import Model
-from store.database import Database, reads
+from store.database import StorePart, reads
 from store.tables import passkeys
 
 
@@ -22,11 +22,8 @@ class Passkey(Model):
     used_at: datetime | None = None
 
 
-class Passkeys:
+class Passkeys(StorePart):
     """Finds passkeys."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
 
     @reads
     def of(self, person: str) -> list[Passkey]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection, Row, delete, select, update
 
 from countersign.transitions import AuditEvent
-from store.database import Database, insert_new
+from store.database import StorePart, insert_new
 from store.events import append
 from store.tables import LONGEST_WHO, repeats
 
@@ -47,11 +47,8 @@ def append_or_count(connection: Connection, approval_id: int | None, event: Audi
     append(connection, approval_id, [event])
 
 
-class Repeats:
+class Repeats(StorePart):
     """What was counted."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
 
     def record(self, event: AuditEvent, *whose: object) -> None:
         """Add a row about no request to the record, or count it."""

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Row, bindparam, insert, select
 from countersign.errors import no_request
 from countersign.models import Question, Route, Status
 from countersign.transitions import Opening
-from store.database import Database, reads
+from store.database import StorePart, reads
 from store.due import among
 from store.subjects import columns_of
 from store.tables import approvers, as_written, events, requests, signals
@@ -31,11 +31,8 @@ ADD = insert(requests).returning(requests)
 CHANGE = update(requests).where(IS_OF_NUMBER)
 
 
-class Requests:
+class Requests(StorePart):
     """Reading what is open for a question."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
 
     @reads
     def waiting_for(self, question: Question) -> int | None:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select, update
 
 from countersign.models import Model
-from store.database import Database, insert_new, reads
+from store.database import StorePart, insert_new, reads
 from store.paging import newest_first
 from store.tables import sessions, sign_ins
 from store.tokens import ID_BYTES, SECRET_BYTES, hashed
@@ -39,11 +39,8 @@ class Session(Model):
     ended_at: datetime | None = None
 
 
-class Sessions:
+class Sessions(StorePart):
     """Finds sessions."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
 
     @reads
     def find(self, cookie: str, now: datetime) -> Session | None:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Row, select
 
-from store.database import Database, reads
+from store.database import StorePart, reads
 from store.listing import NO_NUMBER
 from store.many_rows import many_rows
 from store.tables import answers, approvers, requests
@@ -30,11 +30,8 @@ class Counted(NamedTuple):
     is_partial: bool
 
 
-class Statistics:
+class Statistics(StorePart):
     """Reads what is counted."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
 
     @reads
     def since(self, moment: datetime) -> Counted:

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
 from countersign.errors import NotFound
 from countersign.models import GATEWAY, Id, Model
 from countersign.transitions import AuditEvent
-from store.database import Database, reads
+from store.database import StorePart, reads
 from store.events import append
 from store.paging import newest_first
 from store.tables import provisioning_keys, service_tokens, tokens
@@ -60,11 +60,8 @@ class Token(Model):
     used_at: datetime | None = None
 
 
-class Tokens:
+class Tokens(StorePart):
     """Creates, ends and finds tokens."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
 
     def create(self, owner: Owner, who: str, lasts: timedelta | None = None, label: str = "") -> str:
         """Make a token that ends after `lasts`; this is the only time that it can be read. `who` is for the record."""

@@ -7,7 +7,7 @@ from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, exis
 
 from countersign.views import AuditEventView
 from countersign.visibility import Concern, Visibility
-from store.database import Database, reads
+from store.database import StorePart, reads
 from store.events import view
 from store.tables import approvers, events, feed, requests
 
@@ -49,11 +49,8 @@ def concerns(connection: Connection, numbers: Collection[int]) -> dict[int, Conc
     return {row.approval_id: Concern(frozenset(people[row.approval_id]), row.target, row.variant) for row in rows}
 
 
-class VisibleEvents:
+class VisibleEvents(StorePart):
     """The feed, as far as somebody may see it."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
 
     @reads
     def since(self, version: int, visibility: Visibility, limit: int) -> tuple[list[AuditEventView], int]:

@@ -7,12 +7,11 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import ColumnElement, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from countersign.models import Model
 from countersign.version import version
 from store.clock import read_clock
-from store.database import Database, reads
+from store.database import StorePart, insert_or_change, reads
 from store.tables import workers
 
 # A worker writes its heartbeat so often, and counts as dead when it has missed two.
@@ -44,19 +43,14 @@ class Worker(Model):
     ended_at: datetime | None = None
 
 
-class Workers:
+class Workers(StorePart):
     """One row for each worker."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
-        self._insert = (sqlite if database.is_sqlite else postgresql).insert
 
     def sign(self, worker: Worker) -> None:
         """Write that this worker is there, as of its `seen_at`; forget those that were not seen for a day."""
         row = worker.model_dump(exclude={"ended_at"})
-        write = self._insert(workers).values(row).on_conflict_do_update(index_elements=["id"], set_=row)
         with self.database.transaction() as connection:
-            connection.execute(write)
+            insert_or_change(connection, workers, row, row)
             # Not at its start: after a long stop their channels still count as set up.
             if worker.seen_at - worker.started_at > CHANNEL_KEPT:
                 connection.execute(delete(workers).where(workers.c.seen_at < worker.seen_at - FORGOTTEN_AFTER))
