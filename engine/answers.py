@@ -14,19 +14,16 @@ from countersign.notifications import SubmittedAnswer
 from countersign.permissions import principal, why_never, why_not_at_passed_level
 from countersign.transitions import AuditEvent
 from engine.answering import REFUSALS_TOLD_AT_MOST, tell, told_lately
-from store import Store, answers, requests
+from engine.rules import Rules
+from store import answers, requests
 from store.repeats import append_or_count
 
 # The clock of a mail server may be off by this much, or have no fractions of seconds.
 CLOCKS_DIFFER = timedelta(minutes=1)
 
 
-class Answers:
+class Answers(Rules):
     """Storing answers and refusing them. Each method is one transaction."""
-
-    def __init__(self, store: Store) -> None:
-        self.database = store.database
-        self.policies = store.policies
 
     def store(self, given: SubmittedAnswer, tell: bool = False) -> Answer:
         """Store an answer; one that was stored before is returned as it is.

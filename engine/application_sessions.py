@@ -16,7 +16,8 @@ from countersign.errors import NotAllowed, Refused
 from countersign.grant_reuse import is_for, is_yes, must_be_for
 from countersign.models import GrantView, Question
 from engine.portal_events import portal_event
-from store import Store, application_sessions, grants
+from engine.rules import Rules
+from store import application_sessions, grants
 from store.database import reads
 from store.events import append
 from store.repeats import append_or_count
@@ -45,12 +46,8 @@ class Permitted(NamedTuple):
     ends_at: datetime
 
 
-class ApplicationSessions:
+class ApplicationSessions(Rules):
     """Each method is one transaction."""
-
-    def __init__(self, store: Store) -> None:
-        self.database = store.database
-        self.policies = store.policies
 
     @reads
     def granted(self, question: Question) -> GrantView | None:

@@ -12,6 +12,7 @@ from countersign.models import Asked, Question, Route, Status
 from countersign.transitions import WHILE_OPEN, AskAgain, AuditEvent, Settled
 from engine.granting import Granting
 from engine.recovery import settled
+from engine.rules import Rules
 from store import Store, transition_keys
 from store.events import append
 from store.repeats import append_or_count
@@ -21,11 +22,11 @@ from store.requests import request_row
 MOST_REPEATS = 1000
 
 
-class Asking:
+class Asking(Rules):
     """Answers questions that need no workflow, and records repeated ones. Each method records once."""
 
     def __init__(self, store: Store, granting: Granting) -> None:
-        self.database = store.database
+        super().__init__(store)
         self.granting = granting
         self.requests = store.requests
 

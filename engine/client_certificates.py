@@ -16,7 +16,8 @@ from countersign.models import sentence
 from countersign.times import moment
 from countersign.transitions import AuditEvent
 from engine import certificate_chains as chains
-from store import Store, certificates
+from engine.rules import Rules
+from store import certificates
 from store.database import insert_new
 from store.events import append
 from store.repeats import append_or_count
@@ -28,11 +29,8 @@ ID_LENGTH = 16
 Proof = Mapping[str, str]
 
 
-class ClientCertificates:
+class ClientCertificates(Rules):
     """What admins change, and the check of what a client presents. Each method is a transaction."""
-
-    def __init__(self, store: Store) -> None:
-        self.database = store.database
 
     def trust(self, pem: str, hosts: Sequence[str], who: str, proof: Proof) -> list[str]:
         """Trust the authorities of a PEM file for these host names, all or none; returns their ids.

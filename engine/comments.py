@@ -14,7 +14,8 @@ from countersign.permissions import Action, must_be_allowed, principal
 from countersign.transitions import ANSWERING_TRANSITION, AuditEvent, Kind
 from countersign.views import RequestView
 from engine.notifying import notification
-from store import Store, events, notifications, transition_keys
+from engine.rules import Rules
+from store import events, notifications, transition_keys
 from store.events import append
 from store.tables import ROOM
 from store.views import principal_name, route_from, rows_of, views
@@ -29,12 +30,8 @@ KINDS: dict[Action, tuple[Kind, Event]] = {
 }
 
 
-class Comments:
+class Comments(Rules):
     """Passes on what people write to each other about a request."""
-
-    def __init__(self, store: Store) -> None:
-        self.database = store.database
-        self.policies = store.policies
 
     def pass_on(self, action: Action, given: SubmittedComment) -> None:
         """Pass it on, and record it; the same again, by its source's id, changes nothing.

@@ -6,7 +6,8 @@ from typing import Any
 from sqlalchemy import Row
 
 from countersign.transitions import DeadlineCheck, TimelyAnswers
-from store import Store, answers, mails
+from engine.rules import Rules
+from store import answers, mails
 from store.database import reads
 from store.requests import request_row
 
@@ -16,11 +17,8 @@ LONGEST_READING = timedelta(seconds=60)
 LONGEST_WAIT = timedelta(minutes=10)
 
 
-class Deadline:
+class Deadline(Rules):
     """Reads the record before a request expires."""
-
-    def __init__(self, store: Store) -> None:
-        self.database = store.database
 
     @reads
     def timely_answers(self, check: DeadlineCheck) -> TimelyAnswers:

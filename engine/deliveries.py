@@ -11,6 +11,7 @@ from countersign.notifications import Notification, Result
 from countersign.transitions import AuditEvent, Kind
 from engine import notifying
 from engine.messages import Messages
+from engine.rules import Rules
 from store import Store, approvers, notifications, requests
 from store.events import append
 from store.notifications import HELD_FOR, NEVER_SHOWN
@@ -25,11 +26,11 @@ MOST_UNCONFIRMED = 2
 AS_LOST = ("approval_id", "level", "message", "in_reply_to", "fields")
 
 
-class Deliveries:
+class Deliveries(Rules):
     """What becomes of notifications. Each method is one transaction."""
 
     def __init__(self, store: Store) -> None:
-        self.database = store.database
+        super().__init__(store)
         self.messages = Messages(store)
 
     def begin_transition(

@@ -15,7 +15,7 @@ from countersign.registration import DeviceAction, RegisteredDevice, owner
 from countersign.transitions import AuditEvent, Kind
 from engine.device_enrolment import waiting_request
 from engine.device_record import record
-from store import Store
+from engine.rules import Rules
 from store import registered_devices as devices
 from store.repeats import append_or_count
 from store.tables import registered_devices
@@ -33,12 +33,8 @@ DONE: dict[DeviceAction, tuple[str, Kind]] = {
 TAKES_OUT = {DeviceAction.BLOCK, DeviceAction.ARCHIVE, DeviceAction.REVOKE, DeviceAction.LEAVE}
 
 
-class DeviceActions:
+class DeviceActions(Rules):
     """Each method is one transaction."""
-
-    def __init__(self, store: Store) -> None:
-        self.database = store.database
-        self.policies = store.policies
 
     def act(
         self, device_id: str, action: DeviceAction, who: Principal, reason: str, channel: str, proof: dict[str, str]

@@ -15,8 +15,8 @@ from countersign.error_codes import ErrorCode
 from countersign.errors import NotFound, Refused, TooMany
 from countersign.transitions import Kind
 from engine.portal_events import portal_event, record
+from engine.rules import Rules
 from engine.sign_in import WINDOW
-from store import Store
 from store.database import insert_new
 from store.repeats import append_or_count
 from store.tables import logins
@@ -50,11 +50,8 @@ class WaitingLogin(NamedTuple):
     asked_at: datetime
 
 
-class DeviceLogin:
+class DeviceLogin(Rules):
     """Each method is one transaction."""
-
-    def __init__(self, store: Store) -> None:
-        self.database = store.database
 
     def begin(self, machine: str, source_address: str) -> Begun:
         """Begin a login, on record. Raises TooMany for an address with too many in an hour."""

@@ -10,18 +10,15 @@ from countersign.models import GeneralEvent
 from countersign.policy_reach import channels_on
 from countersign.transitions import AuditEvent
 from engine.notifying import notification
-from store import Store, notifications
+from engine.rules import Rules
+from store import notifications
 from store.events import append
 
 LONGEST_DIGEST = 16
 
 
-class GeneralNotifications:
+class GeneralNotifications(Rules):
     """Writes notifications about no request."""
-
-    def __init__(self, store: Store) -> None:
-        self.database = store.database
-        self.policies = store.policies
 
     def write(self, event: GeneralEvent, key: str, people: Collection[str], fields: Mapping[str, str]) -> None:
         """Write one for each of these people who is enabled, and each channel that is on; once for each key.

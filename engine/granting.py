@@ -13,6 +13,7 @@ from countersign.models import Asked, Event, GrantStatus, GrantView, Question, R
 from countersign.policy import why_gone
 from countersign.transitions import GRANT_TRANSITION, AuditEvent, GrantEnd, Recipient, Revoke
 from engine.notifying import Notifying
+from engine.rules import Rules
 from store import Store, approvers, grants, requests
 from store.database import reads
 from store.due import Due
@@ -25,12 +26,11 @@ REVOKED_AT_ONCE = 1000
 ENGINE = "countersign"
 
 
-class Granting:
+class Granting(Rules):
     """Asking by grants, and ending them. Each method is one transaction."""
 
     def __init__(self, store: Store, notifying: Notifying) -> None:
-        self.database = store.database
-        self.policies = store.policies
+        super().__init__(store)
         self.notifying = notifying
         self._to_revoke = Due(_to_revoke)
 

@@ -23,6 +23,7 @@ from countersign.registration import DeviceAction
 from countersign.times import duration, moment
 from countersign.transitions import AuditEvent
 from engine.device_actions import DeviceActions
+from engine.rules import Rules
 from store import Store
 from store.database import Database
 from store.events import append
@@ -44,11 +45,11 @@ CHANGES: dict[ServiceTokenAction, tuple[str, Callable[[ServiceToken, datetime], 
 }
 
 
-class ServiceTokenRules:
+class ServiceTokenRules(Rules):
     """Each method is one transaction. `who` is the admin, `proof` shows that it was them."""
 
     def __init__(self, store: Store, devices: DeviceActions) -> None:
-        self.database = store.database
+        super().__init__(store)
         self._devices = devices
 
     def make(self, wanted: NewServiceToken, who: str, proof: Mapping[str, str]) -> ServiceTokenSecret:
@@ -127,12 +128,8 @@ class ServiceTokenRules:
         return ServiceTokens.view(_row(connection, service_tokens, token_id))
 
 
-class ProvisioningKeyRules:
+class ProvisioningKeyRules(Rules):
     """The same for provisioning keys."""
-
-    def __init__(self, store: Store) -> None:
-        self.database = store.database
-        self.policies = store.policies
 
     def make(self, wanted: NewProvisioningKey, who: str, proof: Mapping[str, str]) -> ProvisioningKeySecret:
         """A new key, which can be read only now. Raises NotFound where its person is disabled or unknown."""

@@ -10,19 +10,15 @@ from countersign.models import Event, Route, Status
 from countersign.notifications import Notification, RequestNotification
 from countersign.permissions import may_decide_by
 from countersign.views import RequestView
-from store import Store, notifications
+from engine.rules import Rules
+from store import notifications
 from store.database import reads
 from store.tables import ROOM
 from store.views import Told, person, principal_name, route_from, rows_of, views
 
 
-class Messages:
+class Messages(Rules):
     """Reads notifications in full. Changes nothing."""
-
-    def __init__(self, store: Store) -> None:
-        self.database = store.database
-        self.policies = store.policies
-        self.live = store.live
 
     @reads
     def of(self, rows: Sequence[Row[Any]]) -> list[tuple[str, Notification]]:

@@ -8,7 +8,8 @@ from sqlalchemy import Connection, Row
 
 from countersign.models import Event, Route
 from countersign.transitions import Recipient
-from store import Store, notifications
+from engine.rules import Rules
+from store import notifications
 from store.notifications import ASKING
 from store.tables import ROOM
 
@@ -16,11 +17,8 @@ from store.tables import ROOM
 FIRST_RETRY = timedelta(seconds=10)
 
 
-class Notifying:
+class Notifying(Rules):
     """Writes the notifications of a change, in its transaction."""
-
-    def __init__(self, store: Store) -> None:
-        self.live = store.live
 
     def write(
         self,

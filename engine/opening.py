@@ -16,6 +16,7 @@ from countersign.models import Outcome, Question, Route, Status
 from countersign.transitions import AuditEvent, Opened, Opening, OpenReply, gone
 from engine import device_decisions
 from engine.granting import Granting
+from engine.rules import Rules
 from engine.transitions import Transitions
 from store import Store, requests
 from store.events import append
@@ -24,15 +25,14 @@ from store.repeats import append_or_count
 AN_HOUR = timedelta(hours=1)
 
 
-class Opener:
+class Opener(Rules):
     """Opens requests.
 
     `most_an_hour` is how many requests may be opened for one person within an hour, 0 for any number.
     """
 
     def __init__(self, store: Store, transitions: Transitions, granting: Granting, most_an_hour: int) -> None:
-        self.database = store.database
-        self.policies = store.policies
+        super().__init__(store)
         self.granting = granting
         self.transitions = transitions
         self.most_an_hour = most_an_hour

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete, func, select, update
 from countersign.error_codes import ErrorCode
 from countersign.errors import NotAllowed, NotFound, Refused
 from engine.portal_events import portal_event, record
-from store import Store
+from engine.rules import Rules
 from store.database import insert_new
 from store.passkeys import Passkey
 from store.repeats import append_or_count
@@ -33,11 +33,8 @@ class NewPasskey(NamedTuple):
     sign_count: int
 
 
-class PasskeyRules:
+class PasskeyRules(Rules):
     """Each method is one transaction. `proof` names the session, as it stands in the record."""
-
-    def __init__(self, store: Store) -> None:
-        self.database = store.database
 
     def challenge(self, session_id: str) -> bytes:
         """A new challenge for the browser of a session, in place of the one before."""

@@ -5,18 +5,15 @@ from sqlalchemy import Connection
 from countersign import policy as rules
 from countersign.models import LevelPeople, Route
 from countersign.transitions import Availability, LevelStart, Recheck
-from store import Store, signals
+from engine.rules import Rules
+from store import signals
 from store.database import reads
 from store.notifications import lost_of
 from store.requests import request_row
 
 
-class People:
+class People(Rules):
     """The people of a request, by the directory as it is now. Each method is one transaction."""
-
-    def __init__(self, store: Store) -> None:
-        self.database = store.database
-        self.policies = store.policies
 
     @reads
     def of_level(self, start: LevelStart) -> LevelPeople:

@@ -14,7 +14,8 @@ from countersign.errors import Refused
 from countersign.kinds import question_from
 from countersign.models import OWN_APPROVAL, Route
 from countersign.policy_plan import Held, Waiting
-from store import Store, answers, grants, requests
+from engine.rules import Rules
+from store import answers, grants, requests
 from store.database import reads
 
 AT_ONCE = 500
@@ -22,12 +23,8 @@ AT_ONCE = 500
 P = TypeVar("P", Waiting, Held)
 
 
-class Planning:
+class Planning(Rules):
     """Reading what a new policy may change. Each method is one transaction."""
-
-    def __init__(self, store: Store) -> None:
-        self.database = store.database
-        self.policies = store.policies
 
     @reads
     def in_force(self) -> tuple[int, Policy | None]:

@@ -14,7 +14,8 @@ from countersign.permissions import Principal, disabled
 from countersign.rdp import VARIANT, RoutedConnection, RoutingToken
 from countersign.times import moment
 from engine.portal_events import portal_event
-from store import Store, grants
+from engine.rules import Rules
+from store import grants
 from store.events import append
 from store.machine_secrets import new_secret
 from store.repeats import append_or_count
@@ -29,12 +30,8 @@ INVALID = (
 )
 
 
-class RdpTokens:
+class RdpTokens(Rules):
     """Each method is one transaction, and on record, whether it is refused or not."""
-
-    def __init__(self, store: Store) -> None:
-        self.database = store.database
-        self.policies = store.policies
 
     def make(self, approval_id: int, person: str, source_address: str, proof: Mapping[str, str]) -> str:
         """A token for one connection of the requester from this address; it can be read only now.

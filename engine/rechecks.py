@@ -8,18 +8,18 @@ from sqlalchemy import Connection, Row
 from countersign import policy as rules
 from countersign.directory import Policy
 from countersign.models import Route
+from engine.rules import Rules
 from store import Store, notifications, requests
 from store.database import reads
 from store.due import Due
 from store.tables import AVAILABILITIES
 
 
-class Rechecks:
+class Rechecks(Rules):
     """Finds them at a cost that does not grow with what waits; each process remembers what it has checked."""
 
     def __init__(self, store: Store) -> None:
-        self.database = store.database
-        self.policies = store.policies
+        super().__init__(store)
         self._due = Due(_due)
 
     @reads

@@ -21,7 +21,7 @@ from engine.device_limits import must_be_slow, must_have_room
 from engine.device_record import event_of, record
 from engine.machines import must_last, use_provisioning_key
 from engine.registrant import Enrolment, Registrant
-from store import Store
+from engine.rules import Rules
 from store import registered_devices as devices
 from store.repeats import append_or_count
 from store.requests import of_run
@@ -32,12 +32,8 @@ SEEN_EVERY = timedelta(minutes=1)
 OPEN_TO_DECISION = {DeviceStatus.NOT_ENROLLED, DeviceStatus.PENDING, DeviceStatus.APPROVED}
 
 
-class Registering:
+class Registering(Rules):
     """Each method is one transaction, which waits for all others that register."""
-
-    def __init__(self, store: Store) -> None:
-        self.database = store.database
-        self.policies = store.policies
 
     def present(self, presented: Presented, by: Registrant) -> Row[Any]:
         """Store what a device presents, before anything is decided; returns its row.

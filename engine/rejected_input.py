@@ -10,15 +10,13 @@ from sqlalchemy import Connection
 from countersign.notifications import RejectedInput
 from countersign.transitions import AuditEvent
 from engine.answering import HELP_AT_MOST, tell, told_lately
-from store import Store, answers, rejected_input, requests
+from engine.rules import Rules
+from store import answers, rejected_input, requests
 from store.repeats import append_or_count
 
 
-class RejectedInputs:
+class RejectedInputs(Rules):
     """Records input that decides nothing."""
-
-    def __init__(self, store: Store) -> None:
-        self.database = store.database
 
     def record(self, refused: RejectedInput) -> None:
         """Record input that decides nothing, and notify its sender, though not more often than HELP_AT_MOST.

@@ -14,6 +14,7 @@ from countersign.notifications import RequestNotification
 from countersign.redaction import masked
 from countersign.views import NotificationView
 from engine.messages import Messages
+from engine.rules import Rules
 from store import Store, events, notifications, requests
 from store.database import reads
 from store.tables import ROOM
@@ -36,12 +37,11 @@ class Sent(NamedTuple):
     kept_up_to_date: bool
 
 
-class SentMessages:
+class SentMessages(Rules):
     """Reads what was sent about a request, as long as that is kept."""
 
     def __init__(self, store: Store) -> None:
-        self.database = store.database
-        self.policies = store.policies
+        super().__init__(store)
         self.messages = Messages(store)
 
     @reads

@@ -24,7 +24,8 @@ from countersign.transitions import AuditEvent
 from engine.browser_names import browser_name
 from engine.general_notifications import write
 from engine.portal_events import portal_event, record
-from store import Store, sessions
+from engine.rules import Rules
+from store import sessions
 from store.events import append
 from store.repeats import append_or_count
 from store.sessions import Session
@@ -63,12 +64,8 @@ class SignedIn:
     go_to: str
 
 
-class SignIn:
+class SignIn(Rules):
     """Links, sign-ins by a provider, and sessions. Each method is one transaction."""
-
-    def __init__(self, store: Store) -> None:
-        self.database = store.database
-        self.policies = store.policies
 
     def send_link(self, address: str, caller: From, go_to: str, channel: str) -> None:
         """Write the notification with a link for the person who has this address, if any, by this channel.

@@ -5,15 +5,13 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection
 
 from countersign.transitions import AuditEvent
-from store import Store, answers, events, signals
+from engine.rules import Rules
+from store import answers, events, signals
 from store.events import append
 
 
-class Signals:
+class Signals(Rules):
     """Records what is reported."""
-
-    def __init__(self, store: Store) -> None:
-        self.database = store.database
 
     def add(self, person: str, approval_id: int | None, signal: str, detail: str) -> None:
         """Record a signal (`away` or `unreachable`), in the audit too; the same again changes nothing.

@@ -17,6 +17,7 @@ from countersign.transitions import (
 from engine import device_decisions
 from engine.notifying import Notifying
 from engine.recovery import end_alone, written_before
+from engine.rules import Rules
 from store import Store, answers, approvers, grants, requests, transition_keys
 from store.events import append
 from store.requests import request_row
@@ -25,12 +26,11 @@ FIRST_TRANSITION = 1
 LAPSED = "It counted, and does so no longer: its approver was disabled while the level was open."
 
 
-class Transitions:
+class Transitions(Rules):
     """Writes what the workflow of a request has decided."""
 
     def __init__(self, store: Store, notifying: Notifying) -> None:
-        self.database = store.database
-        self.policies = store.policies
+        super().__init__(store)
         self.notifying = notifying
 
     def write(self, transition: Transition) -> RecordedTransition:
