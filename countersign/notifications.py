@@ -1,5 +1,6 @@
 """What passes between engine and channels: notifications that go out, answers and other input that come in."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -187,3 +188,18 @@ class RejectedInput(Model):
     event: Event | None = None
     reason: SentAsWords
     proof: dict[str, str] = {}
+
+
+@dataclass(frozen=True)
+class MailRef:
+    """Which mail: unique is (`mailbox`, `digest`), the SHA-256 of its bytes; the rest says where it was seen.
+
+    A Message-ID alone is the sender's claim: the same one on other content is another mail. Of a mail too big to
+    fetch, the digest is over its place and size.
+    """
+
+    mailbox: str
+    uidvalidity: int
+    uid: int
+    message_id: str
+    digest: str

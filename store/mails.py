@@ -2,40 +2,17 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, case, delete, select, update
 
+from countersign.notifications import MailRef
 from store.database import StorePart, insert_new, insert_or_change, reads
 from store.tables import mailboxes, mails
 
 # A watcher tells more often than this that it looks, but for the time that a server takes to answer.
 LONGEST_GAP = timedelta(seconds=30)
 NEVER_READ = datetime.fromtimestamp(0, UTC)
-
-
-class Mail(Protocol):
-    """Which mail: unique is (`mailbox`, `digest`), the SHA-256 of its bytes."""
-
-    @property
-    def mailbox(self) -> str:
-        """Where it is."""
-
-    @property
-    def digest(self) -> str:
-        """What it says."""
-
-    @property
-    def uidvalidity(self) -> int:
-        """Which life of the mailbox."""
-
-    @property
-    def uid(self) -> int:
-        """Which number in it."""
-
-    @property
-    def message_id(self) -> str:
-        """What its sender calls it."""
 
 
 def mailboxes_behind(connection: Connection, moment: datetime) -> Sequence[Row[Any]]:
@@ -46,7 +23,7 @@ def mailboxes_behind(connection: Connection, moment: datetime) -> Sequence[Row[A
 class Mails(StorePart):
     """What became of each mail, for the mailbox watchers. Each call is one transaction."""
 
-    def claim(self, mail: Mail, lease: timedelta) -> Literal["ours", "elsewhere", "handled", "quarantined"]:
+    def claim(self, mail: MailRef, lease: timedelta) -> Literal["ours", "elsewhere", "handled", "quarantined"]:
         """Take a mail: of any number of callers one gets `ours`, until it marks, releases, or its lease is over."""
         now = datetime.now(UTC)
         row = {
@@ -67,12 +44,12 @@ class Mails(StorePart):
             state = connection.execute(select(mails.c.state).where(self._is(mail))).scalar_one()
         return "elsewhere" if state == "claimed" else "handled" if state == "handled" else "quarantined"
 
-    def release(self, mail: Mail) -> None:
+    def release(self, mail: MailRef) -> None:
         """Give a claim back."""
         with self.database.transaction() as connection:
             connection.execute(delete(mails).where(self._is(mail), mails.c.state == "claimed"))
 
-    def mark_handled(self, mail: Mail, disposition: str, why: str = "") -> None:
+    def mark_handled(self, mail: MailRef, disposition: str, why: str = "") -> None:
         """Say for good what became of a mail: `handled` or `quarantined`."""
         with self.database.transaction() as connection:
             connection.execute(update(mails).where(self._is(mail)).values(state=disposition, why=why))
@@ -112,5 +89,5 @@ class Mails(StorePart):
             connection.execute(delete(mailboxes).where(mailboxes.c.mailbox.not_in(names)))
 
     @staticmethod
-    def _is(mail: Mail):  # type: ignore[no-untyped-def]
+    def _is(mail: MailRef):  # type: ignore[no-untyped-def]
         return (mails.c.mailbox == mail.mailbox) & (mails.c.digest == mail.digest)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from countersign.notifications import MailRef
 from store import Store
 from tests.store.requests import at_once
 
@@ -13,7 +14,7 @@ OVER = timedelta(seconds=-1)
 
 
 @dataclass(frozen=True)
-class Mail:
+class Mail(MailRef):
     mailbox: str = "INBOX@mail.example.test"
     digest: str = "d" * 64
     uidvalidity: int = 1

@@ -10,11 +10,10 @@ from sqlalchemy import func, select, update
 from benchmarks.plans import statements
 from countersign.certificates import Revoking
 from countersign.models import GeneralEvent, GrantStatus, Status
-from countersign.notifications import RejectedInput
+from countersign.notifications import MailRef, RejectedInput
 from countersign.transitions import GrantEnd
 from engine.client_certificates import ClientCertificates
 from engine.policy import apply_policy
-from notifiers.email.mailbox import MailRef
 from sandbox.history import policy as policy_of_history
 from sandbox.history import write_history
 from store import Store, application_sessions

@@ -17,11 +17,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from countersign.errors import Unavailable, message_of
+from countersign.notifications import MailRef
 from notifiers.email.mailbox.fetch_retries import FetchRetries
 from notifiers.email.mailbox.heartbeat import Heartbeat
 from notifiers.email.mailbox.imap import Connection, Mailbox
 from notifiers.email.mailbox.intake import STRAY_SECONDS, EngineFault, Handle, Intake
-from notifiers.email.mailbox.ledger import Claim, Disposition, Ledger, MailRef
+from notifiers.email.mailbox.ledger import Claim, Disposition, Ledger
 
 __all__ = ["Claim", "Disposition", "EngineFault", "Handle", "Ledger", "MailRef", "Mailbox", "watch"]
 

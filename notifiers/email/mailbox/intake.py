@@ -16,9 +16,10 @@ from email.utils import parseaddr
 from typing import Literal, TypeVar
 
 from countersign.errors import Unavailable
+from countersign.notifications import MailRef
 from notifiers.email.mailbox.fetch_retries import FetchRetries
 from notifiers.email.mailbox.imap import Connection, Fetched, Mailbox
-from notifiers.email.mailbox.ledger import Disposition, Ledger, MailRef
+from notifiers.email.mailbox.ledger import Disposition, Ledger
 
 log = logging.getLogger(__name__)
 

@@ -2,25 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
-
-@dataclass(frozen=True)
-class MailRef:
-    """Which mail: unique is (`mailbox`, `digest`), the SHA-256 of its bytes; the rest says where it was seen.
-
-    A Message-ID alone is the sender's claim: the same one on other content is another mail. Of a mail too big to
-    fetch, the digest is over its place and size.
-    """
-
-    mailbox: str
-    uidvalidity: int
-    uid: int
-    message_id: str
-    digest: str
-
+from countersign.notifications import MailRef
 
 # What became of a mail.
 Disposition = Literal["handled", "quarantined"]

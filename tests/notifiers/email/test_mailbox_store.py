@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from notifiers.email.mailbox.ledger import Claim, Disposition, MailRef
+from countersign.notifications import MailRef
+from notifiers.email.mailbox.ledger import Claim, Disposition
 from store import Store
 from tests.notifiers.email.memory_ledger import MemoryLedger
 from tests.notifiers.email.servers import Sandbox, assert_soon_in

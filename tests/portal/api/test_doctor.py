@@ -12,9 +12,9 @@ from countersign.checks import Check, findings, in_order
 from countersign.client import Client
 from countersign.directory import Policy
 from countersign.errors import Unavailable
+from countersign.notifications import MailRef
 from countersign.views import Finding
 from engine.policy import ReadPolicy, put_in_force
-from notifiers.email.mailbox import MailRef
 from portal.__main__ import plan
 from portal.app import create_app
 from portal.server import Server
