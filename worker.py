@@ -23,8 +23,8 @@ from countersign.client import Client
 from countersign.client.library import log_through_python
 from countersign.errors import BadSetting, CountersignError, Unavailable
 from countersign.version import HELP_OPTIONS, VersionOption, version
+from engine.alerts import TELL_OF_EXPIRY_EVERY
 from engine.engine import Engine
-from engine.expiring import TELL_OF_EXPIRY_EVERY
 from engine.heartbeat import Heartbeat
 from engine.outbox import Outbox
 from engine.upkeep import FORGET_EVERY, compare_clocks, forget, number_above_temporal

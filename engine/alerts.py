@@ -1,4 +1,4 @@
-"""Faults that admins are told of, as nobody might notice them."""
+"""What admins are told of, as nobody might notice it in time: faults, and what expires within a week."""
 
 import time
 from collections.abc import Sequence
@@ -15,43 +15,60 @@ from engine.resources import Resources
 from store.mails import NEVER_READ, mailboxes_behind
 
 UNREAD_FOR = timedelta(minutes=15)
+TOLD_BEFORE = timedelta(days=7)
+# How often a worker looks for what expires.
+TELL_OF_EXPIRY_EVERY = timedelta(minutes=10)
 
 
 class Alerts:
-    """Looks, again and again, whether what runs by itself still does.
+    """Looks for it, again and again.
 
     A mailbox counts as unread when this process has seen for UNREAD_FOR that it was read no further.
     """
 
     def __init__(self, resources: Resources) -> None:
-        self._resources = resources
+        self._resources, self._store = resources, resources.store
         self._seen: dict[str, tuple[datetime, float]] = {}  # how far each mailbox was read, and since when no further
-        self._told: set[tuple[str, datetime]] = set()
+        self._told: set[str] = set()  # another worker may have told it before, which the database knows
 
-    async def look(self) -> None:
+    async def of_mailboxes(self) -> None:
         """Tell the admins of each mailbox that can't be read, once until it could be again."""
         now = time.monotonic()
         rows = await self._resources.run(self._behind)
         self._seen = {row.mailbox: self._since(row, now) for row in rows}
-        at_least = UNREAD_FOR.total_seconds()
-        unread = {row.mailbox: row.read_through for row in rows if now - self._seen[row.mailbox][1] >= at_least}
-        self._told &= unread.items()
-        for mailbox, read_through in unread.items() - self._told:
-            with suppress(Refused):  # no policy was ever applied, so there is nobody to tell
-                await self._tell(mailbox, read_through)
-                self._told.add((mailbox, read_through))
-
-    async def _tell(self, mailbox: str, read_through: datetime) -> None:
-        _, policy = await self._resources.run(self._resources.store.policies.current)
-        fields = {"mailbox": mailbox, "since": "" if read_through == NEVER_READ else moment(read_through)}
-        # Another worker may have told it before.
-        key = f"{mailbox} {read_through.isoformat()}"
-        await self._resources.notify(GeneralEvent.MAILBOX_UNREAD, key, policy.admins, fields)
+        for mailbox, (read_through, since) in self._seen.items():
+            if now - since >= UNREAD_FOR.total_seconds():
+                fields = {"mailbox": mailbox, "since": "" if read_through == NEVER_READ else moment(read_through)}
+                await self._tell(GeneralEvent.MAILBOX_UNREAD, f"{mailbox} {read_through.isoformat()}", fields)
 
     def _since(self, row: Row[Any], now: float) -> tuple[datetime, float]:
         read_through, since = self._seen.get(row.mailbox, (None, now))
         return row.read_through, since if read_through == row.read_through else now
 
     def _behind(self) -> Sequence[Row[Any]]:
-        with self._resources.store.database.reading() as connection:
+        with self._store.database.reading() as connection:
             return mailboxes_behind(connection, datetime.now(UTC))
+
+    async def of_expiry(self) -> None:
+        """Tell the admins of each service token and trusted authority that expires within a week, once for each end."""
+        now = datetime.now(UTC)
+        soon = now + TOLD_BEFORE
+        for token in await self._resources.run(self._store.service_tokens.expiring, now, soon):
+            if token.ends_at - token.created_at > TOLD_BEFORE:  # what is made for a few days is meant to end
+                await self._tell_of_end("service token", token.id, token.name, token.ends_at)
+        for authority in await self._resources.run(self._store.certificates.authorities):
+            if now < authority.ends_at <= soon:
+                await self._tell_of_end("certificate authority", authority.id, authority.name, authority.ends_at)
+
+    async def _tell_of_end(self, kind: str, its_id: str, name: str, ends_at: datetime) -> None:
+        fields = {"kind": kind, "id": its_id, "name": name, "ends_at": moment(ends_at)}
+        await self._tell(GeneralEvent.EXPIRING, f"{kind} {its_id}, {fields['ends_at']}", fields)
+
+    async def _tell(self, event: GeneralEvent, key: str, fields: dict[str, str]) -> None:
+        """Tell the admins, once for each key."""
+        if key in self._told:
+            return
+        with suppress(Refused):  # no policy was ever applied, so there is nobody to tell
+            _, policy = await self._resources.run(self._store.policies.current)
+            await self._resources.notify(event, key, policy.admins, fields)
+            self._told.add(key)

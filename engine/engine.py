@@ -35,7 +35,6 @@ from engine.application_sessions import AtApplication
 from engine.client_certificates import ClientCertificates
 from engine.device_login import Begun, WaitingLogin
 from engine.devices import Devices
-from engine.expiring import Expiring
 from engine.external_evaluation import ExternalEvaluations
 from engine.outbox import Outbox
 from engine.passkeys import NewPasskey
@@ -97,7 +96,7 @@ class Engine:
         self.notify = self._resources.notify
         # What sweepers do.
         self.enforce_directory, self.settle_gone = sweeping.enforce_directory, settling.settle_gone
-        self.alert_admins, self.tell_of_expiry = alerts.look, Expiring(self._resources).look
+        self.alert_admins, self.tell_of_expiry = alerts.of_mailboxes, alerts.of_expiry
         self.submit_left_over, self.remind_workflows = recovery.submit_left_over, recovery.remind_workflows
 
     async def ask(self, question: Question, who: str, request_id: str) -> Asked:
