@@ -44,7 +44,7 @@ class Notifying(Rules):
         for_another = request.asked_by not in ("", request.requester)
         for channel in (name for name, use in route.channels.items() if use != "off"):
             opened, room = for_another or channel in self.live, route.rooms.get(channel, "")
-            for whom, one in _heard(tell, opened, request.requester, room):
+            for whom, one in _told_by(tell, opened, request.requester, room):
                 notification_id = f"{number}.{transition}.{one.event}.{whom}.{channel}"
                 about = {"approval_id": number, "level": level, "message": one.message}
                 yield notification(notification_id, one.event, whom, channel, at, **about)
@@ -74,7 +74,7 @@ def notification(
     }
 
 
-def _heard(tell: Sequence[Recipient], opened: bool, requester: str, room: str) -> Iterator[tuple[str, Recipient]]:
+def _told_by(tell: Sequence[Recipient], opened: bool, requester: str, room: str) -> Iterator[tuple[str, Recipient]]:
     """Whom a channel tells of what; of the opening only where it is `opened` for that.
 
     Where a room is asked, its one message shows all approvers what becomes of it.

@@ -17,7 +17,7 @@ from countersign.policy import must_be_enabled
 from countersign.registration import DeviceStatus, Presented, RegisteredDevice
 from countersign.transitions import AuditEvent
 from engine.device_enrolment import enrol
-from engine.device_limits import must_be_slow, must_have_room
+from engine.device_limits import must_have_made_few, must_have_room
 from engine.device_record import event_of, record
 from engine.machines import must_last, use_provisioning_key
 from engine.registrant import Enrolment, Registrant
@@ -113,7 +113,7 @@ def _present(connection: Connection, policy: Policy, presented: Presented, by: R
     if by.provisioning_key:  # which has room for a number of its own
         use_provisioning_key(connection, by.provisioning_key, device_id, now)
     else:
-        must_be_slow(connection, by, now)
+        must_have_made_few(connection, by, now)
         must_have_room(connection, by, now)
     _replace(connection, own, now)
     return _add(connection, device_id, presented, serial, by, now)
