@@ -15,7 +15,7 @@ from countersign.error_codes import ErrorCode
 from countersign.errors import NotAllowed, Refused
 from countersign.grant_reuse import is_for, is_yes, must_be_for
 from countersign.models import GrantView, Question
-from engine.portal_events import portal_event
+from engine.record import PORTAL, event
 from engine.rules import Rules
 from store import application_sessions, grants
 from store.database import reads
@@ -87,14 +87,16 @@ class ApplicationSessions(Rules):
             why = _why_not(row, at, now)
             cookie = "" if row is None or why else application_sessions.open_once(connection, row.id)
             if row is not None and cookie:
-                event = portal_event("application_opened", row.person, at.host, proof | {"session": row.session_id}, now)
-                append(connection, row.approval_id, [event])
+                proof |= {"session": row.session_id}
+                opened = event("application_opened", row.person, at.host, proof, now, PORTAL)
+                append(connection, row.approval_id, [opened])
                 return cookie, row.ends_at
             if row is not None:
                 # Somebody else may have seen it.
                 application_sessions.end_code(connection, row.id, now)
-            event = portal_event("application_refused", row.person if row else "", why or "the code was used", proof, now)
-            append_or_count(connection, None, event, at.source_address)
+            person, why = row.person if row else "", why or "the code was used"
+            refused = event("application_refused", person, why, proof, now, PORTAL)
+            append_or_count(connection, None, refused, at.source_address)
         raise NotAllowed(WRONG_CODE, ErrorCode.REFUSED)
 
     @reads

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -14,12 +14,11 @@ from countersign.enrolment.facts import Certificate
 from countersign.errors import NotAllowed, Refused
 from countersign.models import sentence
 from countersign.times import moment
-from countersign.transitions import AuditEvent
 from engine import certificate_chains as chains
+from engine.record import PORTAL, event, record
 from engine.rules import Rules
 from store import certificates
 from store.database import insert_new
-from store.events import append
 from store.repeats import append_or_count
 from store.tables import certificate_authorities, revocation_lists, revoked_certificates
 
@@ -46,7 +45,8 @@ class ClientCertificates(Rules):
                 if not insert_new(connection, certificate_authorities, row):
                     raise Refused(f"{row['name']} is trusted already; to change its host names, remove it first.")
             for row in rows:
-                _record(connection, "certificate_authority_added", _about(row), who, proof, row["sha256"])
+                shown = {**proof, "authority": row["sha256"]}
+                record(connection, "certificate_authority_added", who, _about(row), shown, now)
         return [row["id"] for row in rows]
 
     def distrust(self, authority_id: str, who: str, proof: Proof) -> None:
@@ -54,7 +54,8 @@ class ClientCertificates(Rules):
         with self.database.transaction() as connection:
             row = certificates.authority(connection, authority_id)
             connection.execute(delete(certificate_authorities).where(certificate_authorities.c.id == authority_id))
-            _record(connection, "certificate_authority_removed", _about(row._mapping), who, proof, row.sha256)
+            shown = {**proof, "authority": row.sha256}
+            record(connection, "certificate_authority_removed", who, _about(row._mapping), shown, datetime.now(UTC))
 
     def add_list(self, pem: str, who: str, proof: Proof) -> str:
         """Take a revocation list of a trusted authority in place of the one before; returns the authority's id.
@@ -76,7 +77,7 @@ class ClientCertificates(Rules):
             connection.execute(delete(revocation_lists).where(revocation_lists.c.key_id == issuer.key_id))
             connection.execute(insert(revocation_lists).values(_list_row(given, issuer.key_id, who, now)))
             about = f"{issuer.name}: {len(given)} revoked"
-            _record(connection, "revocation_list_added", about, who, proof, issuer.sha256)
+            record(connection, "revocation_list_added", who, about, {**proof, "authority": issuer.sha256}, now)
         return str(issuer.id)
 
     def revoke(self, authority_id: str, revoking: Revoking, who: str, proof: Proof) -> None:
@@ -87,7 +88,7 @@ class ClientCertificates(Rules):
             row = {"key_id": issuer.key_id, "serial": serial, "reason": revoking.reason}
             if insert_new(connection, revoked_certificates, row | {"revoked_by": who, "revoked_at": now}):
                 about = sentence(f"{serial} of {issuer.name}", revoking.reason)
-                _record(connection, "certificate_revoked", about, who, proof, issuer.sha256)
+                record(connection, "certificate_revoked", who, about, {**proof, "authority": issuer.sha256}, now)
 
     def check(self, der: bytes, host: str, source_address: str) -> Certificate:
         """What a certificate proves at a host; one that is not valid is on record, with why.
@@ -117,16 +118,10 @@ class ClientCertificates(Rules):
 
     def refuse(self, why: str, source_address: str, proof: Proof | None = None) -> None:
         """Record that a certificate that came from this address was refused; repeated ones are counted."""
-        event = AuditEvent(
-            kind="certificate_refused",
-            at=datetime.now(UTC),
-            who="",
-            channel="portal",
-            detail=why,
-            proof={**(proof or {}), "from": source_address},
-        )
+        proof = {**(proof or {}), "from": source_address}
+        refused = event("certificate_refused", "", why, proof, datetime.now(UTC), PORTAL)
         with self.database.transaction() as connection:
-            append_or_count(connection, None, event, source_address)
+            append_or_count(connection, None, refused, source_address)
 
 
 def _why_not(
@@ -197,18 +192,3 @@ def _list_row(given: x509.CertificateRevocationList, key_id: str, who: str, now:
 
 def _about(row: Mapping[Any, Any]) -> str:
     return f"{row['name']} for {', '.join(row['hosts'])}"
-
-
-def _record(
-    connection: Connection,
-    kind: Literal[
-        "certificate_authority_added", "certificate_authority_removed", "revocation_list_added", "certificate_revoked"
-    ],
-    about: str,
-    who: str,
-    proof: Proof,
-    sha256: str,
-) -> None:
-    now = datetime.now(UTC)
-    event = AuditEvent(kind=kind, at=now, who=who, detail=about, proof={**proof, "authority": sha256})
-    append(connection, None, [event])

@@ -12,9 +12,9 @@ from countersign.errors import Refused
 from countersign.models import sentence
 from countersign.permissions import Principal, must_be_allowed_device
 from countersign.registration import DeviceAction, RegisteredDevice, owner
-from countersign.transitions import AuditEvent, Kind
+from countersign.transitions import Kind
 from engine.device_enrolment import waiting_request
-from engine.device_record import record
+from engine.record import event, record
 from engine.rules import Rules
 from store import registered_devices as devices
 from store.repeats import append_or_count
@@ -87,9 +87,9 @@ class DeviceActions(Rules):
     def record_refusal(self, device_id: str, action: DeviceAction, who: str, why: str, proof: dict[str, str]) -> None:
         """Record that somebody tried what they may not do."""
         detail = f"{action} {device_id}: {why}"
-        event = AuditEvent(kind="device_refused", at=datetime.now(UTC), who=who, detail=detail, proof=proof)
+        refused = event("device_refused", who, detail, proof, datetime.now(UTC))
         with self.database.transaction() as connection:
-            append_or_count(connection, None, event, who)
+            append_or_count(connection, None, refused, who)
 
 
 class _Act(NamedTuple):
@@ -110,7 +110,7 @@ def _done(connection: Connection, policy: Policy, row: Row[Any], act: _Act) -> t
     name = policy.users[act.who].name if act.who in policy.users else act.who
     message = sentence(f"{done} by {name}", act.reason)
     changed = devices.change(connection, row.id, message=message, **values)
-    record(connection, kind, act.who, row.id, message, act.at, act.proof, act.channel)
+    record(connection, kind, act.who, message, {**act.proof, "device": row.id}, act.at, act.channel)
     return devices.view(changed, policy), waiting_request(connection, changed) if act.action in TAKES_OUT else None
 
 

@@ -9,7 +9,7 @@ from countersign.directory import Policy
 from countersign.fingerprints import Fingerprint, changed
 from countersign.models import Status
 from engine.device_limits import must_have_room
-from engine.device_record import event_of, record
+from engine.record import event, record
 from engine.registrant import Enrolment, Registrant
 from store import registered_devices as devices
 from store import requests
@@ -21,11 +21,11 @@ def enrol(
 ) -> Row[Any]:
     """Write what follows from what the enrolment rules say; returns the row as it is then. Raises TooMany."""
     if said.refused:
-        event = event_of("enrolment_refused", by.who, row.id, said.refused, now, by.proof)
+        refused = event("enrolment_refused", by.who, said.refused, {**by.proof, "device": row.id}, now)
         # A gate lets it through no more, until the rules let it in again: nor is that done by an approval.
         ends = {"session_ends_at": now} if row.decision == devices.APPROVED else {"identity": None}
         after = devices.change(connection, row.id, message=said.refused, **ends)
-        append_or_count(connection, None, event, row.id)
+        append_or_count(connection, None, refused, row.id)
         return after
     values: dict[str, Any] = {"message": ""}
     if anew := not has_enrolled(row, now):
@@ -47,9 +47,11 @@ def enrol(
     values = {name: value for name, value in values.items() if value != row._mapping[name]}
     after = devices.change(connection, row.id, **values) if values else row
     if values.get("decision") == devices.APPROVED:
-        record(connection, "device_approved", "countersign", row.id, said.rule or "nobody requires approval", now)
+        why = said.rule or "nobody requires approval"
+        record(connection, "device_approved", "countersign", why, {"device": row.id}, now)
     elif row.decision == devices.APPROVED and values.get("decision") == devices.PENDING:
-        record(connection, "device_pending", "countersign", row.id, "what it says of itself has changed", now)
+        why = "what it says of itself has changed"
+        record(connection, "device_pending", "countersign", why, {"device": row.id}, now)
     return after
 
 

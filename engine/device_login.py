@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, func, select, update
 from countersign.error_codes import ErrorCode
 from countersign.errors import NotFound, Refused, TooMany
 from countersign.transitions import Kind
-from engine.portal_events import portal_event, record
+from engine.record import PORTAL, event, record
 from engine.rules import Rules
 from engine.sign_in import WINDOW
 from store.database import insert_new
@@ -76,8 +76,8 @@ class DeviceLogin(Rules):
             code = _new_code()
             while not insert_new(connection, logins, row | {"user_code": code}):
                 code = _new_code()
-            event = portal_event("login_asked", "", f"of {row['machine']}", {"from": source_address}, now)
-            append_or_count(connection, None, event, source_address)
+            asked = event("login_asked", "", f"of {row['machine']}", {"from": source_address}, now, PORTAL)
+            append_or_count(connection, None, asked, source_address)
         return Begun(device_code, code)
 
     def waiting(self, typed: str, person: str, source_address: str) -> WaitingLogin:
@@ -98,7 +98,7 @@ class DeviceLogin(Rules):
                 connection.execute(_update(row.device_hash).values(values))
                 shown = {**proof, "asked_from": row.source_address}
                 kind: Kind = "login_allowed" if allow else "login_denied"
-                record(connection, kind, person, f"of {row.machine}", shown, now)
+                record(connection, kind, person, f"of {row.machine}", shown, now, PORTAL)
                 return
             _refused(connection, person, proof.get("from", ""), now)
         raise NotFound(NO_LOGIN)
@@ -151,5 +151,5 @@ def _update(device_hash: str) -> Any:
 
 
 def _refused(connection: Connection, person: str, source_address: str, now: datetime) -> None:
-    event = portal_event("login_refused", person, NO_LOGIN, {"from": source_address}, now)
-    append_or_count(connection, None, event, person)
+    refused = event("login_refused", person, NO_LOGIN, {"from": source_address}, now, PORTAL)
+    append_or_count(connection, None, refused, person)

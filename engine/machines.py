@@ -21,12 +21,12 @@ from countersign.machines import (
 from countersign.models import PROVISIONING
 from countersign.registration import DeviceAction
 from countersign.times import duration, moment
-from countersign.transitions import AuditEvent
+from countersign.transitions import Kind
 from engine.device_actions import DeviceActions
+from engine.record import event, record
 from engine.rules import Rules
 from store import Store
 from store.database import Database
-from store.events import append
 from store.machine_secrets import KEY_PREFIX, PREFIX, kept, new_secret
 from store.machines import ProvisioningKeys, ServiceTokens, count_device
 from store.registered_devices import one_at_a_time
@@ -36,7 +36,7 @@ from store.tables import provisioning_keys, service_tokens
 ID_BYTES = 6
 NO_PREVIOUS = {"previous_salt": None, "previous_hash": None, "previous_secret_ends_at": None}
 # What each action writes, and the kind of event it is.
-CHANGES: dict[ServiceTokenAction, tuple[str, Callable[[ServiceToken, datetime], dict[str, Any]]]] = {
+CHANGES: dict[ServiceTokenAction, tuple[Kind, Callable[[ServiceToken, datetime], dict[str, Any]]]] = {
     "refresh": ("service_token_refreshed", lambda token, now: {"ends_at": max(token.ends_at, now + YEAR)}),
     "disable": ("service_token_disabled", lambda token, now: {"disabled_at": token.disabled_at or now}),
     "enable": ("service_token_enabled", lambda token, now: {"disabled_at": None}),
@@ -68,7 +68,7 @@ class ServiceTokenRules(Rules):
             connection.execute(insert(service_tokens).values(row | kept(secret)))
             token = ServiceTokens.view(_row(connection, service_tokens, token_id))
             detail = f"{token.name}, until {moment(token.ends_at)}"
-            _record(connection, "service_token_created", token.id, detail, who, proof, now)
+            record(connection, "service_token_created", who, detail, {**proof, "service_token": token.id}, now)
         return ServiceTokenSecret(client_id=token.id, client_secret=secret, token=token)
 
     def rotate(self, token_id: str, overlap: timedelta, who: str, proof: Mapping[str, str]) -> ServiceTokenSecret:
@@ -90,7 +90,7 @@ class ServiceTokenRules(Rules):
             previous = {"previous_salt": row.salt, "previous_hash": row.hash, "previous_secret_ends_at": now + overlap}
             token = self._update(connection, token_id, kept(secret) | previous)
             detail = f"{token.name}; the secret before works for {duration(overlap)}"
-            _record(connection, "service_token_rotated", token_id, detail, who, proof, now)
+            record(connection, "service_token_rotated", who, detail, {**proof, "service_token": token_id}, now)
         return ServiceTokenSecret(client_id=token_id, client_secret=secret, token=token)
 
     def change(self, token_id: str, action: ServiceTokenAction, who: str, proof: Mapping[str, str]) -> ServiceToken:
@@ -108,12 +108,12 @@ class ServiceTokenRules(Rules):
                 detail = f"{token.name}, until {moment(changed.ends_at)}" if action == "refresh" else token.name
                 if action == "revoke":
                     detail += self._revoke_devices(connection, token, who, proof)
-                _record(connection, kind, token_id, detail, who, proof, now)
+                record(connection, kind, who, detail, {**proof, "service_token": token_id}, now)
         return changed
 
     def record_refused(self, token_id: str, why: str, source_address: str) -> None:
         """Record that somebody called with it and was refused, where there is such a token."""
-        _record_refused(self.database, service_tokens, token_id, why, source_address)
+        _record_refused(self.database, service_tokens, "service_token_refused", token_id, why, source_address)
 
     def _revoke_devices(self, connection: Connection, token: ServiceToken, who: str, proof: Mapping[str, str]) -> str:
         """End the devices that a token registered; says how many these were."""
@@ -147,7 +147,7 @@ class ProvisioningKeyRules(Rules):
             skips = ", without approval" if made.skips_approval else ""
             count = "1 device" if made.devices == 1 else f"{made.devices} devices"
             detail = f"{made.label}, for {count} of {made.person}{skips}, until {moment(made.ends_at)}"
-            _record(connection, "provisioning_key_created", key_id, detail, who, proof, now)
+            record(connection, "provisioning_key_created", who, detail, {**proof, "provisioning_key": key_id}, now)
         return ProvisioningKeySecret(key=key, provisioning_key=made)
 
     def end(self, key_id: str, who: str, proof: Mapping[str, str]) -> ProvisioningKey:
@@ -158,13 +158,13 @@ class ProvisioningKeyRules(Rules):
             key = ProvisioningKeys.view(_row(connection, provisioning_keys, key_id))
             if key.ended_at is None:
                 connection.execute(update(provisioning_keys).where(of).values(ended_at=now))
-                _record(connection, "provisioning_key_ended", key_id, key.label, who, proof, now)
+                record(connection, "provisioning_key_ended", who, key.label, {**proof, "provisioning_key": key_id}, now)
                 key = key.model_copy(update={"ended_at": now})
         return key
 
     def record_refused(self, key_id: str, why: str, source_address: str) -> None:
         """Record that somebody called with it and was refused, where there is such a key."""
-        _record_refused(self.database, provisioning_keys, key_id, why, source_address)
+        _record_refused(self.database, provisioning_keys, "provisioning_key_refused", key_id, why, source_address)
 
 
 def use_provisioning_key(connection: Connection, key_id: str, device_id: str, now: datetime) -> None:
@@ -177,7 +177,7 @@ def use_provisioning_key(connection: Connection, key_id: str, device_id: str, no
             "ask an admin for another."
         )
     who, proof = f"{PROVISIONING}{key_id}", {"device": device_id}
-    _record(connection, "provisioning_key_used", key_id, row.label, who, proof, now)
+    record(connection, "provisioning_key_used", who, row.label, {**proof, "provisioning_key": key_id}, now)
 
 
 def must_last(connection: Connection, token_id: str, now: datetime) -> None:
@@ -202,25 +202,12 @@ def _lasting(token: ServiceToken) -> ServiceToken:
     return token
 
 
-def _record_refused(database: Database, table: Table, credential_id: str, why: str, source_address: str) -> None:
+def _record_refused(
+    database: Database, table: Table, kind: Kind, credential_id: str, why: str, source_address: str
+) -> None:
     """One row, or a count of them. That of an id that there is not would be nobody's, and anybody could make it up."""
-    of = table.name.removesuffix("s")
-    proof = {of: credential_id, "from": source_address}
-    event = {"kind": f"{of}_refused", "at": datetime.now(UTC), "who": "", "detail": why, "proof": proof}
+    proof = {table.name.removesuffix("s"): credential_id, "from": source_address}
+    refused = event(kind, "", why, proof, datetime.now(UTC))
     with database.transaction() as connection:
         if connection.execute(select(table.c.id).where(table.c.id == credential_id)).one_or_none():
-            append_or_count(connection, None, AuditEvent.model_validate(event), credential_id)
-
-
-def _record(
-    connection: Connection,
-    kind: str,
-    credential_id: str,
-    detail: str,
-    who: str,
-    proof: Mapping[str, str],
-    now: datetime,
-) -> None:
-    of = "provisioning_key" if kind.startswith("provisioning_key") else "service_token"
-    event = {"kind": kind, "at": now, "who": who, "detail": detail, "proof": {**proof, of: credential_id}}
-    append(connection, None, [AuditEvent.model_validate(event)])
+            append_or_count(connection, None, refused, credential_id)

@@ -7,11 +7,11 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import delete, func, select, update
 
 from countersign.error_codes import ErrorCode
 from countersign.errors import NotAllowed, NotFound, Refused
-from engine.portal_events import portal_event, record
+from engine.record import PORTAL, event, record
 from engine.rules import Rules
 from store.database import insert_new
 from store.passkeys import Passkey
@@ -66,7 +66,8 @@ class PasskeyRules(Rules):
                 raise Refused(f"You have {MOST_PASSKEYS} passkeys; remove one that you don't use first.")
             if not insert_new(connection, passkeys, row):
                 raise Refused("This passkey is known already.")
-            record(connection, "passkey_added", person, f"passkey {label}", {**proof, "passkey": passkey_id}, now)
+            proof = {**proof, "passkey": passkey_id}
+            record(connection, "passkey_added", person, f"passkey {label}", proof, now, PORTAL)
 
     def confirm(self, used: Passkey, sign_count: int, session_id: str, proof: dict[str, str]) -> None:
         """Their person has proven now, with this passkey, that it is them."""
@@ -75,7 +76,8 @@ class PasskeyRules(Rules):
             of = passkeys.c.id == used.id
             connection.execute(update(passkeys).where(of).values(sign_count=sign_count, used_at=now))
             connection.execute(_of_session(session_id).values(confirmed_at=now))
-            record(connection, "confirmed", used.person, f"passkey {used.label}", {**proof, "passkey": used.id}, now)
+            proof = {**proof, "passkey": used.id}
+            record(connection, "confirmed", used.person, f"passkey {used.label}", proof, now, PORTAL)
 
     def remove(self, passkey_id: str, person: str, proof: dict[str, str]) -> None:
         """Remove a passkey of one's own. Raises NotFound."""
@@ -86,13 +88,14 @@ class PasskeyRules(Rules):
             if row is None:
                 raise NotFound("You have no such passkey.")
             connection.execute(delete(passkeys).where(*which))
-            record(connection, "passkey_removed", person, f"passkey {row.label}", {**proof, "passkey": passkey_id}, now)
+            proof = {**proof, "passkey": passkey_id}
+            record(connection, "passkey_removed", person, f"passkey {row.label}", proof, now, PORTAL)
 
     def refuse(self, person: str, why: str, proof: dict[str, str]) -> None:
         """Record that what a browser answered proves nothing."""
-        event = portal_event("passkey_refused", person, why, proof, datetime.now(UTC))
+        refused = event("passkey_refused", person, why, proof, datetime.now(UTC), PORTAL)
         with self.database.transaction() as connection:
-            append_or_count(connection, None, event, person)
+            append_or_count(connection, None, refused, person)
 
 
 def _of_session(session_id: str) -> Any:

@@ -13,7 +13,7 @@ from countersign import policy_file
 from countersign.directory import Policy
 from countersign.error_codes import ErrorCode
 from countersign.errors import Refused
-from countersign.transitions import AuditEvent
+from engine.record import record
 from store import Store, grants, policies
 from store.events import append
 
@@ -55,8 +55,7 @@ def put_in_force(
         if end:
             reason = f"Policy version {version} would not give it. "
             grants.have_revoked(connection, who, [(number, reason + why) for number, why in end])
-        event = AuditEvent(kind="policy_applied", at=now, who=who, detail=f"policy version {version}")
-        append(connection, None, [event])
+        record(connection, "policy_applied", who, f"policy version {version}", {}, now)
     store.policies.remember(version, read.policy)
     return version
 

@@ -13,7 +13,7 @@ from countersign.grant_reuse import is_yes, must_be_for
 from countersign.permissions import Principal, disabled
 from countersign.rdp import VARIANT, RoutedConnection, RoutingToken
 from countersign.times import moment
-from engine.portal_events import portal_event
+from engine.record import PORTAL, event
 from engine.rules import Rules
 from store import grants
 from store.events import append
@@ -46,10 +46,12 @@ class RdpTokens(Rules):
                 row = {"hash": hashed(token), "approval_id": approval_id, "source_address": source_address}
                 connection.execute(insert(rdp_tokens).values(row | {"ends_at": now + LASTS}))
                 detail = f"for {grant.target}, from {source_address}"
-                append_or_count(connection, approval_id, portal_event("rdp_file_made", person, detail, shown, now), person)
+                made = event("rdp_file_made", person, detail, shown, now, PORTAL)
+                append_or_count(connection, approval_id, made, person)
             else:
                 known = approval_id if grant is not None else None
-                append_or_count(connection, known, portal_event("rdp_token_refused", person, str(why), shown, now), person)
+                refused = event("rdp_token_refused", person, str(why), shown, now, PORTAL)
+                append_or_count(connection, known, refused, person)
         if why is not None:
             raise why
         return token
@@ -70,11 +72,11 @@ class RdpTokens(Rules):
                 connection.execute(update(rdp_tokens).where(of).values(used_at=now))
             if found:
                 detail = f"for {found.person}, to {found.device}, from {sent.source_address}"
-                append(connection, about, [portal_event("rdp_token_redeemed", gateway.name, detail, shown, now)])
+                append(connection, about, [event("rdp_token_redeemed", gateway.name, detail, shown, now, PORTAL)])
             else:
-                event = portal_event("rdp_token_refused", gateway.name, why, shown, now)
+                refused = event("rdp_token_refused", gateway.name, why, shown, now, PORTAL)
                 # By the request, as anybody can come with unknown tokens from as many addresses as they like.
-                append_or_count(connection, about, event, gateway.name, about)
+                append_or_count(connection, about, refused, gateway.name, about)
         if found is None:
             raise Refused(INVALID, ErrorCode.INVALID_ROUTING_TOKEN)
         return found

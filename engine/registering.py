@@ -15,11 +15,10 @@ from countersign.fingerprints import Fingerprint, changed, details
 from countersign.kinds.device import DeviceQuestion
 from countersign.policy import must_be_enabled
 from countersign.registration import DeviceStatus, Presented, RegisteredDevice
-from countersign.transitions import AuditEvent
 from engine.device_enrolment import enrol
 from engine.device_limits import must_have_made_few, must_have_room
-from engine.device_record import event_of, record
 from engine.machines import must_last, use_provisioning_key
+from engine.record import event, record
 from engine.registrant import Enrolment, Registrant
 from engine.rules import Rules
 from store import registered_devices as devices
@@ -72,8 +71,8 @@ class Registering(Rules):
                 return devices.view(row, policy), row.to_ask
             except (Refused, TooMany) as error:
                 devices.change(connection, device_id, message=str(error))
-                event = event_of("device_refused", by.who, device_id, str(error), now, by.proof)
-                append_or_count(connection, None, event, by.who, by.person)
+                on_record = event("device_refused", by.who, str(error), {**by.proof, "device": device_id}, now)
+                append_or_count(connection, None, on_record, by.who, by.person)
                 refused: CountersignError = error
         raise refused
 
@@ -131,7 +130,7 @@ def _replace(connection: Connection, own: Sequence[Row[Any]], now: datetime) -> 
         if row.archived_at is None:
             message = "Another device registered with its key."
             devices.change(connection, row.id, archived_at=now, to_ask=False, message=message)
-            record(connection, "device_archived", "countersign", row.id, message, now)
+            record(connection, "device_archived", "countersign", message, {"device": row.id}, now)
 
 
 def _add(
@@ -158,8 +157,8 @@ def _add(
     )
     _keep(connection, device_id, written, [], by, now)
     whose = f"of {by.person}" if by.person else "of a machine"
-    proof = {**by.proof, "key": short_of(presented.key), "from": by.source_address}
-    record(connection, "device_registered", by.who, device_id, f"{print_.hostname or device_id} {whose}", now, proof)
+    proof = {**by.proof, "key": short_of(presented.key), "from": by.source_address, "device": device_id}
+    record(connection, "device_registered", by.who, f"{print_.hostname or device_id} {whose}", proof, now)
     return row
 
 
@@ -178,8 +177,8 @@ def _seen_again(connection: Connection, row: Row[Any], presented: Presented, by:
     seen = devices.change(connection, row.id, **values) if values else row
     if names:
         told = [f"{one.label}: {one.before} -> {one.value}" for one in details(after, before) if one.before is not None]
-        event = event_of("device_changed", by.who, row.id, "; ".join(told), now, by.proof)
-        append_or_count(connection, None, event, row.id)
+        changes = event("device_changed", by.who, "; ".join(told), {**by.proof, "device": row.id}, now)
+        append_or_count(connection, None, changes, row.id)
     return seen
 
 
@@ -209,6 +208,6 @@ def _record_refusal(
     connection: Connection, policy: Policy, presented: Presented, by: Registrant, why: str, now: datetime
 ) -> None:
     proof = {**by.proof, "key": short_of(presented.key), "from": by.source_address}
-    event = AuditEvent(kind="device_refused", at=now, who=by.who, detail=why, proof=proof)
+    refused = event("device_refused", by.who, why, proof, now)
     # People who are in no directory have no rows of their own: a gateway may name any number of them.
-    append_or_count(connection, None, event, by.who, by.person if by.person in policy.users else "")
+    append_or_count(connection, None, refused, by.who, by.person if by.person in policy.users else "")

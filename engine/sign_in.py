@@ -20,13 +20,11 @@ from countersign.models import GeneralEvent
 from countersign.permissions import Principal, may_end
 from countersign.policy_fields import folded_address
 from countersign.times import duration
-from countersign.transitions import AuditEvent
 from engine.browser_names import browser_name
 from engine.general_notifications import write
-from engine.portal_events import portal_event, record
+from engine.record import PORTAL, event, record
 from engine.rules import Rules
 from store import sessions
-from store.events import append
 from store.repeats import append_or_count
 from store.sessions import Session
 from store.tokens import hashed
@@ -112,8 +110,7 @@ class SignIn(Rules):
                 raise NotFound(f"{person} is disabled or not in the policy; add them, and apply it first.")
             row = {"id": link_id, "person": person, "browser_hash": ANY_BROWSER, "source_address": "", "go_to": "/"}
             sessions.add_link(connection, row | {"asked_at": now, "ends_at": now + LINK_LASTS})
-            event = AuditEvent(kind=GeneralEvent.SIGN_IN, at=now, who=who, detail=f"a link for {person} was made")
-            append(connection, None, [event])
+            record(connection, GeneralEvent.SIGN_IN, who, f"a link for {person} was made", {}, now)
         return link_id
 
     def by_link(self, link_id: str, caller: From) -> SignedIn:
@@ -191,7 +188,7 @@ class SignIn(Rules):
                 raise NotFound(f"There is no session {session_id} of yours.")
             if sessions.end(connection, session_id, now):
                 proof = {"session": session_id}
-                record(connection, "signed_out", who.name, f"session of {session.person}", proof, now)
+                record(connection, "signed_out", who.name, f"session of {session.person}", proof, now, PORTAL)
                 session = session.model_copy(update={"ended_at": now})
         return session
 
@@ -246,10 +243,10 @@ def _begun(
     }
     cookie = sessions.start(connection, row)
     shown = {"session": cookie.partition("_")[0], "from": caller.source_address, **(proof or {})}
-    record(connection, "signed_in", person, by, shown, now)
+    record(connection, "signed_in", person, by, shown, now, PORTAL)
     return cookie
 
 
 def _refused(connection: Connection, now: datetime, caller: From, why: str, person: str = "") -> None:
-    event = portal_event("sign_in_refused", person, why, {"from": caller.source_address}, now)
-    append_or_count(connection, None, event, caller.source_address)
+    refused = event("sign_in_refused", person, why, {"from": caller.source_address}, now, PORTAL)
+    append_or_count(connection, None, refused, caller.source_address)

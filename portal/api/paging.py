@@ -1,4 +1,4 @@
-"""Pages of lists whose rows have ids that say nothing of their age: newest first, and on from the last that was shown."""
+"""Pages of lists whose rows have ids that say nothing of their age: newest first, on from the last that was shown."""
 
 from dataclasses import dataclass
 from typing import Annotated, Protocol, TypeVar
