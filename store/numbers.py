@@ -1,7 +1,6 @@
 """The numbers of requests: the newest that was given out, and where the next ones start."""
 
 from datetime import datetime
-from typing import NamedTuple
 
 from sqlalchemy import Connection, select, text
 
@@ -9,23 +8,16 @@ from store.database import StorePart, reads
 from store.tables import requests
 
 
-class Newest(NamedTuple):
-    """The newest request on record: its number, and when it opened."""
-
-    approval_id: int
-    opened_at: datetime
-
-
 class Numbers(StorePart):
     """What gives each request its number. Both may raise DatabaseUnavailable."""
 
     @reads
-    def newest(self) -> Newest | None:
-        """The newest request; None where there is none."""
+    def newest(self) -> tuple[int, datetime] | None:
+        """The number of the newest request, and when it opened; None where there is none."""
         query = select(requests.c.approval_id, requests.c.opened_at).order_by(requests.c.approval_id.desc()).limit(1)
         with self.database.reading() as connection:
             row = connection.execute(query).one_or_none()
-        return Newest(*row) if row else None
+        return (row.approval_id, row.opened_at) if row else None
 
     def start_above(self, number: int) -> bool:
         """Give out only numbers above this one from now on; whether that changes what is given out next."""
