@@ -64,7 +64,7 @@ class Feed:
 
     async def first(
         self,
-        look: Callable[[], Awaitable[T]],
+        read: Callable[[], Awaitable[T]],
         enough: Callable[[T], bool],
         seconds: float,
         about: int | None = None,
@@ -81,8 +81,8 @@ class Feed:
             await _until(self._reading, over)
             while True:
                 change.clear()
-                seen = await look()
-                look = again or look
+                seen = await read()
+                read = again or read
                 if enough(seen) or self._closed or change.waiter_left or not await _until(change, over):
                     return seen
 
@@ -113,11 +113,11 @@ class Feed:
         """Whether the record has this version, and only the feed has not read it yet."""
         return self.read_through < version <= await self._last_version()
 
-    async def shared(self, about: int, look: Callable[[], Awaitable[T]]) -> T:
+    async def shared(self, about: int, read: Callable[[], Awaitable[T]]) -> T:
         """Read a request once for all who read it after the same change."""
         found = self._found.get(about)
         if found is None:
-            found = self._found[about] = asyncio.ensure_future(look())
+            found = self._found[about] = asyncio.ensure_future(read())
             found.add_done_callback(lambda done: self._forget_failed(about, done))
         return await asyncio.shield(found)
 
@@ -173,7 +173,7 @@ class Feed:
         self._found.clear()
 
     def _go_on_from(self, version: int) -> None:
-        """Forget what was read, and have everybody look again."""
+        """Forget what was read, and have everybody read anew."""
         self.read_through = self._kept_after = version
         self._kept.clear()
         self._concerns.clear()

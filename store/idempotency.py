@@ -40,7 +40,7 @@ class Idempotency(StorePart):
         return _reply(known, digest)
 
     @reads
-    def look(self, token_id: str, key: str, digest: str) -> Reply | Literal["free", "busy"]:
+    def find(self, token_id: str, key: str, digest: str) -> Reply | Literal["free", "busy"]:
         """The same without claiming it, so that no writer is waited for; `free` where it is to be claimed."""
         with self.database.reading() as connection:
             known = connection.execute(select(idempotency).where(_own(token_id, key))).one_or_none()

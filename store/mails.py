@@ -75,7 +75,7 @@ class Mails(StorePart):
     def looking(self, mailbox: str, at: datetime) -> None:
         """Note that a watcher looks at the mailbox now, whether or not it can read it.
 
-        After LONGEST_GAP without a look it is another look that begins: meanwhile nobody was there.
+        Where no watcher did so for LONGEST_GAP, `looking_since` begins anew: meanwhile nobody was there.
         """
         row = {"mailbox": mailbox, "read_through": NEVER_READ, "looking_since": at, "looked_at": at}
         goes_on = mailboxes.c.looked_at > at - LONGEST_GAP

@@ -44,7 +44,7 @@ async def events(
     version = await context.run(context.store.events.last_version) if after is None else after
     more = False
 
-    async def look() -> list[AuditEventView]:
+    async def read() -> list[AuditEventView]:
         nonlocal version, more
         # Who doesn't wait is told what is on record at this moment, and not what was read shortly before.
         kept = context.feed.after(version, caller.visibility, LONGEST_LIST) if timeout else None
@@ -55,6 +55,6 @@ async def events(
         events, version = kept
         return events
 
-    found = await context.feed.first(look, lambda events: bool(events) or more, timeout, gone=gone(request))
+    found = await context.feed.first(read, lambda events: bool(events) or more, timeout, gone=gone(request))
     response.headers[VERSION_HEADER] = str(version)
     return [redacted_event(event) for event in found]

@@ -63,7 +63,7 @@ class Idempotency:
         what = self.token_id, self.key, await self._digest()
         while (over := self.context.under_way.over(what)) is not None:
             await over.wait()
-            found = await self.context.run(self.context.store.idempotency.look, *what)
+            found = await self.context.run(self.context.store.idempotency.find, *what)
             if not isinstance(found, str):
                 return await _repeated(found, as_it_is)
         with self.context.under_way.finding(what):
@@ -100,7 +100,7 @@ class Idempotency:
                 # Another process makes it. This ends when it replies, gives the claim back, or its lease is over.
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-                found = await self.context.run(replies.look, *what)
+                found = await self.context.run(replies.find, *what)
         return found
 
     async def _keep(self, key: str, response: JSONResponse) -> None:

@@ -160,12 +160,12 @@ async def admitted(
     """
     must_register(caller)
 
-    async def look() -> Peers:
+    async def read() -> Peers:
         found = await context.run(context.store.registered_devices.admitted, datetime.now(UTC))
         written = "".join(one.model_dump_json() for one in found)
         return Peers(version=hashlib.sha256(written.encode()).hexdigest()[:32], peers=found)
 
-    return await context.feed.first(look, lambda peers: peers.version != version, wait, gone=gone(request))
+    return await context.feed.first(read, lambda peers: peers.version != version, wait, gone=gone(request))
 
 
 def _wanted(

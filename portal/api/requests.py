@@ -206,8 +206,8 @@ async def wait(
     """
 
     async def shared() -> RequestView:
-        look = partial(context.run, context.store.reading.request, approval_id)
-        return _must_see(caller, await context.feed.shared(approval_id, look))
+        read = partial(context.run, context.store.reading.request, approval_id)
+        return _must_see(caller, await context.feed.shared(approval_id, read))
 
     return await context.feed.first(
         lambda: seen(context, caller, approval_id),

@@ -25,7 +25,7 @@ def store(database_url: str) -> Iterator[Store]:
 
 
 @pytest.fixture
-def book(store: Store) -> Idempotency:
+def replies(store: Store) -> Idempotency:
     return store.idempotency
 
 
@@ -35,71 +35,71 @@ def age(store: Store, by: timedelta) -> None:
         connection.execute(update(idempotency).values(at=datetime.now(UTC) - by))
 
 
-def test_one_claims_and_others_get_its_reply(book: Idempotency) -> None:
-    assert book.claim("t", "k", "d") == "ours"
-    assert book.claim("t", "k", "d") == "busy"
-    book.reply("t", "k", REPLY)
-    assert book.claim("t", "k", "d") == REPLY
+def test_one_claims_and_others_get_its_reply(replies: Idempotency) -> None:
+    assert replies.claim("t", "k", "d") == "ours"
+    assert replies.claim("t", "k", "d") == "busy"
+    replies.reply("t", "k", REPLY)
+    assert replies.claim("t", "k", "d") == REPLY
 
 
-def test_a_key_is_for_one_request(book: Idempotency) -> None:
-    book.claim("t", "k", "d")
+def test_a_key_is_for_one_request(replies: Idempotency) -> None:
+    replies.claim("t", "k", "d")
     for _ in range(2):
         with pytest.raises(BadQuestion, match="take a new one"):
-            book.claim("t", "k", "other")
-        book.reply("t", "k", REPLY)
-    assert book.claim("other", "k", "other") == "ours"
-    assert book.claim("t", "other", "other") == "ours"
+            replies.claim("t", "k", "other")
+        replies.reply("t", "k", REPLY)
+    assert replies.claim("other", "k", "other") == "ours"
+    assert replies.claim("t", "other", "other") == "ours"
 
 
-def test_a_claim_that_was_given_back_is_anybodys(book: Idempotency) -> None:
-    book.claim("t", "k", "d")
-    book.release("t", "k")
+def test_a_claim_that_was_given_back_is_anybodys(replies: Idempotency) -> None:
+    replies.claim("t", "k", "d")
+    replies.release("t", "k")
     with pytest.raises(BadQuestion):
-        book.claim("t", "k", "other")
-    assert book.claim("t", "k", "d") == "ours"
-    assert book.claim("t", "k", "d") == "busy"
+        replies.claim("t", "k", "other")
+    assert replies.claim("t", "k", "d") == "ours"
+    assert replies.claim("t", "k", "d") == "busy"
 
 
-def test_a_claim_of_somebody_who_crashed_is_taken_over_after_its_lease(store: Store, book: Idempotency) -> None:
-    book.claim("t", "k", "d")
+def test_a_claim_of_somebody_who_crashed_is_taken_over_after_its_lease(store: Store, replies: Idempotency) -> None:
+    replies.claim("t", "k", "d")
     age(store, LEASE - timedelta(seconds=5))
-    assert book.claim("t", "k", "d") == "busy"
+    assert replies.claim("t", "k", "d") == "busy"
     age(store, LEASE + timedelta(seconds=5))
-    assert book.claim("t", "k", "d") == "ours"
-    assert book.claim("t", "k", "d") == "busy"
+    assert replies.claim("t", "k", "d") == "ours"
+    assert replies.claim("t", "k", "d") == "busy"
 
 
-def test_a_reply_outlives_the_lease(store: Store, book: Idempotency) -> None:
-    book.claim("t", "k", "d")
-    book.reply("t", "k", REPLY)
+def test_a_reply_outlives_the_lease(store: Store, replies: Idempotency) -> None:
+    replies.claim("t", "k", "d")
+    replies.reply("t", "k", REPLY)
     age(store, 2 * LEASE)
-    assert book.claim("t", "k", "d") == REPLY
+    assert replies.claim("t", "k", "d") == REPLY
 
 
-def test_a_look_finds_what_a_claim_would_and_claims_nothing(store: Store, book: Idempotency) -> None:
-    assert book.look("t", "k", "d") == "free"
-    assert book.claim("t", "k", "d") == "ours"
-    assert book.look("t", "k", "d") == "busy"
+def test_a_look_finds_what_a_claim_would_and_claims_nothing(store: Store, replies: Idempotency) -> None:
+    assert replies.find("t", "k", "d") == "free"
+    assert replies.claim("t", "k", "d") == "ours"
+    assert replies.find("t", "k", "d") == "busy"
     with pytest.raises(BadQuestion, match="take a new one"):
-        book.look("t", "k", "other")
+        replies.find("t", "k", "other")
     age(store, LEASE + timedelta(seconds=5))
-    assert book.look("t", "k", "d") == "free"
-    book.reply("t", "k", REPLY)
-    assert book.look("t", "k", "d") == REPLY
+    assert replies.find("t", "k", "d") == "free"
+    replies.reply("t", "k", REPLY)
+    assert replies.find("t", "k", "d") == REPLY
 
 
-def test_old_replies_are_forgotten(store: Store, book: Idempotency) -> None:
-    book.claim("t", "old", "d")
+def test_old_replies_are_forgotten(store: Store, replies: Idempotency) -> None:
+    replies.claim("t", "old", "d")
     age(store, KEPT + timedelta(minutes=1))
-    book.claim("t", "new", "d")
-    book.forget_old()
+    replies.claim("t", "new", "d")
+    replies.forget_old()
     with store.database.reading() as connection:
         assert connection.execute(select(func.count()).select_from(idempotency)).scalar_one() == 1
-    assert book.claim("t", "old", "d") == "ours"
+    assert replies.claim("t", "old", "d") == "ours"
 
 
-def test_of_many_at_once_one_claims(book: Idempotency) -> None:
+def test_of_many_at_once_one_claims(replies: Idempotency) -> None:
     with ThreadPoolExecutor(4) as pool:
-        claims = list(pool.map(lambda _: book.claim("t", "k", "d"), range(12)))
+        claims = list(pool.map(lambda _: replies.claim("t", "k", "d"), range(12)))
     assert sorted(map(str, claims)) == ["busy"] * 11 + ["ours"]

@@ -227,7 +227,7 @@ async def test_tidying_goes_on_after_an_error_that_nobody_expected(
     often = replace(without_temporal(sqlite_url), tidy_seconds=0.05)
     async with serving(Server(create_app(often), "127.0.0.1", 0)):
         await until(lambda: caplog.text.count("old replies could not be dropped") > 1)
-        assert store.idempotency.look("t", "k", "d") == "free"
+        assert store.idempotency.find("t", "k", "d") == "free"
         change(store, "DROP TRIGGER broken")
         await until(lambda: rows(store) == 0)
     store.close()
