@@ -53,7 +53,7 @@ async def test_what_is_delivered_twice_counts_and_is_told_once(way: WayIn) -> No
     await way.click(message, "approve", "bob")
     assert len(await way.ephemerals(BOB, before + 2)) == before + 2
     assert answers(way.deployment, request.id) == [("grace", Verdict.APPROVE)]
-    assert way.seam.calls.count("store") == 3
+    assert way.seam.calls.count("store_answer") == 3
 
 
 async def test_who_is_not_asked_or_too_late_is_told_so(way: WayIn) -> None:
@@ -95,7 +95,7 @@ async def test_strangers_are_refused_in_words_and_on_the_record(way: WayIn, user
     await people.click(way.slack, await way.prompt(request), "reject", user)
     await until(lambda: [line.proof["user"] for line in way.refusals(request)] == [user, user])
     assert request.status is Status.WAITING
-    assert "store" not in way.seam.calls
+    assert "store_answer" not in way.seam.calls
 
 
 async def test_who_is_disabled_may_do_nothing(way: WayIn) -> None:
@@ -119,7 +119,7 @@ async def test_who_is_disabled_may_do_nothing(way: WayIn) -> None:
         assert "disabled" in asked.answer["text"]
         await people.open_home(way.slack, GRACE)
         await until_seen(lambda: shows(way, GRACE, "disabled"))
-        assert not {"store", "cancel", "revoke", "ask", "mine"} & set(way.seam.calls)
+        assert not {"store_answer", "cancel", "revoke", "ask", "mine"} & set(way.seam.calls)
         assert {line.who for line in [*way.refusals(waiting), *way.refusals(granted)]} == {"grace"}
     finally:
         way.deployment.apply(slack_policy())
@@ -154,7 +154,7 @@ async def test_a_value_that_is_none_of_ours_is_refused(way: WayIn, value: str) -
         ]
         await way.click(message, action, "bob")
         assert "can't be read" in (await way.ephemerals(BOB, before + 1))[-1]
-    assert not {"store", "cancel"} & set(way.seam.calls)
+    assert not {"store_answer", "cancel"} & set(way.seam.calls)
 
 
 async def test_who_sends_what_cant_be_read_again_and_again_is_told_a_few_times_only(
@@ -283,7 +283,7 @@ async def test_what_was_not_stored_can_be_clicked_again(
     request = await way.deployment.ask("alice")
     message = await way.prompt(request)
     before = len(await people.ephemerals(way.slack, GRACE))
-    way.seam.failing["store"] = error
+    way.seam.failing["store_answer"] = error
     await way.click(message, "approve", "grace")
     said = (await way.ephemerals(GRACE, before + 1))[-1]
     assert "not recorded" in said
@@ -403,7 +403,7 @@ async def test_no_secret_reaches_the_log(way: WayIn, caplog: pytest.LogCaptureFi
     caplog.set_level(logging.DEBUG)
     way.slack.fail("views.open", faults.cut())
     way.slack.fail("response_url", faults.cut())
-    way.seam.failing["store"] = RuntimeError("it failed")
+    way.seam.failing["store_answer"] = RuntimeError("it failed")
     request = await way.deployment.ask("alice")
     message = await way.prompt(request)
     sent = [await way.click(message, action, "grace") for action in ("approve", "reject", "unheard_of")]

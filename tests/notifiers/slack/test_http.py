@@ -78,7 +78,7 @@ async def test_a_signed_click_counts_once_however_often_it_is_played(way: WayIn)
     assert (await send(way, payload, at=time.time() - 200)).status_code == 200
     assert (await request.outcome()).status is Status.APPROVED
     assert answers(way.deployment, request.id) == [("grace", Verdict.APPROVE)]
-    assert way.seam.calls.count("store") == 1
+    assert way.seam.calls.count("store_answer") == 1
     assert len(await people.ephemerals(way.slack, GRACE)) == before
 
 
@@ -107,7 +107,7 @@ async def test_what_slack_did_not_sign_is_refused(way: WayIn) -> None:
     assert (await post(way, b"\xff" * 100, good)).status_code == 401
     assert (await post(way, "x" * (LONGEST_BODY + 1), good)).status_code == 413
     assert request.status is Status.WAITING
-    assert not {"store", "record_rejected", "person_at"} & set(way.seam.calls)
+    assert not {"store_answer", "record_rejected", "person_at"} & set(way.seam.calls)
 
 
 NO_PAYLOADS = [
@@ -121,7 +121,7 @@ NO_PAYLOADS = [
 async def test_what_is_signed_and_no_payload_does_nothing(way: WayIn, body: str) -> None:
     for kind in (FORM, "application/json", ""):
         assert (await post(way, body, signed(way, body) | {"Content-Type": kind})).status_code in (200, 400)
-    assert not {"store", "ask", "cancel", "revoke"} & set(way.seam.calls)
+    assert not {"store_answer", "ask", "cancel", "revoke"} & set(way.seam.calls)
 
 
 FOREIGN: list[tuple[str, Any]] = [
@@ -177,7 +177,7 @@ async def test_what_is_not_from_here_or_has_no_such_shape_is_refused(way: WayIn,
     place[int(last) if last.isdecimal() else last] = value
     assert (await send(way, changed)).status_code in (200, 400)
     assert request.status is Status.WAITING
-    assert "store" not in way.seam.calls
+    assert "store_answer" not in way.seam.calls
     if path != "type":
         assert "record_rejected" in way.seam.calls
 

@@ -167,10 +167,10 @@ async def test_a_wrong_app_token_is_said_with_its_remedy_and_not_shown(way: WayI
 async def test_what_came_before_the_end_is_acknowledged(way: WayIn) -> None:
     request = await way.deployment.ask("alice")
     message = await way.prompt(request)
-    way.seam.slow["store"] = 0.3
+    way.seam.slow["store_answer"] = 0.3
 
     async def close_meanwhile() -> None:
-        await until(lambda: "store" in way.seam.calls)
+        await until(lambda: "store_answer" in way.seam.calls)
         assert way.listener is not None
         await way.listener.close()
 
