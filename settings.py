@@ -36,6 +36,7 @@ LIMITS = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.l
 Network = IPv4Network | IPv6Network
 # A number alone means days, as it always did.
 Days = Annotated[timedelta, BeforeValidator(reads("days"))]
+HttpValid = Annotated[timedelta, BeforeValidator(reads("seconds", longest=timedelta(hours=12)))]
 
 
 class Settings(BaseSettings, AllSettings):
@@ -59,7 +60,7 @@ class Settings(BaseSettings, AllSettings):
     requests_an_hour: int = Field(default=60, ge=0)
     refusals_an_hour: int = Field(default=100, ge=0)
     calls_a_minute: int = Field(default=6000, ge=0)
-    http_valid_seconds: int = Field(default=3600, ge=1, le=43200)
+    http_valid_seconds: HttpValid = timedelta(hours=1)
     portal_connections: int = Field(default=1000, ge=16)
     tls_proxies: str = ""
     # The header in which a service token may be sent as one JSON object (RFC 9110, 5.6.2 says what a name may hold).

@@ -245,7 +245,7 @@ def plan(settings: Settings) -> "Plan":
         calls_a_minute=settings.calls_a_minute,
         tls_proxies=settings.tls_networks,
         service_token_header=settings.service_token_header,
-        http_valid=timedelta(seconds=settings.http_valid_seconds),
+        http_valid=settings.http_valid_seconds,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -198,7 +198,7 @@ async def test_when_a_yes_is_good_no_longer_the_browser_comes_to_the_portal_agai
         TEMPORAL_ADDRESS=NO_TEMPORAL,
         portal_port=port,
         public_url=url,
-        http_valid_seconds=VALID_SECONDS,
+        http_valid_seconds=timedelta(seconds=VALID_SECONDS),
     )
     site = Site(url, Portal(url), host.site.store, host.site.mail)
     async with (
