@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from countersign.ballot import Ballot
 from countersign.directory import Policy
 from countersign.errors import Refused
-from countersign.kinds import AnyQuestion, route_of
+from countersign.kinds import AnyQuestion
+from countersign.kinds.routes import route_of
 from countersign.models import Answer, Model, Verdict
 from countersign.policy import people
 from countersign.policy_changes import Item, Part, changes

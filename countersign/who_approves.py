@@ -6,7 +6,7 @@ from typing import Literal
 from countersign.ballot import Ballot
 from countersign.directory import Policy
 from countersign.errors import Refused
-from countersign.kinds import route_of
+from countersign.kinds.routes import route_of
 from countersign.models import Approver, Confirm, LevelRule, Model, Question, Route, SentAsWords
 from countersign.policy import level_without_people, people
 from countersign.times import SECOND

@@ -11,7 +11,7 @@ from countersign.directory import Policy
 from countersign.error_codes import ErrorCode
 from countersign.errors import CountersignError, Refused, TooMany
 from countersign.grant_reuse import on_record
-from countersign.kinds import route_of
+from countersign.kinds.routes import route_of
 from countersign.models import Outcome, Question, Route, Status
 from countersign.transitions import AuditEvent, Opened, Opening, OpenReply, gone
 from engine import device_decisions

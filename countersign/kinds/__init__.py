@@ -6,12 +6,10 @@ from pydantic import BeforeValidator, GetJsonSchemaHandler, SerializeAsAny
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from countersign.directory import Policy
 from countersign.kinds.connection import CONNECTION
 from countersign.kinds.device import DEVICE
 from countersign.kinds.kind import SubjectKind
-from countersign.models import Question, Route
-from countersign.policy import must_be_enabled
+from countersign.models import Question
 
 KINDS: dict[str, SubjectKind[Any]] = {CONNECTION.name: CONNECTION, DEVICE.name: DEVICE}
 
@@ -29,15 +27,6 @@ def kind_of(question: Question) -> SubjectKind[Any]:
 def title_of(question: Question) -> str:
     """What is asked for, as its kind names it in one line: `db-1 by ssh`."""
     return kind_of(question).title(question.subject)
-
-
-def route_of(policy: Policy, question: Question) -> Route:
-    """Who must agree to this question, on what terms, and what an approval brings.
-
-    Raises Refused for an unknown or disabled requester, and where the rules of its kind refuse it.
-    """
-    must_be_enabled(policy, question.requester)
-    return kind_of(question).route(policy, question)
 
 
 def question_from(written: Any) -> Question:

@@ -1,18 +1,14 @@
 """Connections: a requester, to a device, by a protocol."""
 
-from datetime import timedelta
 from enum import StrEnum
 from typing import Literal
 
 from pydantic import Field
 
-from countersign import policy as rules
-from countersign.directory import Policy
 from countersign.error_codes import ErrorCode
-from countersign.errors import NotAllowed, Refused
+from countersign.errors import NotAllowed
 from countersign.kinds.kind import SubjectKind
-from countersign.models import Id, Question, Route, Scope, Subject, key_of
-from countersign.times import MINUTE, duration
+from countersign.models import Id, Question, Scope, Subject, key_of
 
 
 class Protocol(StrEnum):
@@ -41,30 +37,6 @@ class ConnectionQuestion(Question):
         return Subject(kind=self.kind, key=key, target=self.device, variant=self.protocol.value, fields=fields)
 
 
-def route(policy: Policy, question: ConnectionQuestion) -> Route:
-    """By the approval workflows, or the managers who must agree, of the device's group and the requester's (rule 1).
-
-    Raises Refused for a device in no group, or more time than a grant may last here.
-    """
-    device_group = policy.group_with(question.device)
-    if device_group is None:
-        message = f"{question.device} is in no device group; ask an administrator to put it in one."
-        raise Refused(message, ErrorCode.UNKNOWN_DEVICE, device=question.device)
-    by = rules.route(policy, policy.groups_of(question.requester), device_group)
-    if question.minutes is None:
-        return by
-    wanted = timedelta(minutes=question.minutes)
-    if wanted > by.grant_lasts:
-        raise Refused(
-            f"{question.minutes} minutes are too many: a connection to {question.device} may last "
-            f"{duration(by.grant_lasts)} at most.",
-            ErrorCode.TOO_MANY_MINUTES,
-            minutes=question.minutes,
-            limit=by.grant_lasts // MINUTE,
-        )
-    return by.model_copy(update={"grant_lasts": wanted})
-
-
 def why_not_in(gateway: str, scope: Scope, subject: Subject) -> NotAllowed | None:
     """Why a gateway of these devices and protocols may not ask for a connection; None where it may."""
     device, protocol = subject.target, subject.variant
@@ -80,7 +52,6 @@ CONNECTION = SubjectKind(
     name="connection",
     workflow="ConnectionApproval",
     question=ConnectionQuestion,
-    route=route,
     example='{"requester": "alice", "device": "db-1", "protocol": "ssh", "reason": "..."}',
     title=lambda subject: "{device} by {protocol}".format(**subject.fields),
     why_not_in=why_not_in,

@@ -4,10 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from countersign.directory import Policy
 from countersign.error_codes import ErrorCode
 from countersign.errors import NotAllowed
-from countersign.models import Question, Route, Scope, Subject
+from countersign.models import Question, Scope, Subject
 
 Q = TypeVar("Q", bound=Question)
 
@@ -21,19 +20,17 @@ def why_not_in(gateway: str, scope: Scope, subject: Subject) -> NotAllowed | Non
 
 @dataclass(frozen=True)
 class SubjectKind(Generic[Q]):
-    """One kind of subject: how its input is read, and who must agree.
+    """One kind of subject: how its input is read, and how it is named; `routes.py` says who must agree.
 
-    `question` is the form of the input, and says its subject. `route` says who must agree, and what an approval brings:
-    a grant that lasts so long, none where that is 0; it raises Refused where the rules refuse the question.
-    `workflow` is the name of its workflow in Temporal; `example` is shown to who sent something else. `title` names a
-    subject in a list or a line of plain text. `asked_by_engine`: the engine alone asks, for what is registered there.
-    `why_not_in` says why a gateway may not ask for it.
+    `question` is the form of the input, and says its subject. `workflow` is the name of its workflow in Temporal;
+    `example` is shown to who sent something else. `title` names a subject in a list or a line of plain text.
+    `asked_by_engine`: the engine alone asks, for what is registered there. `why_not_in` says why a gateway may not ask
+    for it.
     """
 
     name: str
     workflow: str
     question: type[Q]
-    route: Callable[[Policy, Q], Route]
     example: str
     title: Callable[[Subject], str] = lambda subject: " ".join(subject.fields.values())
     asked_by_engine: bool = False

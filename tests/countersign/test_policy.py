@@ -10,8 +10,8 @@ import pytest
 
 from countersign.directory import Policy
 from countersign.errors import Refused
-from countersign.kinds import route_of
 from countersign.kinds.connection import ConnectionQuestion
+from countersign.kinds.routes import route_of
 from countersign.models import LevelPeople, Route
 from countersign.policy import level_without_people, people
 from countersign.policy_file import load

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from countersign.ballot import Ballot
 from countersign.directory import Policy
-from countersign.kinds import route_of
 from countersign.kinds.connection import ConnectionQuestion
+from countersign.kinds.routes import route_of
 from countersign.models import Answer, Route, Status, Verdict
 from countersign.policy import level_without_people, people
 from countersign.policy_coverage import Coverage

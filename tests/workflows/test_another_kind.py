@@ -19,6 +19,7 @@ from countersign.directory import Policy
 from countersign.errors import BadQuestion, Refused
 from countersign.kinds import KINDS
 from countersign.kinds.kind import SubjectKind
+from countersign.kinds.routes import ROUTES
 from countersign.models import Id, LevelRule, NamedUser, Outcome, Question, Route, Scope, Status, Subject, key_of
 from countersign.permissions import Principal
 from countersign.question import read_question
@@ -66,7 +67,6 @@ LUNCH = SubjectKind(
     name="lunch",
     workflow="LunchApproval",
     question=LunchQuestion,
-    route=route,
     example='{"kind": "lunch", "requester": "alice", "restaurant": "luigis"}',
 )
 
@@ -90,6 +90,7 @@ WORDING = {
 def lunches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have all that runs in this process know of lunches."""
     monkeypatch.setitem(KINDS, LUNCH.name, LUNCH)
+    monkeypatch.setitem(ROUTES, LUNCH.name, route)
     monkeypatch.setattr(worker, "WORKFLOWS", [*worker.WORKFLOWS, LunchApproval])
     for channel, wording in WORDING.items():
         message = tmp_path / channel / "subject" / "lunch.j2"

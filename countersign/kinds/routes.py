@@ -1,0 +1,74 @@
+"""Who must agree to a question of each kind, and on what terms: what the rules of the policy say."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from countersign import policy as rules
+from countersign.directory import Policy, RequestTerms
+from countersign.error_codes import ErrorCode
+from countersign.errors import Refused
+from countersign.kinds.connection import CONNECTION, ConnectionQuestion
+from countersign.kinds.device import DEVICE, DeviceQuestion
+from countersign.models import LevelRule, ManagersOf, Question, Route
+from countersign.times import MINUTE, duration
+
+
+def route_of(policy: Policy, question: Question) -> Route:
+    """Who must agree to this question, on what terms, and how long the grant lasts that an approval opens; 0 for none.
+
+    Raises Refused for an unknown or disabled requester, and where the rules of its kind refuse it.
+    """
+    rules.must_be_enabled(policy, question.requester)
+    return ROUTES[question.kind](policy, question)
+
+
+def route_of_connection(policy: Policy, question: ConnectionQuestion) -> Route:
+    """By the approval workflows, or the managers who must agree, of the device's group and the requester's (rule 1).
+
+    Raises Refused for a device in no group, or more time than a grant may last here.
+    """
+    device_group = policy.group_with(question.device)
+    if device_group is None:
+        message = f"{question.device} is in no device group; ask an administrator to put it in one."
+        raise Refused(message, ErrorCode.UNKNOWN_DEVICE, device=question.device)
+    by = rules.route(policy, policy.groups_of(question.requester), device_group)
+    if question.minutes is None:
+        return by
+    wanted = timedelta(minutes=question.minutes)
+    if wanted > by.grant_lasts:
+        raise Refused(
+            f"{question.minutes} minutes are too many: a connection to {question.device} may last "
+            f"{duration(by.grant_lasts)} at most.",
+            ErrorCode.TOO_MANY_MINUTES,
+            minutes=question.minutes,
+            limit=by.grant_lasts // MINUTE,
+        )
+    return by.model_copy(update={"grant_lasts": wanted})
+
+
+def route_of_device(policy: Policy, question: DeviceQuestion) -> Route:
+    """Who must agree to a device: the levels of the policy, else any admin or a manager of the requester's groups."""
+    of_devices = policy.registered_devices
+    terms = rules.combined(RequestTerms, of_devices, policy)
+    groups = policy.groups_of(question.requester)
+    managers = LevelRule(approvers=[ManagersOf(managers_of=group) for group in groups] or ["line_manager"])
+    default = managers if of_devices.approved_by == "managers" else LevelRule(approvers=["admins"])
+    return Route(
+        because="a device has to be approved",
+        levels=of_devices.levels or [default],
+        fallback_approvers=terms["fallback_approvers"],
+        expires_after=terms["approval_status_change_to_expire"],
+        grant_lasts=timedelta(0),
+        remind_after=terms["reminder_minutes"],
+        channels=terms["channels"],
+        rooms=terms["rooms"],
+        rejection_needs_reason=terms["rejection_needs_reason"],
+        confirm=terms["confirm"] or "",
+    )
+
+
+ROUTES: dict[str, Callable[[Policy, Any], Route]] = {
+    CONNECTION.name: route_of_connection,
+    DEVICE.name: route_of_device,
+}
