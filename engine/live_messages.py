@@ -3,8 +3,9 @@
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
+from countersign.channels import LiveSender
 from countersign.errors import CountersignError, message_of
 from countersign.notifications import Notification, RequestNotification, Shown
 from engine.deliveries import Deliveries
@@ -12,20 +13,6 @@ from engine.messages import Messages
 from store import Store
 
 log = logging.getLogger(__name__)
-
-
-class Sender(Protocol):
-    """The way out of a channel."""
-
-    async def send(self, notification: Notification) -> str:
-        """Send one notification; returns the channel's reference."""
-
-
-class LiveSender(Sender, Protocol):
-    """The way out of a channel whose messages are kept up to date."""
-
-    async def change(self, reference: str, notification: RequestNotification) -> bool:
-        """Have a message show what this notification says; False where it is gone for good."""
 
 
 class LiveMessages:

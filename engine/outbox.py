@@ -8,11 +8,12 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from countersign.channels import LiveSender, Sender
 from countersign.errors import CountersignError, Unconfirmed, Unreachable, message_of
 from countersign.notifications import Notification, RequestNotification, Result
 from countersign.transitions import ANSWERING_TRANSITION
 from engine.deliveries import Deliveries
-from engine.live_messages import LiveMessages, LiveSender, Sender
+from engine.live_messages import LiveMessages
 from store import Store
 from store.notifications import NEVER_SHOWN
 

@@ -42,10 +42,11 @@ from store.tokens import LONGEST_LABEL, Owner
 
 # `serve` alone imports the web server and the channels, so that the other commands start fast.
 if TYPE_CHECKING:
+    from countersign.channels import Listener
     from countersign.client import Client
     from engine.engine import Engine
     from notifiers.base import Channel
-    from portal.context import Listener, Plan
+    from portal.context import Plan
     from portal.oidc import Provider
     from portal.pages.site import Site
 

@@ -13,4 +13,5 @@ async def events(channel: str, request: Request, context: ContextHere) -> Respon
     """Pass it to the channel of that name; 404 where none listens."""
     if channel not in context.listeners:
         raise NotFound("Nothing listens here.")
-    return await context.listeners[channel].handle(request)
+    answer: Response = await context.listeners[channel].handle(request)
+    return answer

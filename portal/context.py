@@ -8,15 +8,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from ipaddress import IPv4Network, IPv6Network
-from typing import Annotated, ParamSpec, Protocol, TypeVar
+from typing import Annotated, ParamSpec, TypeVar
 
-from fastapi import Depends, Request, Response
+from fastapi import Depends, Request
 
+from countersign.channels import Listener
 from countersign.checks import Check
 from countersign.client import Client
 from countersign.errors import Unavailable
 from countersign.notifications import RequestNotification
-from countersign.views import Explained, Finding
+from countersign.views import Explained
 from engine.country_file import CountryFile
 from engine.engine import Engine
 from portal.changes import Changes
@@ -64,19 +65,6 @@ Explain = Callable[[bytes], Awaitable[Explained]]
 Previews = Mapping[str, Callable[[RequestNotification], str]]
 
 log = logging.getLogger(__name__)
-
-
-class Listener(Protocol):
-    """The way in of a channel that this process listens to."""
-
-    async def run(self, beat: Callable[[], None]) -> None:
-        """Take what comes until cancelled, and finish what was taken."""
-
-    async def handle(self, request: Request) -> Response:
-        """Take what came over HTTP."""
-
-    def findings(self) -> Sequence[Finding]:
-        """Its health now, where that is known here."""
 
 
 class Context:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest_asyncio
 
-from engine.live_messages import Sender
+from countersign.channels import Sender
 from engine.outbox import Outbox
 from engine.policy import apply_policy
 from notifiers.email.read_settings import email_channel
