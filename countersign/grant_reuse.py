@@ -51,7 +51,7 @@ def must_be_for(grant: GrantView | None, source_address: str) -> None:
 
 
 def not_from_here(view: RequestView, source_address: str) -> str:
-    """What who waits for a request is told where its grant will not permit a connection from this address; else ""."""
+    """What to tell who waits, where the grant will not permit a connection from this address; else ""."""
     if view.status is not Status.WAITING or view.is_for(source_address):
         return ""
     which = (
@@ -62,7 +62,7 @@ def not_from_here(view: RequestView, source_address: str) -> str:
 
 
 def names_no_address(view: RequestView) -> str:
-    """What who asked is told where no source address was named, and the policy compares them; else ""."""
+    """What to tell who asked without a source address, where the policy compares addresses; else ""."""
     lasts = view.grant.status is GrantStatus.ACTIVE if view.grant else view.status is Status.WAITING
     if not lasts or view.question.source_address or not view.same_source_address:
         return ""

@@ -91,7 +91,7 @@ T = TypeVar("T")
 
 
 class Remedies(NamedTuple):
-    """What somebody has to change where the address or the token is wrong: `set_it` is about another token."""
+    """What messages tell people to change: which setting holds the address, and how to use another token."""
 
     url: str = "COUNTERSIGN_URL"
     set_it: str = "set COUNTERSIGN_TOKEN to it"
@@ -468,7 +468,7 @@ class Api:
         return self._send("GET", path, also, **options)
 
     def _send(self, method: str, path: str, also: int = 0, again: bool = True, **options: Any) -> Reply:
-        """Send; on a lost connection once `again`, as such a POST has a key. `also`: a status that is no error."""
+        """Send, and after a lost connection once `again`: such POSTs have keys. `also`: a status that is no error."""
         for last in (False, True) if again else (True,):
             try:
                 reply = self._once(method, path, options)

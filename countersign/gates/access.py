@@ -22,8 +22,8 @@ from countersign.gates.calls import Calls
 from countersign.gates.feed import now
 from countersign.gates.followed_requests import BAD_TOKEN, TICK_SECONDS, FollowedRequests
 from countersign.gates.other_grants import OtherGrants
-from countersign.gates.tracking import Asking, Request, Session, Tell, Wanted, covers
-from countersign.grant_reuse import is_yes, must_be_for, not_from_here
+from countersign.gates.tracking import Asking, Request, Session, Tell, Wanted
+from countersign.grant_reuse import covers, is_yes, must_be_for, not_from_here
 from countersign.http import Api
 from countersign.models import Question, Status
 from countersign.times import moment, span
@@ -122,10 +122,9 @@ class Access:
         """
         if not self.answers:
             raise _away()
-        source_address = wanted.question.source_address
         try:
             async with asyncio.timeout(NO_WAIT_SECONDS):
-                longest = await self._other_grants.longest_grant(wanted, source_address)
+                longest = await self._other_grants.longest_grant(wanted)
         except TimeoutError:
             raise _away() from None
         return self.session_by(longest, wanted, tell) if longest else None
@@ -137,10 +136,9 @@ class Access:
         """
         if not self.answers:
             raise _away()
-        source_address = wanted.question.source_address
-        if view.grant is None or not covers(view.grant, source_address, datetime.now(UTC)):
+        if view.grant is None or not covers(view.grant, wanted.question.source_address, datetime.now(UTC)):
             return None
-        return Session(wanted, source_address, self._followed.follow(view), view.grant, tell)
+        return Session(wanted, self._followed.follow(view), view.grant, tell)
 
     def asker_withdrew(self, wanted: Wanted) -> None:
         """Whoever asked this, and whose `ask` was cancelled, wants it no more.
@@ -253,7 +251,7 @@ class Access:
                     f"The portal no longer shows this gate #{request.approval_id}: connect again to ask anew."
                 )
             if not request.waits and self._followed.knows(request):
-                return _session(request, asking.question, wanted, tell)
+                return _session(request, wanted, tell)
             if not request.waits and not wanted.wait:
                 raise _away()
             about, left = self._how_it_is(request)
@@ -276,7 +274,7 @@ class Access:
         return about if self.answers else f"{about}. {AWAY}", left
 
 
-def _session(request: Request, question: Question, wanted: Wanted, tell: Tell) -> Session:
+def _session(request: Request, wanted: Wanted, tell: Tell) -> Session:
     """The session that the request's grant permits; Refused says why there is none."""
     view, at = request.view, datetime.now(UTC)
     assert view
@@ -284,8 +282,8 @@ def _session(request: Request, question: Question, wanted: Wanted, tell: Tell) -
         raise Refused(f"#{request.approval_id} is {view.status}. {view.message}")
     if not is_yes(view.grant, at):
         raise Refused(f"#{request.approval_id}: {view.grant.message or 'the grant has ended.'}")
-    must_be_for(view.grant, question.source_address)
-    session = Session(wanted, question.source_address, request, view.grant, tell)
+    must_be_for(view.grant, wanted.question.source_address)
+    session = Session(wanted, request, view.grant, tell)
     tell(f"#{request.approval_id} lets you in until {moment(session.ends_at)} ({span(session.ends_at - at)}).")
     return session
 

@@ -1,6 +1,5 @@
 """What `countersign doctor --gate` finds on a host: whether its gates can let people in, and keep all others out."""
 
-import pwd
 import re
 import subprocess
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 from countersign.checks import in_order
 from countersign.errors import CountersignError
 from countersign.gates import protocol
+from countersign.gates.accounts import account_named
 from countersign.gates.config import GateConfig, portal, read_config
 from countersign.gates.login_sessions import SESSIONS_FILE
 from countersign.gates.logins import PamSection
@@ -108,21 +108,13 @@ def _pam(file: Path) -> Iterator[Finding]:
 
 def _exempt(pam: PamSection) -> Iterator[Finding]:
     """Whether somebody gets in when the gate fails."""
-    unknown = [one for one in pam.exempt if not _is_account(one)]
+    unknown = [one for one in pam.exempt if account_named(one) is None]
     if unknown:
         yield _warning("PAM", "exempt", f"names {', '.join(unknown)}, which this host does not know; make the account")
     elif pam.exempt:
         yield _ok("PAM", "exempt", f"lets {', '.join(pam.exempt)} in when the gate fails")
     else:
         yield _warning("PAM", "exempt", "names nobody, so nobody gets in when the gate fails; name an account")
-
-
-def _is_account(name: str) -> bool:
-    try:
-        pwd.getpwnam(name)
-    except (KeyError, ValueError):  # the latter where it holds a null byte
-        return False
-    return True
 
 
 def _sshd(pam: PamSection) -> Iterator[Finding]:

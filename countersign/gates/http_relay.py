@@ -7,7 +7,6 @@ one request, so that what one person sends is never taken for another's.
 
 import asyncio
 import logging
-import pwd
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -18,11 +17,12 @@ from pydantic import Field
 
 from countersign.certificates import HostName
 from countersign.errors import BadQuestion, CountersignError, NotAllowed, Refused, Unavailable, message_of
+from countersign.gates.accounts import account_named
 from countersign.gates.targets import opened, pass_on
 from countersign.gates.tracking import Session, Wanted
 from countersign.gates.unix_sockets import caller_of, listening
 from countersign.models import Id, Model
-from countersign.tasks import first_of
+from countersign.tasks import first_of, until_first
 
 if TYPE_CHECKING:
     from countersign.gates.access import Access
@@ -102,8 +102,8 @@ class HttpRelay:
     def __init__(self, access: "Access", device: str, target: "Target", proxy: int) -> None:
         """`proxy` is the number of the account that the proxy runs as."""
         self._access, self._device, self._target, self._proxy = access, device, target, proxy
-        # One for all connections of a person from one address, or what looks for it; it ends by itself, or when the
-        # service does.
+        # All connections of a person from one address share a session; it is here from when it is looked for until it
+        # has ended.
         self._sessions: dict[Wanted, asyncio.Task[Session | None]] = {}
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -140,18 +140,13 @@ class HttpRelay:
         if session.is_over:  # while that was connected
             target.cut()
             raise Refused(NO_GRANT)
-        passing = asyncio.create_task(_relayed(client, target, request))
-        ended = asyncio.create_task(session.ended())
         try:
-            await asyncio.wait({passing, ended}, return_when=asyncio.FIRST_COMPLETED)
-            if passing.done():
-                passing.result()
-            else:
-                client.cut()
+            async with until_first(_relayed(client, target, request), session.ended()) as (passing, _):
+                if passing.done():
+                    passing.result()
+                else:
+                    client.cut()
         finally:
-            for task in (passing, ended):
-                task.cancel()
-            await asyncio.gather(passing, return_exceptions=True)
             target.cut()
 
     async def _session(self, headers: Iterable[tuple[bytes, bytes]]) -> Session:
@@ -184,21 +179,12 @@ def _lasts(session: "asyncio.Task[Session | None]") -> bool:
 async def _relayed(client: Side, target: Side, request: h11.Request) -> None:
     """Pass on a request and its response; after an agreed upgrade, whatever both send."""
     await target.send(h11.Request(method=request.method, target=request.target, headers=_request_headers(request)))
-    sending, receiving = (
-        asyncio.create_task(way) for way in (_send_body(client, target), _send_response(target, client))
-    )
-    try:
-        await asyncio.wait({sending, receiving}, return_when=asyncio.FIRST_COMPLETED)
+    async with until_first(_send_body(client, target), _send_response(target, client)) as (_, receiving):
         if not receiving.done():
             raise EOFError  # the client has gone
-        if receiving.result():
-            sending.cancel()
-            await asyncio.gather(sending, return_exceptions=True)
-            await first_of(_copy(client, target), _copy(target, client))
-    finally:
-        for way in (sending, receiving):
-            way.cancel()
-        await asyncio.gather(sending, receiving, return_exceptions=True)
+        is_upgraded = receiving.result()
+    if is_upgraded:
+        await first_of(_copy(client, target), _copy(target, client))
 
 
 async def _send_body(client: Side, target: Side) -> None:
@@ -272,16 +258,14 @@ async def relay(section: HttpSection, devices: Mapping[str, "Target"], access: "
 @asynccontextmanager
 async def relaying(section: HttpSection, devices: Mapping[str, "Target"], access: "Access") -> AsyncIterator[None]:
     """Listen for each device that has http until the block ends; BadQuestion where that is not possible."""
-    try:
-        proxy = pwd.getpwnam(section.proxy_user).pw_uid
-    except KeyError:
-        name = section.proxy_user[:40]
-        raise BadQuestion(f"http.proxy_user {name!r} is no account here; name the proxy's.") from None
+    proxy = account_named(section.proxy_user)
+    if proxy is None:
+        raise BadQuestion(f"http.proxy_user {section.proxy_user[:40]!r} is no account here; name the proxy's.")
     sockets = {name: section.socket_of(name) for name, one in devices.items() if PROTOCOL in one.ports}
     servers = []
     try:
         for name, path in sockets.items():
-            serve = HttpRelay(access, name, devices[name], proxy).serve
+            serve = HttpRelay(access, name, devices[name], proxy.pw_uid).serve
             servers.append(await listening(path, serve, LARGEST_HEAD_BYTES))
         yield
     finally:

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import pwd
 import re
 import tempfile
 from collections.abc import Iterable
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from countersign.errors import BadQuestion, NotAllowed
+from countersign.gates.accounts import account_named
 
 # The first line of each file: what follows it is as it was written, if the digest is that of it.
 MARK = "# Written by `countersign gate install` ({digest}). Once you change this file, it is left as it is.\n"
@@ -81,7 +81,9 @@ def _write(one: File, force: bool) -> bool:
     state = one.state
     if state is State.CURRENT or (state is State.EDITED and (one.to_fill or not force)):
         return False
-    owner = _account(one) if one.owner else None
+    owner = account_named(one.owner) if one.owner else None
+    if one.owner and owner is None:
+        raise BadQuestion(f"{one.path} is for the account {one.owner!r}, which is not on this host; name another.")
     try:
         one.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         # Put in place whole: sshd and systemd may read it at any time.
@@ -98,15 +100,6 @@ def _write(one: File, force: bool) -> bool:
     except OSError as error:
         raise _failed(one.path, "written", error) from None
     return True
-
-
-def _account(one: File) -> pwd.struct_passwd:
-    try:
-        return pwd.getpwnam(one.owner or "")
-    except KeyError:
-        raise BadQuestion(
-            f"{one.path} is for the account {one.owner!r}, which is not on this host; name another."
-        ) from None
 
 
 def _digest(text: str) -> str:

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import pwd
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -10,11 +9,12 @@ from pathlib import Path
 from countersign.errors import BadQuestion, CountersignError, Refused, Unavailable
 from countersign.gates import processes
 from countersign.gates.access import Access, Session, Wanted
-from countersign.gates.accounts import Accounts
+from countersign.gates.accounts import Accounts, account_named
 from countersign.gates.calls import Calls
 from countersign.gates.feed import now
 from countersign.gates.other_grants import LOOKING
 from countersign.gates.sessions import HostSession, Sessions
+from countersign.tasks import until_first
 from countersign.times import duration
 
 # For sessions that processes run in, at once.
@@ -77,10 +77,11 @@ class LoginSessions:
         leader = processes.look(pid)
         if leader is None:
             raise BadQuestion("Whoever logs in has gone.")
+        known = await self._accounts(partial(account_named, account))
         session = HostSession(
             leader=leader.process,
             login=leader.login,
-            user=await self._accounts(partial(_user, account)),
+            user=known.pw_uid if known else 0,
             service=service,
             person=wanted.person,
             device=wanted.device,
@@ -138,18 +139,12 @@ class LoginSessions:
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _until_over(self, session: HostSession, granted: Session | None) -> None:
-        gone = asyncio.ensure_future(self._gone(session))
-        over = asyncio.ensure_future(self._over(session, granted))
-        try:
-            await asyncio.wait({gone, over}, return_when=asyncio.FIRST_COMPLETED)
+        async with until_first(self._gone(session), self._over(session, granted)) as (gone, over):
             if gone.done():
                 gone.result()
             else:
                 await self._end(session, over.result())
             self._sessions.remove(session)
-        finally:
-            gone.cancel()
-            over.cancel()
 
     async def _gone(self, session: HostSession) -> None:
         """Wait until a session has ended by itself, and nothing that was left in the background runs any more."""
@@ -221,10 +216,3 @@ class LoginSessions:
             processes.write_to_terminals(session.among(await self._processes.look()), message)
         except OSError as error:
             log.error("A session of %s could not be told: %s (%s)", session.person, message, error)
-
-
-def _user(name: str) -> int:
-    try:
-        return pwd.getpwnam(name).pw_uid
-    except KeyError:
-        return 0

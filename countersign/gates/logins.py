@@ -5,7 +5,6 @@ and `su` it is who calls, and within a session here its person, whichever accoun
 """
 
 import asyncio
-import pwd
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ from pydantic import BeforeValidator, Field
 from countersign.durations import reads
 from countersign.errors import BadQuestion, NotAllowed
 from countersign.gates.access import Access, Session, Wanted
-from countersign.gates.accounts import Accounts
+from countersign.gates.accounts import Accounts, account_named
 from countersign.gates.limits import source_of
 from countersign.gates.login_sessions import LoginSessions
 from countersign.gates.pam import CALLERS
@@ -149,7 +148,9 @@ class Logins:
         if around is None and await self._is_let_in(person, caller):
             return None
         if not caller:
-            person = await self._accounts(partial(_name_of, person))
+            # A directory may take other spellings of an account's name (SSSD).
+            known = await self._accounts(partial(account_named, person))
+            person = known.pw_name if known else person
         source_address = around.source_address if around else "" if caller else _address(asked.rhost)
         wanted = Wanted(person, self._section.device, PROTOCOLS.get(asked.service, SSH), source_address)
         granted = self.sessions.granted(around) if around else None
@@ -161,7 +162,9 @@ class Logins:
         """Whether nobody is asked about them. A directory of accounts that hangs is only asked where it has to be."""
         if person in self._section.exempt or (caller and person == "root"):
             return True
-        return caller and await self._accounts(partial(_is_system_account, person))
+        # Accounts of services use `sudo` and `su`, too, and are no people.
+        known = await self._accounts(partial(account_named, person)) if caller else None
+        return known is not None and known.pw_uid < FIRST_PERSON
 
     @contextmanager
     def _waiting(self, wanted: Wanted) -> Iterator[bool]:
@@ -195,19 +198,3 @@ def _address(rhost: str) -> str:
             "Where the connection comes from is known by a name alone, which proves nothing: set `UseDNS no` in "
             "sshd_config."
         ) from None
-
-
-def _name_of(name: str) -> str:
-    """What the account is called that somebody logs in to: a directory may take other spellings of it (SSSD)."""
-    try:
-        return pwd.getpwnam(name).pw_name
-    except KeyError:
-        return name
-
-
-def _is_system_account(name: str) -> bool:
-    """Whether it is root, or the account of a service: these use `sudo` and `su`, too, and are no people."""
-    try:
-        return pwd.getpwnam(name).pw_uid < FIRST_PERSON
-    except KeyError:
-        return False

@@ -10,7 +10,8 @@ from countersign.gates.background import Background
 from countersign.gates.calls import Calls
 from countersign.gates.feed import now
 from countersign.gates.followed_requests import FollowedRequests
-from countersign.gates.tracking import WARNED_BEFORE, Request, Session, Wanted, covers
+from countersign.gates.tracking import WARNED_BEFORE, Request, Session, Wanted
+from countersign.grant_reuse import covers
 from countersign.http import Api
 from countersign.views import RequestView
 
@@ -64,27 +65,25 @@ class OtherGrants:
         """The request with the grant that covers the session for longest, where that is longer than its own does."""
         at = datetime.now(UTC)
         read = self._early if session.is_covered(at) else self._followed.read
-        longest = await self._longest(read, session.wanted, session.source_address, session.approval_id)
+        longest = await self._longest(read, session.wanted, session.approval_id)
         at = datetime.now(UTC)
         ends_at = session.ends_at if session.is_covered(at) else at
         return longest if longest and longest.grant and longest.grant.ends_at > ends_at else None
 
-    async def longest_grant(self, wanted: Wanted, source_address: str) -> RequestView | None:
+    async def longest_grant(self, wanted: Wanted) -> RequestView | None:
         """The request whose grant permits this for longest; None where none does."""
-        return await self._longest(self._followed.read, wanted, source_address)
+        return await self._longest(self._followed.read, wanted)
 
-    async def _longest(
-        self, read: Calls, wanted: Wanted, source_address: str, but: int | None = None
-    ) -> RequestView | None:
+    async def _longest(self, read: Calls, wanted: Wanted, but: int | None = None) -> RequestView | None:
         """The same, of all requests but one."""
-        key, at = wanted.question.workflow_id, datetime.now(UTC)
+        question, at = wanted.question, datetime.now(UTC)
         lasting = partial(
             self._api.requests, requester=wanted.person, device=wanted.device, limit=MOST_GRANTS, active_grant=True
         )
         found = [
             (view.grant.ends_at, view.approval_id, view)
             for view in await read(lasting)
-            if view.question.workflow_id == key and view.approval_id != but
-            if view.grant is not None and covers(view.grant, source_address, at)
+            if view.question.workflow_id == question.workflow_id and view.approval_id != but
+            if view.grant is not None and covers(view.grant, question.source_address, at)
         ]
         return max(found, key=lambda one: one[:2])[2] if found else None

@@ -89,9 +89,10 @@ def ancestors(pid: int) -> Iterator[Process]:
 
 
 def of_session(every: Sequence[Seen], known: Iterable[Process], login: int, user: int) -> list[Seen]:
-    """Of all processes the known ones, all below them, and what else of this login belongs to the account `user`.
+    """The processes of a session: the known ones, all that these started, and others of its login that run as `user`.
 
-    So what is left in the background counts; of root, with a terminal alone: a daemon restarted in a session goes on.
+    So what was left in the background is found. Of root's others only those with a terminal are its processes: a daemon
+    that was restarted in a session goes on.
     """
     wanted = set(known)
     found = {one.process.pid for one in every if one.process in wanted}

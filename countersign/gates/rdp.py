@@ -24,6 +24,7 @@ from countersign.http import Api
 from countersign.models import Model
 from countersign.per_minute import PerMinute
 from countersign.rdp import VARIANT, RoutedConnection, RoutingToken
+from countersign.tasks import until_first
 from countersign.views import AuditEventView, RequestView
 
 if TYPE_CHECKING:
@@ -31,9 +32,9 @@ if TYPE_CHECKING:
 
 # For the whole first packet, from the connection on.
 FIRST_PACKET_SECONDS = 10.0
-# Connections that no grant let in yet: of one address, and of all, which binds only where nobody was handed a file.
+# Connections that no grant has let in yet: of one source; and of all, but those from where somebody was handed a file.
 MOST_OF_ONE, MOST_IN_ALL = 8, 256
-# The same of tokens within a minute: each is a call to the portal, of which the gateway has so many for all its gates.
+# Tokens within a minute, likewise: each costs a call to the portal, and all gates of a host share what it allows.
 TOKENS_OF_ONE, TOKENS_OF_OTHERS = 60, 240
 # By this event the portal tells that somebody was handed a file, good for two minutes. After the tenth within an hour
 # it tells of no more of this person.
@@ -58,7 +59,7 @@ class RdpSection(Model):
 
 
 class ExpectedSources:
-    """Where somebody was handed a file lately. A right token comes from there alone; who floods the gate mostly not."""
+    """Where somebody was handed a file lately. A valid token comes from there, and a flood mostly from elsewhere."""
 
     def __init__(self) -> None:
         self._until: dict[str, float] = {}
@@ -181,17 +182,14 @@ class RdpGate:
         who = f"{routed.person} to {routed.device}, #{session.approval_id}"
         log.info("RDP of %s from %s is let in.", who, session.source_address)
         host_writer.write(packet.without_token)
-        ended = asyncio.create_task(session.ended())
-        ways = [asyncio.create_task(pass_on(*way)) for way in ((reader, host_writer), (host_reader, writer))]
+        ways = pass_on(reader, host_writer), pass_on(host_reader, writer)
         try:
-            await asyncio.wait([ended, *ways], return_when=asyncio.FIRST_COMPLETED)
-            log.info("RDP of %s has ended: %s", who, ended.result() if ended.done() else "it was closed.")
+            async with until_first(session.ended(), *ways) as (ended, *_):
+                log.info("RDP of %s has ended: %s", who, ended.result() if ended.done() else "it was closed.")
+                if ended.done():  # what is on its way is not delivered any more
+                    writer.transport.abort()
+                    host_writer.transport.abort()
         finally:
-            for task in (ended, *ways):
-                task.cancel()
-            if ended.done():  # what is on its way is not delivered any more
-                writer.transport.abort()
-                host_writer.transport.abort()
             host_writer.close()
 
 

@@ -41,6 +41,7 @@ from countersign.gates.targets import connected, cut
 from countersign.gates.tracking import Wanted
 from countersign.gates.unix_sockets import listening
 from countersign.gates.warpgate import WarpgateGate
+from countersign.tasks import until_first
 
 # Connections of one account, and of all; each session has one, and one to its target.
 MOST_OF_ONE, MOST_IN_ALL = 512, 4096
@@ -218,15 +219,10 @@ class GateService:
         await self._until_over(client, session, gone)
 
     async def _until_over(self, client: Client, session: Session, gone: asyncio.Task[bool]) -> None:
-        ended = asyncio.create_task(session.ended())
-        try:
-            first: set[asyncio.Future[Any]] = {ended, gone}
-            await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+        async with until_first(session.ended(), gone) as (ended, _):
             if ended.done():
                 client.send({"end": ended.result()})
                 await asyncio.wait({gone}, timeout=CLOSING_SECONDS)
-        finally:
-            ended.cancel()
 
 
 def _yes(claim: Claim, session: Session) -> Message:

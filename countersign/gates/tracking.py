@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from countersign.errors import NotAllowed
 from countersign.gates.feed import now
-from countersign.grant_reuse import is_for, is_yes
+from countersign.grant_reuse import covers
 from countersign.models import GrantView, Question, Status, canonical_id
 from countersign.question import read_question
 from countersign.times import MINUTE, moment, span
@@ -133,8 +133,8 @@ class Request:
 class Session:
     """A connection that a grant lets stay; `ended` says when it has to go."""
 
-    def __init__(self, wanted: Wanted, source_address: str, request: Request, grant: GrantView, tell: Tell) -> None:
-        self.wanted, self.source_address, self.tell = wanted, source_address, tell
+    def __init__(self, wanted: Wanted, request: Request, grant: GrantView, tell: Tell) -> None:
+        self.wanted, self.source_address, self.tell = wanted, wanted.question.source_address, tell
         self.request = request
         self.ends_at = grant.ends_at
         self.is_warned = self.ends_at - datetime.now(UTC) <= WARNED_BEFORE
@@ -162,7 +162,7 @@ class Session:
         """One more session by its grant, of one that `lasts`."""
         assert self.request.view
         assert self.request.view.grant
-        return Session(self.wanted, self.source_address, self.request, self.request.view.grant, tell)
+        return Session(self.wanted, self.request, self.request.view.grant, tell)
 
     async def ended(self) -> str:
         """Wait until the session has to end; returns why, as a sentence."""
@@ -206,8 +206,3 @@ class Session:
         address = f" --source-address {self.source_address}" if self.source_address else ""
         command = f"countersign request {self.wanted.device} {self.wanted.protocol} --renew{address}"
         self.tell(f"The session ends in {left}, {moment(self.ends_at)}. To go on after that, ask now: `{command}`.")
-
-
-def covers(grant: GrantView, source_address: str, at: datetime) -> bool:
-    """Whether a grant permits a connection from this address at this time."""
-    return is_yes(grant, at) and is_for(grant, source_address)

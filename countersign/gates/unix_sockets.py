@@ -37,7 +37,7 @@ async def listening(path: Path, serve: Serve, limit: int, backlog: int = 100) ->
     """
 
     async def served(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # That the service ends is no error, for which Python 3.11 takes a task that was cancelled here.
+        # Python 3.11 logs a task that is cancelled here as an error, and it is none that the service ends.
         with suppress(asyncio.CancelledError):
             await serve(reader, writer)
 
