@@ -37,7 +37,6 @@ from countersign.models import (
     Verdict,
 )
 from countersign.notifications import ProposedAnswer
-from countersign.registration import DeviceAction
 from countersign.views import RequestView
 from countersign.visibility import Visibility
 
@@ -154,28 +153,6 @@ def why_not_ask(who: Principal, question: Question) -> NotAllowed | None:
         message = f"This token asks for {who.name} only; leave the requester out."
         return NotAllowed(message, ErrorCode.OTHER_REQUESTER, requester=question.requester)
     return kind_of(question).why_not_in(who.name.removeprefix(GATEWAY), who.scope, question.subject)
-
-
-def must_be_allowed_device(who: Principal, action: DeviceAction, owner: str, may_leave: bool) -> None:
-    """Raise NotAllowed where this principal may not do this to a device of this owner."""
-    if why := why_not_device(who, action, owner, may_leave):
-        raise why
-
-
-def why_not_device(who: Principal, action: DeviceAction, owner: str, may_leave: bool) -> NotAllowed | None:
-    """Why this principal may not do this to a device of this owner; None where they may.
-
-    Admins do everything; a person, and a machine by its service token, have their own leave, unless the policy forbids.
-    """
-    if not who.enabled:
-        return disabled()
-    if who.admin:
-        return None
-    if action is not DeviceAction.LEAVE or owner != who.name:
-        return admin_only()
-    return (
-        None if may_leave else NotAllowed("Devices may not leave here; ask an administrator.", ErrorCode.MAY_NOT_LEAVE)
-    )
 
 
 class AnswerTerms(Protocol):

@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, select
 
+from countersign.device_permissions import must_be_allowed_device
 from countersign.directory import Policy
 from countersign.errors import Refused
 from countersign.models import sentence
-from countersign.permissions import Principal, must_be_allowed_device
+from countersign.permissions import Principal
 from countersign.registration import DeviceAction, RegisteredDevice, owner
 from countersign.transitions import Kind
 from engine.device_enrolment import waiting_request

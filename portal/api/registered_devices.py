@@ -10,10 +10,14 @@ from fastapi import Depends, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import Field
 
+from countersign.device_permissions import (
+    may_see_device,
+    must_be_allowed_to_register,
+    must_register_devices,
+    whose_devices,
+)
 from countersign.enrolment.facts import Country
-from countersign.errors import NotAllowed
 from countersign.fingerprints import LONGEST_VALUE
-from countersign.kinds.device import DEVICE
 from countersign.machines import ProvisioningKey, ServiceToken
 from countersign.models import LONGEST_ID, LONGEST_REASON, Id, Model, PlainText, SourceAddress
 from countersign.registration import (
@@ -99,9 +103,8 @@ async def register(
 
 
 def _registrant(request: Request, body: Registering, caller: Caller) -> Registrant:
-    if caller.is_person or caller.machine:
-        if body.person not in (None, caller.name):
-            raise NotAllowed("You register your own devices alone; leave the person out.")
+    must_be_allowed_to_register(caller.principal, body.person)
+    if not caller.principal.is_gateway:
         return Registrant(
             caller.name,
             source_address=address_of(request),
@@ -109,7 +112,6 @@ def _registrant(request: Request, body: Registering, caller: Caller) -> Registra
             proof=caller.proof,
             **_owner(caller),
         )
-    must_register(caller)
     if body.person is None:
         raise RequestValidationError([{"type": "missing", "loc": ("body", "person")}])
     return Registrant(
@@ -135,17 +137,6 @@ def _owner(caller: Caller) -> dict[str, Any]:
             return {"person": caller.name, "login_method": caller.credential.kind}
 
 
-def registers_devices(caller: Caller) -> bool:
-    """Whether it is a gateway whose token is for devices."""
-    return caller.principal.is_gateway and DEVICE.name in caller.principal.scope.variants
-
-
-def must_register(caller: Caller) -> None:
-    """NotAllowed for a gateway whose token is not for devices."""
-    if not registers_devices(caller):
-        raise NotAllowed(f"{caller.name} has nothing to do with devices; make its token with `--registers-devices`.")
-
-
 @router.get("/devices/admitted", responses=described(HTTPStatus.FORBIDDEN))
 async def admitted(
     request: Request,
@@ -158,7 +149,7 @@ async def admitted(
 
     For the token of a gateway that registers devices.
     """
-    must_register(caller)
+    must_register_devices(caller.principal)
 
     async def read() -> Peers:
         found = await context.run(context.store.registered_devices.admitted, datetime.now(UTC))
@@ -186,18 +177,8 @@ async def registered(
 
     Archived ones are listed only where that status is asked for.
     """
-    devices = context.store.registered_devices
-    return page.of(await context.run(devices.page, seen_by(caller, wanted), page.before, page.limit))
-
-
-def seen_by(caller: Caller, wanted: WantedDevices) -> WantedDevices:
-    """The same, of the devices that this caller may see. Raises NotAllowed."""
-    if caller.is_admin:
-        return wanted
-    person = caller.must_be_person()
-    if wanted.person not in ("", person):
-        raise NotAllowed("You see your own devices alone; leave the person out.")
-    return replace(wanted, person=person)
+    seen = replace(wanted, person=whose_devices(caller.principal, wanted.person))
+    return page.of(await context.run(context.store.registered_devices.page, seen, page.before, page.limit))
 
 
 @for_machines.get("/devices/{device_id}", responses=described(HTTPStatus.NOT_FOUND))
@@ -219,7 +200,7 @@ async def snapshots(device_id: TheDevice, context: ContextHere, caller: CallerHe
 async def seen_device(context: Context, caller: Caller, device_id: str) -> RegisteredDevice:
     """A device that this caller may see; NotFound, with the same message, for one that they may not."""
     found = await context.run(context.store.registered_devices.one, device_id)
-    if not (caller.is_admin or registers_devices(caller) or caller.name == owner(found.person, found.service_token)):
+    if not may_see_device(caller.principal, owner(found.person, found.service_token)):
         raise no_device(device_id)
     return found
 

@@ -1,6 +1,7 @@
 """The devices that people connect with: their own, for admins everybody's; their history, and what may be done."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
 from itertools import pairwise
 from typing import Annotated, Literal, NamedTuple
@@ -8,15 +9,16 @@ from typing import Annotated, Literal, NamedTuple
 from fastapi import Depends, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
+from countersign.device_permissions import why_not_device
+from countersign.directory import Policy
 from countersign.errors import NotAllowed
 from countersign.fingerprints import details
 from countersign.models import LONGEST_ID, LONGEST_REASON, Detail, Id, PlainText, Status, Verdict
-from countersign.permissions import why_not_device
 from countersign.registration import DeviceAction, DeviceStatus, Snapshot
 from countersign.views import RequestView
 from portal.api.registered_devices import CHANNEL, TheDevice, all_of_person, seen_device
 from portal.auth import Caller, CallerHere
-from portal.context import Context, ContextHere
+from portal.context import ContextHere
 from portal.pages.lists import cards, person_of
 from portal.pages.policy import names_of
 from portal.pages.render import next_page, page
@@ -86,13 +88,14 @@ async def mine(request: Request, context: ContextHere, caller: CallerHere, befor
     """One's own devices, the newest first."""
     version = await version_of(context)
     found = await context.run(context.store.registered_devices.page, WantedDevices(caller.name), before, PER_PAGE)
+    policy = await context.run(context.store.reading.policy)
     return page(
         request,
         "my_devices",
         live="devices",
         version=version,
         devices=found,
-        may_not_leave=await _why_not(context, caller, DeviceAction.LEAVE, caller.name),
+        may_not_leave=_why_not(policy, caller, DeviceAction.LEAVE, caller.name),
         next_page=next_page(request, found[-1].id if len(found) == PER_PAGE else None),
     )
 
@@ -174,7 +177,8 @@ async def one(request: Request, device_id: TheDevice, context: ContextHere, call
     about = Wanted(visibility=caller.visibility, limit=MOST_REQUESTS, filters=Filters(device=device_id))
     requests, _ = await context.run(context.store.reading.page, about)
     approved = next((one for one in requests if one.status is Status.APPROVED), None)
-    names = names_of(await context.run(context.store.reading.policy))
+    policy = await context.run(context.store.reading.policy)
+    names, why_not = names_of(policy), partial(_why_not, policy, caller, person=device.person)
     return page(
         request,
         "registered_device",
@@ -187,9 +191,9 @@ async def one(request: Request, device_id: TheDevice, context: ContextHere, call
         approved=approved,
         approvers=_approvers(approved, names) if approved else [],
         names=names,
-        buttons={action: BUTTONS[action] for action in OFFERED[device.status]} if caller.is_admin else {},
+        buttons={action: BUTTONS[action] for action in OFFERED[device.status] if not why_not(action)},
         is_own=device.person == caller.name,
-        may_not_leave=await _why_not(context, caller, DeviceAction.LEAVE, device.person),
+        may_not_leave=why_not(DeviceAction.LEAVE),
     )
 
 
@@ -199,7 +203,8 @@ async def confirm(
 ) -> Response:
     """What doing this to a device brings about; nothing is done yet. Raises NotAllowed for who may not."""
     device = await seen_device(context, caller, device_id)
-    if why := await _why_not(context, caller, action, device.person):
+    policy = await context.run(context.store.reading.policy)
+    if why := _why_not(policy, caller, action, device.person):
         raise why
     return page(
         request,
@@ -222,9 +227,8 @@ async def act(
     return RedirectResponse(f"/devices/{device_id}", HTTPStatus.SEE_OTHER)
 
 
-async def _why_not(context: Context, caller: Caller, action: DeviceAction, person: str) -> NotAllowed | None:
+def _why_not(policy: Policy, caller: Caller, action: DeviceAction, person: str) -> NotAllowed | None:
     """Why the reader may not do this to a device of this person; None where they may."""
-    policy = await context.run(context.store.reading.policy)
     return why_not_device(caller.principal, action, person, policy.registered_devices.allow_devices_to_leave)
 
 
