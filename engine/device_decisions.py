@@ -1,12 +1,9 @@
 """What a request about a device brings about when it is opened and when it is settled, in the same transactions."""
 
-from typing import Any
-
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from countersign.directory import Policy
-from countersign.kinds import question_from
-from countersign.kinds.device import DEVICE, DeviceQuestion
+from countersign.kinds.device import DeviceQuestion
 from countersign.models import Status
 from countersign.registration import DeviceStatus
 from countersign.transitions import Transition
@@ -14,24 +11,22 @@ from engine.device_enrolment import approved, has_to_ask_again
 from store import registered_devices as devices
 
 
-def opened(connection: Connection, request: Row[Any]) -> None:
+def opened(connection: Connection, question: DeviceQuestion, approval_id: int) -> None:
     """The request that waits about a device is known with it."""
-    if (question := _about_device(request)) is not None:
-        devices.change(connection, question.device, approval_id=request.approval_id, to_ask=False)
+    devices.change(connection, question.device, approval_id=approval_id, to_ask=False)
 
 
-def settled(connection: Connection, policy: Policy, request: Row[Any], transition: Transition) -> None:
+def settled(connection: Connection, policy: Policy, question: DeviceQuestion, transition: Transition) -> None:
     """Approved or denied is the device; one that nobody decided about, or not in time, waits until it asks again.
 
     An approval that comes after a block, an archiving or a revocation does nothing; nor does it let in what has changed
     since it was asked for: that is asked about anew. The feed's lock is held, so that no other device gets the same
     address.
     """
-    question = _about_device(request)
-    if question is None or transition.status not in (Status.APPROVED, Status.REJECTED):
+    if transition.status not in (Status.APPROVED, Status.REJECTED):
         return
     row = devices.device_row(connection, question.device, lock=True)
-    if row.decision != devices.PENDING or row.approval_id != request.approval_id:
+    if row.decision != devices.PENDING or row.approval_id != transition.approval_id:
         return
     if transition.status is Status.APPROVED:
         if devices.status_of(row) is not DeviceStatus.PENDING:
@@ -42,10 +37,3 @@ def settled(connection: Connection, policy: Policy, request: Row[Any], transitio
             devices.change(connection, row.id, decision=devices.PENDING, to_ask=True)
     else:
         devices.change(connection, row.id, decision=devices.DENIED, message=transition.message)
-
-
-def _about_device(request: Row[Any]) -> DeviceQuestion | None:
-    if request.question.get("kind") != DEVICE.name:
-        return None
-    question = question_from(request.question)
-    return question if isinstance(question, DeviceQuestion) else None

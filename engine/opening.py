@@ -14,7 +14,7 @@ from countersign.grant_reuse import on_record
 from countersign.kinds.routes import route_of
 from countersign.models import Outcome, Question, Route, Status
 from countersign.transitions import AuditEvent, Opened, Opening, OpenReply, gone
-from engine import device_decisions
+from engine.consequences import consequences_of
 from engine.granting import Granting
 from engine.rules import Rules
 from engine.transitions import Transitions
@@ -108,7 +108,7 @@ def _add(connection: Connection, opening: Opening, route: Route, renews: int | N
     row = requests.add(connection, opening, route, now, deadline=now + route.expires_after, renews=renews)
     renewal = f"to go on after #{renews}: " if renews else ""
     detail = renewal + (route.because if who == requester else f"for {requester}: {route.because}")
-    device_decisions.opened(connection, row)
+    consequences_of(opening.question).opened(connection, opening.question, row.approval_id)
     append(connection, row.approval_id, [AuditEvent(kind="opened", at=now, who=who, detail=detail)])
     return row
 

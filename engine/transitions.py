@@ -14,7 +14,7 @@ from countersign.transitions import (
     RecordedTransition,
     Transition,
 )
-from engine import device_decisions
+from engine.consequences import consequences_of
 from engine.notifying import Notifying
 from engine.recovery import end_alone, written_before
 from engine.rules import Rules
@@ -61,7 +61,9 @@ class Transitions(Rules):
         append(connection, transition.approval_id, [*transition.events, *of_grant])
         # A policy is put in force under the feed's lock, which is held from here on: no other can be meanwhile.
         _, policy = self.policies.in_force(connection)
-        device_decisions.settled(connection, policy, row, transition)
+        if transition.status is not Status.WAITING:
+            question = question_from(row.question)
+            consequences_of(question).settled(connection, policy, question, transition)
         if disabled := [one for one in transition.relies_on if not policy.enabled(one)]:
             raise _ReliesOnDisabled(disabled)
         return RecordedTransition(number=number, grant=grant)

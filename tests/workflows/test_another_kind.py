@@ -10,6 +10,7 @@ from typing import Literal
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import Connection
 from temporalio import workflow
 from typer.testing import CliRunner
 
@@ -23,7 +24,9 @@ from countersign.kinds.routes import ROUTES
 from countersign.models import Id, LevelRule, NamedUser, Outcome, Question, Route, Scope, Status, Subject, key_of
 from countersign.permissions import Principal
 from countersign.question import read_question
+from countersign.transitions import Transition
 from countersign.visibility import Visibility
+from engine.consequences import CONSEQUENCES, Consequences
 from notifiers.slack.outbound.views import home_view
 from notifiers.templates import loader
 from sandbox.slack.tool import NoSlack
@@ -63,6 +66,20 @@ def route(policy: Policy, question: LunchQuestion) -> Route:
     )
 
 
+class Kitchen:
+    """What it is told of in the transactions of the engine."""
+
+    def __init__(self) -> None:
+        self.asked = set[str]()
+        self.decided: dict[str, Status] = {}
+
+    def opened(self, connection: Connection, question: LunchQuestion, approval_id: int) -> None:
+        self.asked.add(question.restaurant)
+
+    def settled(self, connection: Connection, policy: Policy, question: LunchQuestion, transition: Transition) -> None:
+        self.decided[question.restaurant] = transition.status
+
+
 LUNCH = SubjectKind(
     name="lunch",
     workflow="LunchApproval",
@@ -87,16 +104,19 @@ WORDING = {
 
 
 @pytest.fixture
-def lunches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def lunches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kitchen:
     """Have all that runs in this process know of lunches."""
+    kitchen = Kitchen()
     monkeypatch.setitem(KINDS, LUNCH.name, LUNCH)
     monkeypatch.setitem(ROUTES, LUNCH.name, route)
+    monkeypatch.setitem(CONSEQUENCES, LUNCH.name, Consequences(kitchen.opened, kitchen.settled))
     monkeypatch.setattr(worker, "WORKFLOWS", [*worker.WORKFLOWS, LunchApproval])
     for channel, wording in WORDING.items():
         message = tmp_path / channel / "subject" / "lunch.j2"
         message.parent.mkdir(parents=True)
         message.write_text(wording)
         monkeypatch.setattr(loader(channel), "searchpath", [*loader(channel).searchpath, str(tmp_path / channel)])
+    return kitchen
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -159,6 +179,17 @@ async def test_what_waits_is_asked_once_and_an_approval_may_bring_a_grant_for_it
     assert (await deployment.engine.ask(lunch("marios"), "alice", "")).grant is None
     await deployment.engine.give_back(first.id, "alice", "test")
     await mailed(deployment, "alice", first.id, "Ended: your permission to have lunch at luigis is over.")
+
+
+async def test_what_else_its_requests_bring_about_is_done_as_they_are_opened_and_settled(
+    deployment: Deployment, lunches: Kitchen
+) -> None:
+    approved, rejected = await deployment.ask_for(lunch()), await deployment.ask_for(lunch("marios"))
+    assert (lunches.asked, lunches.decided) == ({"luigis", "marios"}, {})
+    await approved.says("grace")
+    await rejected.says("grace", "reject")
+    assert {(await one.outcome()).status for one in (approved, rejected)} == {Status.APPROVED, Status.REJECTED}
+    assert lunches.decided == {"luigis": Status.APPROVED, "marios": Status.REJECTED}
 
 
 async def test_its_rules_refuse_it_and_wrong_input_is_told_what_to_write(deployment: Deployment) -> None:

@@ -1,0 +1,32 @@
+"""What the requests of some kinds bring about beside their record and their grants, in the same transactions."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from countersign.directory import Policy
+from countersign.kinds.device import DEVICE
+from countersign.models import Question
+from countersign.transitions import Transition
+from engine import device_decisions
+
+
+@dataclass(frozen=True)
+class Consequences:
+    """For one kind, what follows when a request with this question and number is opened, and when one is settled.
+
+    The feed's lock is held as it is settled, so that nothing else is written meanwhile.
+    """
+
+    opened: Callable[[Connection, Any, int], None] = lambda *_: None
+    settled: Callable[[Connection, Policy, Any, Transition], None] = lambda *_: None
+
+
+CONSEQUENCES = {DEVICE.name: Consequences(device_decisions.opened, device_decisions.settled)}
+
+
+def consequences_of(question: Question) -> Consequences:
+    """Those of its kind; a kind that is not in the table has none."""
+    return CONSEQUENCES.get(question.kind, Consequences())
