@@ -11,8 +11,10 @@ from countersign.notifications import RejectedInput
 from countersign.transitions import AuditEvent
 from engine.answering import HELP_AT_MOST, tell, told_lately
 from engine.rules import Rules
-from store import answers, rejected_input, requests
+from store import answers, requests
+from store.database import insert_new
 from store.repeats import append_or_count
+from store.tables import rejected_input
 
 
 class RejectedInputs(Rules):
@@ -45,7 +47,8 @@ class RejectedInputs(Rules):
 def _is_new(connection: Connection, refused: RejectedInput, now: datetime) -> bool:
     if refused.answer_id and answers.from_source(connection, refused.channel, refused.answer_id) is not None:
         return False
-    return not refused.source_id or rejected_input.add(connection, _digest(refused), now)
+    row = {"digest": _digest(refused), "at": now}
+    return not refused.source_id or insert_new(connection, rejected_input, row) > 0
 
 
 def _digest(refused: RejectedInput) -> str:

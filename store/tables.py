@@ -166,7 +166,7 @@ answers = Table(
     _index_where("answers_open", "state = 'open'", "at"),
 )
 
-# What came in and decides nothing, by a digest of it: delivered again, it is neither recorded nor answered.
+# What is refused again and again: how many rows like it the record has, or would have, since a window began.
 repeats = Table(
     "repeats",
     metadata,
@@ -180,6 +180,8 @@ repeats = Table(
     Column("times", Integer, nullable=False),
     Index("repeats_by_begin", "begun_at"),
 )
+
+# What came in and decides nothing, by a digest of it: delivered again, it is neither recorded nor answered.
 rejected_input = Table(
     "turned_down",
     metadata,

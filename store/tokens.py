@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
 
 from countersign.errors import NotFound
 from countersign.models import GATEWAY, Id, Model
-from countersign.transitions import AuditEvent
+from countersign.transitions import AuditEvent, Kind
 from store.database import StorePart, reads
 from store.events import append
 from store.paging import newest_first
@@ -186,13 +186,6 @@ def _view(row: Row[Any]) -> Token:
     return Token(owner=owner, **{name: row._mapping[name] for name in same})
 
 
-def _record(
-    connection: Connection,
-    kind: Literal["token_created", "token_ended"],
-    token_id: str,
-    owner: Owner,
-    who: str,
-    at: datetime,
-) -> None:
+def _record(connection: Connection, kind: Kind, token_id: str, owner: Owner, who: str, at: datetime) -> None:
     detail = f"token {token_id} of {owner.kind} {owner.name}" + (", an admin" if owner.is_admin else "")
     append(connection, None, [AuditEvent(kind=kind, at=at, who=who, detail=detail, proof={"token": token_id})])
