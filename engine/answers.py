@@ -14,6 +14,7 @@ from countersign.notifications import SubmittedAnswer
 from countersign.permissions import principal, why_never, why_not_at_passed_level
 from countersign.transitions import AuditEvent
 from engine.answering import REFUSALS_TOLD_AT_MOST, tell, told_lately
+from engine.record import event
 from engine.rules import Rules
 from store import answers, requests
 from store.repeats import append_or_count
@@ -126,6 +127,4 @@ def _record_refusal(connection: Connection, answer: Row[Any], message: str, tell
 
 def _refusal(row: Row[Any], detail: str) -> AuditEvent:
     proof = {"answer": row.id, "verdict": row.verdict, **row.proof}
-    return AuditEvent(
-        kind="answer_refused", at=datetime.now(UTC), who=row.person, channel=row.channel, detail=detail, proof=proof
-    )
+    return event("answer_refused", row.person, detail, proof, datetime.now(UTC), row.channel)

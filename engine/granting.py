@@ -11,8 +11,9 @@ from countersign.errors import Refused
 from countersign.grant_reuse import answer_by_any, is_for, is_yes, on_record
 from countersign.models import Asked, Event, GrantStatus, GrantView, Question, Route, Status
 from countersign.policy import why_gone
-from countersign.transitions import GRANT_TRANSITION, AuditEvent, GrantEnd, Recipient, Revoke
+from countersign.transitions import GRANT_TRANSITION, GrantEnd, Kind, Recipient, Revoke
 from engine.notifying import Notifying
+from engine.record import event
 from engine.rules import Rules
 from store import Store, approvers, grants, requests
 from store.database import reads
@@ -61,8 +62,8 @@ class Granting(Rules):
             asked = Asked(approval_id=number, status=Status.APPROVED, joined=True, message=message, grant=grant)
         except Refused as error:
             number, message, refused = error.details["approval_id"], str(error), error
-        event = AuditEvent(kind="asked_again", at=now, who=who, detail=message, proof=on_record(question))
-        append_or_count(connection, number, event, who, number)
+        again = event("asked_again", who, message, on_record(question), now)
+        append_or_count(connection, number, again, who, number)
         return asked, refused
 
     @reads
@@ -85,11 +86,9 @@ class Granting(Rules):
 
     def end(self, end: GrantEnd) -> bool:
         """End or revoke a grant, and write who must be told; False when it had ended already."""
-        kind = "grant_revoked" if end.status is GrantStatus.REVOKED else "grant_ended"
+        kind: Kind = "grant_revoked" if end.status is GrantStatus.REVOKED else "grant_ended"
         proof = end.proof or ({"wish": end.undo_id} if end.undo_id else {})
-        audit_event = AuditEvent(
-            kind=kind, at=end.at, who=end.who, channel=end.channel, detail=end.message, proof=proof
-        )
+        audit_event = event(kind, end.who, end.message, proof, end.at, end.channel)
         with self.database.transaction() as connection:
             if not grants.end(connection, end):
                 return False

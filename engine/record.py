@@ -1,4 +1,4 @@
-"""Rows of the record that are about no request."""
+"""Rows of the record."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -29,5 +29,5 @@ def record(
     at: datetime,
     channel: str = "",
 ) -> None:
-    """Add a row. Call it last in a transaction, as `append`."""
+    """Add a row that is about no request. Call it last in a transaction, as `append`."""
     append(connection, None, [event(kind, who, detail, proof, at, channel)])

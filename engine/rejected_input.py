@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
+from countersign.models import Event
 from countersign.notifications import RejectedInput
-from countersign.transitions import AuditEvent
 from engine.answering import HELP_AT_MOST, tell, told_lately
+from engine.record import event
 from engine.rules import Rules
 from store import answers, requests
 from store.database import insert_new
@@ -26,19 +27,13 @@ class RejectedInputs(Rules):
         The same input again, by its source's id, changes nothing.
         """
         now = datetime.now(UTC)
-        audit_event = AuditEvent(
-            kind="answer_refused",
-            at=now,
-            who=refused.who,
-            channel=refused.channel,
-            detail=refused.reason,
-            proof={"source": refused.source_id, **refused.proof},
-        )
+        proof = {"source": refused.source_id, **refused.proof}
+        audit_event = event("answer_refused", refused.who, refused.reason, proof, now, refused.channel)
         with self.database.transaction() as connection:
             if not _is_new(connection, refused, now):
                 return
             if refused.event and refused.person and refused.approval_id:
-                _tell(connection, refused, now)
+                _tell(connection, refused, refused.event, refused.person.id, refused.approval_id, now)
             # Strangers may call themselves anything, so they are counted together.
             whose = refused.person.id if refused.person else "stranger"
             append_or_count(connection, refused.approval_id, audit_event, "turned down", whose)
@@ -57,13 +52,11 @@ def _digest(refused: RejectedInput) -> str:
     return hashlib.sha256(json.dumps(of).encode()).hexdigest()
 
 
-def _tell(connection: Connection, refused: RejectedInput, now: datetime) -> None:
-    assert refused.person is not None
-    assert refused.event is not None
-    assert refused.approval_id is not None
-    request = requests.known(connection, refused.approval_id)
-    if request is None or told_lately(connection, refused.person.id, refused.event, now) >= HELP_AT_MOST:
+def _tell(
+    connection: Connection, refused: RejectedInput, kind: Event, person: str, approval_id: int, now: datetime
+) -> None:
+    request = requests.known(connection, approval_id)
+    if request is None or told_lately(connection, person, kind, now) >= HELP_AT_MOST:
         return
-    about = refused.approval_id, request.level, refused.person.id, refused.channel
-    what, source = uuid.uuid4().hex, refused.source_id
-    tell(connection, refused.event, what, *about, message=refused.reason, in_reply_to=source, now=now)
+    about, source = (approval_id, request.level, person, refused.channel), refused.source_id
+    tell(connection, kind, uuid.uuid4().hex, *about, message=refused.reason, in_reply_to=source, now=now)
