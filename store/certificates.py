@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, select, tuple_, update
 
 from countersign.certificates import CertificateAuthority, ClientCertificate, RevocationList
 from countersign.errors import NotFound
-from store.database import StorePart, insert_new, reads
+from store.database import StorePart, from_row, insert_new, reads
 from store.paging import newest_first
 from store.tables import certificate_authorities, client_certificates, revocation_lists, revoked_certificates
 from store.tokens import USED_EVERY
@@ -24,8 +24,11 @@ class Certificates(StorePart):
     def authorities(self) -> list[CertificateAuthority]:
         """All authorities that are trusted, by name, each with its list."""
         with self.database.reading() as connection:
-            lists = {row.key_id: _list(row) for row in connection.execute(select(*ABOUT_LIST))}
-            return [_authority(row, lists.get(row.key_id)) for row in authorities(connection)]
+            lists = {row.key_id: from_row(RevocationList, row) for row in connection.execute(select(*ABOUT_LIST))}
+            return [
+                from_row(CertificateAuthority, row, revocation_list=lists.get(row.key_id))
+                for row in authorities(connection)
+            ]
 
     @reads
     def authority(self, authority_id: str) -> CertificateAuthority:
@@ -33,7 +36,7 @@ class Certificates(StorePart):
         with self.database.reading() as connection:
             row = authority(connection, authority_id)
             of = connection.execute(select(*ABOUT_LIST).where(revocation_lists.c.key_id == row.key_id)).one_or_none()
-            return _authority(row, _list(of) if of else None)
+            return from_row(CertificateAuthority, row, revocation_list=from_row(RevocationList, of) if of else None)
 
     @reads
     def presented(
@@ -48,7 +51,10 @@ class Certificates(StorePart):
                 (row.key_id, row.serial): row.revoked_at
                 for row in revoked_here(connection, [(row.key_id, row.serial) for row in rows])
             }
-        return [_certificate(row, revoked.get((row.key_id, row.serial))) for row in rows]
+        return [
+            from_row(ClientCertificate, row, sha256=row.id, revoked_at=revoked.get((row.key_id, row.serial)))
+            for row in rows
+        ]
 
 
 def authorities(connection: Connection) -> Sequence[Row[Any]]:
@@ -88,17 +94,3 @@ def is_kept(connection: Connection, sha256: str, now: datetime) -> bool:
     """Whether it is known to have been presented within the last minute."""
     fresh = client_certificates.c.id == sha256, client_certificates.c.last_seen_at > now - USED_EVERY
     return connection.execute(select(client_certificates.c.id).where(*fresh)).first() is not None
-
-
-def _list(row: Row[Any]) -> RevocationList:
-    return RevocationList(**{name: row._mapping[name] for name in RevocationList.model_fields})
-
-
-def _authority(row: Row[Any], revoked: RevocationList | None) -> CertificateAuthority:
-    same = CertificateAuthority.model_fields.keys() - {"revocation_list"}
-    return CertificateAuthority(**{name: row._mapping[name] for name in same}, revocation_list=revoked)
-
-
-def _certificate(row: Row[Any], revoked_at: datetime | None) -> ClientCertificate:
-    same = ClientCertificate.model_fields.keys() - {"sha256", "revoked_at"}
-    return ClientCertificate(sha256=row.id, **{name: row._mapping[name] for name in same}, revoked_at=revoked_at)

@@ -9,10 +9,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, Row, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.pool import QueuePool
 
+from countersign.models import Model
 from store import postgres
 from store.database_errors import DatabaseUnavailable, in_our_terms
 from store.file_permissions import close_database
@@ -26,6 +27,7 @@ ONLY_READS = "countersign_only_reads"
 HAPPENED = "countersign_happened"
 
 F = TypeVar("F", bound=Callable[..., Any])
+M = TypeVar("M", bound=Model)
 P = ParamSpec("P")
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -110,6 +112,11 @@ class StorePart:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+
+
+def from_row(kind: type[M], row: Row[Any], **more: Any) -> M:
+    """A model with the fields for which a row has columns, and these beside or in place of them."""
+    return kind.model_validate({name: row._mapping[name] for name in kind.model_fields if name in row._mapping} | more)
 
 
 async def run_in(executor: Executor, function: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from sqlalchemy import ColumnElement, Connection, Row, Table, select, update
 
 from countersign.machines import ProvisioningKey, ServiceToken
-from store.database import StorePart, reads
+from store.database import StorePart, from_row, reads
 from store.machine_secrets import is_kept
 from store.paging import newest_first
 from store.tables import provisioning_keys, service_tokens
@@ -44,7 +44,7 @@ class Credentials(StorePart, Generic[T]):
     @classmethod
     def view(cls, row: Row[Any]) -> T:
         """A row as admins see it."""
-        return cls.model(**{name: row._mapping[name] for name in cls.model.model_fields})
+        return from_row(cls.model, row)
 
 
 class ServiceTokens(Credentials[ServiceToken]):

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, false,
 from countersign.directory import Policy
 from countersign.errors import NotFound
 from countersign.registration import Admitted, DeviceStatus, RegisteredDevice, Snapshot
-from store.database import Database, reads
+from store.database import Database, from_row, reads
 from store.paging import newest_first
 from store.policies import Policies
 from store.tables import as_written, feed, fingerprints, one_of, registered_devices
@@ -134,8 +134,7 @@ class RegisteredDevices:
         own = select(fingerprints).where(fingerprints.c.device == device_id)
         with self.database.reading() as connection:
             rows = connection.execute(own.order_by(fingerprints.c.id.desc()).limit(MOST_SNAPSHOTS)).all()
-        names = ("at", "source_address", "fingerprint", "changed")
-        return [Snapshot.model_validate({name: row._mapping[name] for name in names}) for row in rows]
+        return [from_row(Snapshot, row) for row in rows]
 
     @reads
     def admitted(self, now: datetime) -> list[Admitted]:
@@ -247,15 +246,9 @@ def view(row: Row[Any], policy: Policy) -> RegisteredDevice:
     """A device as it is shown."""
     rules = policy.registered_devices
     user = policy.users.get(row.person)
-    same = RegisteredDevice.model_fields.keys() & row._mapping.keys()
-    return RegisteredDevice.model_validate(
-        {name: row._mapping[name] for name in same}
-        | {
-            "email": user.email if user else "" if row.person else f"non_identity@{rules.team}",
-            "status": status_of(row),
-            "address": address_of(policy, row.address_number),
-        }
-    )
+    email = user.email if user else "" if row.person else f"non_identity@{rules.team}"
+    address = address_of(policy, row.address_number)
+    return from_row(RegisteredDevice, row, email=email, status=status_of(row), address=address)
 
 
 def session_end(row: Row[Any], now: datetime) -> datetime | None:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select, update
 
 from countersign.models import Model
-from store.database import StorePart, insert_new, reads
+from store.database import StorePart, from_row, insert_new, reads
 from store.paging import newest_first
 from store.tables import sessions, sign_ins
 from store.tokens import ID_BYTES, SECRET_BYTES, hashed
@@ -52,7 +52,7 @@ class Sessions(StorePart):
             row = connection.execute(select(sessions).where(sessions.c.id == form["id"])).one_or_none()
         same = hmac.compare_digest(row.hash if row else "", hashed(form["secret"]))
         lasts = row is not None and row.ended_at is None and row.ends_at > now
-        return _view(row) if row is not None and same and lasts else None
+        return from_row(Session, row) if row is not None and same and lasts else None
 
     @reads
     def lasting(self, now: datetime, person: str = "", before: str = "", limit: int = 50) -> list[Session]:
@@ -61,7 +61,9 @@ class Sessions(StorePart):
         if person:
             which.append(sessions.c.person == person)
         with self.database.reading() as connection:
-            return [_view(row) for row in newest_first(connection, sessions.c.started_at, before, limit, *which)]
+            return [
+                from_row(Session, row) for row in newest_first(connection, sessions.c.started_at, before, limit, *which)
+            ]
 
 
 def start(connection: Connection, row: dict[str, Any]) -> str:
@@ -80,7 +82,7 @@ def end(connection: Connection, session_id: str, now: datetime) -> bool:
 def session_row(connection: Connection, session_id: str) -> Session | None:
     """A session by its id, whether it lasts or not."""
     row = connection.execute(select(sessions).where(sessions.c.id == session_id)).one_or_none()
-    return _view(row) if row else None
+    return from_row(Session, row) if row else None
 
 
 def add_link(connection: Connection, row: dict[str, Any]) -> None:
@@ -104,7 +106,3 @@ def use(connection: Connection, link_id: str, now: datetime) -> bool:
     """Use a link up; False where it was before."""
     unused = sign_ins.c.id == link_id, sign_ins.c.used_at.is_(None)
     return connection.execute(update(sign_ins).where(*unused).values(used_at=now)).rowcount > 0
-
-
-def _view(row: Row[Any]) -> Session:
-    return Session(**{name: row._mapping[name] for name in Session.model_fields})

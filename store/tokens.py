@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
 from countersign.errors import NotFound
 from countersign.models import GATEWAY, Id, Model
 from countersign.transitions import AuditEvent, Kind
-from store.database import StorePart, reads
+from store.database import StorePart, from_row, reads
 from store.events import append
 from store.paging import newest_first
 from store.tables import provisioning_keys, service_tokens, tokens
@@ -182,8 +182,7 @@ def _view(row: Row[Any]) -> Token:
         target_groups=row.devices.get("device_groups", []),
         variants=row.protocols,
     )
-    same = ("id", "label", "created_at", "ends_at", "ended_at", "used_at")
-    return Token(owner=owner, **{name: row._mapping[name] for name in same})
+    return from_row(Token, row, owner=owner)
 
 
 def _record(connection: Connection, kind: Kind, token_id: str, owner: Owner, who: str, at: datetime) -> None:
