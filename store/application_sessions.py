@@ -1,6 +1,5 @@
 """Where browsers have a web application open; of codes and cookies the database holds only hashes."""
 
-import hmac
 import re
 import secrets
 from datetime import datetime
@@ -10,7 +9,7 @@ from sqlalchemy import Connection, Row, select, update
 
 from store.database import insert_new
 from store.tables import application_sessions, sessions
-from store.tokens import ID_BYTES, SECRET_BYTES, hashed
+from store.tokens import ID_BYTES, SECRET_BYTES, hashed, with_secret
 
 # What a code and a cookie hold: an id, and behind it a secret of each.
 FORM = re.compile(rf"(?P<id>a[0-9a-f]{{{2 * ID_BYTES}}})_(?P<secret>[0-9a-f]{{{2 * SECRET_BYTES}}})")
@@ -62,9 +61,4 @@ def lasting(connection: Connection, cookie: str, now: datetime) -> ApplicationSe
 
 def _found(connection: Connection, text: str, column: str) -> Row[Any] | None:
     form = FORM.fullmatch(text)
-    if form is None:
-        return None
-    query = select(application_sessions).where(application_sessions.c.id == form["id"])
-    row = connection.execute(query).one_or_none()
-    same = hmac.compare_digest(row._mapping[column] if row else "", hashed(form["secret"]))
-    return row if same else None
+    return with_secret(connection, application_sessions, form, column) if form else None

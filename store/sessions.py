@@ -1,6 +1,5 @@
 """Sessions of browsers, and the links that people sign in by; of their secrets the database holds only hashes."""
 
-import hmac
 import re
 import secrets
 from datetime import datetime, timedelta
@@ -12,7 +11,7 @@ from countersign.models import Model
 from store.database import StorePart, from_row, insert_new, reads
 from store.paging import newest_first
 from store.tables import sessions, sign_ins
-from store.tokens import ID_BYTES, SECRET_BYTES, hashed
+from store.tokens import ID_BYTES, SECRET_BYTES, hashed, with_secret
 
 # What a session's cookie holds: its id begins with an s, which no token's does, and behind it stands its secret.
 FORM = re.compile(rf"(?P<id>s[0-9a-f]{{{2 * ID_BYTES}}})_(?P<secret>[0-9a-f]{{{2 * SECRET_BYTES}}})")
@@ -49,10 +48,9 @@ class Sessions(StorePart):
         if form is None:
             return None
         with self.database.reading() as connection:
-            row = connection.execute(select(sessions).where(sessions.c.id == form["id"])).one_or_none()
-        same = hmac.compare_digest(row.hash if row else "", hashed(form["secret"]))
+            row = with_secret(connection, sessions, form)
         lasts = row is not None and row.ended_at is None and row.ends_at > now
-        return from_row(Session, row) if row is not None and same and lasts else None
+        return from_row(Session, row) if row is not None and lasts else None
 
     @reads
     def lasting(self, now: datetime, person: str = "", before: str = "", limit: int = 50) -> list[Session]:

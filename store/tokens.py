@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from pydantic import Field
-from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Table, insert, select, update
 
 from countersign.errors import NotFound
 from countersign.models import GATEWAY, Id, Model
@@ -88,12 +88,10 @@ class Tokens(StorePart):
         form = FORM.fullmatch(text)
         if form is None:
             return None
-        known = select(tokens).where(tokens.c.id == form["id"])
         with self.database.reading() as connection:
-            row = connection.execute(known).one_or_none()
-        same = hmac.compare_digest(row.hash if row else "", hashed(form["secret"]))
+            row = with_secret(connection, tokens, form)
         lasts = row is not None and row.ended_at is None and (row.ends_at is None or row.ends_at > datetime.now(UTC))
-        return _view(row) if row and same and lasts else None
+        return _view(row) if row and lasts else None
 
     def note_use(self, token_id: str, now: datetime, kind: str = "token") -> None:
         """Remember that it is used now, unless it is known to have been within the last minute.
@@ -166,6 +164,13 @@ def create(connection: Connection, owner: Owner, who: str, lasts: timedelta | No
 def no_token(token_id: str) -> NotFound:
     """There is no such token, or it is somebody else's."""
     return NotFound(f"There is no token {token_id}.")
+
+
+def with_secret(connection: Connection, table: Table, sent: re.Match[str], column: str = "hash") -> Row[Any] | None:
+    """The row with the id that was sent, if its column keeps the secret that was; it takes as long if not."""
+    row = connection.execute(select(table).where(table.c.id == sent["id"])).one_or_none()
+    same = hmac.compare_digest(row._mapping[column] if row else "", hashed(sent["secret"]))
+    return row if same else None
 
 
 def hashed(secret: str) -> str:
