@@ -19,7 +19,7 @@ import uuid
 from collections.abc import Mapping
 from http import HTTPStatus
 from types import TracebackType
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -27,8 +27,6 @@ from pydantic import TypeAdapter, ValidationError
 
 from countersign import machines
 from countersign.certificates import CertificateAuthority, ClientCertificate
-from countersign.devices import Device
-from countersign.enrolment.explain import EnrolmentExplained, EnrolmentQuestion
 from countersign.errors import (
     BadPolicy,
     BadQuestion,
@@ -43,7 +41,6 @@ from countersign.errors import (
 from countersign.grant_reuse import address_asked_for, must_be_for
 from countersign.http_answers import Applied, Explanation, Health, LoginBegun, LoginToken, Me, PolicyText
 from countersign.models import Asked, Judgement, Model, Question, Status, Verdict, without_controls
-from countersign.policy_plan import PolicyPlan
 from countersign.rdp import RoutedConnection, RoutingToken
 from countersign.registration import (
     DeviceAction,
@@ -55,7 +52,13 @@ from countersign.registration import (
     Snapshot,
 )
 from countersign.views import AppliedPolicy, AuditEventView, DelayedView, Finding, RequestView
-from countersign.who_approves import WhoApproves
+
+# These bring all rules of the policy with them: they are loaded by the calls that need them.
+if TYPE_CHECKING:
+    from countersign.devices import Device
+    from countersign.enrolment.explain import EnrolmentExplained, EnrolmentQuestion
+    from countersign.policy_plan import PolicyPlan
+    from countersign.who_approves import WhoApproves
 
 CONNECT_SECONDS = 5.0
 # The portal waits 20 s for a worker before it answers that none is there.
@@ -237,13 +240,17 @@ class Api:
 
     # --- before asking -----------------------------------------------------------------------------------------------
 
-    def devices(self, query: str = "", limit: int = 50) -> list[Device]:
+    def devices(self, query: str = "", limit: int = 50) -> "list[Device]":
         """The devices that this token may ask for, with `query` in their id, sorted by id."""
+        from countersign.devices import Device
+
         return self._listed(list[Device], "devices", "after", {"query": query}, limit)
 
-    def who_approves(self, device: str, protocol: str, requester: str = "") -> WhoApproves:
+    def who_approves(self, device: str, protocol: str, requester: str = "") -> "WhoApproves":
         """Who would have to agree to a connection, and why; nothing is asked. For oneself where nobody is named."""
         params = {"device": device, "protocol": protocol} | ({"requester": requester} if requester else {})
+        from countersign.who_approves import WhoApproves
+
         return self._read(WhoApproves, self._get("route", params=params))
 
     # --- the devices that people connect with ------------------------------------------------------------------------
@@ -286,8 +293,10 @@ class Api:
         path = f"devices/{_segment(device_id)}/{action}"
         return self._read(RegisteredDevice, self._post(path, {"reason": reason}))
 
-    def explain_enrolment(self, asked: EnrolmentQuestion) -> EnrolmentExplained:
+    def explain_enrolment(self, asked: "EnrolmentQuestion") -> "EnrolmentExplained":
         """Which enrolment rule would answer, and why each before it would not; nothing is registered."""
+        from countersign.enrolment.explain import EnrolmentExplained
+
         return self._read(EnrolmentExplained, self._post("enrolment/explain", asked.model_dump(mode="json")))
 
     # --- the rest ----------------------------------------------------------------------------------------------------
@@ -301,8 +310,10 @@ class Api:
         params = {"limit": str(limit)} | ({"before": str(before)} if before else {})
         return self._read(list[AppliedPolicy], self._get("policy/versions", params=params))
 
-    def plan_policy(self, text: str, end_grants: bool = False) -> PolicyPlan:
+    def plan_policy(self, text: str, end_grants: bool = False) -> "PolicyPlan":
         """What applying a policy file would do; nothing is changed. BadPolicy names every mistake with its line."""
+        from countersign.policy_plan import PolicyPlan
+
         return self._read(PolicyPlan, self._post_policy("policy/plan", text, {"end_grants": end_grants}))
 
     def apply_policy(

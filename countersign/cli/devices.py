@@ -1,6 +1,6 @@
 """devices, who-approves: what may be asked for, and who would have to agree."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
@@ -11,7 +11,9 @@ from countersign.cli.options import AsJson, with_portal
 from countersign.cli.output import answer
 from countersign.cli.tables import each
 from countersign.http import Api
-from countersign.who_approves import WhoApproves
+
+if TYPE_CHECKING:
+    from countersign.who_approves import WhoApproves
 
 LONGEST_LIST = 1000
 
@@ -47,7 +49,7 @@ def who_approves(
     raise typer.Exit(Code.NO if found.outcome in {"rejected", "refused"} else Code.OK)
 
 
-def _page(found: WhoApproves) -> Text:
+def _page(found: "WhoApproves") -> Text:
     page = Text(found.message, style="bold")
     if found.confirm and found.levels:
         page.append("\nWho approves has to sign in again first.", style="default")

@@ -1,6 +1,6 @@
 """enrolment explain: which enrolment rule would answer, and why each before it would not."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
@@ -8,10 +8,12 @@ from rich.text import Text
 from countersign.cli.exits import Code
 from countersign.cli.options import AsJson, with_portal
 from countersign.cli.output import answer
-from countersign.enrolment.explain import EnrolmentExplained, EnrolmentQuestion, claims_of
 from countersign.http import Api
 from countersign.question import read_as
 from countersign.times import SECOND, duration
+
+if TYPE_CHECKING:
+    from countersign.enrolment.explain import EnrolmentExplained
 
 commands = typer.Typer(no_args_is_help=True, help="See who may enrol a device.")
 
@@ -44,6 +46,9 @@ def explain(
 
     Registers nothing. External evaluations that the rules come to are asked.
     """
+    # Other commands need not load the rules.
+    from countersign.enrolment.explain import EnrolmentQuestion, claims_of
+
     asked = {"person": person, "source_address": source_address, "country": country, "login_method": login_method}
     asked |= {"service_token": service_token, "common_name": common_name}
     given = {name: value for name, value in asked.items() if value} | {"claims": claims_of(claim or [])}
@@ -52,7 +57,7 @@ def explain(
     raise typer.Exit(Code.OK if found.admitted else Code.NO)
 
 
-def _page(found: EnrolmentExplained) -> Text:
+def _page(found: "EnrolmentExplained") -> Text:
     page = Text(found.message, style="bold")
     said = [f"Country: {found.facts.country}."] if found.facts.country else []
     if found.justification:

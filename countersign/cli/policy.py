@@ -1,7 +1,7 @@
 """policy check, apply, show, list, diff, roll-back: the policy file, here and in the portal."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Group
@@ -11,11 +11,12 @@ from countersign.cli import files, times
 from countersign.cli.exits import Code
 from countersign.cli.options import AsJson, with_portal
 from countersign.cli.output import answer, console, show, show_json
-from countersign.cli.plan_page import confirmed, page
 from countersign.cli.tables import listing
-from countersign.directory import Policy
 from countersign.http import Api
 from countersign.policy_difference import difference, unified
+
+if TYPE_CHECKING:
+    from countersign.directory import Policy
 
 PolicyFile = Annotated[Path, typer.Argument(metavar="FILE", help="The policy, in YAML; - reads standard input.")]
 Version = Annotated[int, typer.Argument(metavar="VERSION", min=1, help="A version, as `policy list` shows it.")]
@@ -131,6 +132,8 @@ def diff(
 
 
 def _apply(api: Api, text: str, *, dry_run: bool, end_grants: bool, yes: bool, as_json: bool) -> None:
+    from countersign.cli.plan_page import confirmed, page
+
     plan = api.plan_policy(text, end_grants)
     if not as_json:
         show(page(plan, end_grants))
@@ -145,7 +148,7 @@ def _apply(api: Api, text: str, *, dry_run: bool, end_grants: bool, yes: bool, a
     answer({"version": version, "plan": plan}, applied, as_json)
 
 
-def _counts(policy: Policy) -> dict[str, int]:
+def _counts(policy: "Policy") -> dict[str, int]:
     return {
         "users": len(policy.users),
         "user_groups": len(policy.user_groups),
