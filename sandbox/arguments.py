@@ -1,6 +1,8 @@
-"""What every command line of the sandbox takes beside its own options: `-h`, `--help` and `--version`."""
+"""What the command lines of the sandbox have in common: `-h`, `--help` and `--version`, and how they find programs."""
 
 import argparse
+import sys
+from collections.abc import Callable
 
 from countersign.version import version
 
@@ -10,3 +12,12 @@ def parser(module: str, description: str | None) -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(prog=f"python -m {module}", description=description)
     options.add_argument("--version", action="version", version=f"countersign {version()}")
     return options
+
+
+def print_program(module: str, description: str | None, find: Callable[[], object], missing: type[Exception]) -> None:
+    """The command line of a module that finds a program: print where that is, or end with why there is none."""
+    parser(module, description).parse_args()
+    try:
+        print(find())
+    except missing as error:
+        sys.exit(str(error))

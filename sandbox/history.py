@@ -81,11 +81,11 @@ def write_history(
     with store.database.transaction() as connection:
         newest = select(t.requests.c.approval_id).order_by(t.requests.c.approval_id.desc()).limit(1)
         first = (connection.execute(newest).scalar_one_or_none() or t.FIRST_APPROVAL_ID - 1) + 1
-    live_messages = max((past - lasting) // COPIED - 1, 0)
-    if live_messages:
+    copies = max((past - lasting) // COPIED - 1, 0)
+    if copies:
         _write(store, range(first, first + COPIED), past, lasting)
-        _copy(store, first, live_messages, say)
-    done = COPIED * (live_messages + 1) if live_messages else 0
+        _copy(store, first, copies, say)
+    done = COPIED * (copies + 1) if copies else 0
     for start in range(done, past + waiting, CHUNK):
         numbers = range(first + start, first + min(start + CHUNK, past + waiting))
         _write(store, numbers, past - start, lasting)
@@ -106,15 +106,15 @@ def _write(store: Store, numbers: range, age: int, lasting: int) -> None:
         _count_on(connection, numbers[-1])
 
 
-def _copy(store: Store, first: int, live_messages: int, say: Callable[[str], None]) -> None:
+def _copy(store: Store, first: int, copies: int, say: Callable[[str], None]) -> None:
     """Copy the COPIED requests from `first` on so many times, each copy younger than the one before."""
     with store.database.transaction() as connection:
         versions = connection.execute(select(t.feed.c.version)).scalar_one()
         oldest = select(t.events.c.version).where(t.events.c.approval_id == first).order_by(t.events.c.version).limit(1)
         versions += 1 - connection.execute(oldest).scalar_one()
     at_once = COPIED_AT_ONCE // COPIED
-    for start in range(1, live_messages + 1, at_once):
-        some = range(start, min(start + at_once, live_messages + 1))
+    for start in range(1, copies + 1, at_once):
+        some = range(start, min(start + at_once, copies + 1))
         with _patient(store) as connection:
             for setting in SQLITE_COPIES if store.database.is_sqlite else POSTGRES_COPIES:
                 connection.execute(text(setting))

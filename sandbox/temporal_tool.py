@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sandbox.arguments import parser
+from sandbox.arguments import print_program
 
 Say = Callable[[str], None]
 
@@ -184,14 +184,5 @@ def _progress(text: str) -> None:
         print(text, end="", file=sys.stderr, flush=True)
 
 
-def main() -> None:
-    """The command line: `python -m sandbox.temporal_tool`."""
-    parser("sandbox.temporal_tool", __doc__).parse_args()
-    try:
-        print(find_temporal())
-    except NoTemporal as error:
-        sys.exit(str(error))
-
-
 if __name__ == "__main__":
-    main()
+    print_program("sandbox.temporal_tool", __doc__, find_temporal, NoTemporal)

@@ -2,11 +2,10 @@
 
 import shutil
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
-from sandbox.arguments import parser
+from sandbox.arguments import print_program
 from sandbox.temporal_tool import Say, default_cache, go_install, locked, say_on_stderr
 
 GO_PACKAGE = "golang.zx2c4.com/wireguard@v0.0.0-20260522210424-ecfc5a8d5446"
@@ -61,15 +60,10 @@ def _build(target: Path, say: Say) -> None:
         (Path(folder) / "wireguard").replace(target)
 
 
-def main() -> None:
-    """The command line: `python -m sandbox.wireguard_tool`."""
-    parser("sandbox.wireguard_tool", __doc__).parse_args()
-    try:
-        check_networks()
-        print(find_wireguard())
-    except NoWireGuard as error:
-        sys.exit(str(error))
+def _find() -> Path:
+    check_networks()
+    return find_wireguard()
 
 
 if __name__ == "__main__":
-    main()
+    print_program("sandbox.wireguard_tool", __doc__, _find, NoWireGuard)

@@ -34,7 +34,7 @@ class Chat:
     async def connect(self, person: str, text: str) -> int:
         """Type a `/connect` that opens a request; returns its number, which this person alone is told."""
         typed = f"types /connect {text}"
-        self.screen.slack(person.capitalize(), typed)
+        self.screen.does("slack", person.capitalize(), typed)
         with step(f"{person.capitalize()} {typed}"):
             await people.command(self.slack, "/connect", text, user_id(person))
         number = re.search(r"#(\d+)", await self.told(person, "is open"))
@@ -50,7 +50,7 @@ class Chat:
             return next((text for text in reversed(said) if wanted in text), "")
 
         said = await self._until(look, f"tells {person.capitalize()} alone “{wanted}”")
-        self.screen.slack(person.capitalize(), f"alone is told: “{said}”")
+        self.screen.does("slack", person.capitalize(), f"alone is told: “{said}”")
         return said
 
     async def message(self, place: str, number: int, *text: str, buttons: tuple[str, ...] = ()) -> Json:
@@ -135,7 +135,7 @@ class Chat:
         if sure := pressed.get("confirm"):
             asked = " ".join(text_of(sure[part], NAMES).plain for part in ("title", "text"))
             text += f" and confirms “{asked}”"
-        self.screen.slack(person.capitalize(), text)
+        self.screen.does("slack", person.capitalize(), text)
 
     async def _until(self, look: Callable[[], Awaitable[T]], what: str) -> T:
         deadline = time.monotonic() + SECONDS

@@ -3,16 +3,13 @@
 import asyncio
 
 from countersign.fingerprints import Fingerprint, Posture
-from countersign.http import Api
 from countersign.models import Status
 from countersign.registration import DeviceAction, DeviceStatus, Presented, Registered
 from sandbox.clients import Client
-from sandbox.demo.request import Request
 from sandbox.demo.scenes import Play, Scene
 from sandbox.demo.screen import Told
 from sandbox.demo.steps import must, step
 from sandbox.device_keys import new_key
-from store.tokens import Owner
 
 OPENING = (
     "The device, beside the person",
@@ -40,8 +37,7 @@ class Laptop:
     """A device of Dave's; its client says at each connection that it is here."""
 
     def __init__(self, play: Play) -> None:
-        self.url = play.stage.portal_url
-        self.token = play.stage.store.tokens.create(Owner(kind="person", name="dave"), "demo")
+        self.stage = play.stage
         self.presented = Presented(key=new_key(), fingerprint=LAPTOP)
 
     async def connects(self, status: str) -> Registered:
@@ -52,7 +48,7 @@ class Laptop:
         return found
 
     def _register(self) -> Registered:
-        with Api(self.url, self.token) as api:
+        with self.stage.api("dave") as api:
             return api.register(self.presented)
 
 
@@ -64,8 +60,7 @@ async def new_device(play: Play) -> Told:
     play.screen.aside(f"Dave's new laptop registers: “{first.message}”")
     must(first.approval_id is not None, "no request is open about Dave's laptop")
     view = play.stage.store.reading.request(first.approval_id or 0)
-    request = Request(play.stage, play.screen, view.question, view.approval_id)
-    play.requests.append(request)
+    request = play.follow(view.question, view.approval_id)
     await request.record("opened dave", "level_started countersign", "noticed ada")
     play.screen.letter(await request.mail("ada", "asks to connect with"))
     await request.reply("ada", "Approved", Client.GMAIL)
@@ -82,8 +77,7 @@ async def new_device(play: Play) -> Told:
 
 
 def _block(play: Play, device: str) -> DeviceStatus:
-    token = play.stage.store.tokens.create(Owner(kind="person", name="ada"), "demo")
-    with step("Ada blocks the laptop"), Api(play.stage.portal_url, token) as api:
+    with step("Ada blocks the laptop"), play.stage.api("ada") as api:
         return api.act_on_device(device, DeviceAction.BLOCK, "stolen").status
 
 

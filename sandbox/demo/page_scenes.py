@@ -39,10 +39,10 @@ class Reader:
             must(first.heading == "Sign in", f"{self.name} is shown “{first.heading}”, and has not signed in")
             before = await asyncio.to_thread(self._links)
             await self.browser.press(first, "Send me a link", email=f"{self.person}@example.test")
-            self.play.screen.page(self.name, "opens the page, is asked to sign in, and has a link mailed")
+            self.play.screen.does("page", self.name, "opens the page, is asked to sign in, and has a link mailed")
             opened = await self.browser.open(await self._next_link(len(before)))
             arrived = await self.browser.press(opened, "Sign in")
-        self.play.screen.page(self.name, f"opens the link, presses [ Sign in ], and reads “{arrived.heading}”")
+        self.play.screen.does("page", self.name, f"opens the link, presses [ Sign in ], and reads “{arrived.heading}”")
         return arrived
 
     async def press(self, page: Page, button: str, **fields: str) -> Page:
@@ -51,9 +51,8 @@ class Reader:
         with step(f"{self.name} presses “{button}”"):
             shown = await self.browser.press(page, button, **fields)
         must(shown.status == 200, f"{self.name} pressed “{button}”, and was told: {shown.text}")
-        self.play.screen.page(
-            self.name, f"types {typed} and presses [ {button} ]" if typed else f"presses [ {button} ]"
-        )
+        said = f"types {typed} and presses [ {button} ]" if typed else f"presses [ {button} ]"
+        self.play.screen.does("page", self.name, said)
         return shown
 
     async def _next_link(self, after: int) -> str:

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from countersign.kinds.connection import ConnectionQuestion, Protocol
-from countersign.models import Asked, Status
+from countersign.models import Asked, Question, Status
 from countersign.times import moment
 from sandbox.clients import Client
 from sandbox.demo.request import Request
-from sandbox.demo.screen import Screen, Told, clock
+from sandbox.demo.screen import Screen, Told
 from sandbox.demo.stage import Stage
 from sandbox.demo.steps import must, step
 
@@ -30,7 +30,11 @@ class Play:
         question = ConnectionQuestion(requester=requester, device=device, protocol=protocol, reason=reason)
         asked = await self.put(question)
         must(not asked.joined, f"{requester} got #{asked.approval_id}, which was open before")
-        request = Request(self.stage, self.screen, question, asked.approval_id)
+        return self.follow(question, asked.approval_id)
+
+    def follow(self, question: Question, approval_id: int) -> Request:
+        """A request of the story from now on."""
+        request = Request(self.stage, self.screen, question, approval_id)
         self.requests.append(request)
         return request
 
@@ -159,7 +163,7 @@ async def asking_again(play: Play) -> Told:
     must(asked.status is Status.APPROVED and asked.grant is not None, f"asking again was answered {asked.status}")
     await request.record("asked_again alice")
     must(play.stage.mail.delivered == delivered, "a mail went out, though the question was answered already")
-    ends = clock(asked.grant.ends_at) if asked.grant else ""
+    ends = moment(asked.grant.ends_at) if asked.grant else ""
     play.screen.outcome(asked.status, f"Yes at once, by {request.number}, until {ends}; no new number, no mail")
     return Told("Asking again", request.number, asked.status, "Yes at once, by the grant")
 
@@ -186,7 +190,7 @@ async def approved(play: Play, request: Request, *by: str, showed: str) -> Told:
     view = await request.ends(Status.APPROVED, *by)
     assert view.grant
     play.screen.outcome(
-        view.status, f"{request.number} is Approved, and the grant lasts until {clock(view.grant.ends_at)}"
+        view.status, f"{request.number} is Approved, and the grant lasts until {moment(view.grant.ends_at)}"
     )
     return Told("", request.number, view.status, showed)
 

@@ -3,9 +3,9 @@
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC
 from email.message import EmailMessage
-from typing import NamedTuple, Self
+from typing import Literal, NamedTuple, Self
 
 from rich.console import Console, RenderableType
 from rich.padding import Padding
@@ -16,7 +16,6 @@ from rich.table import Table
 from rich.text import Text
 
 from countersign.kinds.connection import ConnectionQuestion
-from countersign.times import moment
 from countersign.views import AuditEventView
 from notifiers.email.token import masked
 from sandbox.clients import Client
@@ -172,7 +171,8 @@ class Screen:
     def reply(self, sent: EmailMessage, text: str, client: Client, forged_by: str = "") -> None:
         """What somebody wrote, in brief."""
         said = " / ".join(text.splitlines())
-        name = f"{forged_by.capitalize()} as {_sender(sent)}" if forged_by else _sender(sent)
+        sender = _name(sent, "From")
+        name = f"{forged_by.capitalize()} as {sender}" if forged_by else sender
         self._line("reply", Text.assemble((name, "bold"), f", from {MANNERS[client]}: “{said}”"))
 
     def whole_reply(self, sent: EmailMessage, text: str, client: Client) -> None:
@@ -185,15 +185,11 @@ class Screen:
         more = f"\n... {len(lines) - own - QUOTED_LINES} more lines of the question"
         more += f", and all of it once more as HTML ({len(markup.get_content()):,} characters)" if markup else ""
         whole.append(more, style="italic bright_black")
-        self._panel(f"reply by {_sender(sent)}, from {MANNERS[client]}", whole, LABELS["reply"])
+        self._panel(f"reply by {_name(sent, 'From')}, from {MANNERS[client]}", whole, LABELS["reply"])
 
-    def slack(self, name: str, text: str) -> None:
-        """What somebody does in Slack, or is told there."""
-        self._line("slack", Text.assemble((name, "bold"), f" {text}"))
-
-    def page(self, name: str, text: str) -> None:
-        """What somebody does on a page, or reads there."""
-        self._line("page", Text.assemble((name, "bold"), f" {text}"))
+    def does(self, place: Literal["slack", "page"], name: str, text: str) -> None:
+        """What somebody does in Slack or on a page, or is told there."""
+        self._line(place, Text.assemble((name, "bold"), f" {text}"))
 
     def in_slack(self, title: str, shown: RenderableType) -> None:
         """Something as it stands in Slack."""
@@ -242,11 +238,6 @@ def plain_where_needed() -> None:
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
 
 
-def clock(when: datetime) -> str:
-    """A time as the mails write it."""
-    return moment(when)
-
-
 def _headers(mail: EmailMessage) -> Text:
     text = Text()
     for name in HEADERS:
@@ -260,9 +251,6 @@ def _text(mail: EmailMessage) -> str:
     return masked(str(body.get_content()).replace("\r\n", "\n")).strip() if body else ""
 
 
-def _name(mail: EmailMessage) -> str:
-    return str(mail["To"].addresses[0].display_name or mail["To"].addresses[0].username)
-
-
-def _sender(mail: EmailMessage) -> str:
-    return str(mail["From"].addresses[0].display_name or mail["From"].addresses[0].username)
+def _name(mail: EmailMessage, field: str = "To") -> str:
+    first = mail[field].addresses[0]
+    return str(first.display_name or first.username)

@@ -133,9 +133,7 @@ async def _connects(play: Play, requester: str, text: str, minutes: int) -> Requ
     device, protocol, _, reason = text.split(maxsplit=3)
     asked = ConnectionQuestion(requester=requester, device=device, protocol=protocol, reason=reason, minutes=minutes)
     must(view.question == asked, f"#{number} asks {view.question}, and not {text}")
-    request = Request(play.stage, play.screen, asked, number)
-    play.requests.append(request)
-    return request
+    return play.follow(asked, number)
 
 
 def _told(*people: str) -> list[str]:

@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from subprocess import PIPE
 
-from countersign.http import Api
 from countersign.models import GrantStatus, Status
 from sandbox.clients import Client
-from sandbox.demo.request import Request
 from sandbox.demo.scenes import Play, Scene
 from sandbox.demo.screen import Told
 from sandbox.demo.steps import StepFailed, must, step
@@ -78,17 +76,16 @@ async def through_a_bastion(play: Play) -> Told:
 async def _connects(play: Play, ssh: subprocess.Popen[str]) -> Told:
     assert ssh.stdout
     assert ssh.stderr
-    play.screen.page("Alice", f"types ssh {DEVICE}")
+    play.screen.does("page", "Alice", f"types ssh {DEVICE}")
     told = await _line(ssh.stderr.readline, "tells Alice what it waits for")
-    play.screen.page("Alice", f"reads “{told}”")
+    play.screen.does("page", "Alice", f"reads “{told}”")
     view = play.stage.store.reading.asked_by("alice")[0]
-    request = Request(play.stage, play.screen, view.question, view.approval_id)
-    play.requests.append(request)
+    request = play.follow(view.question, view.approval_id)
     await request.record("opened gateway:bastion", "level_started countersign", "noticed alice", "noticed grace")
     await request.reply("grace", "Approved", Client.GMAIL)
     await request.record("answered grace", "approved grace", "granted alice", "noticed alice", "noticed grace")
     must(request.view().status is Status.APPROVED, f"{request.number} should be approved")
-    play.screen.page("Alice", f"reads “{await _line(ssh.stdout.readline, 'opens the shell')}”")
+    play.screen.does("page", "Alice", f"reads “{await _line(ssh.stdout.readline, 'opens the shell')}”")
     began = time.monotonic()
     with step("Grace revokes the grant"):
         await asyncio.to_thread(_revoke, play, request.approval_id)
@@ -96,7 +93,7 @@ async def _connects(play: Play, ssh: subprocess.Popen[str]) -> Told:
         await asyncio.to_thread(ssh.wait, SECONDS)
     took = time.monotonic() - began
     await request.record("grant_revoked grace", "noticed alice", "noticed grace")
-    play.screen.page("Alice", f"reads “{' '.join(ssh.stderr.read().split())}”")
+    play.screen.does("page", "Alice", f"reads “{' '.join(ssh.stderr.read().split())}”")
     grant = request.view().grant
     must(grant is not None and grant.status is GrantStatus.REVOKED, f"the grant of {request.number} is {grant}")
     play.screen.outcome("Revoked", f"Grace revokes {request.number}, and {took:.1f} s later the shell is closed")
@@ -112,8 +109,7 @@ async def _line(readline: Callable[[], str], what: str) -> str:
 
 
 def _revoke(play: Play, approval_id: int) -> None:
-    token = play.stage.store.tokens.create(Owner(kind="person", name="grace"), "demo")
-    with Api(play.stage.portal_url, token) as api:
+    with play.stage.api("grace") as api:
         api.revoke(approval_id, "Enough for today")
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from countersign.client import Client
+from countersign.http import Api
 from engine.policy import apply_policy
 from sandbox.demo.namespace import own_namespace
 from sandbox.demo.processes import Process, portal, worker
@@ -20,6 +21,7 @@ from sandbox.slack.tool import NoSlack
 from sandbox.temporal_server import HOST, TemporalServer, free_port
 from sandbox.temporal_tool import Say
 from store import Store
+from store.tokens import Owner
 
 ADMIN = "ada"
 
@@ -40,6 +42,10 @@ class Stage:
     def person(self, name: str) -> Person:
         """Somebody of the policy, at their mailbox."""
         return Person(name, self.mail.smtp_port, self.mail.imap_port)
+
+    def api(self, name: str) -> Api:
+        """The portal's API, with a token of somebody of the policy."""
+        return Api(self.portal_url, self.store.tokens.create(Owner(kind="person", name=name), "demo"))
 
     def apply(self, policy: str) -> None:
         """Put a policy in force; raises StepFailed."""

@@ -1,7 +1,6 @@
 """Find the `local-slack` program, or fetch it into the project's cache; and check that it can be isolated."""
 
 import base64
-import fcntl
 import hashlib
 import platform
 import shutil
@@ -11,8 +10,8 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from sandbox.arguments import parser
-from sandbox.temporal_tool import Say, default_cache, say_on_stderr
+from sandbox.arguments import print_program
+from sandbox.temporal_tool import Say, default_cache, locked, say_on_stderr
 
 VERSION = "0.1.8"
 PACKAGE = f"local-slack-linux-x64@{VERSION}"
@@ -39,8 +38,7 @@ def find_slack(say: Say = say_on_stderr, cache: Path | None = None) -> Path:
         if place and _usable(place, say):
             return place
     cache.mkdir(parents=True, exist_ok=True)
-    with (cache / ".slack-lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(cache / ".slack-lock"):
         # Somebody else may have fetched it while we waited for the lock.
         if not _usable(kept, say):
             _fetch(kept, say)
@@ -119,15 +117,10 @@ def check_integrity(package: Path) -> None:
         raise NoSlack(f"{MISSING}: npm gave a {PACKAGE} whose checksum is not the one pinned here; it is not run.")
 
 
-def main() -> None:
-    """The command line: `python -m sandbox.slack.tool`."""
-    parser("sandbox.slack.tool", __doc__).parse_args()
-    try:
-        check_isolation()
-        print(find_slack())
-    except NoSlack as error:
-        sys.exit(str(error))
+def _find() -> Path:
+    check_isolation()
+    return find_slack()
 
 
 if __name__ == "__main__":
-    main()
+    print_program("sandbox.slack.tool", __doc__, _find, NoSlack)
