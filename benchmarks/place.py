@@ -8,7 +8,7 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from email import message_from_bytes
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from temporalio.client import Client as TemporalClient
 
 from countersign.client import Client
+from countersign.kinds.connection import ConnectionQuestion, Protocol
 from engine.engine import Engine
 from engine.policy import apply_policy
 from sandbox.mail_settings import new_mail_keys
@@ -24,7 +25,7 @@ from store import Store
 
 PEOPLE, DEVICES = 60, 60
 APPROVER = "grace@example.test"
-PROTOCOLS = ("ssh", "sftp", "rdp", "http")
+PROTOCOLS = list(Protocol)
 START_SECONDS = 60
 STOP_SECONDS = 30
 
@@ -66,7 +67,6 @@ class Place:
     address: str
     folder: Path
     sink: Sink
-    settings: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -78,6 +78,17 @@ class Deployment:
     engine: Engine
     pid: int
     environment: dict[str, str]
+
+    async def ask(self, number: int) -> int:
+        """Open the n-th request, unlike all others; returns its approval id."""
+        protocol, rest = number % len(PROTOCOLS), number // len(PROTOCOLS)
+        question = ConnectionQuestion(
+            requester=f"user-{rest % PEOPLE}",
+            device=f"device-{rest // PEOPLE}",
+            protocol=PROTOCOLS[protocol],
+            reason="Disk full, cleaning up.",
+        )
+        return (await self.client.ask(question, asked_by=question.requester)).approval_id
 
 
 @asynccontextmanager
@@ -160,14 +171,3 @@ def policy() -> str:
             "approval_status_change_to_expire: 600",
         ]
     )
-
-
-def question(number: int) -> dict[str, str]:
-    """The n-th question, unlike all others."""
-    protocol, rest = number % len(PROTOCOLS), number // len(PROTOCOLS)
-    return {
-        "requester": f"user-{rest % PEOPLE}",
-        "device": f"device-{rest // PEOPLE}",
-        "protocol": PROTOCOLS[protocol],
-        "reason": "Disk full, cleaning up.",
-    }

@@ -2,10 +2,9 @@
 
 import secrets
 from collections.abc import Callable
-from statistics import median
 
 from benchmarks.place import PEOPLE, Deployment, Place, deployment, policy
-from benchmarks.throughput import AT_ONCE, One, seconds_of
+from benchmarks.throughput import ROUNDS, One, ratio, rounds
 from countersign.fingerprints import Fingerprint, Posture
 from countersign.registration import Presented
 from engine.device_limits import MOST_WAITING_OF_PERSON
@@ -13,7 +12,6 @@ from engine.policy import apply_policy
 from engine.registrant import Registrant
 from sandbox.device_keys import new_key
 
-ROUNDS = 5
 IN_A_ROUND = 16
 # The devices of the first half have to be approved.
 HALF = PEOPLE // 2
@@ -37,21 +35,12 @@ async def registrations_per_second(place: Place, say: Callable[[str], None]) -> 
             "device approved at once": lambda number: _register(running, number, HALF, "approved"),
             "device with an approval": lambda number: _register(running, number, 0, "pending"),
         }
-        seconds: dict[str, list[float]] = {name: [] for name in contenders}
-        for turn in range(ROUNDS):
-            say(f"round {turn + 1} of {ROUNDS}: {IN_A_ROUND} devices register, {AT_ONCE} at a time")
-            for name, one in contenders.items():
-                seconds[name].append(await seconds_of(one, range(turn * IN_A_ROUND, (turn + 1) * IN_A_ROUND)))
-    return _rates(seconds)
-
-
-def _rates(seconds: dict[str, list[float]]) -> dict[str, float]:
-    inserts = seconds.pop("plain insert")
-    figures = {"plain inserts/s": ROUNDS * IN_A_ROUND / sum(inserts)}
-    for name, taken in seconds.items():
-        figures[f"registrations/s, {name}"] = ROUNDS * IN_A_ROUND / sum(taken)
-        ratios = [plain / ours for plain, ours in zip(inserts, taken, strict=True)]
-        figures[f"ratio: {name} / plain insert, median of {ROUNDS} rounds"] = median(ratios)
+        say("devices register")
+        seconds = await rounds(contenders, IN_A_ROUND, say)
+    a_second = {name: ROUNDS * IN_A_ROUND / sum(taken) for name, taken in seconds.items()}
+    figures = {"plain inserts/s": a_second.pop("plain insert")}
+    for name, number in a_second.items():
+        figures |= {f"registrations/s, {name}": number} | ratio(name, "plain insert", seconds)
     return figures
 
 

@@ -76,12 +76,12 @@ class Mailer:
         mail = EmailMessage()
         mail["From"], mail["To"], mail["Subject"] = "engine@example.test", "grace@example.test", subject
         mail.set_content("May alice connect to db-1 over SSH?")
-        line = await self.free.get()
-        if line is None:
-            line = aiosmtplib.SMTP(hostname="127.0.0.1", port=self.port, start_tls=False)
-            await line.connect()
-        await line.send_message(mail)
-        self.free.put_nowait(line)
+        connection = await self.free.get()
+        if connection is None:
+            connection = aiosmtplib.SMTP(hostname="127.0.0.1", port=self.port, start_tls=False)
+            await connection.connect()
+        await connection.send_message(mail)
+        self.free.put_nowait(connection)
 
 
 async def main(address: str, smtp_port: int) -> None:

@@ -8,9 +8,8 @@ from statistics import median
 
 from temporalio.client import Client as TemporalClient
 
-from benchmarks.place import Deployment, Place, Sink, deployment, process, question
+from benchmarks.place import Deployment, Place, Sink, deployment, process
 from benchmarks.skeleton import TASK_QUEUE
-from countersign.kinds.connection import ConnectionQuestion
 from countersign.models import Status, Verdict
 from countersign.notifications import SubmittedAnswer
 
@@ -41,29 +40,35 @@ async def requests_per_second(place: Place, say: Callable[[str], None]) -> dict[
         say("warming up")
         for one in contenders.values():
             await seconds_of(one, range(WARM_UP))
-        seconds: dict[str, list[float]] = {name: [] for name in contenders}
-        for turn in range(ROUNDS):
-            say(f"round {turn + 1} of {ROUNDS}: {IN_A_ROUND} requests each, {AT_ONCE} at a time")
-            first = WARM_UP + turn * IN_A_ROUND
-            for name, one in contenders.items():
-                seconds[name].append(await seconds_of(one, range(first, first + IN_A_ROUND)))
-    return _rates(seconds)
-
-
-def _rates(seconds: dict[str, list[float]]) -> dict[str, float]:
+        seconds = await rounds(contenders, IN_A_ROUND, say, WARM_UP)
     figures = {f"requests/s, {name}": ROUNDS * IN_A_ROUND / sum(taken) for name, taken in seconds.items()}
-    ours = seconds["Countersign"]
     for name in ("plain skeleton", "tuned skeleton"):
-        ratios = [theirs / mine for theirs, mine in zip(seconds[name], ours, strict=True)]
-        figures[f"ratio: Countersign / {name}, median of {ROUNDS} rounds"] = median(ratios)
+        figures |= ratio("Countersign", name, seconds)
     return figures
+
+
+async def rounds(
+    contenders: dict[str, One], in_a_round: int, say: Callable[[str], None], first: int = 0
+) -> dict[str, list[float]]:
+    """How many seconds each takes for as many of its work, round after round, from number `first` on."""
+    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    for turn in range(ROUNDS):
+        say(f"round {turn + 1} of {ROUNDS}: {in_a_round} of each, {AT_ONCE} at a time")
+        start = first + turn * in_a_round
+        for name, one in contenders.items():
+            seconds[name].append(await seconds_of(one, range(start, start + in_a_round)))
+    return seconds
+
+
+def ratio(ours: str, theirs: str, seconds: dict[str, list[float]]) -> dict[str, float]:
+    """How many times as fast ours is as theirs."""
+    ratios = [their / our for their, our in zip(seconds[theirs], seconds[ours], strict=True)]
+    return {f"ratio: {ours} / {theirs}, median of {ROUNDS} rounds": median(ratios)}
 
 
 async def decide_one(running: Deployment, number: int) -> None:
     """Open one request, hand in an answer as a channel does, and see it approved."""
-    put = ConnectionQuestion.model_validate(question(number))
-    asked = await running.client.ask(put, asked_by=put.requester)
-    await approve(running, asked.approval_id)
+    await approve(running, await running.ask(number))
 
 
 async def approve(running: Deployment, approval_id: int) -> None:

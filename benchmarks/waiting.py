@@ -8,9 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import quantiles
 
-from benchmarks.place import APPROVER, Deployment, Place, Sink, deployment, question, until
+from benchmarks.place import APPROVER, Deployment, Place, Sink, deployment, until
 from benchmarks.throughput import approve
-from countersign.kinds.connection import ConnectionQuestion
 
 # `make bench WAITING=1000` says otherwise: to open 10,000 takes six minutes.
 FEW, MANY = 100, int(os.environ.get("WAITING", "10000"))
@@ -68,9 +67,7 @@ async def _open(running: Deployment, first: int, count: int) -> list[int]:
 
     async def one(number: int) -> int:
         async with places:
-            put = ConnectionQuestion.model_validate(question(number))
-            asked = await running.client.ask(put, asked_by=put.requester)
-            return asked.approval_id
+            return await running.ask(number)
 
     return list(await asyncio.gather(*(one(first + n) for n in range(count))))
 

@@ -8,8 +8,7 @@ from statistics import median
 
 from imapclient import IMAPClient
 
-from benchmarks.place import Deployment, Place, deployment, question
-from countersign.kinds.connection import ConnectionQuestion
+from benchmarks.place import Deployment, Place, deployment
 from countersign.models import Status
 from sandbox.clients import Client as MailClient
 from sandbox.clients import reply
@@ -59,15 +58,14 @@ async def _bare_wake(mail: MailServer) -> float:
 
 
 async def _reply(running: Deployment, mail: MailServer, number: int) -> float:
-    put = ConnectionQuestion.model_validate(question(number))
-    asked = await running.client.ask(put, asked_by=put.requester)
+    approval_id = await running.ask(number)
     grace = Person("grace", mail.smtp_port, mail.imap_port)
-    original = await asyncio.to_thread(grace.wait_for_mail, asked.approval_id)
+    original = await asyncio.to_thread(grace.wait_for_mail, approval_id)
     answer = reply(original, grace.address, "Approved", MailClient.GMAIL)
     started = time.perf_counter()
     await mail.deliver(str(answer["To"]), answer.as_bytes(), sender="grace@example.test", login="grace")
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while (await _status(running, asked.approval_id)) is not Status.APPROVED:
+        while (await _status(running, approval_id)) is not Status.APPROVED:
             await asyncio.sleep(POLL_SECONDS)
     return (time.perf_counter() - started) * 1000
 

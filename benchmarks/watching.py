@@ -14,8 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from benchmarks.place import Deployment, Place, deployment, process, question, until
-from countersign.kinds.connection import ConnectionQuestion
+from benchmarks.place import Deployment, Place, deployment, process, until
 from countersign.transitions import AuditEvent
 from sandbox.temporal_server import HOST, free_port
 from store import sessions
@@ -91,12 +90,11 @@ async def _ours(place: Place) -> list[float]:
         environment = running.environment | {"COUNTERSIGN_PORTAL_PORT": str(port)}
         portal = process(place, "-m", "portal", "serve", ready="running on", **environment)
         await stack.enter_async_context(portal)
-        put = ConnectionQuestion.model_validate(question(0))
-        asked = await running.client.ask(put, asked_by=put.requester)
+        approval_id = await running.ask(0)
         streams = Streams(port)
         last = await asyncio.to_thread(running.store.events.last_version)
         async with streams.open(f"/live?after={last}", _cookies(running)):
-            return await _measured(streams, lambda: asyncio.to_thread(_happen, running, asked.approval_id))
+            return await _measured(streams, lambda: asyncio.to_thread(_happen, running, approval_id))
 
 
 async def _measured(streams: Streams, happen: Callable[[], Awaitable[float]]) -> list[float]:
