@@ -137,15 +137,27 @@ def caller(store: Store, authorization: str) -> Caller:
     token = store.tokens.find(text.strip())
     if token is None:
         raise invalid(f"This token is unknown or has ended; {REMEDY}.")
+    if token.owner.kind == "gateway":
+        return of_gateway(token, store.policies.current()[1])
+    who = person_now(store, token.owner.name, token.owner.is_admin)
+    if not who.enabled:
+        raise invalid(f"{who.name} is disabled or not in the directory, so this token opens nothing.")
+    return Caller(_credential(token), who, appointed=token.owner.is_admin)
+
+
+@reads
+def person_now(store: Store, name: str, appointed: bool) -> Principal:
+    """Somebody as the policy in force has them, and an admin where they are appointed by their token.
+
+    Raises Refused while no policy is in force, but for who is appointed: they may apply the first one.
+    """
     try:
         _, policy = store.policies.current()
     except Refused:
-        if not token.owner.is_admin:
+        if not appointed:
             raise
-        # They may apply the first policy.
-        who = Principal(token.owner.name, admin=True)
-        return Caller(_credential(token), who, appointed=True)
-    return of_gateway(token, policy) if token.owner.kind == "gateway" else _of_person(token, policy)
+        return Principal(name, admin=True)
+    return principal(policy, name, appointed)
 
 
 @reads
@@ -178,14 +190,6 @@ def of_gateway(token: Token, policy: Policy) -> Caller:
     groups = (policy.device_groups[name].devices for name in owner.target_groups if name in policy.device_groups)
     scope = Scope(targets=frozenset(owner.targets).union(*groups), variants=frozenset(owner.variants))
     return Caller(_credential(token), Principal(owner.principal, scope=scope))
-
-
-def _of_person(token: Token, policy: Policy) -> Caller:
-    owner = token.owner
-    who = principal(policy, owner.name, owner.is_admin)
-    if not who.enabled:
-        raise invalid(f"{owner.name} is disabled or not in the directory, so this token opens nothing.")
-    return Caller(_credential(token), who, appointed=owner.is_admin)
 
 
 def invalid(message: str) -> NoToken:

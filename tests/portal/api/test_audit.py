@@ -17,6 +17,7 @@ from countersign.transitions import AuditEvent
 from engine.policy import apply_policy
 from portal.api.audit import COLUMNS, PART
 from store.events import append
+from store.tokens import Owner
 from tests.portal.context import POLICY, Portal
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -104,13 +105,22 @@ async def test_no_cell_is_a_formula_and_no_token_is_exported(portal: Portal) -> 
     assert secret not in reply.text
 
 
-async def test_an_export_ends_where_its_reader_is_no_admin_any_more(portal: Portal) -> None:
+NO_ROLE = POLICY.replace(", roles: [admin]", "").replace("heidi@example.test", "heidi@example.test, roles: [admin]")
+DISABLED = POLICY.replace("carol@example.test}", "carol@example.test, disabled: true}")
+
+
+@pytest.mark.parametrize(("reader", "changed"), [("ada", NO_ROLE), ("carol", DISABLED)])
+async def test_an_export_ends_where_its_reader_is_no_admin_any_more(portal: Portal, reader: str, changed: str) -> None:
+    """By the policy, or, for who is one by their token, once they are disabled."""
     who = f"somebody-{uuid.uuid4().hex}"
     written(portal, None, who, [str(n) for n in range(40 * PART)])
-    changed = POLICY.replace(", roles: [admin]", "").replace("heidi@example.test", "heidi@example.test, roles: [admin]")
+    token = f"of {reader}"
+    portal.tokens[token] = portal.store.tokens.create(
+        Owner(kind="person", name=reader, is_admin=reader == "carol"), "tests"
+    )
 
     async def read_on_without_the_role() -> None:
-        async with portal.client("ada").stream("GET", "/audit/export", params={"person": who}) as reply:
+        async with portal.client(token).stream("GET", "/audit/export", params={"person": who}) as reply:
             parts = reply.aiter_bytes()
             await anext(parts)
             await asyncio.to_thread(apply_policy, portal.store, changed, "tests")
