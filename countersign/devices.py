@@ -6,7 +6,7 @@ from itertools import islice
 from countersign.directory import Policy
 from countersign.kinds.connection import Protocol
 from countersign.models import Model
-from countersign.permissions import Principal
+from countersign.permissions import Principal, may_ask_for
 
 
 class Device(Model):
@@ -21,14 +21,11 @@ def devices_for(policy: Policy, who: Principal, query: str = "", after: str = ""
 
     A person may ask for each device that is in a group, a gateway for what is in its scope.
     """
-    if not who.enabled:
-        return []
-    protocols = [one for one in Protocol if not who.is_gateway or one in who.scope.variants]
     wanted = query.strip().lower()
     devices = policy.devices
     found = (
-        device
+        Device(device=device, protocols=protocols)
         for device in islice(devices, bisect_right(devices, after), None)
-        if wanted in device and (not who.is_gateway or device in who.scope.targets)
+        if wanted in device and (protocols := [one for one in Protocol if may_ask_for(who, device, one)])
     )
-    return [Device(device=device, protocols=protocols) for device in islice(found, limit) if protocols]
+    return list(islice(found, limit))

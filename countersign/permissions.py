@@ -37,7 +37,7 @@ from countersign.models import (
     Verdict,
 )
 from countersign.notifications import ProposedAnswer
-from countersign.views import RequestView
+from countersign.views import Explained, RequestView
 from countersign.visibility import Visibility
 
 
@@ -153,6 +153,38 @@ def why_not_ask(who: Principal, question: Question) -> NotAllowed | None:
         message = f"This token asks for {who.name} only; leave the requester out."
         return NotAllowed(message, ErrorCode.OTHER_REQUESTER, requester=question.requester)
     return kind_of(question).why_not_in(who.name.removeprefix(GATEWAY), who.scope, question.subject)
+
+
+def may_ask_for(who: Principal, target: str, variant: str) -> bool:
+    """Whether they may ask for such subjects at all: a gateway for those in its scope, a person for each."""
+    return who.enabled and (who.is_person or who.scope.includes(target, variant))
+
+
+def must_be_gateway(who: Principal) -> None:
+    """Raise NotAllowed for whoever is no gateway, which alone redeems routing tokens."""
+    if not who.is_gateway:
+        raise NotAllowed("Only a gateway's token redeems routing tokens.")
+
+
+def why_not_connect(who: Principal, approval_id: int, requester: str) -> NotAllowed | None:
+    """Why somebody may not connect by the grant of a request; None for its requester."""
+    if not who.enabled:
+        return disabled()
+    if who.name == requester:
+        return None
+    return NotAllowed(f"Only who asked for #{approval_id} may connect by it.", ErrorCode.NOT_THEIRS)
+
+
+def why_not_explain(who: Principal, mail: Explained) -> NotAllowed | None:
+    """Why somebody may not have a mail explained, as they would learn of others' addresses and tokens.
+
+    A person may where it is their own, or about nobody: without a sender and without a token; an admin always.
+    """
+    is_own = mail.token_of in ("", who.name) and (mail.sender == who.name or not mail.has_sender)
+    if who.enabled and (who.admin or (who.is_person and is_own)):
+        return None
+    message = "This mail is not from your address, or holds the token of somebody else's copy; an admin may explain it."
+    return NotAllowed(message, ErrorCode.OTHER_MAIL)
 
 
 class AnswerTerms(Protocol):

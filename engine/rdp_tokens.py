@@ -8,9 +8,9 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from countersign.directory import Policy
 from countersign.error_codes import ErrorCode
-from countersign.errors import CountersignError, NotAllowed, Refused
+from countersign.errors import CountersignError, Refused
 from countersign.grant_reuse import is_yes, must_be_for
-from countersign.permissions import Principal, disabled
+from countersign.permissions import Principal, may_ask_for, principal, why_not_connect
 from countersign.rdp import VARIANT, RoutedConnection, RoutingToken
 from countersign.times import moment
 from engine.record import PORTAL, event
@@ -94,7 +94,7 @@ class RdpTokens(Rules):
         if row.source_address != sent.source_address:
             return f"The routing token is for {row.source_address}, and came from {sent.source_address}.", None
         [grant] = grants.rows_of(connection, [row.approval_id])
-        if not gateway.scope.includes(grant.target, grant.variant):
+        if not may_ask_for(gateway, grant.target, grant.variant):
             return f"The routing token is for {grant.target}, of another gateway.", None
         _, why = self._grant_of(connection, row.approval_id, grant.requester, sent.source_address, now)
         if why:
@@ -116,12 +116,10 @@ class RdpTokens(Rules):
 def _why_not(
     policy: Policy, row: Row[Any] | None, approval_id: int, person: str, source_address: str, now: datetime
 ) -> CountersignError | None:
-    if not policy.enabled(person):
-        return disabled()
+    if why := why_not_connect(principal(policy, person), approval_id, row.requester if row is not None else person):
+        return why
     if row is None:
         return Refused(f"#{approval_id} has no grant.", ErrorCode.NO_GRANT, approval_id=approval_id)
-    if row.requester != person:
-        return NotAllowed(f"Only who asked for #{approval_id} may connect by it.", ErrorCode.NOT_THEIRS)
     if row.variant != VARIANT:
         return Refused(f"#{approval_id} is not for RDP; ask for the device by that protocol.")
     grant = grants.view(row, policy)

@@ -6,8 +6,9 @@ from typing import Annotated
 from fastapi import Depends, Request, Response
 
 from countersign.error_codes import ErrorCode
-from countersign.errors import NotAllowed, Refused
+from countersign.errors import Refused
 from countersign.models import canonical_address
+from countersign.permissions import must_be_gateway
 from countersign.rdp import RoutedConnection, RoutingToken, rdp_file
 from portal.api.problems import described
 from portal.api.requests import ApprovalId, seen
@@ -60,6 +61,5 @@ async def file(handed_out: HandedOut) -> Response:
 @router.post("/rdp-tokens/redeem", responses=described(HTTPStatus.FORBIDDEN, *WITH_BODY))
 async def redeem(context: ContextHere, caller: CallerHere, sent: RoutingToken) -> RoutedConnection:
     """Whose connection begins with this routing token, for the gateway of its device. It is used up, even by a no."""
-    if not caller.principal.is_gateway:
-        raise NotAllowed("Only a gateway's token redeems routing tokens.")
+    must_be_gateway(caller.principal)
     return await context.engine.redeem_rdp_token(sent, caller.principal, caller.proof)

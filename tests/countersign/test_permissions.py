@@ -14,6 +14,7 @@ from countersign.notifications import ProposedAnswer
 from countersign.permissions import (
     Action,
     Principal,
+    may_ask_for,
     may_end,
     principal,
     visible_to,
@@ -21,9 +22,11 @@ from countersign.permissions import (
     why_not,
     why_not_answer,
     why_not_ask,
+    why_not_connect,
+    why_not_explain,
 )
 from countersign.policy_file import load
-from countersign.views import ApproverView, RequestView
+from countersign.views import ApproverView, Explained, RequestView
 from countersign.visibility import Visibility
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -225,3 +228,31 @@ def test_people_end_their_own_sessions_and_tokens_and_admins_those_of_everybody(
     callers = (ALICE, replace(ADA, enabled=False), ADA, VPN)
     assert [one.name for one in callers if may_end(one, "alice")] == ["alice", "ada"]
     assert [may_end(one, VPN.name) for one in callers] == [False, False, True, False]
+
+
+def test_a_gateway_asks_for_what_is_in_its_scope_and_people_for_everything() -> None:
+    everybody = [ALICE, ADA, VPN, OTHER, Principal(f"{SERVICE}1"), Principal("gone", enabled=False)]
+    assert [one for one in everybody if may_ask_for(one, "web-1", "ssh")] == [ALICE, ADA, VPN]
+    assert [one for one in everybody if may_ask_for(one, "web-1", "rdp")] == [ALICE, ADA]
+
+
+def test_who_asked_alone_connects_by_the_grant() -> None:
+    everybody = [ALICE, ADA, VPN, replace(ALICE, enabled=False)]
+    assert [one for one in everybody if not why_not_connect(one, 1042, "alice")] == [ALICE]
+
+
+@pytest.mark.parametrize(
+    ("sender", "token_of", "may"),
+    [
+        ("alice", "alice", [ALICE, ADA]),
+        ("alice", "", [ALICE, ADA]),
+        ("alice", "bob", [ADA]),
+        (None, "alice", [ALICE, ADA]),
+        (None, "", [ALICE, BOB, ADA]),
+        ("", "alice", [ADA]),  # from an address that nobody has
+    ],
+)
+def test_people_have_their_own_mails_explained(sender: str | None, token_of: str, may: list[Principal]) -> None:
+    mail = Explained(told={}, has_sender=sender is not None, sender=sender or "", token_of=token_of)
+    everybody = [ALICE, BOB, ADA, VPN, replace(ADA, enabled=False)]
+    assert [one for one in everybody if not why_not_explain(one, mail)] == may
