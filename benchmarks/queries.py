@@ -75,18 +75,31 @@ def _lists(store: Store, waiting_id: int) -> list[Query]:
         "50 seen by a gateway": Wanted(visibility=gateway),
         "50 seen by a gateway of 2,000 devices": Wanted(visibility=_gateway(waiting_id, 2_000)),
         "50 approved, seen by a gateway": Wanted(Status.APPROVED, visibility=gateway),
+        "50 with Active grants": Wanted(has_active_grant=True),
+        "50 with Active grants of one requester": Wanted(requester=requester(7), has_active_grant=True),
+        "50 with Active grants, asked of one": Wanted(approver=APPROVER, has_active_grant=True),
+        "50 with Active grants, asked of nobody": Wanted(approver="nobody", has_active_grant=True),
         **{f"50 by {name}": Wanted(filters=filters) for name, filters in _filters(waiting_id).items()},
         "50 that wait, by a text": Wanted(Status.WAITING, filters=Filters(text="no such text")),
         "50 approved, by a text": Wanted(Status.APPROVED, filters=Filters(text="no such text")),
     }
-    reading = store.reading
     return [
         *(Query(f"list: {name}", "list", _page(store, one)) for name, one in wanted.items()),
-        Query("list: what waits for one, at most 200", "list", lambda: reading.waiting_for(APPROVER)),
-        Query("list: what one may revoke, at most 200", "list", lambda: reading.revocable_by(APPROVER)),
+        *(Query(f"approvals: {name}", "list", ask) for name, ask in _approvals(store, waiting_id).items()),
         *_devices(store),
         Query("list: versions of the policy", "list", store.policies.versions),
     ]
+
+
+def _approvals(store: Store, waiting_id: int) -> dict[str, Callable[[], object]]:
+    """What waits for somebody's answer, the most urgent first."""
+    waiting_for = store.reading.waiting_for
+    return {
+        f"the most urgent {LONGEST_LIST} for one": partial(waiting_for, APPROVER, limit=LONGEST_LIST),
+        "the most urgent 50 for one": partial(waiting_for, APPROVER),
+        "50 less urgent ones": partial(waiting_for, APPROVER, waiting_id),
+        "all for one who has none": partial(waiting_for, "nobody"),
+    }
 
 
 def _devices(store: Store) -> list[Query]:

@@ -177,6 +177,10 @@ class Api:
         wanted["active_grant"] = "true" if active_grant else ""
         return self._listed(list[RequestView], "requests", "before", wanted, limit)
 
+    def approvals(self, limit: int = 50) -> list[RequestView]:
+        """The requests that wait for an answer of the person whose token this is, the most urgent first."""
+        return self._listed(list[RequestView], "approvals", "after", limit=limit)
+
     def request(self, approval_id: int) -> RequestView:
         """One request as it is now."""
         return self._read(RequestView, self._get(f"requests/{approval_id}"))

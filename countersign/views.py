@@ -202,14 +202,20 @@ class AppliedPolicy(Model):
     applied_at: datetime
 
 
+MyList = Literal["waiting", "asked", "active"]
+
+
 class Mine(Model):
-    """The requests of a person, each list the newest first: what waits for their answer, what they asked for, and what
-    has an Active grant that they may revoke.
+    """The first requests of a person's lists; `more` names the lists that go on.
+
+    What waits for their answer, the most urgent first; what they asked for, and what has an Active grant that they hold
+    or may revoke, the newest first.
     """
 
     waiting: list[RequestView] = []
     asked: list[RequestView] = []
-    revocable: list[RequestView] = []
+    active: list[RequestView] = []
+    more: list[MyList] = []
 
 
 class Finding(Model):

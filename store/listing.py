@@ -217,6 +217,8 @@ def _paths(wanted: Wanted, policy: Policy) -> tuple[list[Path], set[str]]:
         return [_made_by(wanted.requester)], {"requester"}
     if filters.device:
         return [_for_device(filters.device)], {"device"}
+    if wanted.has_active_grant:
+        return [Path(grants.c.approval_id, prefix=[IS_ACTIVE])], {"active grant"}
     if status is Status.WAITING:
         return [Path(NUMBER, requests.c.status, [status])], {"status"}
     if wanted.approver:

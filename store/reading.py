@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import Connection, Select, exists, select
+from sqlalchemy import Connection, select
 
 from countersign.directory import Policy
 from countersign.errors import Refused, no_request
@@ -13,23 +13,16 @@ from countersign.policy_fields import folded_address
 from countersign.transitions import WHILE_OPEN
 from countersign.views import AuditEventView, Mine, RequestView
 from countersign.visibility import Concern
+from store import approvals
 from store.database import Database, reads
 from store.events import view as event_view
 from store.filters import found_by
-from store.grants import IS_ACTIVE
 from store.listing import LONGEST_LIST, Wanted, goes_on, numbers_of
 from store.policies import Policies
-from store.requests import BY_STATUS, request_row, waiting_after, waits
-from store.tables import (
-    answers,
-    approvers,
-    events,
-    feed,
-    grants,
-    requests,
-)
+from store.requests import request_row, waiting_after
+from store.tables import events, feed
 from store.views import person, principal_name, rows_of, views
-from store.visibility import concerns, is_asked
+from store.visibility import concerns
 
 
 class FeedPage(NamedTuple):
@@ -117,37 +110,33 @@ class Reading:
     @reads
     def mine(self, one: str) -> Mine:
         """The requests that somebody has something to do with."""
-        return Mine(waiting=self.waiting_for(one), asked=self.asked_by(one), revocable=self.revocable_by(one))
+        waiting, more_waiting = self.waiting_for(one)
+        asked, more_asked = self.page(Wanted(requester=one))
+        held, more_held = self.page(Wanted(requester=one, has_active_grant=True))
+        revocable, more_revocable = self.page(Wanted(approver=one, has_active_grant=True))
+        active = {view.approval_id: view for view in [*held, *revocable]}
+        goes_on = {"waiting": more_waiting, "asked": more_asked, "active": more_held or more_revocable}
+        more = [name for name, after in goes_on.items() if after]
+        return Mine(waiting=waiting, asked=asked, active=list(active.values()), more=more)
 
     @reads
-    def waiting_for(self, one: str) -> list[RequestView]:
-        """The requests that wait for somebody's answer, newest first."""
-        answered = (
-            exists()
-            .where(answers.c.approval_id == requests.c.approval_id, answers.c.level == requests.c.level)
-            .where(answers.c.person == one, answers.c.state == "accepted")
-        )
-        seated = is_asked(one, at_level=True)
-        waiting = select(requests.c.approval_id).where(*waits(self.database.is_sqlite), seated, ~answered)
-        return self._views(waiting.order_by(*(column.desc() for column in BY_STATUS)).limit(LONGEST_LIST))
+    def waiting_for(self, one: str, after: int = 0, limit: int = 50) -> tuple[list[RequestView], int | None]:
+        """A page of the requests that wait for somebody's answer, the most urgent first.
 
-    @reads
-    def revocable_by(self, one: str) -> list[RequestView]:
-        """The requests with an Active grant that somebody was asked about, newest first."""
-        asked = exists().where(approvers.c.person == one, approvers.c.approval_id == grants.c.approval_id)
-        held = select(grants.c.approval_id).where(IS_ACTIVE, asked)
-        return self._views(held.order_by(grants.c.approval_id.desc()).limit(LONGEST_LIST))
+        With the `after` of the next one: the number of the last request; None where there is none.
+        """
+        limit = min(limit, LONGEST_LIST)
+        waiting = approvals.waiting_for(one, after).limit(limit + 1)
+        with self.database.reading() as connection:
+            _, policy = self.policies.in_force(connection)
+            found = views(connection, policy, rows_of(connection, waiting))
+        found.sort(key=lambda view: (view.deadline, view.approval_id))
+        return found[:limit], found[limit - 1].approval_id if len(found) > limit else None
 
     @reads
     def asked_by(self, one: str) -> list[RequestView]:
         """The newest requests of somebody, newest first."""
         return self.page(Wanted(requester=one))[0]
-
-    def _views(self, numbers: Select[Any]) -> list[RequestView]:
-        """The requests of these numbers, newest first."""
-        with self.database.reading() as connection:
-            _, policy = self.policies.in_force(connection)
-            return views(connection, policy, rows_of(connection, numbers))
 
     @reads
     def person(self, one: str) -> Person:

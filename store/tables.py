@@ -122,6 +122,7 @@ requests = Table(
     Index("requests_by_device", "target", "variant", "approval_id"),
     Index("requests_by_target", "target", "approval_id"),
     Index("requests_by_deadline", "deadline"),
+    _index_where("requests_waiting_by_deadline", "status = 'Waiting'", "status", "deadline", "approval_id"),
     sqlite_autoincrement=True,
 )
 

@@ -29,11 +29,10 @@ def condition(visibility: Visibility) -> ColumnElement[bool]:
     return requests.c.target.in_(targets) & requests.c.variant.in_(sorted(scope.variants))
 
 
-def is_asked(one: str, at_level: bool = False) -> ColumnElement[bool]:
-    """A condition on requests: somebody was asked about it; or, `at_level`, is asked at the level it has come to."""
+def is_asked(one: str) -> ColumnElement[bool]:
+    """A condition on requests: somebody was asked about it."""
     seat = approvers.alias()
-    level = seat.c.level == requests.c.level if at_level else true()
-    return exists().where(seat.c.approval_id == requests.c.approval_id, seat.c.person == one, level)
+    return exists().where(seat.c.approval_id == requests.c.approval_id, seat.c.person == one)
 
 
 def concerns(connection: Connection, numbers: Collection[int]) -> dict[int, Concern]:

@@ -137,12 +137,11 @@ def list_(
     limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
-    """List requests, the newest first."""
+    """List requests, the newest first; what waits for your answer, the most urgent first."""
     me = person(api.me(), "Leave --mine and --to-approve out.") if mine or to_approve else ""
-    status = Status.WAITING if to_approve else status
-    views = api.requests(status, me if mine else "", me if to_approve else "", limit)
-    if to_approve:
-        views = [view for view in views if me in request_page.awaited(view)]
+    views = api.approvals(limit) if to_approve else api.requests(status, me if mine else "", limit=limit)
+    if mine:
+        views = [view for view in views if view.question.requester == me]
     if as_json:
         show_json(views)
     elif views:

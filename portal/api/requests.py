@@ -164,6 +164,26 @@ async def newest(
     return page
 
 
+@router.get("/approvals", responses={200: {"headers": LINKED}, **described(HTTPStatus.FORBIDDEN)})
+async def approvals(
+    request: Request,
+    response: Response,
+    context: ContextHere,
+    caller: CallerHere,
+    after: Annotated[int, Query(ge=0, le=LARGEST, description="Only those behind the one of this number.")] = 0,
+    limit: Annotated[int, Query(ge=1, le=LONGEST_LIST)] = 50,
+) -> list[RequestView]:
+    """A page of the requests that wait for your answer, the most urgent first. For people.
+
+    Where there are more, the header `Link` leads to the next page.
+    """
+    person = caller.must_be_person()
+    page, goes_on = await context.run(context.store.reading.waiting_for, person, after, limit)
+    if goes_on is not None:
+        lead_on(request, response, after=goes_on)
+    return page
+
+
 @router.get("/requests/{approval_id}", responses=described(HTTPStatus.NOT_FOUND))
 async def one(approval_id: ApprovalId, context: ContextHere, caller: CallerHere) -> RequestView:
     """One request as it is now."""

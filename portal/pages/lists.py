@@ -13,6 +13,7 @@ from countersign.directory import Policy
 from countersign.models import LONGEST_ID, PlainText, Status
 from countersign.policy_fields import folded_address
 from countersign.views import RequestView
+from portal.api.requests import LARGEST
 from portal.auth import Caller, CallerHere
 from portal.context import ContextHere
 from portal.pages.cards import Card
@@ -23,6 +24,8 @@ from store.filters import LONGEST_TEXT, Filters
 from store.listing import MOST_READ, NO_NUMBER, Wanted
 
 PER_PAGE = 25
+# Of what waits for somebody, who answers it there.
+CARDS_PER_PAGE = 100
 Before = Annotated[int, Query(ge=1, le=NO_NUMBER)]
 Typed = Annotated[PlainText, Query(max_length=LONGEST_ID)]
 
@@ -36,17 +39,32 @@ async def start() -> Response:
 
 
 @router.get("/approvals")
-async def approvals(request: Request, context: ContextHere, caller: CallerHere) -> Response:
-    """What waits for the reader, the most urgent first, and what they were asked about before."""
+async def approvals(
+    request: Request, context: ContextHere, caller: CallerHere, after: Annotated[int, Query(ge=0, le=LARGEST)] = 0
+) -> Response:
+    """What waits for the reader, the most urgent first; on the first page, what they were asked about before, too."""
     version = await version_of(context)
-    waiting = await context.run(context.store.reading.waiting_for, caller.name)
-    wanted = Wanted(approver=caller.name, limit=PER_PAGE)
-    asked, _ = await context.run(context.store.reading.page, wanted)
-    mine = sorted(waiting, key=lambda one: one.deadline)
-    done = [one for one in asked if one.approval_id not in {each.approval_id for each in mine}]
+    waiting, goes_on = await context.run(context.store.reading.waiting_for, caller.name, after, CARDS_PER_PAGE)
+    asked: list[RequestView] = []
+    if not after:
+        asked, _ = await context.run(context.store.reading.page, Wanted(approver=caller.name, limit=PER_PAGE))
+    done = [one for one in asked if not waits_for(one, caller.name)]
     return page(
-        request, "approvals", live="approvals", version=version, waiting=cards(caller, mine), done=cards(caller, done)
+        request,
+        "approvals",
+        live="approvals",
+        version=version,
+        first=not after,
+        waiting=cards(caller, waiting),
+        next_page=next_page(request, goes_on, "after"),
+        done=cards(caller, done),
+        person=caller.name,
     )
+
+
+def waits_for(view: RequestView, person: str) -> bool:
+    """Whether a request waits for somebody's answer."""
+    return view.status is Status.WAITING and person in {one.person for one in view.awaited}
 
 
 def _filters(

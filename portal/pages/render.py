@@ -55,9 +55,9 @@ def part(name: str, card: object) -> str:
     return str(macro(card, datetime.now(UTC)))
 
 
-def next_page(request: Request, goes_on: int | str | None) -> str:
-    """The query of the next page of a list; empty where there is none."""
-    return request.url.include_query_params(before=goes_on).query if goes_on else ""
+def next_page(request: Request, goes_on: int | str | None, place: str = "before") -> str:
+    """The query of the next page of a list, where `place` moves on; empty where there is none."""
+    return request.url.include_query_params(**{place: goes_on}).query if goes_on else ""
 
 
 def nonce() -> str:

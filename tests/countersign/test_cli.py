@@ -264,6 +264,10 @@ def test_the_list_shows_what_waits_for_whom(by: Run, installation: Installation)
     to_approve = by("grace", "list", "--to-approve", "--json").json
     assert waits in [one["approval_id"] for one in to_approve]
     assert over not in [one["approval_id"] for one in to_approve]
+    deadlines = [one["deadline"] for one in to_approve]
+    assert deadlines == sorted(deadlines)
+    assert by("grace", "list", "--to-approve", "--limit", "1", "--json").json == to_approve[:1]
+    assert by("grace", "list", "--to-approve", "--mine").out == "Nothing waits for your answer.\n"
     assert {one["status"] for one in by("grace", "list", "--status", "approved", "--json").json} == {"Approved"}
     assert len(by("alice", "list", "--limit", "1", "--json").json) == 1
     assert by("carol", "list", "--to-approve").out == "Nothing waits for your answer.\n"

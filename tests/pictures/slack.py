@@ -82,7 +82,7 @@ def pictures() -> dict[str, str]:
         "reject": modal(answer_modal(Named(1042, 1, ""), Verdict.REJECT, waits)),
         "connect": modal(connect_modal({"device": "db-1", "protocol": "ssh", "reason": "Replication lags behind."})),
         "home": home(
-            home_view(Mine(waiting=[waits], asked=[waits_too, held], revocable=[allowed]), Principal("grace"))
+            home_view(Mine(waiting=[waits], asked=[waits_too, held], active=[held, allowed]), Principal("grace"))
         ),
     }
 

@@ -268,7 +268,7 @@ async def test_rule_6_who_was_disabled_may_do_nothing_on_any_channel(deployment:
         assert "disabled" in await refused(waiting.store("grace", channel=channel))
     with pytest.raises(NotAllowed, match="Your account is disabled"):
         await deployment.engine.ask(deployment.question("alice"), "grace", uuid.uuid4().hex)
-    assert (await deployment.engine.mine("grace")).revocable == []
+    assert (await deployment.engine.mine("grace")).active == []
     grant = deployment.store.reading.request(request.id).grant
     assert grant is not None
     assert grant.status is GrantStatus.ACTIVE

@@ -38,7 +38,7 @@ class SlackListener:
         self._api = SlackApi(config)
         self._running: set[asyncio.Task[Any]] = set()
         self._installation = Installation(self._api)
-        home, replies = Home(self._api, engine), Replies(self._api, config.api_url)
+        home, replies = Home(self._api, engine, config.public_url), Replies(self._api, config.api_url)
         dispatcher = Dispatcher(engine, SlackPeople(self._api, engine), self._installation, home)
         app = slack_app(config, Listeners(dispatcher, replies, self._api, home, self._running))
         payload_reader = PayloadReader(app, dispatcher, replies, self._running)

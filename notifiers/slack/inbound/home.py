@@ -17,9 +17,10 @@ log = logging.getLogger(__name__)
 class Home:
     """Shows each person their page as things stand; a page that can't be shown is logged, and shown another time."""
 
-    def __init__(self, api: SlackApi, engine: Engine) -> None:
+    def __init__(self, api: SlackApi, engine: Engine, public_url: str) -> None:
         self._api = api
         self._engine = engine
+        self._public_url = public_url
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def show(self, user: str, person: Person) -> None:
@@ -27,7 +28,7 @@ class Home:
         # One after another for each person, so that an older look never overwrites a newer one.
         async with self._turns.setdefault(user, asyncio.Lock()):
             mine, who = await self._engine.mine(person.id), await self._engine.principal(person.id)
-            await self._publish(user, home_view(mine, who))
+            await self._publish(user, home_view(mine, who, self._public_url))
 
     async def say(self, user: str, message: str) -> None:
         """Show why there is nothing to show."""

@@ -16,10 +16,10 @@ from slack_sdk.models.blocks.block_elements import InputInteractiveElement
 from slack_sdk.models.views import View
 
 from countersign.kinds.connection import Protocol
-from countersign.models import LONGEST_ID, LONGEST_REASON, GrantStatus, Status, Verdict
+from countersign.models import LONGEST_ID, LONGEST_REASON, Status, Verdict
 from countersign.notifications import ProposedAnswer
 from countersign.permissions import Action, Principal, why_not, why_not_answer
-from countersign.views import Mine, RequestView
+from countersign.views import Mine, MyList, RequestView
 from notifiers.slack.config import CHANNEL
 from notifiers.slack.inbound.payloads import Named
 from notifiers.slack.outbound import escaping, parts
@@ -32,6 +32,12 @@ LONGEST_TIME = 20
 # Of each list on the Home page, so that it stays below 100 blocks.
 MOST_LISTED = 10
 LONGEST_QUOTE = 500
+# The pages of the portal that show all of a list.
+PAGES: dict[MyList, str] = {
+    "waiting": "/approvals",
+    "asked": "/requests",
+    "active": "/approvals/all?status=Approved",
+}
 
 
 def answer_modal(about: Named, verdict: Verdict, request: RequestView | None = None) -> dict[str, Any]:
@@ -75,30 +81,27 @@ def message_modal(said: str) -> dict[str, Any]:
     return _modal("told", plain("told/title"), [parts.section(escaping.marked_up(said, LONGEST_INPUT // 2))], "")
 
 
-def home_view(mine: Mine, who: Principal) -> dict[str, Any]:
-    """The Home page of a person: what waits for them, what they asked, and the active grants.
+def home_view(mine: Mine, who: Principal, public_url: str = "") -> dict[str, Any]:
+    """The Home page of a person: what waits for them, the most urgent first, what they asked, and the active grants.
 
-    Each has the buttons for what they may do in Slack.
+    Each has the buttons for what they may do in Slack. A list that goes on leads to the portal at `public_url`.
     """
-    held = [one for one in mine.asked if one.grant and one.grant.status is GrantStatus.ACTIVE]
-    active = {one.approval_id: one for one in [*held, *mine.revocable]}.values()
     blocks = [
-        *_listing("waiting", [_to_answer(one, who) for one in mine.waiting]),
-        *_listing("asked", [_asked_for(one, who) for one in mine.asked]),
-        *_listing("grants", [_grant(one, who) for one in active]),
+        *_listing("waiting", mine, [_to_answer(one, who) for one in mine.waiting[:MOST_LISTED]], public_url),
+        *_listing("asked", mine, [_asked_for(one, who) for one in mine.asked[:MOST_LISTED]], public_url),
+        *_listing("active", mine, [_grant(one, who) for one in mine.active[:MOST_LISTED]], public_url),
     ]
     home: dict[str, Any] = View(type="home", blocks=blocks).to_dict()
     return home
 
 
-def _listing(name: str, entries: Sequence[list[Block]]) -> list[Block]:
-    more = len(entries) - MOST_LISTED
-    blocks = [parts.header(plain(f"home/{name}"))]
-    blocks += [block for entry in entries[:MOST_LISTED] for block in entry]
-    if not entries:
+def _listing(name: MyList, mine: Mine, entries: Sequence[list[Block]], public_url: str) -> list[Block]:
+    blocks = [parts.header(plain(f"home/{name}")), *(block for entry in entries for block in entry)]
+    if name in mine.more or len(getattr(mine, name)) > MOST_LISTED:
+        page = escaping.Ready(f"{public_url}{PAGES[name]}") if public_url else ""
+        blocks.append(parts.context(markup("home/more", page=page)))
+    elif not entries:
         blocks.append(parts.context(markup("home/none", name=name)))
-    if more > 0:
-        blocks.append(parts.context(markup("home/more", more=more)))
     return blocks
 
 

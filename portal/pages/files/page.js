@@ -28,8 +28,10 @@ function showCard(changed) {
     const card = element(changed.card);
     if (isCard) return inUse(old) || old.replaceWith(card);
     if (old) old.remove();
+    const until = Number(card.dataset.until), { from = 0, through = Infinity } = waiting.dataset;
+    if (until < from || until > through) return; // It stands on another page.
     // The most urgent first, as the server sorts them: nothing above the place moves.
-    const next = [...waiting.children].find((other) => Number(other.dataset.until) > Number(card.dataset.until));
+    const next = [...waiting.children].find((other) => Number(other.dataset.until) > until);
     waiting.insertBefore(card, next || null);
   } else if (isCard) {
     const line = element(changed.line);

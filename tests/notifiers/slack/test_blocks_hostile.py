@@ -222,7 +222,7 @@ def test_forms_and_home_keep_the_limits(device_id: str, said: str, status: Statu
         grant=GRANT,
     )
     known = {"device": said, "protocol": said, "minutes": said, "reason": said, "ticket": said, "source_address": said}
-    home = home_view(Mine(waiting=[view] * count, asked=[view] * count, revocable=[view] * count), Principal("p0"))
+    home = home_view(Mine(waiting=[view] * count, asked=[view] * count, active=[view] * count), Principal("p0"))
     modals = [
         answer_modal(Named(2**31 - 1, 999, "f" * 12), verdict, request)
         for verdict in Verdict

@@ -42,6 +42,16 @@ def test_a_grant_of_less_than_a_minute_is_said_in_seconds() -> None:
     assert "1 minute" not in page
 
 
+def test_a_list_that_goes_on_leads_to_its_page() -> None:
+    eleven = [waiting()] * 11
+    page = str(home_view(Mine(waiting=eleven, more=["asked"]), Principal("grace"), "https://access.example.test"))
+    assert page.count("Answer by") == 10
+    assert "There are more: <https://access.example.test/approvals|show all>." in page
+    assert "There are more: <https://access.example.test/requests|show all>." in page
+    assert "There is no active grant." in page
+    assert "There are more." in str(home_view(Mine(waiting=eleven), Principal("grace")))
+
+
 def test_a_portal_of_before_says_minutes() -> None:
     assert "2 hours" in str(home_view(Mine(waiting=[waiting(grant_minutes=120)]), Principal("grace")))
 
@@ -65,7 +75,7 @@ def test_what_waits_has_the_buttons_for_what_its_policy_lets_people_do_in_slack(
 
 def test_what_was_asked_is_cancelled_and_a_grant_revoked_by_who_may() -> None:
     grant = GrantView(approval_id=1042, status=GrantStatus.ACTIVE, starts_at=NOON, ends_at=NOON)
-    mine = Mine(asked=[waiting()], revocable=[waiting(approval_id=1041, status=Status.APPROVED, grant=grant)])
+    mine = Mine(asked=[waiting()], active=[waiting(approval_id=1041, status=Status.APPROVED, grant=grant)])
     may = {"alice": {"cancel", "give_back"}, "ada": {"cancel", "revoke"}, "grace": {"revoke"}, "gone": set()}
     for name, actions in may.items():
         assert actions_of(home_view(mine, Principal(name, enabled=name != "gone", admin=name == "ada"))) == actions

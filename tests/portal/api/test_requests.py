@@ -23,6 +23,24 @@ async def test_a_person_asks_for_themselves_without_saying_who_they_are(portal: 
     assert [one["person"] for one in view["approvers"]] == ["grace"]
 
 
+async def test_what_waits_for_somebody_is_listed_in_pages_the_most_urgent_first(portal: Portal) -> None:
+    opened = [await portal.opened("alice") for _ in range(3)]
+    await portal.post("grace", f"/requests/{opened[1]}/decide", {"verdict": "approve"})
+    found: list[dict[str, str]] = []
+    path: str | None = "/approvals?limit=2"
+    while path:
+        reply = await portal.client("grace").get(path)
+        found += reply.json()
+        path = reply.links["next"]["url"].removeprefix("/api/v1") if "next" in reply.links else None
+    numbers = [int(one["approval_id"]) for one in found]
+    assert [one for one in numbers if one in opened] == [opened[0], opened[2]]
+    deadlines = [one["deadline"] for one in found]
+    assert deadlines == sorted(deadlines)
+    assert len(numbers) == len(set(numbers))
+    assert opened[0] not in [one["approval_id"] for one in (await portal.get("alice", "/approvals")).json()]
+    assert (await portal.get("bastion", "/approvals")).status_code == 403
+
+
 async def test_asking_again_joins_the_open_request(portal: Portal) -> None:
     number = await portal.opened("bob")
     device = (await portal.get("bob", f"/requests/{number}")).json()["question"]["device"]

@@ -68,6 +68,33 @@ async def test_pages_lead_on_with_the_filters(site: Site) -> None:
     await expect(ada.get_by_label("Person")).to_have_value("alice")
 
 
+async def test_what_waits_is_shown_in_pages_the_most_urgent_first_and_each_card_on_its_own(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = [await site.portal.opened("alice") for _ in range(4)]
+    found, _ = site.store.reading.waiting_for("grace", limit=200)
+    numbers = [view.approval_id for view in found]
+    assert [one for one in numbers if one in waiting] == waiting
+    monkeypatch.setattr("portal.pages.lists.CARDS_PER_PAGE", 2)
+    grace = await site.signed_in("grace", "/approvals")
+    cards = grace.locator("#waiting article")
+    assert await cards.evaluate_all("all => all.map((one) => Number(one.id.slice(1)))") == numbers[:2]
+    await grace.get_by_role("link", name="Less urgent ones").click()
+    await expect(grace.locator(f"#r{numbers[2]}")).to_be_visible()
+    assert await cards.evaluate_all("all => all.map((one) => Number(one.id.slice(1)))") == numbers[2:4]
+    await expect(grace.get_by_role("heading", name="What you were asked before")).to_have_count(0)
+
+    # What comes now is less urgent than what this page shows, and stands on another; what it shows goes on changing.
+    later = await site.portal.opened("alice")
+    await site.portal.post("grace", f"/requests/{numbers[3]}/decide", {"verdict": "reject"})
+    await expect(grace.locator(f"li#r{numbers[3]}")).to_contain_text("Rejected")
+    assert await grace.locator(f"#r{later}").count() == 0
+    last = await site.signed_in("grace", f"/approvals?after={waiting[-1]}")
+    await expect(last.locator(f"#r{later}")).to_be_visible()
+    newest = await site.portal.opened("alice")
+    await expect(last.locator(f"#r{newest}")).to_be_visible()
+
+
 async def test_many_are_rejected_for_one_reason_each_as_its_own_page_would(site: Site) -> None:
     alice = await site.signed_in("alice")
     first, second, third = [await asked(alice, next(site.portal.devices)) for _ in range(3)]
