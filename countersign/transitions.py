@@ -69,6 +69,7 @@ Kind = Literal[
     "device_refused",
     "device_changed",
     "device_pending",
+    "device_enrolled",
     "device_approved",
     "device_blocked",
     "device_unblocked",

@@ -13,6 +13,7 @@ from engine.record import event, record
 from engine.registrant import Enrolment, Registrant
 from store import registered_devices as devices
 from store import requests
+from store.events import append
 from store.repeats import append_or_count
 
 
@@ -25,7 +26,10 @@ def enrol(
         # A gate lets it through no more, until the rules let it in again: nor is that done by an approval.
         ends = {"session_ends_at": now} if row.decision == devices.APPROVED else {"identity": None}
         after = devices.change(connection, row.id, message=said.refused, **ends)
-        append_or_count(connection, None, refused, row.id)
+        if row.decision == devices.APPROVED and _session_lasts(row, now):
+            append(connection, None, [refused])  # which gates hear of; what was over before may be counted
+        else:
+            append_or_count(connection, None, refused, row.id)
         return after
     values: dict[str, Any] = {"message": ""}
     if anew := not has_enrolled(row, now):
@@ -52,12 +56,19 @@ def enrol(
     elif row.decision == devices.APPROVED and values.get("decision") == devices.PENDING:
         why = "what it says of itself has changed"
         record(connection, "device_pending", "countersign", why, {"device": row.id}, now)
+    elif "session_ends_at" in values:
+        why = said.rule or "no rule is needed"
+        record(connection, "device_enrolled", by.who, why, {**by.proof, "device": row.id}, now)
     return after
 
 
 def has_enrolled(row: Row[Any], now: datetime) -> bool:
     """Whether it is known who its person was when it enrolled, and its session is not over."""
-    return row.identity is not None and (row.session_ends_at is None or row.session_ends_at > now)
+    return row.identity is not None and _session_lasts(row, now)
+
+
+def _session_lasts(row: Row[Any], now: datetime) -> bool:
+    return row.session_ends_at is None or bool(row.session_ends_at > now)
 
 
 def approved(connection: Connection, row: Row[Any], fingerprint: dict[str, Any], now: datetime) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, TypeVar
 
@@ -25,10 +26,24 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
-class Change(asyncio.Event):
-    """Set when something happens to request `about`, or to any when that is None."""
+@dataclass(frozen=True)
+class Topic:
+    """What some events are about beside single requests. `changes`: whether an event may change what is read about it.
 
-    def __init__(self, about: int | None) -> None:
+    That gets the event, and whom its request concerns, where it has one.
+    """
+
+    name: str
+    changes: Callable[[AuditEventView, Concern | None], bool]
+
+
+About = int | Topic
+
+
+class Change(asyncio.Event):
+    """Set when something happens to the request or topic `about`, or anything at all when that is None."""
+
+    def __init__(self, about: About | None) -> None:
         super().__init__()
         self.about = about
         self.waiter_left = False
@@ -56,7 +71,8 @@ class Feed:
         self._kept: deque[AuditEventView] = deque(maxlen=KEPT)
         self._kept_after = 0  # all that came after this version is kept
         self._concerns: dict[int, Concern] = {}
-        self._found: dict[int, asyncio.Future[Any]] = {}
+        # What was read for all, by what it is about, and when that began.
+        self._found: dict[About, tuple[asyncio.Future[Any], float]] = {}
         self._waiting: set[Change] = set()
         self._wanted = asyncio.Event()
         self._reading = asyncio.Event()
@@ -67,13 +83,14 @@ class Feed:
         read: Callable[[], Awaitable[T]],
         enough: Callable[[T], bool],
         seconds: float,
-        about: int | None = None,
+        about: About | None = None,
         gone: Callable[[], Awaitable[None]] | None = None,
         again: Callable[[], Awaitable[T]] | None = None,
     ) -> T:
-        """Read, and again at each change (of one request), until `enough` or the time is over; returns the last read.
+        """Read, and again at each change (of one request or topic), until `enough` or the time is over.
 
-        It also ends when `gone` returns, as then nobody waits any more. `again` reads after a change.
+        Returns the last read. It also ends when `gone` returns, as then nobody waits any more. `again` reads after a
+        change.
         """
         over = asyncio.get_running_loop().time() + seconds
         with self._waiter(about) as change, _watching(change, gone):
@@ -113,16 +130,23 @@ class Feed:
         """Whether the record has this version, and only the feed has not read it yet."""
         return self.read_through < version <= await self._last_version()
 
-    async def shared(self, about: int, read: Callable[[], Awaitable[T]]) -> T:
-        """Read a request once for all who read it after the same change."""
-        found = self._found.get(about)
-        if found is None:
-            found = self._found[about] = asyncio.ensure_future(read())
+    async def shared(self, about: About, read: Callable[[], Awaitable[T]], seconds: float = math.inf) -> T:
+        """Read something once for all who read it after the same change, and again when that was so long ago.
+
+        While the feed is not read, and so no change is noticed, each reads it.
+        """
+        if not self._reading.is_set():
+            return await read()
+        now = asyncio.get_running_loop().time()
+        found, begun = self._found.get(about, (None, now))
+        if found is None or now - begun > seconds:
+            found = asyncio.ensure_future(read())
+            self._found[about] = found, now
             found.add_done_callback(lambda done: self._forget_failed(about, done))
         return await asyncio.shield(found)
 
-    def _forget_failed(self, about: int, done: "asyncio.Future[Any]") -> None:
-        if (done.cancelled() or done.exception()) and self._found.get(about) is done:
+    def _forget_failed(self, about: About, done: "asyncio.Future[Any]") -> None:
+        if (done.cancelled() or done.exception()) and self._found.get(about, (None,))[0] is done:
             del self._found[about]
 
     async def run(self) -> None:
@@ -157,13 +181,19 @@ class Feed:
             self._reading.set()
         while (page := await self._since(self.read_through)).events:
             self._keep(page)
-            changed = {event.approval_id for event in page.events}
+            changed = self._changed(page)
             for change in self._waiting:
                 if change.about is None or change.about in changed:
                     change.set()
         if page.newest < self.read_through:  # an older database was put in place of the one before
             self._go_on_from(page.newest)
         self.read_at = begun
+
+    def _changed(self, page: FeedPage) -> set[About | None]:
+        """The requests and topics that something has happened to."""
+        topics = {one.about for one in self._waiting if isinstance(one.about, Topic)}
+        changed = {one for one in topics if any(one.changes(event, _concern(page, event)) for event in page.events)}
+        return {*(event.approval_id for event in page.events), *changed}
 
     async def _begin(self) -> None:
         """Go on where it stopped, unless more came since than is kept."""
@@ -186,16 +216,22 @@ class Feed:
             if len(self._kept) == KEPT:
                 self._kept_after = self._kept[0].version
             self._kept.append(event)
-            # A new policy may change names and disable people, so no request is as it was read.
-            self._found.pop(event.approval_id, None) if event.approval_id is not None else self._found.clear()
+            self._forget_changed(event, _concern(page, event))
         self.read_through = page.events[-1].version
         self._concerns |= page.concerns
         if len(self._concerns) > KEPT:
             kept = {event.approval_id for event in self._kept}
             self._concerns = {number: one for number, one in self._concerns.items() if number in kept}
 
+    def _forget_changed(self, event: AuditEventView, concern: Concern | None) -> None:
+        for about in [*self._found]:
+            # A new policy may change names and disable people, so no request is as it was read.
+            changed = about.changes(event, concern) if isinstance(about, Topic) else event.approval_id in (None, about)
+            if changed:
+                del self._found[about]
+
     @contextmanager
-    def _waiter(self, about: int | None) -> Iterator[Change]:
+    def _waiter(self, about: About | None) -> Iterator[Change]:
         change = Change(about)
         self._waiting.add(change)
         self._wanted.set()
@@ -203,8 +239,12 @@ class Feed:
             yield change
         finally:
             self._waiting.discard(change)
-            if about is not None and not any(one.about == about for one in self._waiting):
+            if isinstance(about, int) and not any(one.about == about for one in self._waiting):
                 self._found.pop(about, None)
+
+
+def _concern(page: FeedPage, event: AuditEventView) -> Concern | None:
+    return page.concerns.get(event.approval_id or 0)
 
 
 @contextmanager

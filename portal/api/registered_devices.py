@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
@@ -30,6 +31,8 @@ from countersign.registration import (
     Snapshot,
     owner,
 )
+from countersign.views import AuditEventView
+from countersign.visibility import Concern
 from engine.registrant import Registrant
 from portal.api.paging import PageHere
 from portal.api.problems import described
@@ -39,12 +42,27 @@ from portal.auth import Caller, CallerHere
 from portal.client_certificate import certificate_of
 from portal.connections import address_of
 from portal.context import Context, ContextHere
+from portal.feed import Topic
+from store import Store
 from store.registered_devices import LONGEST_QUERY, WantedDevices, no_device
 
 CHANNEL = "portal"
 MOST_CLAIMS = 50
 TheDevice = Annotated[str, Path(pattern="^d[0-9a-f]{12}$", description="The id of a registered device.")]
 LongestClaim = Annotated[str, Field(max_length=LONGEST_ID)]
+
+# For how long they are read once for all gates, unless something happens to a device: their sessions end by the clock.
+ADMITTED_SECONDS = 1.0
+
+
+def _changes_admitted(event: AuditEventView, concern: Concern | None) -> bool:
+    """Whether other devices may be let through after an event: about a device, a request for one, or the policy."""
+    # What is asked for without a variant is no connection.
+    about_device = "device" in event.proof or (concern is not None and not concern.variant)
+    return about_device or event.kind == "policy_applied"
+
+
+ADMITTED = Topic("admitted devices", _changes_admitted)
 
 router = token_router("registered_devices")
 # Those that machines may use, too.
@@ -152,11 +170,17 @@ async def admitted(
     must_register_devices(caller.principal)
 
     async def read() -> Peers:
-        found = await context.run(context.store.registered_devices.admitted, datetime.now(UTC))
-        written = "".join(one.model_dump_json() for one in found)
-        return Peers(version=hashlib.sha256(written.encode()).hexdigest()[:32], peers=found)
+        return await context.feed.shared(ADMITTED, partial(context.run, _admitted, context.store), ADMITTED_SECONDS)
 
-    return await context.feed.first(read, lambda peers: peers.version != version, wait, gone=gone(request))
+    return await context.feed.first(
+        read, lambda peers: peers.version != version, wait, about=ADMITTED, gone=gone(request)
+    )
+
+
+def _admitted(store: Store) -> Peers:
+    found = store.registered_devices.admitted(datetime.now(UTC))
+    written = "".join(one.model_dump_json() for one in found)
+    return Peers(version=hashlib.sha256(written.encode()).hexdigest()[:32], peers=found)
 
 
 def _wanted(

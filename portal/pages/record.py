@@ -50,6 +50,7 @@ PHRASES = {
     "device_registered": "registered a device",
     "device_refused": "could not register a device, or act on one",
     "device_changed": "registered a device that has changed",
+    "device_enrolled": "enrolled a device again",
     "device_pending": "waits for an approval of a device",
     "device_approved": "let a device in",
     "device_blocked": "blocked a device",

@@ -22,7 +22,7 @@ from engine.policy import apply_policy
 from portal.__main__ import plan
 from portal.api.events import VERSION_HEADER
 from portal.app import create_app
-from portal.feed import KEPT, Feed
+from portal.feed import KEPT, Feed, Topic
 from portal.server import Server
 from settings import Settings
 from store import Store
@@ -358,3 +358,33 @@ async def test_what_is_written_by_another_process_is_heard(sqlite_url: str) -> N
         assert await asyncio.to_thread(writer.events.record, None, line) == await waiter
     store.close()
     writer.close()
+
+
+async def test_a_topic_is_read_once_for_all_and_only_after_the_events_that_may_change_it() -> None:
+    record, reads = Record(), 0
+    about_seven = Topic("seven", lambda event, _: event.approval_id == 7)
+
+    async def look() -> int:
+        nonlocal reads
+        reads += 1
+        return await record.of(7)
+
+    async def follow(feed: Feed, version: int) -> int:
+        read = partial(feed.shared, about_seven, look)
+        return await feed.first(read, partial(lt, version), 60, about_seven)
+
+    async with running(Feed(record.last_version, record.since)) as feed:
+        waiters = [asyncio.create_task(follow(feed, 0)) for _ in range(10)]
+        await until(lambda: reads > 0)
+        other = record.add(1)
+        await until(lambda: feed.read_through == other)
+        assert (reads, any(waiter.done() for waiter in waiters)) == (1, False)
+        version = record.add(7)
+        assert set(await asyncio.gather(*waiters)) == {version}
+        assert reads == 2
+        # It is read again where that is asked for, and by each while nothing tells of changes.
+        assert await follow(feed, 0) == version
+        assert await feed.shared(about_seven, look, -1) == version
+        await until(lambda: not feed._reading.is_set())
+        assert await feed.shared(about_seven, look) == version
+        assert reads == 4

@@ -123,6 +123,9 @@ async def test_when_its_session_is_over_a_device_enrols_anew(enrolment: Enrolmen
     assert (await enrolment.register(one)).status == "denied"
     enrolment.rules(short)
     assert (await enrolment.register(one)).status == "approved"
+    record = enrolment.deployment.store.events
+    about = [line.kind for line in record.since(0, 1000) if line.proof.get("device") == found.id]
+    assert about[-2:] == ["enrolment_refused", "device_enrolled"]  # so that gates hear of it at once
 
 
 async def test_a_block_rule_and_a_blocked_device_stay_out(enrolment: Enrolment) -> None:

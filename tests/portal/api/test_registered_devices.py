@@ -14,8 +14,10 @@ import pytest
 import pytest_asyncio
 
 from countersign.models import Status
+from countersign.registration import Admitted
 from engine.policy import apply_policy
 from sandbox.device_keys import new_key
+from store.registered_devices import RegisteredDevices
 from tests.portal.context import POLICY, Portal, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -84,6 +86,38 @@ async def test_a_gate_learns_at_once_of_who_is_let_through(devices: Portal) -> N
     assert found["id"] not in {one["id"] for one in after["peers"]}
     assert time.monotonic() - started < 20  # and not when its wait is over
     await act(devices, "ada", found["id"], "archive")
+
+
+async def test_many_gates_cost_one_read_of_the_devices_and_none_for_what_is_no_device(
+    devices: Portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = 0
+    admitted = RegisteredDevices.admitted
+
+    def counted(*args: Any) -> list[Admitted]:
+        nonlocal reads
+        reads += 1
+        return admitted(*args)
+
+    monkeypatch.setattr(RegisteredDevices, "admitted", counted)
+    version = (await devices.get("gate", "/devices/admitted")).json()["version"]
+    looking = {"version": version, "wait": 60}
+    gates = [asyncio.create_task(devices.get("gate", "/devices/admitted", **looking)) for _ in range(20)]
+    number = await devices.opened("alice")
+    await devices.get("alice", f"/requests/{number}/wait", timeout=1)
+    assert not any(gate.done() for gate in gates)
+    before = reads
+    found = await registered(devices, "gate", body(person="alice"))
+    replies = [reply.json() for reply in await asyncio.gather(*gates)]
+    assert all(found["id"] in {one["id"] for one in reply["peers"]} for reply in replies)
+    # Two events: it registered, and was let in.
+    assert reads - before <= 2
+    pending = await registered(devices, "bob", body())
+    gate = asyncio.create_task(devices.get("gate", "/devices/admitted", version=replies[0]["version"], wait=60))
+    await devices.post("ada", f"/requests/{pending['approval_id']}/decide", {"verdict": "approve"})
+    assert pending["id"] in {one["id"] for one in (await gate).json()["peers"]}
+    for device in (found["id"], pending["id"]):
+        await act(devices, "ada", device, "archive")
 
 
 async def test_who_may_do_what(devices: Portal) -> None:
