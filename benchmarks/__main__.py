@@ -14,7 +14,7 @@ from rich.table import Table
 from benchmarks.applying import milliseconds_to_read
 from benchmarks.enrolment import milliseconds_to_evaluate
 from benchmarks.forward_auth import checks_per_second
-from benchmarks.history import milliseconds_of_history
+from benchmarks.history import end_by, milliseconds_of_history
 from benchmarks.place import Place, Sink
 from benchmarks.reading import mails_per_second
 from benchmarks.registering import registrations_per_second
@@ -29,8 +29,8 @@ LATEST = Path(__file__).parent / "latest.json"
 console = Console()
 
 
-async def measure() -> dict[str, float]:
-    """All figures, by name."""
+async def measure() -> tuple[dict[str, float], list[str]]:
+    """All figures, by name, and what broke a limit."""
     started = time.monotonic()
 
     def say(what: str) -> None:
@@ -55,13 +55,15 @@ async def measure() -> dict[str, float]:
             figures |= milliseconds_to_read(say)
             figures |= milliseconds_to_evaluate(say)
         listening.close()
-    return figures | milliseconds_of_history(say, console)
+    of_history, broken = milliseconds_of_history(say, console)
+    return figures | of_history, broken
 
 
 def main() -> None:
     """Measure, print, write."""
     collect_seldom()
-    figures = {name: round(value, 2) for name, value in asyncio.run(measure()).items()}
+    measured, broken = asyncio.run(measure())
+    figures = {name: round(value, 2) for name, value in measured.items()}
     table = Table("what", "measured", title="Countersign, measured on this machine")
     table.columns[1].justify = "right"
     for name, value in figures.items():
@@ -70,6 +72,7 @@ def main() -> None:
     record = {"at": f"{datetime.now(UTC):%Y-%m-%d}", "python": platform.python_version(), "figures": figures}
     LATEST.write_text(json.dumps(record, indent=2) + "\n")
     console.print(f"Written to {LATEST.relative_to(Path.cwd())}. Compare ratios; absolute figures are this machine's.")
+    end_by(broken, console)
 
 
 if __name__ == "__main__":

@@ -5,13 +5,14 @@ A part of `make bench`; by itself, `python -m benchmarks.history --help`.
 
 import argparse
 import os
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median, quantiles
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from rich.console import Console
 from rich.table import Table
@@ -100,9 +101,13 @@ def _cost(store: Store, query: Query) -> Cost:
     return Cost(query, len(asked), median(times), nearly_all, processor, plan.indexes, plan.scanned)
 
 
-def milliseconds_of_history(say: Say, console: Console) -> dict[str, float]:
-    """The dearest of each kind, on each database that can be had; 99 of 100 take no longer. Prints all of them."""
+def milliseconds_of_history(say: Say, console: Console) -> tuple[dict[str, float], list[str]]:
+    """The dearest of each kind, on each database that can be had; 99 of 100 take no longer. Prints all of them.
+
+    With what broke a limit.
+    """
     figures: dict[str, float] = {}
+    broken: list[str] = []
     for database in DATABASES:
         try:
             found = costs(database, PAST, say)
@@ -110,10 +115,30 @@ def milliseconds_of_history(say: Say, console: Console) -> dict[str, float]:
             say(str(error))
             continue
         console.print(_table(database, PAST, found), _relied_on(found))
+        broken += over_limits(database, found)
         for kind in ("list", "view", "event", "sweep"):
             dearest = max(one.nearly_all for one in found if one.query.kind == kind)
             figures[f"{PAST:,} past: dearest {kind}, {database}, ms"] = dearest
-    return figures
+    return figures, broken
+
+
+def over_limits(database: str, found: Sequence[Cost]) -> list[str]:
+    """What takes longer than it may, or reads as a whole a table that grows."""
+    slow = [
+        f"{database}: {one.query.name} takes {one.nearly_all:.1f} ms; it may take {LIMITS[one.query.kind]:.0f}"
+        for one in found
+        if one.nearly_all > LIMITS[one.query.kind]
+    ]
+    return slow + [
+        f"{database}: {one.query.name} reads all of {', '.join(sorted(one.scanned))}" for one in found if one.scanned
+    ]
+
+
+def end_by(broken: Sequence[str], console: Console) -> NoReturn:
+    """End the program: with 1 where a limit is broken, which is said."""
+    for one in broken:
+        console.print(f"[red]Over its limit:[/red] {one}")
+    sys.exit(1 if broken else 0)
 
 
 def _table(database: str, past: int, found: list[Cost]) -> Table:
@@ -122,12 +147,9 @@ def _table(database: str, past: int, found: list[Cost]) -> Table:
     for one in found:
         limit = LIMITS[one.query.kind]
         row = [str(one.statements), f"{one.half:.1f}", f"{one.nearly_all:.1f}", f"{one.processor:.1f}", f"{limit:.0f}"]
-        table.add_row(one.query.name, *row, ", ".join(sorted(one.scanned)), style=_style(one, limit))
+        style = "red" if over_limits(database, [one]) else ""
+        table.add_row(one.query.name, *row, ", ".join(sorted(one.scanned)), style=style)
     return table
-
-
-def _style(one: Cost, limit: float) -> str:
-    return "red" if one.nearly_all > limit or one.scanned else ""
 
 
 def _relied_on(found: list[Cost]) -> Table:
@@ -146,6 +168,7 @@ def main() -> None:
     console = Console()
     collect_seldom()
     started = time.monotonic()
+    broken: list[str] = []
     for database in options.database or DATABASES:
         found = costs(
             database,
@@ -153,6 +176,8 @@ def main() -> None:
             lambda what: console.print(f"[dim]{time.monotonic() - started:4.0f} s[/dim]  {what}"),
         )
         console.print(_table(database, options.past, found), _relied_on(found))
+        broken += over_limits(database, found)
+    end_by(broken, console)
 
 
 if __name__ == "__main__":

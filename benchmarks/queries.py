@@ -11,7 +11,9 @@ from countersign.models import Event, Scope, Status
 from countersign.notifications import Person, RejectedInput
 from countersign.registration import DeviceStatus
 from countersign.visibility import Visibility
+from engine.alerts import TOLD_BEFORE
 from engine.messages import Messages
+from engine.sent_messages import SentMessages
 from engine.statistics import Overviews
 from engine.transactions import Transactions
 from sandbox.history import APPROVER, SECOND_APPROVER, requester
@@ -19,9 +21,11 @@ from store import Store
 from store.audit import WantedEvents
 from store.filters import Filters
 from store.listing import LONGEST_LIST, Wanted
+from store.mails import mailboxes_behind
 from store.registered_devices import WantedDevices
 from store.repeats import Repeats
 from store.retention import Kept, Retention
+from store.sessions import asked_since
 
 Kind = Literal["list", "view", "sweep", "event", "other"]
 # At the server, in milliseconds: 99 of 100 take no longer.
@@ -87,6 +91,7 @@ def _lists(store: Store, waiting_id: int) -> list[Query]:
         *(Query(f"list: {name}", "list", _page(store, one)) for name, one in wanted.items()),
         *(Query(f"approvals: {name}", "list", ask) for name, ask in _approvals(store, waiting_id).items()),
         *_devices(store),
+        *_credentials(store),
         Query("list: versions of the policy", "list", store.policies.versions),
     ]
 
@@ -114,6 +119,22 @@ def _devices(store: Store) -> list[Query]:
     }
     found = store.registered_devices
     return [Query(f"list: 50 {name}", "list", partial(found.page, one)) for name, one in wanted.items()]
+
+
+def _credentials(store: Store) -> list[Query]:
+    """What people and machines signed in with."""
+    now, person = datetime.now(UTC), requester(7)
+    wanted: dict[str, Callable[[], object]] = {
+        "50 sessions": partial(store.sessions.lasting, now),
+        "50 sessions of one person": partial(store.sessions.lasting, now, person),
+        "50 tokens": partial(store.tokens.lasting, now),
+        "50 tokens of one person": partial(store.tokens.lasting, now, person),
+        "50 service tokens": store.service_tokens.page,
+        "50 provisioning keys": store.provisioning_keys.page,
+        "50 certificates that were presented": store.certificates.presented,
+        "50 certificates with one serial number": partial(store.certificates.presented, serial="7"),
+    }
+    return [Query(f"list: {name}", "list", ask) for name, ask in wanted.items()]
 
 
 def _filters(waiting_id: int) -> dict[str, Filters]:
@@ -168,12 +189,18 @@ def _gateway(waiting_id: int, devices: int) -> Visibility:
 def _views(store: Store, engine: Transactions, waiting_id: int) -> list[Query]:
     reading, newest = store.reading, store.events.last_version()
     past = Visibility(person=APPROVER)
+    [device] = store.registered_devices.page(WantedDevices(), limit=1)
     question = ConnectionQuestion.model_validate({"requester": requester(7), "device": "device-7", "protocol": "ssh"})
     return [
         Query("view: one request", "view", lambda: reading.request(waiting_id)),
         Query("view: its timeline", "view", lambda: store.events.of(waiting_id, 0, 500)),
         Query("view: its waiting request", "view", lambda: store.requests.waiting_for(question)),
         Query("view: a grant that lasts", "view", lambda: engine.asking.answer_on_record(question, requester(7))),
+        Query("view: its notifications", "view", partial(SentMessages(store).of, waiting_id)),
+        Query("view: a device's snapshots", "view", partial(store.registered_devices.snapshots, device.id)),
+        Query(
+            "view: the devices that gates admit", "view", lambda: store.registered_devices.admitted(datetime.now(UTC))
+        ),
         Query("view: who has an address", "view", lambda: reading.person_at("user-19@example.test")),
         Query("event: the last one, for one who watches", "event", lambda: store.seen.since(newest - 1, past, 500)),
         Query("event: the last 500, for one who watches", "event", lambda: store.seen.since(newest - 500, past, 500)),
@@ -191,12 +218,28 @@ def _sweeps(store: Store, engine: Transactions) -> list[Query]:
         "waiting requests, in turn": lambda: store.reading.waiting_after(0, 20),
         "answers left over": lambda: store.answers.waiting(long_ago),
         "notifications left over": lambda: store.notifications.left_over(now, 50),
+        "notifications just written": store.events.last_version,
+        "mailboxes that are not read": lambda: _mailboxes_unread(store),
+        "what expires soon": lambda: store.service_tokens.expiring(now, now + TOLD_BEFORE),
+        "authorities that expire soon": store.certificates.authorities,
         "messages left behind": lambda: store.notifications.left_behind(now, 50),
         "what is kept no longer": Retention(store.database, KEPT).forget_some,
         "what was counted": Repeats(store.database).sum_up,
         "replies to repeated requests": store.idempotency.forget_old,
     }
     return [Query(f"sweep: {name}", "sweep", ask) for name, ask in work.items()]
+
+
+def _mailboxes_unread(store: Store) -> object:
+    """As `Alerts` looks for them."""
+    with store.database.reading() as connection:
+        return mailboxes_behind(connection, datetime.now(UTC))
+
+
+def _sign_ins_begun(store: Store) -> object:
+    """How many links somebody asked for lately, as is counted before another is sent."""
+    with store.database.reading() as connection:
+        return asked_since(connection, "person", requester(7), datetime.now(UTC) - timedelta(hours=1))
 
 
 def _others(store: Store, engine: Transactions, waiting_id: int) -> list[Query]:
@@ -216,5 +259,6 @@ def _others(store: Store, engine: Transactions, waiting_id: int) -> list[Query]:
             "other",
             lambda: Messages(store).of(store.notifications.of_transition(waiting_id, 1)),
         ),
+        Query("links that were asked for", "other", lambda: _sign_ins_begun(store)),
         Query("answers that counted", "other", lambda: store.answers.counted_of(waiting_id)),
     ]

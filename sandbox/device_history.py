@@ -7,7 +7,7 @@ from sqlalchemy import func, insert, select
 
 from sandbox.device_keys import new_key
 from store import Store
-from store.tables import registered_devices
+from store.tables import fingerprints, registered_devices
 
 CHUNK = 5_000
 # So many of the first ones are not archived; half of these wait for an approval.
@@ -24,6 +24,13 @@ def write_devices(store: Store, archived: int, people: int) -> None:
         with store.database.transaction() as connection:
             rows = [_row(n, people, now) for n in range(start, min(start + CHUNK, last))]
             connection.execute(insert(registered_devices), rows)
+            connection.execute(insert(fingerprints), [_snapshot(row) for row in rows])
+
+
+def _snapshot(row: dict[str, object]) -> dict[str, object]:
+    """What it said of itself when it registered."""
+    same = {name: row[name] for name in ("source_address", "fingerprint")}
+    return same | {"device": row["id"], "at": row["registered_at"], "changed": []}
 
 
 def _row(number: int, people: int, now: datetime) -> dict[str, object]:

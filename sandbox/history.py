@@ -15,6 +15,7 @@ from countersign.models import LevelRule, Route
 from countersign.transitions import GRANT_TRANSITION
 from sandbox.copied_rows import copy_rows
 from sandbox.device_history import write_devices
+from sandbox.sign_in_history import write_sign_ins
 from store import Store, postgres
 from store import tables as t
 
@@ -25,7 +26,7 @@ Rows = dict[Table, list[Row]]
 APPROVER = "grace"
 SECOND_APPROVER = "heidi"
 PEOPLE = 20
-# For so many past requests one device was registered.
+# For so many past requests one device was registered, and somebody signed in once.
 REQUESTS_FOR_A_DEVICE = 10
 LIVE_CHANNEL = "slack"
 # What is over has been for so long, at least; a request is a minute older than the next.
@@ -90,6 +91,7 @@ def write_history(
         numbers = range(first + start, first + min(start + CHUNK, past + waiting))
         _write(store, numbers, past - start, lasting)
     write_devices(store, past // REQUESTS_FOR_A_DEVICE, PEOPLE)
+    write_sign_ins(store, past // REQUESTS_FOR_A_DEVICE, PEOPLE)
     say(f"{past:,} past and {waiting:,} waiting requests are written")
 
 

@@ -1,19 +1,30 @@
 """Pages of rows whose ids say nothing of their age: newest first, and on from the last that was shown."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Row, select, tuple_
+from sqlalchemy import Column, ColumnElement, Connection, FromClause, Row, select, tuple_
 
 
 def newest_first(
-    connection: Connection, at: Column[Any], before: str, limit: int, *which: ColumnElement[bool]
+    connection: Connection,
+    at: Column[Any],
+    before: str,
+    limit: int,
+    *which: ColumnElement[bool],
+    few: Sequence[ColumnElement[bool]] = (),
 ) -> list[Row[Any]]:
-    """Rows of the table of this column, those behind the one with the id `before`; none where there is no such row."""
-    table = at.table
-    query = select(table).where(*which).order_by(at.desc(), table.c.id.desc()).limit(limit)
+    """Rows of the table of this column, those behind the one with the id `before`; none where there is no such row.
+
+    Where only a few rows fulfil `few`, these are read first, by an index of their own: along that of `at` all might be.
+    """
+    table: FromClause = at.table
+    rows = select(table).where(*few).offset(0).subquery("few") if few else table
+    order = rows.c[at.key], rows.c.id
+    query = select(rows).where(*which).order_by(*(one.desc() for one in order)).limit(limit)
     if before:
         last = connection.execute(select(at, table.c.id).where(table.c.id == before)).one_or_none()
         if last is None:
             return []
-        query = query.where(tuple_(at, table.c.id) < tuple_(last[0], last[1]))
+        query = query.where(tuple_(*order) < tuple_(last[0], last[1]))
     return list(connection.execute(query))

@@ -55,12 +55,12 @@ class Sessions(StorePart):
     @reads
     def lasting(self, now: datetime, person: str = "", before: str = "", limit: int = 50) -> list[Session]:
         """A page of the sessions that last, newest first, of one person or of everybody; `before` is a session's id."""
-        which = [sessions.c.ended_at.is_(None), sessions.c.ends_at > now]
-        if person:
-            which.append(sessions.c.person == person)
+        lasts = sessions.c.ended_at.is_(None), sessions.c.ends_at > now
+        own = [sessions.c.person == person] if person else []
         with self.database.reading() as connection:
             return [
-                from_row(Session, row) for row in newest_first(connection, sessions.c.started_at, before, limit, *which)
+                from_row(Session, row)
+                for row in newest_first(connection, sessions.c.started_at, before, limit, few=[*lasts, *own])
             ]
 
 

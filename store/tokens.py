@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from pydantic import Field
-from sqlalchemy import ColumnElement, Connection, Row, Table, insert, select, update
+from sqlalchemy import Connection, Row, Table, insert, select, update
 
 from countersign.errors import NotFound
 from countersign.models import GATEWAY, Id, Model
@@ -124,14 +124,12 @@ class Tokens(StorePart):
     @reads
     def lasting(self, now: datetime, person: str = "", before: str = "", limit: int = 50) -> list[Token]:
         """A page of the tokens that last, newest first, of one person or of all; `before` is a token's id."""
-        which: list[ColumnElement[bool]] = [
-            tokens.c.ended_at.is_(None),
-            tokens.c.ends_at.is_(None) | (tokens.c.ends_at > now),
-        ]
-        if person:
-            which += [tokens.c.owner == person, tokens.c.kind == "person"]
+        lasts = tokens.c.ended_at.is_(None), tokens.c.ends_at.is_(None) | (tokens.c.ends_at > now)
+        own = [tokens.c.owner == person, tokens.c.kind == "person"] if person else []
         with self.database.reading() as connection:
-            return [_view(row) for row in newest_first(connection, tokens.c.created_at, before, limit, *which)]
+            return [
+                _view(row) for row in newest_first(connection, tokens.c.created_at, before, limit, few=[*lasts, *own])
+            ]
 
     @reads
     def all(self) -> list[Token]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from io import StringIO
 from typing import Any
 
 import pytest
+from rich.console import Console
 from sqlalchemy import event, text
 
+from benchmarks.history import Cost, end_by, over_limits
 from benchmarks.plans import plan_of, statements
-from benchmarks.queries import LIVE, queries
+from benchmarks.queries import LIVE, Query, queries
 from engine.policy import apply_policy
 from sandbox.history import policy, write_history
 from store import Store
@@ -100,6 +103,21 @@ def test_what_is_over_makes_nothing_dearer_and_no_table_that_grows_is_read_as_a_
             assert len(statements(store, query.ask)) <= MOST_STATEMENTS[query.kind], query.name
         if query.kind == "list" and not store.database.is_sqlite:
             assert _fetched(store, query.ask) <= MOST_FETCHED, query.name
+
+
+def test_a_limit_that_is_broken_is_named_and_ends_the_benchmark_with_1() -> None:
+    def cost(name: str, milliseconds: float, *scanned: str) -> Cost:
+        return Cost(Query(name, "sweep", lambda: None), 1, 1.0, milliseconds, 1.0, set(), set(scanned))
+
+    broken = over_limits("SQLite", [cost("fast", 4.9), cost("slow", 5.1), cost("whole", 1.0, "requests", "events")])
+    assert broken == ["SQLite: slow takes 5.1 ms; it may take 5", "SQLite: whole reads all of events, requests"]
+    said = Console(file=StringIO(), width=200)
+    for found, code in ((broken, 1), ([], 0)):
+        with pytest.raises(SystemExit) as ended:
+            end_by(found, said)
+        assert ended.value.code == code
+    assert isinstance(said.file, StringIO)
+    assert "slow takes 5.1 ms" in said.file.getvalue()
 
 
 def _fetched(store: Store, thing: Callable[[], object]) -> int:
