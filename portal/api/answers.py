@@ -21,6 +21,7 @@ from portal.context import Context, ContextHere
 
 CHANNEL = "portal"
 STORED = "Your answer is stored; it will be judged as soon as a worker is back."
+ABOUT_REQUEST = described(HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, *WITH_BODY)
 
 router = token_router("answers")
 
@@ -55,7 +56,7 @@ class Comment(Model):
             "model": Judgement,
             "description": "Stored; it will be judged. Ask again, with the same Idempotency-Key.",
         },
-        **described(HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, *WITH_BODY),
+        **ABOUT_REQUEST,
     },
 )
 async def decide(
@@ -122,11 +123,7 @@ async def _record_attempt(context: Context, caller: Caller, approval_id: int, an
     await context.engine.record_attempt(event)
 
 
-@router.post(
-    "/requests/{approval_id}/comments",
-    response_model=RequestView,
-    responses=described(HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, *WITH_BODY),
-)
+@router.post("/requests/{approval_id}/comments", response_model=RequestView, responses=ABOUT_REQUEST)
 async def comment(
     approval_id: ApprovalId, said: Comment, context: ContextHere, caller: CallerHere, once: IdempotencyHere
 ) -> JSONResponse:
@@ -153,11 +150,7 @@ async def pass_on(context: Context, caller: Caller, view: RequestView, text: str
     await (context.engine.comment if is_requester else context.engine.inquire)(given)
 
 
-@router.post(
-    "/requests/{approval_id}/cancel",
-    response_model=Judgement,
-    responses=described(HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, *WITH_BODY),
-)
+@router.post("/requests/{approval_id}/cancel", response_model=Judgement, responses=ABOUT_REQUEST)
 async def cancel(
     approval_id: ApprovalId, undo: UndoReason, context: ContextHere, caller: CallerHere, once: IdempotencyHere
 ) -> JSONResponse:
@@ -171,11 +164,7 @@ async def cancel(
     return await once(withdraw)
 
 
-@router.post(
-    "/requests/{approval_id}/revoke",
-    response_model=RequestView,
-    responses=described(HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, *WITH_BODY),
-)
+@router.post("/requests/{approval_id}/revoke", response_model=RequestView, responses=ABOUT_REQUEST)
 async def revoke(
     approval_id: ApprovalId, undo: UndoReason, context: ContextHere, caller: CallerHere, once: IdempotencyHere
 ) -> JSONResponse:
@@ -190,11 +179,7 @@ async def revoke(
     return await once(end, lambda _: _view(context, caller, approval_id))
 
 
-@router.post(
-    "/requests/{approval_id}/give-back",
-    response_model=RequestView,
-    responses=described(HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, *WITH_BODY),
-)
+@router.post("/requests/{approval_id}/give-back", response_model=RequestView, responses=ABOUT_REQUEST)
 async def give_back(
     approval_id: ApprovalId, undo: UndoReason, context: ContextHere, caller: CallerHere, once: IdempotencyHere
 ) -> JSONResponse:

@@ -27,6 +27,7 @@ LARGEST_VERSION = 2**31 - 1
 YAML: dict[str, Any] = {
     "requestBody": {"required": True, "content": {"application/yaml": {"schema": {"type": "string"}}}}
 }
+OF_FILE = described(HTTPStatus.FORBIDDEN, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
 Version = Annotated[int, Query(ge=1, le=LARGEST_VERSION)]
 EndGrants = Annotated[bool, Query(description="also end the grants that the new policy would not give")]
@@ -107,12 +108,7 @@ async def difference(
     )
 
 
-@router.post(
-    "/policy",
-    response_model=Applied,
-    openapi_extra=YAML,
-    responses=described(HTTPStatus.FORBIDDEN, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
-)
+@router.post("/policy", response_model=Applied, openapi_extra=YAML, responses=OF_FILE)
 async def apply(
     request: Request,
     context: ContextHere,
@@ -160,21 +156,14 @@ async def _put_in_force(
     return JSONResponse({"version": version})
 
 
-@router.post(
-    "/policy/plan",
-    openapi_extra=YAML,
-    responses=described(HTTPStatus.FORBIDDEN, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
-)
+@router.post("/policy/plan", openapi_extra=YAML, responses=OF_FILE)
 async def plan(request: Request, context: ContextHere, caller: CallerHere, end_grants: EndGrants = False) -> PolicyPlan:
     """What applying a policy file would do, or all its mistakes. For admins. Changes nothing."""
     caller.must_be_admin()
     return await policies.planned(context, caller, await request.body(), end_grants)
 
 
-@router.post(
-    "/policy/change",
-    responses=described(HTTPStatus.FORBIDDEN, *WITH_BODY),
-)
+@router.post("/policy/change", responses=described(HTTPStatus.FORBIDDEN, *WITH_BODY))
 async def change(body: Change, context: ContextHere, caller: CallerHere) -> PolicyText:
     """The text in force with one change, and the version that it replaces. For admins.
 
@@ -185,11 +174,7 @@ async def change(body: Change, context: ContextHere, caller: CallerHere) -> Poli
     return await policies.changed(context, body)
 
 
-@router.post(
-    "/policy/check",
-    openapi_extra=YAML,
-    responses=described(HTTPStatus.FORBIDDEN, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
-)
+@router.post("/policy/check", openapi_extra=YAML, responses=OF_FILE)
 async def check(request: Request, context: ContextHere, caller: CallerHere) -> Checked:
     """Name all mistakes of a policy file, and change nothing."""
     caller.must_be_person()

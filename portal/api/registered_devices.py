@@ -245,10 +245,7 @@ async def act(
     return await context.engine.devices.act(device_id, action, caller.principal, why.reason, CHANNEL, caller.proof)
 
 
-@router.post(
-    "/people/{person}/devices/{action}",
-    responses=described(HTTPStatus.FORBIDDEN, *WITH_BODY),
-)
+@router.post("/people/{person}/devices/{action}", responses=described(HTTPStatus.FORBIDDEN, *WITH_BODY))
 async def act_on_all(
     person: Id, action: Literal["revoke", "unrevoke"], context: ContextHere, caller: CallerHere, why: Reason
 ) -> Changed:

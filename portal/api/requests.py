@@ -133,11 +133,7 @@ def _filters(
     return Filters(person or "", device or "", user_group or "", device_group or "", text)
 
 
-@router.get(
-    "/requests",
-    response_model=list[RequestView],
-    responses={200: {"headers": LINKED}},
-)
+@router.get("/requests", response_model=list[RequestView], responses={200: {"headers": LINKED}})
 async def newest(
     request: Request,
     response: Response,
