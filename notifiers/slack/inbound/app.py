@@ -16,9 +16,9 @@ from notifiers.slack.client.installation import Installation
 from notifiers.slack.client.log_redaction import redacting_logger
 from notifiers.slack.config import SlackConfig
 from notifiers.slack.inbound.dispatcher import Dispatcher
+from notifiers.slack.inbound.handlers import Handlers
 from notifiers.slack.inbound.home import Home
 from notifiers.slack.inbound.http import SignedRequests
-from notifiers.slack.inbound.listeners import Listeners, slack_app
 from notifiers.slack.inbound.payload_reader import PayloadReader
 from notifiers.slack.inbound.people import SlackPeople
 from notifiers.slack.inbound.replies import Replies
@@ -38,10 +38,10 @@ class SlackListener:
         self._api = SlackApi(config)
         self._running: set[asyncio.Task[Any]] = set()
         self._installation = Installation(self._api)
-        home, replies = Home(self._api, engine, config.public_url), Replies(self._api, config.api_url)
-        dispatcher = Dispatcher(engine, SlackPeople(self._api, engine), self._installation, home)
-        app = slack_app(config, Listeners(dispatcher, replies, self._api, home, self._running))
-        payload_reader = PayloadReader(app, dispatcher, replies, self._running)
+        people, home = SlackPeople(self._api, engine), Home(self._api, engine, config.public_url)
+        dispatcher = Dispatcher(engine, people, self._installation, home)
+        replies = Replies(self._api, config.api_url)
+        payload_reader = PayloadReader(Handlers(dispatcher, self._api), dispatcher, replies, self._running)
         self._http = (
             SignedRequests(payload_reader, config.signing_secret.get_secret_value()) if config.mode == "http" else None
         )

@@ -3,14 +3,13 @@
 import asyncio
 import time
 from collections import OrderedDict
-
-from slack_bolt.response import BoltResponse
+from typing import Any
 
 # A signed request is too old after five minutes; Slack's own retries of an event take an hour, and change nothing.
 REMEMBERED_SECONDS = 3600.0
 MOST_REMEMBERED = 20_000
 
-Answered = asyncio.Future[BoltResponse]
+Answered = asyncio.Future[dict[str, Any]]  # the JSON object by which it is acknowledged, which may be empty
 
 
 class Deliveries:

@@ -4,7 +4,7 @@ import hashlib
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import TypeVar
+from typing import Any
 
 from countersign.errors import CountersignError, Delayed, NotAllowed, NotFound, Refused, TooMany, Unavailable
 from countersign.models import Answer
@@ -38,8 +38,7 @@ KEPT = (
 )
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
-Handler = Callable[[Interaction], Awaitable[Person | None]]
+Handler = Callable[[Interaction, Any], Awaitable[Person | None]]  # of what is delivered; see `Dispatcher.serve`
 
 
 class FieldError(Exception):
@@ -75,7 +74,7 @@ class Dispatcher:
             await interaction.same_as(first)
             return
         try:
-            person = await handle(interaction)
+            person = await handle(interaction, interaction.delivery)
         except Exception as error:
             if not _is_final(error):
                 self._deliveries.forget(key)
