@@ -11,8 +11,8 @@ FOLDER = Path(__file__).resolve().parents[1] / "templates"
 
 @cache
 def loader(channel: str) -> FileSystemLoader:
-    """Finds the templates of a channel, in the folders of its `searchpath`."""
-    return FileSystemLoader(FOLDER / channel)
+    """Finds the templates of a channel, or else those that mails and messages share, in its `searchpath`."""
+    return FileSystemLoader([FOLDER / channel, FOLDER / "messages"])
 
 
 class Templates(Environment):
