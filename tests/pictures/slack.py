@@ -80,11 +80,20 @@ def pictures() -> dict[str, str]:
         "approved": message(live(notification(Event.SETTLED, HEIDI, **approved), CONFIG).blocks),
         "status": message(live(notification(Event.OPENED, ALICE), CONFIG).blocks),
         "reject": modal(answer_modal(Named(1042, 1, ""), Verdict.REJECT, waits)),
-        "connect": modal(connect_modal({"device": "db-1", "protocol": "ssh", "reason": "Replication lags behind."})),
+        "connect": modal(filled_in(connect_modal(), device="db-1", reason="Replication lags behind.")),
         "home": home(
             home_view(Mine(waiting=[waits], asked=[waits_too, held], active=[held, allowed]), Principal("grace"))
         ),
     }
+
+
+def filled_in(form: Json, **typed: str) -> Json:
+    """The form of a connection with what somebody typed, and SSH chosen."""
+    for block in form["blocks"]:
+        element = block["element"]
+        element |= {"initial_value": typed[block["block_id"]]} if block["block_id"] in typed else {}
+        element |= {"initial_option": element["options"][0]} if "options" in element else {}
+    return form
 
 
 def message(blocks: list[Json]) -> str:

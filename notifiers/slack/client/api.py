@@ -61,21 +61,19 @@ class SlackApi:
     async def _response(self, method: str, about: str, **arguments: Any) -> Any:
         conversation = arguments["channel"] if method == "chat.postMessage" else ""
         await self._rate_limit.turn(method, conversation)
-        function = getattr(self._client(), method.replace(".", "_"))
+        function, where = getattr(self._client(), method.replace(".", "_")), self._config.api_url
         try:
             return await function(**arguments)
         except SlackClientError as error:
             raise self._our_error(method, about, getattr(error, "response", None)) from None
         except TimeoutError:
-            raise Unavailable(f"Slack does not answer {method} in time; check the way to {self._where}") from None
+            raise Unavailable(f"Slack does not answer {method} in time; check the way to {where}") from None
         except (aiohttp.ClientError, OSError) as error:
             kind = type(error).__name__
-            raise Unavailable(f"Slack can't be reached at {self._where} ({kind}); check the network") from None
+            raise Unavailable(f"Slack can't be reached at {where} ({kind}); check the network") from None
         except (ValueError, AttributeError) as error:
             # An answer that is no JSON object, like a proxy's page, makes the library fail in one of these ways.
-            raise Unavailable(
-                f"{self._where} does not answer {method} as Slack does ({type(error).__name__})"
-            ) from None
+            raise Unavailable(f"{where} does not answer {method} as Slack does ({type(error).__name__})") from None
 
     async def myself(self) -> Self:
         """Who the app is, asked once."""
@@ -113,10 +111,6 @@ class SlackApi:
         if self._config.api_url.startswith("http:"):
             client.proxy = None  # it is on this machine
         return client
-
-    @property
-    def _where(self) -> str:
-        return self._config.api_url
 
     def _our_error(self, method: str, about: str, response: Any) -> Exception:
         """Our error for a failed call. It holds nothing of a token: only Slack's own error is repeated."""

@@ -38,7 +38,7 @@ class SlackListener:
         self._api = SlackApi(config)
         self._running: set[asyncio.Task[Any]] = set()
         self._installation = Installation(self._api)
-        people, home = SlackPeople(self._api, engine), Home(self._api, engine, config.public_url)
+        people, home = SlackPeople(self._api, engine.person_at), Home(self._api, engine, config.public_url)
         dispatcher = Dispatcher(engine, people, self._installation, home)
         replies = Replies(self._api, config.api_url)
         payload_reader = PayloadReader(Handlers(dispatcher, self._api), dispatcher, replies, self._running)
@@ -74,11 +74,6 @@ class SlackListener:
             for task in left:
                 task.cancel()
         await self._api.close()
-
-    @property
-    def connected(self) -> bool:
-        """Whether Slack can reach us now, as far as that is known: over HTTP it may always try."""
-        return self._socket is None or self._socket.connected
 
     def findings(self) -> list[Finding]:
         """The findings of `countersign doctor` and `/health` about the way in; over HTTP nothing is known here."""

@@ -90,7 +90,7 @@ class Dispatcher:
         author = delivery.author if isinstance(delivery, Pressed | Submitted) else None
         if why := await self.installation.why_not_ours(sender, author):
             raise TurnedAway(why)
-        interaction.person = await self.people.identify(sender.user, sender.team, sender.user_team)
+        interaction.person = await self.people.identify(sender.user)
         return interaction.person
 
     async def request(self, number: int, run: str) -> RequestView:
@@ -180,9 +180,7 @@ class Dispatcher:
             case Unavailable():
                 log.warning("%s: %s", interaction.place.user, masked(str(error)))
                 await interaction.say(NOT_DONE.format(why=_bare(error)))
-            case NotStored():
-                await interaction.say(str(error))
-            case CountersignError():
+            case NotStored() | CountersignError():
                 await interaction.say(str(error))
             case _:
                 log.error("what %s sent could not be handled", interaction.place.user, exc_info=error)
@@ -196,9 +194,8 @@ class Dispatcher:
             await interaction.received()
 
     async def _refuse(self, interaction: Interaction, reason: str, person: Person | None = None) -> None:
-        await self.record_rejected(
-            interaction.delivery, reason, interaction.delivery.sender, person or interaction.person
-        )
+        delivery = interaction.delivery
+        await self.record_rejected(delivery, reason, delivery.sender, person or interaction.person)
         await interaction.say(reason)
 
 

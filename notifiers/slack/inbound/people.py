@@ -1,8 +1,8 @@
 """Who a Slack user is: their account, its confirmed mail address, the person of the directory with that address."""
 
 import time
+from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Protocol
 
 from countersign.errors import DISABLED, CountersignError, Unreachable
 from countersign.notifications import Person
@@ -24,31 +24,23 @@ class TurnedAway(CountersignError):
         self.person = person
 
 
-class Directory(Protocol):
-    """A directory in which people are found by address."""
-
-    async def person_at(self, address: str) -> Person | None:
-        """The person with this mail address, whatever its case."""
-
-
 class SlackPeople:
-    """Finds the people behind clicks."""
+    """Finds the people behind clicks; `person_at` finds somebody of the directory by their mail address."""
 
-    def __init__(self, api: SlackApi, directory: Directory, clock: Clock = time.monotonic) -> None:
+    def __init__(
+        self, api: SlackApi, person_at: Callable[[str], Awaitable[Person | None]], clock: Clock = time.monotonic
+    ) -> None:
         self._api = api
-        self._directory = directory
+        self._person_at = person_at
         self._addresses = Memory(KNOWN_SECONDS, REFUSED_SECONDS, TurnedAway, clock)
 
-    async def identify(self, user: str, team: str, user_team: str = "") -> Person:
-        """The person behind a Slack user; `team` is where they act, `user_team` where they belong, if that was said.
+    async def identify(self, user: str) -> Person:
+        """The person behind a Slack user.
 
         Raises TurnedAway, with the message for them, and Unavailable where Slack or the directory can't be asked.
         """
-        ours = (await self._api.myself()).team_id
-        if team != ours or user_team not in ("", ours):
-            raise TurnedAway(_refusal("belongs to another workspace"))
         address = await self._addresses.recall(user, partial(self._address, user))
-        person = await self._directory.person_at(address)
+        person = await self._person_at(address)
         if person is None:
             raise TurnedAway(f"Nobody in Countersign's directory has your address {address}; ask for it to be added.")
         if not person.enabled:

@@ -54,11 +54,6 @@ class Socket:
         self._failures = 0
         self._looks = 0
 
-    @property
-    def connected(self) -> bool:
-        """Whether Slack can reach us now."""
-        return self._state.connected
-
     def findings(self) -> list[Finding]:
         """The findings about the connection, for `countersign doctor` and `/health`."""
         return socket_report.findings(self._state)

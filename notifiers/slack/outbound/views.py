@@ -1,7 +1,7 @@
 """The forms that Slack opens over a message, and the app's Home page. Pure, like the messages."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from slack_sdk.models.blocks import (
@@ -50,28 +50,25 @@ def answer_modal(about: Named, verdict: Verdict, request: RequestView | None = N
     if request is None:
         return _modal("answer", title, [parts.section(markup("answer/loading"))], metadata)
     needs_reason = verdict is Verdict.REJECT and request.rejection_needs_reason
-    said = PlainTextInputElement(action_id="comment", multiline=True, max_length=LONGEST_INPUT)
+    name = "reason_needed" if needs_reason else "comment"
     blocks = [
         parts.section(markup("answer/sentence", verdict=verdict, **_shown(request))),
         *parts.quote(request.question.reason, LONGEST_REASON, label("why")),
-        _input("comment", said, optional=not needs_reason, name="reason_needed" if needs_reason else "comment"),
+        _text("comment", LONGEST_INPUT, optional=not needs_reason, multiline=True, name=name),
     ]
     return _modal("answer", title, blocks, metadata, submit=label(verdict))
 
 
-def connect_modal(given: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """The form that asks for a connection, with what is known filled in.
-
-    Its fields, and the keys of `given`: `device`, `protocol`, `minutes`, `reason`, `ticket` and `source_address`.
-    """
-    known = {name: value.strip() for name, value in (given or {}).items()}
+def connect_modal() -> dict[str, Any]:
+    """The form that asks for a connection, with a field for each of a question's."""
+    protocols = [Option(text=parts.plain_text(one.value.upper()), value=one.value) for one in Protocol]
     blocks: list[Block] = [
-        _input("device", _line("device", known, LONGEST_ID), optional=False),
-        _input("protocol", _protocols(known.get("protocol", "")), optional=False),
-        _input("minutes", _line("minutes", known, LONGEST_TIME), optional=True),
-        _input("reason", _line("reason", known, LONGEST_REASON, multiline=True), optional=True),
-        _input("ticket", _line("ticket", known, LONGEST_ID), optional=True),
-        _input("source_address", _line("source_address", known, LONGEST_ID), optional=True),
+        _text("device", LONGEST_ID, optional=False),
+        _input("protocol", StaticSelectElement(action_id="protocol", options=protocols), optional=False),
+        _text("minutes", LONGEST_TIME),
+        _text("reason", LONGEST_REASON, multiline=True),
+        _text("ticket", LONGEST_ID),
+        _text("source_address", LONGEST_ID),
     ]
     return _modal("connect", plain("connect/title"), blocks, "", submit=label("ask"))
 
@@ -184,13 +181,6 @@ def _input(field: str, element: InputInteractiveElement, *, optional: bool, name
     return InputBlock(block_id=field, label=parts.plain_text(label(name or field)), element=element, optional=optional)
 
 
-def _line(field: str, known: Mapping[str, str], longest: int, *, multiline: bool = False) -> PlainTextInputElement:
-    initial = escaping.cut(known.get(field, ""), longest) or None
-    return PlainTextInputElement(action_id=field, multiline=multiline, max_length=longest, initial_value=initial)
-
-
-def _protocols(given: str) -> StaticSelectElement:
-    options = {one.value: Option(text=parts.plain_text(one.value.upper()), value=one.value) for one in Protocol}
-    return StaticSelectElement(
-        action_id="protocol", options=list(options.values()), initial_option=options.get(given.lower())
-    )
+def _text(field: str, longest: int, *, optional: bool = True, multiline: bool = False, name: str = "") -> Block:
+    element = PlainTextInputElement(action_id=field, multiline=multiline, max_length=longest)
+    return _input(field, element, optional=optional, name=name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 import pytest_asyncio
@@ -12,7 +12,9 @@ from countersign.errors import Unavailable, Unreachable
 from countersign.notifications import Person
 from notifiers.slack.client.accounts import SLACKBOT, Memory, why_not
 from notifiers.slack.client.api import SlackApi
+from notifiers.slack.client.installation import Installation
 from notifiers.slack.inbound import people
+from notifiers.slack.inbound.payload_parts import Sender
 from notifiers.slack.inbound.people import SlackPeople, TurnedAway
 from notifiers.slack.outbound import recipients
 from notifiers.slack.outbound.recipients import Recipients
@@ -27,11 +29,9 @@ from .workspace import NOT_MEMBERS, address, config_for, fresh, workspace
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-class Directory:
+async def person_at(address: str) -> Person | None:
     """Alice, Grace and Heidi; Grace under another spelling of her address."""
-
-    async def person_at(self, address: str) -> Person | None:
-        return next((one for one in (ALICE, GRACE, HEIDI) if one.email == address.casefold()), None)
+    return next((one for one in (ALICE, GRACE, HEIDI) if one.email == address.casefold()), None)
 
 
 @dataclass
@@ -67,29 +67,31 @@ def clock() -> Clock:
 
 @pytest.fixture
 def known(api: SlackApi, clock: Clock) -> SlackPeople:
-    return SlackPeople(api, Directory(), clock)
+    return SlackPeople(api, person_at, clock)
 
 
 async def test_a_member_is_the_person_who_has_their_address(slack: FaultySlack, known: SlackPeople) -> None:
-    assert await known.identify("UGRACE", TEAM, TEAM) == GRACE
+    assert await known.identify("UGRACE") == GRACE
     slack.state.people["UHEIDI"]["profile"] = {"email": "Heidi@ACME.example"}
-    assert await known.identify("UHEIDI", TEAM) == HEIDI
+    assert await known.identify("UHEIDI") == HEIDI
 
 
 @pytest.mark.parametrize("user", [*NOT_MEMBERS, "ULEFT"])
 async def test_who_is_no_member_is_turned_away_with_the_reason(known: SlackPeople, user: str) -> None:
     reason = NOT_MEMBERS[user][1] if user in NOT_MEMBERS else "is deactivated"
     with pytest.raises(TurnedAway, match=f"Nothing was changed: .* your Slack account {reason}"):
-        await known.identify(user, TEAM)
+        await known.identify(user)
 
 
 @pytest.mark.parametrize(("team", "user_team"), [("T0OTHER", "T0OTHER"), (TEAM, "T0OTHER"), ("T0OTHER", ""), ("", "")])
-async def test_what_is_done_in_or_from_another_workspace_is_turned_away_unasked(
-    slack: FaultySlack, known: SlackPeople, team: str, user_team: str
+async def test_what_is_done_in_or_from_another_workspace_is_not_for_us(
+    api: SlackApi, team: str, user_team: str
 ) -> None:
-    with pytest.raises(TurnedAway, match="belongs to another workspace"):
-        await known.identify("UGRACE", team, user_team)
-    assert not slack.calls_of("users.info")
+    installation = Installation(api)
+    app = await installation.app()
+    sender = Sender(user="UGRACE", team=team, user_team=user_team, enterprise="", app=app, is_org_install=False)
+    assert "another one" in await installation.why_not_ours(sender)
+    assert await installation.why_not_ours(replace(sender, team=TEAM, user_team=TEAM)) == ""
 
 
 @pytest.mark.parametrize(
@@ -101,30 +103,30 @@ async def test_what_is_done_in_or_from_another_workspace_is_turned_away_unasked(
 )
 async def test_who_is_unknown_here_or_there_is_turned_away(known: SlackPeople, user: str, message: str) -> None:
     with pytest.raises(TurnedAway, match=message):
-        await known.identify(user, TEAM)
+        await known.identify(user)
 
 
 async def test_an_account_is_believed_for_five_minutes(slack: FaultySlack, known: SlackPeople, clock: Clock) -> None:
     for _ in range(3):
-        assert await known.identify("UGRACE", TEAM) == GRACE
+        assert await known.identify("UGRACE") == GRACE
     assert len(slack.calls_of("users.info")) == 1
     slack.state.people["UGRACE"]["is_restricted"] = True
     clock.now += people.KNOWN_SECONDS - 1
-    assert await known.identify("UGRACE", TEAM) == GRACE
+    assert await known.identify("UGRACE") == GRACE
     clock.now += 2
     with pytest.raises(TurnedAway, match="guest"):
-        await known.identify("UGRACE", TEAM)
+        await known.identify("UGRACE")
 
 
 async def test_a_refusal_is_soon_looked_at_anew(slack: FaultySlack, known: SlackPeople, clock: Clock) -> None:
     slack.state.people["UGRACE"]["is_restricted"] = True
     for _ in range(3):
         with pytest.raises(TurnedAway, match="guest"):
-            await known.identify("UGRACE", TEAM)
+            await known.identify("UGRACE")
     assert len(slack.calls_of("users.info")) == 1
     slack.state.people["UGRACE"]["is_restricted"] = False
     clock.now += people.REFUSED_SECONDS + 1
-    assert await known.identify("UGRACE", TEAM) == GRACE
+    assert await known.identify("UGRACE") == GRACE
 
 
 @pytest.mark.parametrize(
@@ -141,21 +143,21 @@ async def test_where_slack_can_not_be_asked_nobody_is_turned_away_for_long(
 ) -> None:
     slack.fail("users.info", fault)
     with pytest.raises(Unavailable, match=message):
-        await known.identify("UGRACE", TEAM)
-    assert await known.identify("UGRACE", TEAM) == GRACE
+        await known.identify("UGRACE")
+    assert await known.identify("UGRACE") == GRACE
 
 
 async def test_an_address_that_slack_keeps_to_itself_is_a_missing_scope(slack: FaultySlack, known: SlackPeople) -> None:
     slack.state.scopes.discard("users:read.email")
     with pytest.raises(Unavailable, match=r"lacks the scope users:read\.email"):
-        await known.identify("UGRACE", TEAM)
+        await known.identify("UGRACE")
 
 
 async def test_an_answer_about_somebody_else_is_none(slack: FaultySlack, known: SlackPeople) -> None:
     other = {"id": "UHEIDI", "team_id": TEAM, "profile": {"email": "heidi@acme.example"}}
     slack.fail("users.info", Fault(body={"ok": True, "user": other}))
     with pytest.raises(TurnedAway, match="is not known to it"):
-        await known.identify("UGRACE", TEAM)
+        await known.identify("UGRACE")
 
 
 @pytest.mark.parametrize("user", [{}, {"team_id": None}, {"team_id": "T0OTHER"}, {"id": SLACKBOT, "team_id": TEAM}])

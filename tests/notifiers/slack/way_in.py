@@ -190,7 +190,7 @@ async def listening(config: SlackConfig, deployment: Protocol, slack: FaultySlac
     await listener.start()
     try:
         if config.mode == "socket":
-            await until(lambda: listener.connected, "the socket is open")
+            await until(lambda: listener.findings()[0].state != "problem", "the socket is open")
             yield listener
             return
         async with serving(listener) as url:
