@@ -27,7 +27,7 @@ def compose(notification: Notification, config: EmailConfig, now: datetime | Non
     """
     address = writable(notification.to.email)
     message = EmailMessage(compose_headers.POLICY if address.isascii() else compose_headers.UTF8_POLICY)
-    message["From"] = compose_headers.mailbox(config.sender_name or config.instance_name, config.sender_address)
+    message["From"] = compose_headers.mailbox(config.instance_name, config.sender_address)
     message["To"] = compose_headers.mailbox(wording.name(notification.to.name, ""), address)
     if isinstance(notification, RequestNotification):
         ids = ids_of(notification, config)
@@ -90,7 +90,7 @@ def _address(message: EmailMessage, notification: RequestNotification, ids: toke
     message["Reply-To"] = _reply_to(notification, ids, config)
     message["Subject"] = compose_headers.free_text(_subject(notification, config))
     message["Message-ID"] = token.message_id(
-        config.message_id_domain, ids, notification.event, _of_run(notification, notification.id)
+        config.domain, ids, notification.event, _of_run(notification, notification.id)
     )
 
 
@@ -115,7 +115,7 @@ def _address_general(message: EmailMessage, notification: Notification, config: 
     title = _template(f"{notification.event}/title.j2").render(_shown_general(notification, config)).strip()
     message["Reply-To"] = config.reply_address
     message["Subject"] = compose_headers.free_text(f"{config.instance_name} - {title}")
-    message["Message-ID"] = token.message_id(config.message_id_domain, None, notification.event, notification.id)
+    message["Message-ID"] = token.message_id(config.domain, None, notification.event, notification.id)
 
 
 def _thread(message: EmailMessage, notification: RequestNotification, config: EmailConfig) -> None:
@@ -124,9 +124,7 @@ def _thread(message: EmailMessage, notification: RequestNotification, config: Em
     Gmail asks for just that ("references headers that consistently refer to the same message ID", beside the same
     subject), and threads by RFC 5256 or JWZ's algorithm stand in a container of that id.
     """
-    root = token.thread_id(
-        config.message_id_domain, notification.approval_id, _of_run(notification, notification.to.id)
-    )
+    root = token.thread_id(config.domain, notification.approval_id, _of_run(notification, notification.to.id))
     answered = notification.in_reply_to.strip()
     if is_message_id(answered):
         message["In-Reply-To"] = answered

@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field, SecretStr, field_validator, model_valida
 from countersign.models import Model
 from notifiers.email.compose_headers import is_plain_address
 from notifiers.email.token import KeyRing
-from notifiers.settings import InstanceName, Name, WebAddress
+from notifiers.settings import InstanceName, WebAddress
 
 # RFC 5321, section 4.5.3.1.1, allows a local part of 64 octets; the tag `+<id>-<level>-<token>` takes up to 43 of them.
 LONGEST_REPLY_USER = 21
@@ -41,7 +41,6 @@ class SmtpConfig(Model):
     password: SecretStr = SecretStr("")
     access_token: AccessToken | None = Field(default=None, repr=False)
     ca_file: str = ""
-    hello_name: str = ""
     timeout_seconds: float = Field(default=DEFAULT_TIMEOUT_SECONDS, gt=0, le=600)
     last_reply_seconds: float = Field(default=LAST_REPLY_SECONDS, gt=0)
     connections: int = Field(default=DEFAULT_CONNECTIONS, ge=1, le=64)
@@ -73,9 +72,7 @@ class EmailConfig(Model):
 
     instance_name: InstanceName
     sender_address: str
-    sender_name: Name = ""
     reply_address: str
-    message_id_domain: str
     keys: KeyRing
     public_url: WebAddress = ""
     smtp: SmtpConfig
@@ -96,12 +93,10 @@ class EmailConfig(Model):
             )
         return value
 
-    @field_validator("message_id_domain")
-    @classmethod
-    def _a_domain(cls, value: str) -> str:
-        if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,250}[A-Za-z0-9])?", value):
-            raise ValueError("use a host name like example.com")
-        return value
+    @property
+    def domain(self) -> str:
+        """Where the mails come from: the host of their Message-IDs, and by which we greet the mail server."""
+        return self.sender_address.rpartition("@")[2]
 
 
 class AuthenticityRule(Model):

@@ -74,7 +74,7 @@ class Connections:
     def __init__(self, config: SmtpConfig, hello_name: str, clock: Callable[[], float] = monotonic) -> None:
         self._config = config
         self._clock = clock
-        self._hello_name = config.hello_name or hello_name
+        self._hello_name = hello_name
         self._room = asyncio.Semaphore(config.connections)
         self._aside = asyncio.Semaphore(MOST_SLOW)
         self._idle: list[_Line] = []

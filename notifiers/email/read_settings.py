@@ -67,9 +67,7 @@ def _email_config(settings: EmailSettings, tokens: AccessTokens | None) -> Email
     return EmailConfig(
         instance_name=settings.instance_name,
         sender_address=settings.mail_sender,
-        sender_name=settings.instance_name,
         reply_address=settings.mail_reply_to or settings.mail_sender,
-        message_id_domain=settings.mail_sender.rpartition("@")[2],
         keys=key_ring(settings.mail_keys.get_secret_value()),
         public_url=settings.public_url,
         smtp=SmtpConfig(

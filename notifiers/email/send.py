@@ -33,7 +33,7 @@ class EmailNotifier:
 
     def __init__(self, config: EmailConfig) -> None:
         self._config = config
-        self._connections = Connections(config.smtp, hello_name=config.sender_address.rpartition("@")[2])
+        self._connections = Connections(config.smtp, hello_name=config.domain)
 
     async def send(self, notification: Notification) -> str:
         """Send it and return its Message-ID, the token masked. Sent again, it is the same mail with the same id.

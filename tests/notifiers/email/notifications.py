@@ -24,7 +24,6 @@ def config(smtp: SmtpConfig | None = None, **changes: Any) -> EmailConfig:
         "instance_name": "Acme Gateways",
         "sender_address": "countersign@acme.example",
         "reply_address": "answers@acme.example",
-        "message_id_domain": "mail.acme.example",
         "keys": KeyRing([("k1", SECRET)]),
         "public_url": "https://countersign.acme.example",
         "smtp": smtp or SmtpConfig(host="127.0.0.1", security="none"),

@@ -78,17 +78,15 @@ def test_the_headers_of_a_mail_to_an_approver() -> None:
     assert mail["From"] == "Acme Gateways <countersign@acme.example>"
     assert mail["To"] == "Grace Hopper <grace@acme.example>"
     assert mail["Reply-To"] == f"answers+1042-1-{made}@acme.example"
-    assert mail["Message-ID"] == token.message_id(
-        "mail.acme.example", Ids(1042, 1, made), Event.ASKED, notification().id
-    )
+    assert mail["Message-ID"] == token.message_id("acme.example", Ids(1042, 1, made), Event.ASKED, notification().id)
     assert mail["Date"] == "Tue, 14 May 2024 12:00:00 +0000"
     assert mail["Auto-Submitted"] == "auto-generated"
     assert mail["X-Auto-Response-Suppress"] == "OOF, AutoReply"
     assert [part.get_content_type() for part in mail.iter_parts()] == ["text/plain", "text/html"]
 
 
-def test_the_sender_may_have_a_name_of_its_own() -> None:
-    mail = compose(notification(), config(sender_name="Doorkeeper, Inc."), NOON)
+def test_the_sender_has_the_name_of_the_installation() -> None:
+    mail = compose(notification(), config(instance_name="Doorkeeper, Inc."), NOON)
     assert mail["From"].addresses[0].display_name == "Doorkeeper, Inc."
 
 
@@ -250,7 +248,7 @@ def test_what_answers_a_mail_stands_below_it() -> None:
     mail = compose(notification(Event.ANSWER_REFUSED, in_reply_to="<reply@phone.example>"), CONFIG, NOON)
     assert mail["In-Reply-To"] == "<reply@phone.example>"
     assert mail["References"].split() == [
-        token.thread_id("mail.acme.example", 1042, "grace"),
+        token.thread_id("acme.example", 1042, "grace"),
         "<reply@phone.example>",
     ]
 
@@ -260,7 +258,7 @@ def test_what_answers_a_mail_stands_below_it() -> None:
 )
 def test_an_id_that_is_none_is_left_out(told: str) -> None:
     mail = compose(notification(Event.HELP, in_reply_to=told), CONFIG, NOON)
-    assert mail["References"] == mail["In-Reply-To"] == token.thread_id("mail.acme.example", 1042, "grace")
+    assert mail["References"] == mail["In-Reply-To"] == token.thread_id("acme.example", 1042, "grace")
 
 
 # --- addresses ------------------------------------------------------------------------------------------------------
