@@ -64,7 +64,7 @@ class _Trial(EmailNotifier):
 
     def __init__(self, config: EmailConfig) -> None:
         super().__init__(config)
-        self._trial = _TrialLine(config.smtp, hello_name=config.sender_address.rpartition("@")[2])
+        self._trial = _TrialLine(config.smtp, hello_name=config.domain)
 
     async def log_in(self) -> Finding | None:
         """What is wrong with the reply address, if the server says so. Raises Unavailable, as sending does."""
@@ -131,10 +131,8 @@ def _looked_in(mailbox: Mailbox) -> Finding:
 
 
 def _has_folder(client: login.Client, mailbox: Mailbox) -> bool:
-    prefix, separator = login.namespace(client)
-    if mailbox.folder.upper() == "INBOX":
-        return True
-    return bool(client.folder_exists(prefix + mailbox.folder.replace("/", separator)))
+    path = login.namespace(client).path(mailbox.folder)
+    return path == "INBOX" or bool(client.folder_exists(path))
 
 
 async def _rule(email: EmailChannel, policy: Policy | None) -> list[Finding]:

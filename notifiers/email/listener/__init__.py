@@ -41,7 +41,7 @@ class MailboxListener:
             loop.call_soon_threadsafe(beat, context=context)
 
         take, take_head = taken_on(loop, self._handler.take), taken_on(loop, self._handler.take_head)
-        watching = asyncio.to_thread(watch, self._mailbox, self._ledger, take, stop, beat_on_loop, take_head)
+        watching = asyncio.to_thread(watch, self._mailbox, self._ledger, take, take_head, stop, beat_on_loop)
         thread = asyncio.create_task(watching)
         try:
             await asyncio.shield(thread)

@@ -42,9 +42,9 @@ def watch(
     mailbox: Mailbox,
     ledger: Ledger,
     handle: Handle,
+    handle_head: Handle,
     stop: threading.Event,
     beat: Callable[[], None],
-    handle_head: Handle | None = None,
 ) -> None:
     """Watch until `stop` is set; never raises for what a server, a mail or an outage does.
 
@@ -55,7 +55,7 @@ def watch(
     BEAT_SECONDS from another thread, until this one hangs.
     """
     with Heartbeat(beat, BEAT_SECONDS, patience=2 * mailbox.network_seconds) as heartbeat:
-        _Watcher(mailbox, ledger, handle, stop, heartbeat.progress, handle_head).run()
+        _Watcher(mailbox, ledger, handle, handle_head, stop, heartbeat.progress).run()
 
 
 @dataclass
@@ -63,9 +63,9 @@ class _Watcher:
     mailbox: Mailbox
     ledger: Ledger
     handle: Handle
+    handle_head: Handle
     stop: threading.Event
     progress: Callable[[], None]
-    handle_head: Handle | None
     retries: FetchRetries = field(default_factory=FetchRetries)
     noted: float = -LOOKING_SECONDS
 
@@ -88,8 +88,8 @@ class _Watcher:
 
     def _follow(self, connection: Connection) -> None:
         """Read all there is, then wait for more, for as long as the connection holds."""
-        handlers = self.handle, self._go_on, self.retries, self.handle_head
-        intake = Intake(connection, self.mailbox, self.ledger, *handlers)
+        handlers = self.handle, self.handle_head
+        intake = Intake(connection, self.mailbox, self.ledger, *handlers, self._go_on, self.retries)
         retries, empty_wakes = _delays(), 0
         while not self.stop.is_set():
             done, left = self._read(intake)

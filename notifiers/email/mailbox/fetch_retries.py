@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection
 FIRST_PAUSE_SECONDS = 2.0
 # Between so many attempts lie pauses of 0, 2, 4, 8 and 16 seconds.
 ATTEMPTS = 6
+NEVER_FAILED = (0, 0.0)
 
 
 class FetchRetries:
@@ -20,40 +21,39 @@ class FetchRetries:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._uidvalidity = 0
-        self._failures: dict[int, int] = {}
-        self._not_before: dict[int, float] = {}
+        self._failed: dict[
+            int, tuple[int, float]
+        ] = {}  # how often each was asked for alone in vain, and until when not
 
     def forget_all_but(self, uidvalidity: int, uids: Collection[int]) -> None:
         """Keep in mind what is still listed, under its present numbers."""
         known = set(uids) if uidvalidity == self._uidvalidity else set()
         self._uidvalidity = uidvalidity
-        self._failures = {uid: count for uid, count in self._failures.items() if uid in known}
-        self._not_before = {uid: when for uid, when in self._not_before.items() if uid in known}
+        self._failed = {uid: failed for uid, failed in self._failed.items() if uid in known}
 
     def failed(self, uids: Collection[int], *, alone: bool) -> None:
         """Note that asking for these failed; only a mail asked for alone is known to be the cause."""
         for uid in uids:
-            failures = self._failures.setdefault(uid, 0)
+            count, not_before = self._failed.get(uid, NEVER_FAILED)
             if alone:
-                self._failures[uid] = failures + 1
                 # The first time it may as well have been the line that broke.
-                pause = FIRST_PAUSE_SECONDS * 2 ** (failures - 1) if failures else 0.0
-                self._not_before[uid] = self._clock() + pause
+                pause = FIRST_PAUSE_SECONDS * 2 ** (count - 1) if count else 0.0
+                count, not_before = count + 1, self._clock() + pause
+            self._failed[uid] = count, not_before
 
     def given(self, uids: Collection[int]) -> None:
         """Note that the server gave these."""
         for uid in uids:
-            self._failures.pop(uid, None)
-            self._not_before.pop(uid, None)
+            self._failed.pop(uid, None)
 
     def __contains__(self, uid: int) -> bool:
         """Whether a mail is to be asked for alone."""
-        return uid in self._failures
+        return uid in self._failed
 
     def is_due(self, uid: int) -> bool:
         """Whether it is time to ask again."""
-        return self._clock() >= self._not_before.get(uid, 0.0)
+        return self._clock() >= self._failed.get(uid, NEVER_FAILED)[1]
 
     def is_hopeless(self, uid: int) -> bool:
         """Whether it was asked for often enough."""
-        return self._failures.get(uid, 0) >= ATTEMPTS
+        return self._failed.get(uid, NEVER_FAILED)[0] >= ATTEMPTS

@@ -36,7 +36,7 @@ class Connection:
         self._client = connect(mailbox)
         try:
             log_in(self._client, mailbox)
-            self._prefix, self._separator = namespace(self._client)
+            self._path = namespace(self._client).path
             self._make_folders()
             selected = self._client.select_folder(self._path(mailbox.folder))
             self.uidvalidity = int(selected.get(b"UIDVALIDITY", 0))
@@ -150,11 +150,6 @@ class Connection:
                 raise
             except IMAPClient.Error as problem:  # another watcher was first, or we may not: the move will tell
                 log.info("%s: cannot make folder %s: %s", self._mailbox.name, path, problem)
-
-    def _path(self, folder: str) -> str:
-        if folder.upper() == "INBOX":
-            return "INBOX"
-        return self._prefix + folder.replace("/", self._separator)
 
 
 def _readable(descriptor: int, seconds: float) -> bool:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from email.message import Message
 from email.parser import BytesHeaderParser
 from email.utils import parseaddr
+from functools import partial
 from typing import Literal, TypeVar
 
 from countersign.errors import Unavailable
@@ -52,9 +53,9 @@ class Intake:
     mailbox: Mailbox
     ledger: Ledger
     handle: Handle
+    handle_head: Handle
     go_on: Callable[[], bool]
     retries: FetchRetries
-    handle_head: Handle | None = None
     strays_lie: bool = False  # after a look: whether mails that others handled were left for now
     _strays: dict[int, float] = field(default_factory=dict)  # these: UID to when it was seen first
     _unavailable_in_a_row: int = 0
@@ -85,8 +86,8 @@ class Intake:
     def _take(self, group: list[int]) -> int:
         """Deal with a group of mails and move them; gives how many were dealt with."""
         if self.retries.is_hopeless(group[0]):
-            ends = {group[0]: self._set_aside(self._ref_unread(group[0], 0), "the server does not give it")}
-            return self._move(ends)
+            ref = self._ref_unread(group[0], 0)
+            return self._move({ref.uid: self._once(ref, lambda: None, "quarantined", "the server does not give it")})
         sizes = self._ask(self.connection.sizes, group)
         done = 0
         for batch in _batches(sizes, self.mailbox.largest_mail_bytes):
@@ -117,15 +118,14 @@ class Intake:
 
     def _take_head(self, uid: int, size: int) -> Disposition | None:
         """Quarantine a mail that is too big, once what its header says of its sender was taken in."""
-        ref, why = self._ref_unread(uid, size), f"too big: {size} bytes"
-        if self.handle_head is None:
-            return self._set_aside(ref, why)
         given = self._ask(self.connection.heads, [uid])
         self.retries.given(given)
         if uid not in given:
             return None
-        ref = replace(ref, message_id=_message_id(_head(given[uid].raw)))
-        return self._handle_once(ref, given[uid], self.handle_head, "quarantined", why)
+        head = given[uid]
+        ref = replace(self._ref_unread(uid, size), message_id=_message_id(_head(head.raw)))
+        handle = partial(self.handle_head, head.raw, head.arrived)
+        return self._once(ref, handle, "quarantined", f"too big: {size} bytes")
 
     def _handle_side_by_side(self, mails: dict[int, Fetched]) -> dict[int, Disposition | None]:
         """Handle each sender's mails in their order, and those of several senders at once."""
@@ -142,7 +142,7 @@ class Intake:
         for ref, mail in mails:
             if not self._may_go_on():
                 break
-            ends[ref.uid] = self._handle_once(ref, mail, self.handle)
+            ends[ref.uid] = self._once(ref, partial(self.handle, mail.raw, mail.arrived))
         return ends
 
     def _move(self, ends: dict[int, Disposition | None]) -> int:
@@ -162,14 +162,15 @@ class Intake:
     def _may_go_on(self) -> bool:
         return self.go_on() and self._unavailable_in_a_row < UNAVAILABLE_IN_A_ROW
 
-    def _handle_once(
-        self, ref: MailRef, mail: Fetched, handle: Handle, end: Disposition = "handled", why: str = ""
+    def _once(
+        self, ref: MailRef, handle: Callable[[], None], end: Disposition = "handled", why: str = ""
     ) -> Disposition | None:
+        """Handle a mail unless that was done before, and say what became of it; None where it is left for later."""
         claim = self._claim(ref)
         if claim != "ours":
             return claim
         try:
-            handle(mail.raw, mail.arrived)
+            handle()
         except Unavailable as problem:
             log.warning("%s: mail %s is left for later: %s", ref.mailbox, ref.uid, problem)
             self._unavailable_in_a_row += not isinstance(problem, EngineFault)
@@ -190,14 +191,6 @@ class Intake:
         with self._ledger_lock:
             self.ledger.mark_handled(ref, disposition, why)
 
-    def _set_aside(self, ref: MailRef, why: str) -> Disposition | None:
-        claim = self._claim(ref)
-        if claim != "ours":
-            return claim
-        log.warning("%s: mail %s is quarantined: %s", ref.mailbox, ref.uid, why)
-        self._mark(ref, "quarantined", why)
-        return "quarantined"
-
     def _claim(self, ref: MailRef) -> Literal["ours"] | Disposition | None:
         with self._ledger_lock:
             claim = self.ledger.claim(ref, LEASE)
@@ -212,10 +205,7 @@ class Intake:
         return MailRef(self.mailbox.name, self.connection.uidvalidity, uid, _message_id(head), digest)
 
     def _ref_unread(self, uid: int, size: int) -> MailRef:
-        place = f"{self.connection.uidvalidity}:{uid}:{size}"
-        return MailRef(
-            self.mailbox.name, self.connection.uidvalidity, uid, "", hashlib.sha256(place.encode()).hexdigest()
-        )
+        return self._ref(uid, f"{self.connection.uidvalidity}:{uid}:{size}".encode(), None)
 
 
 def _head(raw: bytes) -> Message | None:

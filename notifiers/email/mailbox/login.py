@@ -7,7 +7,7 @@ import socket
 import ssl
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, NamedTuple, Self
 
 from imapclient import IMAPClient
 from pydantic import Field, SecretStr, model_validator
@@ -134,11 +134,22 @@ def log_in(client: Client, mailbox: Mailbox) -> None:
         raise
 
 
-def namespace(client: Client) -> tuple[str, str]:
-    """Give the prefix of the account's own folders and their separator."""
+class Namespace(NamedTuple):
+    """The prefix of the account's own folders, and the separator of their names."""
+
+    prefix: str
+    separator: str
+
+    def path(self, folder: str) -> str:
+        """What the server calls a folder."""
+        return "INBOX" if folder.upper() == "INBOX" else self.prefix + folder.replace("/", self.separator)
+
+
+def namespace(client: Client) -> Namespace:
+    """Ask where the account's own folders are."""
     if client.has_capability("NAMESPACE") and client.namespace().personal:
         prefix, separator = client.namespace().personal[0]
-        return prefix, separator or "/"
+        return Namespace(prefix, separator or "/")
     listed = client.list_folders("", "INBOX")
     separator = listed[0][1] if listed else b"/"
-    return "", (separator or b"/").decode()
+    return Namespace("", (separator or b"/").decode())

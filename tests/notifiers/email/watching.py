@@ -34,6 +34,10 @@ def mailbox_on(server: Server, **changes: Any) -> Mailbox:
     return Mailbox.model_validate(settings | changes)
 
 
+def nothing(head: bytes, arrived: datetime) -> None:
+    """Take the header of a mail that is too big."""
+
+
 class Watching:
     """`with Watching(mailbox, ledger) as watching:`; `bodies` are the texts of the handled mails, in order."""
 
@@ -52,7 +56,7 @@ class Watching:
         self.beats = 0
         self.stop = threading.Event()
         self._handle = handle
-        args = mailbox, ledger, self._record, self.stop, self._beat, handle_head
+        args = mailbox, ledger, self._record, handle_head or nothing, self.stop, self._beat
         self._thread = threading.Thread(target=watch, args=args)
 
     def __enter__(self) -> Self:
