@@ -1,7 +1,5 @@
 """The email channel as the settings have it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import partial
 

@@ -1,7 +1,5 @@
 """From a notification to the mail that carries it. Pure: no clock, no network; the templates are read once."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime

@@ -4,8 +4,6 @@ The standard library parses every header as it is set and folds it again as it i
 the rest of composing a mail, and it turns a long Message-ID in References into an encoded word, which breaks threads.
 """
 
-from __future__ import annotations
-
 import re
 import textwrap
 from email.header import Header

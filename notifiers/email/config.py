@@ -1,10 +1,8 @@
 """What the email channel has to be told, checked once at the start."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Awaitable, Callable
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
@@ -46,7 +44,7 @@ class SmtpConfig(Model):
     connections: int = Field(default=DEFAULT_CONNECTIONS, ge=1, le=64)
 
     @model_validator(mode="after")
-    def _one_way_to_log_in(self) -> SmtpConfig:
+    def _one_way_to_log_in(self) -> Self:
         if self.access_token and self.password.get_secret_value():
             raise ValueError("give either a password or an access token, not both")
         if bool(self.username) != bool(self.access_token or self.password.get_secret_value()):
@@ -116,7 +114,7 @@ class AuthenticityRule(Model):
     tenant: str = ""
 
     @model_validator(mode="after")
-    def _names_who_checks(self) -> AuthenticityRule:
+    def _names_who_checks(self) -> Self:
         named = bool(self.authserv_id.strip())
         if self.mode == "authentication_results" and named == self.exchange_online:
             raise ValueError("name the server that checks (authserv_id), or set exchange_online, and not both")

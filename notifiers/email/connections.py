@@ -1,7 +1,5 @@
 """A few connections to the mail server, kept open: a login costs more than a hundred mails on a line that stands."""
 
-from __future__ import annotations
-
 import asyncio
 import ssl
 from collections.abc import Callable

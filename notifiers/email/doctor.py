@@ -1,7 +1,5 @@
 """What `countersign doctor` looks at of mail: both servers by a real login, the reply address, the rule for replies."""
 
-from __future__ import annotations
-
 import asyncio
 from functools import partial
 

@@ -1,7 +1,5 @@
 """The way out by email: compose a notification's mail, hand it to the mail server, and report what became of it."""
 
-from __future__ import annotations
-
 import re
 
 from aiosmtplib import (

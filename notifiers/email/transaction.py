@@ -1,7 +1,5 @@
 """One mail on its way over a connection: offered, sent to its last line, and answered (RFC 5321, section 3.3)."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Listening to mail: the mailbox is watched in a thread; what a mail says is handed to the engine on its own loop."""
 
-from __future__ import annotations
-
 import asyncio
 import contextvars
 import threading

@@ -5,8 +5,6 @@ The ledger, not the folder, knows what was handled; so a mail that cannot be mov
 or a second watcher changes nothing.
 """
 
-from __future__ import annotations
-
 import logging
 import random
 import threading

@@ -4,8 +4,6 @@ Some servers hang up over a single mail they cannot read. It must neither hide t
 server may be able to give it again in a minute.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Collection
 

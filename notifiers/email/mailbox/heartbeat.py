@@ -1,7 +1,5 @@
 """A sign of life that a slow server doesn't stop and a hung thread can't fake."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable

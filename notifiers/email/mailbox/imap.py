@@ -1,7 +1,5 @@
 """One connection to the mailbox: list, fetch, move, and wait for news. It knows nothing of what the mails mean."""
 
-from __future__ import annotations
-
 import logging
 import select
 from dataclasses import dataclass

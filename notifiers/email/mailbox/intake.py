@@ -1,7 +1,5 @@
 """One look through the mailbox: each mail claimed, handled, marked and moved out of the way."""
 
-from __future__ import annotations
-
 import hashlib
 import logging
 import threading

@@ -1,7 +1,5 @@
 """What the watcher needs to have remembered: which mail was handled, and how far the mailbox was read."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
 

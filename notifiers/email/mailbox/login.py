@@ -1,7 +1,5 @@
 """The settings of the mailbox, and how to get in: encryption, login by password or XOAUTH2."""
 
-from __future__ import annotations
-
 import logging
 import socket
 import ssl

@@ -1,7 +1,5 @@
 """Access tokens for XOAUTH2, by client credentials or a refresh token (RFC 6749, sections 4.4 and 6)."""
 
-from __future__ import annotations
-
 import asyncio
 import ssl
 import threading

@@ -5,8 +5,6 @@ guesses where a mail is malformed. Here what two programs could read in two ways
 may have shown the sender something else than we would read.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -63,7 +61,7 @@ class Part:
     raw: bytes = field(repr=False)
     start: int = 0
     end: int = 0
-    parts: list[Part] = field(default_factory=list)
+    parts: list["Part"] = field(default_factory=list)
     room: int = limits.LARGEST_TEXT
     text: str | None = field(default=None, repr=False)
 
@@ -84,7 +82,7 @@ class Part:
         named = "name" in self.params or "filename" in disposition
         return named or (disposition != "" and not disposition.startswith("inline"))
 
-    def walk(self) -> Iterator[Part]:
+    def walk(self) -> "Iterator[Part]":
         """This part and all within, in order."""
         yield self
         for part in self.parts:

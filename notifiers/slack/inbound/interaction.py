@@ -66,8 +66,8 @@ class Interaction:
         else:
             await self.say(message)
 
-    async def in_time(self, work: Coroutine[Any, Any, T], meanwhile: str) -> T:
-        """The work's result. Where it takes longer than Slack waits, acknowledge first, and say `meanwhile`."""
+    async def in_time(self, work: Coroutine[Any, Any, T], meanwhile: str = "") -> T:
+        """The work's result. Where that takes long, acknowledge first; a form, or who typed, is told `meanwhile`."""
         task = asyncio.ensure_future(work)
         await asyncio.wait({task}, timeout=max(self._until - time.monotonic(), 0))
         if not task.done():
