@@ -15,7 +15,7 @@ from portal.context import ContextHere
 from portal.pages.lists import person_of
 from portal.pages.record import PHRASES
 from portal.pages.render import next_page, page
-from portal.pages.route import page_router
+from portal.pages.route import admin_router
 from store.audit import WantedEvents
 from store.tables import LONGEST_WHO
 
@@ -32,7 +32,7 @@ Text = Annotated[PlainText, Query(max_length=LONGEST_WHO)]
 Number = Annotated[int | None, Query(ge=1, le=LARGEST), BeforeValidator(_typed)]
 When = Annotated[Moment | None, Query(), BeforeValidator(_typed)]
 
-router = page_router()
+router = admin_router()
 
 
 async def _wanted(
@@ -56,12 +56,10 @@ WantedHere = Annotated[WantedEvents, Depends(_wanted)]
 async def search(
     request: Request,
     context: ContextHere,
-    caller: CallerHere,
     wanted: WantedHere,
     before: Annotated[int | None, Query(ge=1, le=LARGEST)] = None,
 ) -> Response:
     """What happened, newest first, by person, device, request, kind and time."""
-    caller.must_be_admin()
     wanted = replace(wanted, before=before, limit=PER_PAGE)
     found, goes_on = await context.run(context.store.audit.page, wanted)
     typed = {name: request.query_params.get(name, "") for name in FIELDS}

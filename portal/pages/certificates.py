@@ -23,7 +23,7 @@ from portal.api.routes import LARGEST_BODY_BYTES
 from portal.auth import CallerHere
 from portal.context import ContextHere
 from portal.pages.render import next_page, page
-from portal.pages.route import PageRoute, page_router
+from portal.pages.route import PageRoute, admin_router
 
 PER_PAGE = 50
 PLACE = "/certificates"
@@ -42,18 +42,16 @@ def _names(typed: list[str]) -> list[str]:
 Hosts = Annotated[list[HostName], BeforeValidator(_names), Form(min_length=1, max_length=MOST_HOSTS)]
 TheId = Annotated[str, Path(max_length=16)]
 
-router = page_router(CertificatesRoute)
+router = admin_router(CertificatesRoute)
 
 
 @router.get(PLACE)
 async def show(
     request: Request,
     context: ContextHere,
-    caller: CallerHere,
     before: Annotated[str, Query(pattern=f"{FINGERPRINT}|^$")] = "",
 ) -> Response:
     """The authorities that are trusted, and the certificates that were presented."""
-    caller.must_be_admin()
     authorities = await context.run(context.store.certificates.authorities)
     presented = await context.run(context.store.certificates.presented, before, PER_PAGE)
     older = next_page(request, presented[-1].sha256 if len(presented) == PER_PAGE else None)
@@ -77,9 +75,8 @@ async def trust(
     file: Annotated[bytes, File(max_length=LARGEST_PEM)],
 ) -> Response:
     """Trust the authorities of a file."""
-    who = caller.must_be_admin()
     pem = as_pem(file, CERTIFICATE)
-    await context.run(context.engine.certificates.trust, pem, hosts, who, caller.credential.proof)
+    await context.run(context.engine.certificates.trust, pem, hosts, caller.name, caller.credential.proof)
     return RedirectResponse(PLACE, HTTPStatus.SEE_OTHER)
 
 
@@ -90,17 +87,15 @@ async def add_list(
     file: Annotated[bytes, File(max_length=LARGEST_REVOCATION_LIST_BYTES)],
 ) -> Response:
     """Take a revocation list."""
-    who = caller.must_be_admin()
     pem = as_pem(file, REVOCATION_LIST)
-    await context.run(context.engine.certificates.add_list, pem, who, caller.credential.proof)
+    await context.run(context.engine.certificates.add_list, pem, caller.name, caller.credential.proof)
     return RedirectResponse(PLACE, HTTPStatus.SEE_OTHER)
 
 
 @router.post(f"{PLACE}/{{authority_id}}/remove")
 async def remove(context: ContextHere, caller: CallerHere, authority_id: TheId) -> Response:
     """Trust an authority no longer."""
-    who = caller.must_be_admin()
-    await context.run(context.engine.certificates.distrust, authority_id, who, caller.credential.proof)
+    await context.run(context.engine.certificates.distrust, authority_id, caller.name, caller.credential.proof)
     return RedirectResponse(PLACE, HTTPStatus.SEE_OTHER)
 
 
@@ -109,6 +104,5 @@ async def revoke(
     context: ContextHere, caller: CallerHere, authority_id: TheId, revoking: Annotated[Revoking, Form()]
 ) -> Response:
     """Revoke a certificate by its serial number."""
-    who = caller.must_be_admin()
-    await context.run(context.engine.certificates.revoke, authority_id, revoking, who, caller.credential.proof)
+    await context.run(context.engine.certificates.revoke, authority_id, revoking, caller.name, caller.credential.proof)
     return RedirectResponse(PLACE, HTTPStatus.SEE_OTHER)

@@ -10,11 +10,10 @@ from countersign.errors import BadQuestion, Refused
 from countersign.models import LONGEST_REASON
 from countersign.question import read_as
 from portal.api.enrolment import explained
-from portal.auth import CallerHere
 from portal.context import Context, ContextHere
 from portal.pages.policy import names_of
 from portal.pages.render import page
-from portal.pages.route import page_router
+from portal.pages.route import admin_router
 
 # The fields of the form but for the claims, and how they are called there.
 FIELDS = {
@@ -28,13 +27,12 @@ FIELDS = {
 
 Typed = Annotated[str, Form(max_length=LONGEST_REASON)]
 
-router = page_router()
+router = admin_router()
 
 
 @router.get("/enrolment")
-async def show(request: Request, context: ContextHere, caller: CallerHere) -> Response:
+async def show(request: Request, context: ContextHere) -> Response:
     """The rules, and the form that asks which would answer."""
-    caller.must_be_admin()
     return await _page(request, context, {})
 
 
@@ -42,7 +40,6 @@ async def show(request: Request, context: ContextHere, caller: CallerHere) -> Re
 async def explain(
     request: Request,
     context: ContextHere,
-    caller: CallerHere,
     person: Typed = "",
     source_address: Typed = "",
     country: Typed = "",
@@ -52,7 +49,6 @@ async def explain(
     claims: Typed = "",
 ) -> Response:
     """The same, with the answer."""
-    caller.must_be_admin()
     values = (person, source_address, country, login_method, service_token, common_name)
     typed = dict(zip(FIELDS, map(str.strip, values), strict=True))
     found, problem = None, ""

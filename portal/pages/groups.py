@@ -8,29 +8,26 @@ from fastapi import Path, Query, Request, Response
 from countersign.directory import DeviceGroup, Policy, UserGroup
 from countersign.errors import NotFound
 from countersign.models import LONGEST_ID
-from portal.auth import CallerHere
 from portal.context import ContextHere
 from portal.pages.policy import names_of
 from portal.pages.render import MOST_ENTRIES, page
-from portal.pages.route import PolicyRoute, page_router
+from portal.pages.route import PolicyRoute, admin_router
 
 PER_PAGE = 100
 Section = Literal["user_groups", "device_groups"]
 
-router = page_router(PolicyRoute)
+router = admin_router(PolicyRoute)
 
 
 @router.get("/groups")
 async def groups(
     request: Request,
     context: ContextHere,
-    caller: CallerHere,
     query: Annotated[str, Query(max_length=LONGEST_ID)] = "",
     section: Section = "user_groups",
     after: Annotated[str, Query(max_length=LONGEST_ID)] = "",
 ) -> Response:
     """The user groups, or the device groups, sorted by name; only those with `query` in their name."""
-    caller.must_be_admin()
     _, policy = await context.run(context.store.policies.current)
     wanted = query.strip().lower()
     names = [name for name in sorted(_section(policy, section)) if wanted in name and name > after]
@@ -48,13 +45,11 @@ async def groups(
 async def group(
     request: Request,
     context: ContextHere,
-    caller: CallerHere,
     section: Section,
     name: Annotated[str, Path(max_length=LONGEST_ID)],
     query: Annotated[str, Query(max_length=LONGEST_ID)] = "",
 ) -> Response:
     """One group, with what may be changed; of its lists the entries with `query` in their id or name."""
-    caller.must_be_admin()
     _, policy = await context.run(context.store.policies.current)
     found = _section(policy, section).get(name)
     if found is None:

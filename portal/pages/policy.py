@@ -18,14 +18,14 @@ from portal.api.policy import LARGEST_VERSION, Version
 from portal.auth import Caller, CallerHere
 from portal.context import Context, ContextHere
 from portal.pages.render import long_page
-from portal.pages.route import PolicyRoute, page_router
+from portal.pages.route import PolicyRoute, admin_router
 
 PER_PAGE = 25
 MOST_LINES = 2_000
 
 Typed = Annotated[str, Query(max_length=LONGEST_ID)]
 
-router = page_router(PolicyRoute)
+router = admin_router(PolicyRoute)
 
 
 @router.get("/policy")
@@ -39,7 +39,6 @@ async def show(
     protocol: Typed = Protocol.SSH,
 ) -> Response:
     """The policy in force, its versions, and who would have to approve somebody's request."""
-    caller.must_be_admin()
     _, policy = await context.run(context.store.policies.current)
     versions = await context.run(context.store.policies.versions, before, PER_PAGE + 1)
     found, problem = await _who_approves(context, caller, requester, device, protocol)
@@ -61,11 +60,9 @@ async def show(
 async def one(
     request: Request,
     context: ContextHere,
-    caller: CallerHere,
     version: Annotated[int, Path(ge=1, le=LARGEST_VERSION)],
 ) -> Response:
     """One version, as it was written."""
-    caller.must_be_admin()
     shown = await policies.version_of(context, version)
     in_force = await policies.version_of(context)
     [applied] = await context.run(context.store.policies.versions, version + 1, 1)
@@ -76,11 +73,8 @@ async def one(
 
 
 @router.get("/policy/difference")
-async def difference(
-    request: Request, context: ContextHere, caller: CallerHere, old: Version, new: Version
-) -> Response:
+async def difference(request: Request, context: ContextHere, old: Version, new: Version) -> Response:
     """What differs between two versions."""
-    caller.must_be_admin()
     found = await policies.compared(
         context, await policies.version_of(context, old), await policies.version_of(context, new)
     )

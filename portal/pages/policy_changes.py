@@ -19,7 +19,7 @@ from portal.auth import Caller, CallerHere
 from portal.context import Context, ContextHere
 from portal.pages.policy import first_lines, names_of
 from portal.pages.render import long_page, page
-from portal.pages.route import PolicyRoute, page_router
+from portal.pages.route import PolicyRoute, admin_router
 from portal.pages.site import is_own_page
 
 HOME = "/policy"
@@ -32,7 +32,7 @@ Text = Annotated[str, Form(max_length=LARGEST_FILE_BYTES)]
 VersionField = Annotated[int, Form(ge=1, le=LARGEST_VERSION)]
 Back = Annotated[str, Form(max_length=2 * LONGEST_ID)]
 
-router = page_router(PolicyRoute)
+router = admin_router(PolicyRoute)
 
 
 class Finding(NamedTuple):
@@ -44,17 +44,15 @@ class Finding(NamedTuple):
 
 
 @router.get("/policy/edit")
-async def edit(request: Request, context: ContextHere, caller: CallerHere) -> Response:
+async def edit(request: Request, context: ContextHere) -> Response:
     """Where the text is edited."""
-    caller.must_be_admin()
     in_force = await policies.version_of(context)
     return _editor(request, in_force.text, in_force.version)
 
 
 @router.post("/policy/edit")
-async def edit_further(request: Request, caller: CallerHere, replaces: VersionField, text: Text) -> Response:
+async def edit_further(request: Request, replaces: VersionField, text: Text) -> Response:
     """Where a text is edited that was planned already."""
-    caller.must_be_admin()
     return _editor(request, _as_written(text), replaces)
 
 
@@ -63,7 +61,6 @@ async def plan(
     request: Request, context: ContextHere, caller: CallerHere, replaces: VersionField, text: Text
 ) -> Response:
     """What applying a text would do, to be confirmed; or its mistakes, beside the lines."""
-    caller.must_be_admin()
     return await _planned(request, context, caller, _as_written(text), replaces)
 
 
@@ -75,7 +72,6 @@ async def roll_back(
     version: Annotated[int, Path(ge=1, le=LARGEST_VERSION)],
 ) -> Response:
     """What applying an earlier version again would do, to be confirmed."""
-    caller.must_be_admin()
     return await _planned(request, context, caller, (await policies.version_of(context, version)).text)
 
 
@@ -92,7 +88,6 @@ async def apply(
     back: Back = HOME,
 ) -> Response:
     """Put a text in force that was planned against a version."""
-    caller.must_be_admin()
     text = _as_written(text)
     try:
         await policies.put_in_force(context, caller, text, replaces, end_grants, give_up_admin)
@@ -122,7 +117,6 @@ async def change(
     back: Back = HOME,
 ) -> Response:
     """The plan of one change of the policy in force, to be confirmed; an empty value leaves a field out."""
-    caller.must_be_admin()
     wanted: bool | str | None = value.strip() or None
     if action == "set":
         wanted = SWITCHES.get(value, wanted)

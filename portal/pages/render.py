@@ -81,7 +81,7 @@ def _entries_with(ids: Sequence[str], query: str, names: Mapping[str, str]) -> t
 
 @cache
 def _version(name: str) -> str:
-    """The address of a static file, which changes with what is in it, so that browsers may keep it for ever."""
+    """The address of a static file, which changes with what is in it."""
     return f"/static/{name}?{hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]}"
 
 

@@ -7,21 +7,19 @@ from fastapi import Path, Query, Request, Response
 from countersign.directory import ADMIN
 from countersign.models import LONGEST_ID
 from portal.api.roles import must_be_role, unasked_in
-from portal.auth import CallerHere
 from portal.context import ContextHere
 from portal.pages.policy import names_of
 from portal.pages.render import MOST_ENTRIES, next_page, page
-from portal.pages.route import page_router
+from portal.pages.route import admin_router
 
 PER_PAGE = 25
 
-router = page_router()
+router = admin_router()
 
 
 @router.get("/roles")
-async def roles(request: Request, context: ContextHere, caller: CallerHere) -> Response:
+async def roles(request: Request, context: ContextHere) -> Response:
     """The roles of the policy, by name."""
-    caller.must_be_admin()
     _, policy = await context.run(context.store.policies.current)
     return page(
         request,
@@ -34,13 +32,11 @@ async def roles(request: Request, context: ContextHere, caller: CallerHere) -> R
 async def role(
     request: Request,
     context: ContextHere,
-    caller: CallerHere,
     name: Annotated[str, Path(max_length=LONGEST_ID)],
     query: Annotated[str, Query(max_length=LONGEST_ID)] = "",
     before: Annotated[str, Query(max_length=16)] = "",
 ) -> Response:
     """One role, with what may be changed; of its lists the entries with `query` in their id or name."""
-    caller.must_be_admin()
     _, policy = await context.run(context.store.policies.current)
     found, people = must_be_role(policy, name), policy.people_in(name)
     devices = await context.run(context.store.registered_devices.page, unasked_in(policy, name), before, PER_PAGE)

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
@@ -17,6 +17,7 @@ from countersign.remedies import remedy
 from portal import auth
 from portal.api.problems import of_http, status_of
 from portal.api.routes import LARGEST_BODY_BYTES, PREFIX, at_most, refusals_counted
+from portal.auth import CallerHere
 from portal.connections import address_of
 from portal.context import Context
 from portal.fair_executor import WHOSE
@@ -123,6 +124,15 @@ async def no_such_page(request: Request, error: Exception) -> Response:
 def page_router(route_class: type[OpenRoute] = PageRoute) -> APIRouter:
     """A router for pages, which are no part of the API."""
     return APIRouter(route_class=route_class, include_in_schema=False)
+
+
+def admin_router(route_class: type[PageRoute] = PageRoute) -> APIRouter:
+    """A router for pages that admins alone may see."""
+    return APIRouter(route_class=route_class, include_in_schema=False, dependencies=[Depends(_must_be_admin)])
+
+
+async def _must_be_admin(caller: CallerHere) -> None:
+    caller.must_be_admin()
 
 
 def _is_ours(request: Request) -> bool:

@@ -4,12 +4,11 @@ from typing import NamedTuple
 
 from fastapi import Request, Response
 
-from countersign.directory import CHANNELS, Policy
-from portal.auth import CallerHere
+from countersign.directory import CHANNELS
 from portal.context import ContextHere
 from portal.pages.policy import names_of
 from portal.pages.render import page
-from portal.pages.route import PolicyRoute, page_router
+from portal.pages.route import PolicyRoute, admin_router
 
 # What a channel may be used for, and what that means.
 USES = {"decide": "Told, and can answer", "link_only": "Told, with a link to answer here", "off": "Off"}
@@ -51,13 +50,12 @@ DURATIONS = (
     Setting("grant_minutes", "Longest access", "How long access lasts, unless less is asked for."),
 )
 
-router = page_router(PolicyRoute)
+router = admin_router(PolicyRoute)
 
 
 @router.get("/settings")
-async def settings(request: Request, context: ContextHere, caller: CallerHere) -> Response:
+async def settings(request: Request, context: ContextHere) -> Response:
     """What holds for all requests, unless a device group or an approval workflow says otherwise."""
-    caller.must_be_admin()
     _, policy = await context.run(context.store.policies.current)
     return page(
         request,
@@ -67,11 +65,6 @@ async def settings(request: Request, context: ContextHere, caller: CallerHere) -
         written=policy.model_dump(mode="json", include={one.field for one in DURATIONS}),
         switches=SWITCHES,
         durations=DURATIONS,
-        channels=_channels(policy),
+        channels={name: policy.channels.get(name, "off") for name in CHANNELS},
         uses=USES,
     )
-
-
-def _channels(policy: Policy) -> dict[str, str]:
-    """What each channel is used for."""
-    return {name: policy.channels.get(name, "off") for name in CHANNELS}

@@ -9,7 +9,6 @@ from starlette.exceptions import HTTPException
 from portal.pages.render import STATIC
 from portal.pages.route import OpenRoute, page_router
 
-KEPT_SECONDS = 365 * 24 * 3600
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 router = page_router(OpenRoute)
