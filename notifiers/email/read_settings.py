@@ -57,29 +57,25 @@ def email_config(settings: EmailSettings, tokens: AccessTokens | None = None) ->
     if not settings.smtp_host:
         return None
     try:
-        return _email_config(settings, tokens)
+        return EmailConfig(
+            instance_name=settings.instance_name,
+            sender_address=settings.mail_sender,
+            reply_address=settings.mail_reply_to or settings.mail_sender,
+            keys=key_ring(settings.mail_keys.get_secret_value()),
+            public_url=settings.public_url,
+            smtp=SmtpConfig(
+                host=settings.smtp_host,
+                port=settings.smtp_port,
+                security=settings.smtp_security,
+                username=settings.smtp_username,
+                password=settings.smtp_password,
+                access_token=tokens.fresh if tokens else None,
+                connections=settings.smtp_connections,
+            ),
+        )
     except ValidationError as error:
         problems = "; ".join(said_of(one) for one in error.errors(include_input=False))
         raise BadSetting(f"The mail settings (COUNTERSIGN_MAIL_..., COUNTERSIGN_SMTP_...): {problems}.") from None
-
-
-def _email_config(settings: EmailSettings, tokens: AccessTokens | None) -> EmailConfig:
-    return EmailConfig(
-        instance_name=settings.instance_name,
-        sender_address=settings.mail_sender,
-        reply_address=settings.mail_reply_to or settings.mail_sender,
-        keys=key_ring(settings.mail_keys.get_secret_value()),
-        public_url=settings.public_url,
-        smtp=SmtpConfig(
-            host=settings.smtp_host,
-            port=settings.smtp_port,
-            security=settings.smtp_security,
-            username=settings.smtp_username,
-            password=settings.smtp_password,
-            access_token=tokens.fresh if tokens else None,
-            connections=settings.smtp_connections,
-        ),
-    )
 
 
 def authenticity(settings: EmailSettings) -> AuthenticityRule:

@@ -18,7 +18,7 @@ def plain(name: str, /, **values: object) -> str:
 
 
 def label(name: str) -> str:
-    """The text on a button or a form's field; KeyError for none of that name."""
+    """A text that is always the same, as on a button or a form's field; KeyError for none of that name."""
     return _labels()[name]
 
 

@@ -48,7 +48,7 @@ def answer_modal(about: Named, verdict: Verdict, request: RequestView | None = N
     metadata = json.dumps(about._asdict() | {"verdict": verdict})
     title = plain("answer/title", verb=label(verdict), number=about.id)
     if request is None:
-        return _modal("answer", title, [parts.section(markup("answer/loading"))], metadata)
+        return _modal("answer", title, [parts.section(label("loading"))], metadata)
     needs_reason = verdict is Verdict.REJECT and request.rejection_needs_reason
     name = "reason_needed" if needs_reason else "comment"
     blocks = [
@@ -70,12 +70,12 @@ def connect_modal() -> dict[str, Any]:
         _text("ticket", LONGEST_ID),
         _text("source_address", LONGEST_ID),
     ]
-    return _modal("connect", plain("connect/title"), blocks, "", submit=label("ask"))
+    return _modal("connect", label("connect_title"), blocks, "", submit=label("ask"))
 
 
 def message_modal(said: str) -> dict[str, Any]:
     """A form's place taken by a message: why nothing can be answered, or what became of it."""
-    return _modal("told", plain("told/title"), [parts.section(escaping.marked_up(said, LONGEST_INPUT // 2))], "")
+    return _modal("told", label("told_title"), [parts.section(escaping.marked_up(said, LONGEST_INPUT // 2))], "")
 
 
 def home_view(mine: Mine, who: Principal, public_url: str = "") -> dict[str, Any]:
@@ -93,7 +93,7 @@ def home_view(mine: Mine, who: Principal, public_url: str = "") -> dict[str, Any
 
 
 def _listing(name: MyList, mine: Mine, entries: Sequence[list[Block]], public_url: str) -> list[Block]:
-    blocks = [parts.header(plain(f"home/{name}")), *(block for entry in entries for block in entry)]
+    blocks = [parts.header(label(name)), *(block for entry in entries for block in entry)]
     if name in mine.more or len(getattr(mine, name)) > MOST_LISTED:
         page = escaping.Ready(f"{public_url}{PAGES[name]}") if public_url else ""
         blocks.append(parts.context(markup("home/more", page=page)))
