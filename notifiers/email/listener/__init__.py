@@ -1,8 +1,8 @@
 """Listening to mail: the mailbox is watched in a thread; what a mail says is handed to the engine on its own loop."""
 
 import asyncio
-import contextvars
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError
 from datetime import datetime
@@ -19,6 +19,7 @@ from notifiers.email.mailbox import Handle, Ledger, Mailbox, watch
 
 # The watcher waits this long for the engine to store an answer; then the mail stays where it is, for the next look.
 STORE_SECONDS = 20.0
+BEAT_SECONDS = 1.0
 
 Take = Callable[[bytes, datetime], Coroutine[Any, Any, None]]
 
@@ -30,22 +31,26 @@ class MailboxListener:
         self._mailbox = mailbox
         self._ledger = ledger
         self._handler = MailHandler(inbound)
+        self._alive_until = 0.0
 
     async def run(self, beat: Callable[[], None]) -> None:
-        """Watch until cancelled; what was begun with a mail is finished first."""
-        stop, loop, context = threading.Event(), asyncio.get_running_loop(), contextvars.copy_context()
-
-        def beat_on_loop() -> None:
-            loop.call_soon_threadsafe(beat, context=context)
-
+        """Watch until cancelled, and finish what was begun with a mail; no `beat` comes while the thread hangs."""
+        stop, loop = threading.Event(), asyncio.get_running_loop()
         take, take_head = taken_on(loop, self._handler.take), taken_on(loop, self._handler.take_head)
-        watching = asyncio.to_thread(watch, self._mailbox, self._ledger, take, take_head, stop, beat_on_loop)
+        self._progress()
+        watching = asyncio.to_thread(watch, self._mailbox, self._ledger, take, take_head, stop, self._progress)
         thread = asyncio.create_task(watching)
         try:
-            await asyncio.shield(thread)
+            while not (await asyncio.wait({thread}, timeout=BEAT_SECONDS))[0]:
+                if time.monotonic() < self._alive_until:
+                    beat()
         finally:
             stop.set()
             await thread
+
+    def _progress(self) -> None:
+        """The thread got on; it may now be silent for longer than any answer of the server that it waits for."""
+        self._alive_until = time.monotonic() + 2 * self._mailbox.network_seconds
 
     async def handle(self, request: Request) -> Response:
         """Mail comes in by no call."""

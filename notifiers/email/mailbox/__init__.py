@@ -17,7 +17,6 @@ from datetime import UTC, datetime
 from countersign.errors import Unavailable, message_of
 from countersign.notifications import MailRef
 from notifiers.email.mailbox.fetch_retries import FetchRetries
-from notifiers.email.mailbox.heartbeat import Heartbeat
 from notifiers.email.mailbox.imap import Connection, Mailbox
 from notifiers.email.mailbox.intake import STRAY_SECONDS, EngineFault, Handle, Intake
 from notifiers.email.mailbox.ledger import Claim, Disposition, Ledger
@@ -27,7 +26,6 @@ __all__ = ["Claim", "Disposition", "EngineFault", "Handle", "Ledger", "MailRef",
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.5  # between two looks at `stop` while nothing happens
-BEAT_SECONDS = 1.0
 LOOKING_SECONDS = 5.0  # between two notes that somebody looks at the mailbox, though it can't be read
 FIRST_DELAY_SECONDS = 0.2
 LONGEST_DELAY_SECONDS = 60.0
@@ -42,18 +40,17 @@ def watch(
     handle: Handle,
     handle_head: Handle,
     stop: threading.Event,
-    beat: Callable[[], None],
+    progress: Callable[[], None],
 ) -> None:
     """Watch until `stop` is set; never raises for what a server, a mail or an outage does.
 
     `handle(raw, arrived)` must have stored what it needs when it returns. It raises Unavailable to see the mail again
     later; any other exception quarantines the mail, and is for what the mail itself breaks. After a crash in the midst
     of it, it is called again once the claim's lease is over, so it must not mind the same mail twice. `handle_head` is
-    given the header alone of a mail that is too big to be fetched, before that is quarantined. `beat` is called every
-    BEAT_SECONDS from another thread, until this one hangs.
+    given the header alone of a mail that is too big to be fetched, before that is quarantined. `progress` is called
+    whenever this gets on, at least after each answer of the server.
     """
-    with Heartbeat(beat, BEAT_SECONDS, patience=2 * mailbox.network_seconds) as heartbeat:
-        _Watcher(mailbox, ledger, handle, handle_head, stop, heartbeat.progress).run()
+    _Watcher(mailbox, ledger, handle, handle_head, stop, progress).run()
 
 
 @dataclass

@@ -53,10 +53,10 @@ class Watching:
         self.seconds = seconds
         self.ledger = ledger
         self.mails: list[tuple[bytes, datetime]] = []
-        self.beats = 0
+        self.progress = 0
         self.stop = threading.Event()
         self._handle = handle
-        args = mailbox, ledger, self._record, handle_head or nothing, self.stop, self._beat
+        args = mailbox, ledger, self._record, handle_head or nothing, self.stop, self._progress
         self._thread = threading.Thread(target=watch, args=args)
 
     def __enter__(self) -> Self:
@@ -109,5 +109,5 @@ class Watching:
             self._handle(raw, arrived)
         self.mails.append((raw, arrived))
 
-    def _beat(self) -> None:
-        self.beats += 1
+    def _progress(self) -> None:
+        self.progress += 1
