@@ -10,7 +10,9 @@ from typing import Literal, NamedTuple
 
 from pydantic import ConfigDict
 
-from countersign.models import Model, SentAsWords, Status
+from countersign import http_answers
+from countersign.http_answers import Check
+from countersign.models import Model, Status
 from notifiers.email.authenticity import Authentic
 from notifiers.email.reply import REASONS, Reply
 from notifiers.email.token import Kind, in_message_id, in_subject, kind_said, masked
@@ -32,16 +34,7 @@ class Facts(Model):
     outcome: str = ""  # how the request ended, once it has
 
 
-class Check(Model):
-    """One line of the table as it came out for a mail."""
-
-    name: str
-    saw: str
-    passed: bool
-    reason: str
-
-
-class CheckedReply(Model):
+class CheckedReply(http_answers.CheckedReply):
     """What becomes of a mail: an answer to judge, a cancellation or revocation, a comment, or a message for its sender.
 
     Where it `inquires`, its text is also passed on to the requester, as far as the engine allows that.
@@ -49,19 +42,12 @@ class CheckedReply(Model):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    decides: bool
+    verdict: Literal["approve", "reject", "none"] = "none"
     undoes: bool = False  # it is no answer, but ends what was asked for or approved
     comments: bool = False  # nor is this one: it is what the requester says, for those who are asked
     inquires: bool = False
-    person: str = ""
-    verdict: Literal["approve", "reject", "none"] = "none"
-    approval_id: int | None = None
-    level: int | None = None
-    comment: str = ""
     code: str
-    message: SentAsWords
     answer_back: AnswerBack = "none"
-    checks: list[Check]
 
 
 class Rule(NamedTuple):

@@ -8,15 +8,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from countersign.errors import BadQuestion, CountersignError, NotFound, Unavailable, message_of
 from countersign.models import Status
-from countersign.notifications import Person
-from countersign.views import Explained, RequestView
+from countersign.views import Explained
 from notifiers.email import token
 from notifiers.email.authenticity import Authentic, authenticate
-from notifiers.email.checks import CheckedReply, Facts, check_reply, whose_token
+from notifiers.email.checked_mail import CheckedMail, concerned
+from notifiers.email.checks import Facts, check_reply, whose_token
 from notifiers.email.config import AuthenticityRule
 from notifiers.email.grammar.lexicon import CODES
 from notifiers.email.mailbox import EngineFault
@@ -26,21 +26,6 @@ from notifiers.engine import Engine
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-
-
-class Explanation(NamedTuple):
-    """What one mail says and what becomes of it; `sender` as its From has it, `addressee` as its token proves.
-
-    `digest` is that of the mail as it came.
-    """
-
-    reply: Reply
-    checked: CheckedReply
-    sender: Person | None
-    addressee: Person | None
-    request: RequestView | None
-    authentic: Authentic
-    digest: str
 
 
 @dataclass(frozen=True)
@@ -57,11 +42,11 @@ class Inbound:
     addresses: Sequence[str]
     languages: Sequence[str] = CODES
 
-    async def explain(self, raw: bytes, arrived: datetime | None = None) -> Explanation:
+    async def explain(self, raw: bytes, arrived: datetime | None = None) -> CheckedMail:
         """Say what becomes of this mail, which arrived then."""
         return await self._check(raw, await self._read(raw), arrived)
 
-    async def explain_head(self, head: bytes, arrived: datetime) -> Explanation:
+    async def explain_head(self, head: bytes, arrived: datetime) -> CheckedMail:
         """The same of a mail that is too large, by its header: it decides nothing, and its sender is told."""
         return await self._check(head, await of_engine(asyncio.to_thread(read_head, head)), arrived)
 
@@ -78,7 +63,7 @@ class Inbound:
     async def _read(self, raw: bytes, known: KnownNames | None = None) -> Reply:
         return await of_engine(asyncio.to_thread(read_reply, raw, known, self.languages))
 
-    async def _check(self, raw: bytes, reply: Reply, arrived: datetime | None) -> Explanation:
+    async def _check(self, raw: bytes, reply: Reply, arrived: datetime | None) -> CheckedMail:
         sender = await of_engine(self.engine.person_at(reply.sender)) if reply.sender else None
         # Where a mail has no token, its sender can be helped with the request that its subject names.
         number, view = reply.approval_id or token.in_subject(reply.subject), None
@@ -104,12 +89,7 @@ class Inbound:
             outcome=str(view.ended(arrived)) if view and addressee and view.status is not Status.WAITING else "",
         )
         digest = hashlib.sha256(raw).hexdigest()
-        return Explanation(reply, check_reply(reply, facts), sender, addressee, view, facts.authentic, digest)
-
-
-def concerned(view: RequestView) -> set[str]:
-    """The ids of those who hold mails about a request: who asked, and who were asked."""
-    return {view.question.requester, *(one.person for one in view.approvers)}
+        return CheckedMail(reply, check_reply(reply, facts), sender, addressee, view, facts.authentic, digest)
 
 
 async def of_engine(call: Awaitable[T], *answers: type[CountersignError]) -> T:

@@ -15,7 +15,7 @@ from countersign.errors import Unavailable
 from countersign.views import Finding
 from notifiers.email.inbound import Inbound
 from notifiers.email.listener.handler import MailHandler
-from notifiers.email.mailbox import Handle, Ledger, Mailbox, watch
+from notifiers.email.mailbox import Handle, Ledger, Mailbox, Watcher
 
 # The watcher waits this long for the engine to store an answer; then the mail stays where it is, for the next look.
 STORE_SECONDS = 20.0
@@ -38,8 +38,8 @@ class MailboxListener:
         stop, loop = threading.Event(), asyncio.get_running_loop()
         take, take_head = taken_on(loop, self._handler.take), taken_on(loop, self._handler.take_head)
         self._progress()
-        watching = asyncio.to_thread(watch, self._mailbox, self._ledger, take, take_head, stop, self._progress)
-        thread = asyncio.create_task(watching)
+        watcher = Watcher(self._mailbox, self._ledger, take, take_head, stop, self._progress)
+        thread = asyncio.create_task(asyncio.to_thread(watcher.run))
         try:
             while not (await asyncio.wait({thread}, timeout=BEAT_SECONDS))[0]:
                 if time.monotonic() < self._alive_until:

@@ -8,8 +8,8 @@ from datetime import datetime
 from countersign.errors import CountersignError, NotAllowed, NotFound, Refused, TooMany, message_of
 from countersign.models import Answer, Event, Status, Verdict
 from countersign.notifications import RejectedInput, SubmittedAnswer
+from notifiers.email.checked_mail import CHANNEL, CheckedMail
 from notifiers.email.inbound import Inbound, of_engine
-from notifiers.email.listener.handled import CHANNEL, HandledMail
 
 # How the engine says that it does not do what a person wants.
 NOT_DONE = (Refused, NotAllowed, NotFound, TooMany)
@@ -31,13 +31,13 @@ class MailHandler:
         Raises Unavailable where the engine, the database or Temporal fails: show the mail again later. Whatever else it
         raises is because of the mail itself.
         """
-        await self._take(HandledMail(*await self._inbound.explain(raw, arrived)), arrived)
+        await self._take(await self._inbound.explain(raw, arrived), arrived)
 
     async def take_head(self, head: bytes, arrived: datetime) -> None:
         """Take the header of a mail that is too large, as `take` does: it decides nothing, and its sender is told."""
-        await self._take(HandledMail(*await self._inbound.explain_head(head, arrived)), arrived)
+        await self._take(await self._inbound.explain_head(head, arrived), arrived)
 
-    async def _take(self, mail: HandledMail, arrived: datetime) -> None:
+    async def _take(self, mail: CheckedMail, arrived: datetime) -> None:
         if mail.checked.undoes or mail.checked.comments:
             await self._act(mail)
         elif mail.checked.decides:
@@ -47,7 +47,7 @@ class MailHandler:
                 await of_engine(self._engine.report(mail.addressee.id, mail.reply.approval_id, *mail.signal))
             await self._turn_down(mail)
 
-    async def _answer(self, mail: HandledMail, arrived: datetime) -> None:
+    async def _answer(self, mail: CheckedMail, arrived: datetime) -> None:
         checked = mail.checked
         assert checked.approval_id is not None
         assert checked.level is not None
@@ -79,7 +79,7 @@ class MailHandler:
         except CountersignError as error:
             log.warning("answer %s waits: %s", answer.id, message_of(error))
 
-    async def _act(self, mail: HandledMail) -> None:
+    async def _act(self, mail: CheckedMail) -> None:
         """Do what the mail asks for, beside an answer; a refusal is recorded, and told to its sender."""
         try:
             act = self._engine.comment(mail.said) if mail.checked.comments else self._undo(mail)
@@ -88,7 +88,7 @@ class MailHandler:
             refusal = {"message": message_of(error), "answer_back": "refusal"}
             await self._turn_down(mail._replace(checked=mail.checked.model_copy(update=refusal)))
 
-    async def _undo(self, mail: HandledMail) -> None:
+    async def _undo(self, mail: CheckedMail) -> None:
         """End what the mail asks to end: its requester cancels or gives back, an approver revokes (rule 7)."""
         view, who = mail.request, mail.checked.person
         assert view is not None
@@ -98,7 +98,7 @@ class MailHandler:
         comment = mail.checked.comment
         await undo(view.approval_id, who, CHANNEL, comment, undo_id=mail.source_id, proof=mail.proof)
 
-    async def _inquire(self, mail: HandledMail) -> str:
+    async def _inquire(self, mail: CheckedMail) -> str:
         """Pass a question on to the requester; returns what its sender is told of that, if anything."""
         assert mail.request is not None
         try:
@@ -110,7 +110,7 @@ class MailHandler:
             return ""
         return f"Your question was passed on to {mail.request.requester_name}. "
 
-    async def _turn_down(self, mail: HandledMail) -> None:
+    async def _turn_down(self, mail: CheckedMail) -> None:
         checked = mail.checked
         event = {"help": Event.HELP, "refusal": Event.ANSWER_REFUSED, "none": None}[checked.answer_back]
         passed_on = await self._inquire(mail) if checked.inquires else ""

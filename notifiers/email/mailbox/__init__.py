@@ -21,7 +21,7 @@ from notifiers.email.mailbox.imap import Connection, Mailbox
 from notifiers.email.mailbox.intake import STRAY_SECONDS, EngineFault, Handle, Intake
 from notifiers.email.mailbox.ledger import Claim, Disposition, Ledger
 
-__all__ = ["Claim", "Disposition", "EngineFault", "Handle", "Ledger", "MailRef", "Mailbox", "watch"]
+__all__ = ["Claim", "Disposition", "EngineFault", "Handle", "Ledger", "MailRef", "Mailbox", "Watcher"]
 
 log = logging.getLogger(__name__)
 
@@ -34,15 +34,9 @@ EMPTY_WAKES_IN_A_ROW = 20  # an IDLE that ends at once, without news, comes from
 EMPTY_WAKE_SECONDS = 0.05
 
 
-def watch(
-    mailbox: Mailbox,
-    ledger: Ledger,
-    handle: Handle,
-    handle_head: Handle,
-    stop: threading.Event,
-    progress: Callable[[], None],
-) -> None:
-    """Watch until `stop` is set; never raises for what a server, a mail or an outage does.
+@dataclass
+class Watcher:
+    """Watches a mailbox until `stop` is set.
 
     `handle(raw, arrived)` must have stored what it needs when it returns. It raises Unavailable to see the mail again
     later; any other exception quarantines the mail, and is for what the mail itself breaks. After a crash in the midst
@@ -50,11 +44,7 @@ def watch(
     given the header alone of a mail that is too big to be fetched, before that is quarantined. `progress` is called
     whenever this gets on, at least after each answer of the server.
     """
-    _Watcher(mailbox, ledger, handle, handle_head, stop, progress).run()
 
-
-@dataclass
-class _Watcher:
     mailbox: Mailbox
     ledger: Ledger
     handle: Handle
@@ -65,6 +55,7 @@ class _Watcher:
     noted: float = -LOOKING_SECONDS
 
     def run(self) -> None:
+        """Watch; never raises for what a server, a mail or an outage does."""
         delays = _delays()
         while not self.stop.is_set():
             started = time.monotonic()

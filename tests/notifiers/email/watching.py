@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import pytest
 
-from notifiers.email.mailbox import Handle, Mailbox, watch
+from notifiers.email.mailbox import Handle, Mailbox, Watcher
 from tests.notifiers.email.memory_ledger import MemoryLedger
 from tests.notifiers.email.servers import Server
 from tests.proxy import Proxy
@@ -56,8 +56,8 @@ class Watching:
         self.progress = 0
         self.stop = threading.Event()
         self._handle = handle
-        args = mailbox, ledger, self._record, handle_head or nothing, self.stop, self._progress
-        self._thread = threading.Thread(target=watch, args=args)
+        watcher = Watcher(mailbox, ledger, self._record, handle_head or nothing, self.stop, self._progress)
+        self._thread = threading.Thread(target=watcher.run)
 
     def __enter__(self) -> Self:
         self._thread.start()

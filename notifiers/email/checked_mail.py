@@ -1,18 +1,32 @@
-"""What the record, and whom it concerns, are told of a mail that was handed to the engine."""
+"""A mail that was read and checked: what the record, and whom it concerns, are told of it."""
 
 import hashlib
+from typing import NamedTuple
 
-from countersign.notifications import SubmittedComment
+from countersign.notifications import Person, SubmittedComment
 from countersign.policy_fields import folded_address
-from notifiers.email.inbound import Explanation, concerned
-from notifiers.email.reply import REASONS
+from countersign.views import RequestView
+from notifiers.email.authenticity import Authentic
+from notifiers.email.checks import CheckedReply
+from notifiers.email.reply import REASONS, Reply
 from notifiers.email.token import masked
 
 CHANNEL = "email"
 
 
-class HandledMail(Explanation):
-    """A mail that was read and checked."""
+class CheckedMail(NamedTuple):
+    """What one mail says and what becomes of it; `sender` as its From has it, `addressee` as its token proves.
+
+    `digest` is that of the mail as it came.
+    """
+
+    reply: Reply
+    checked: CheckedReply
+    sender: Person | None
+    addressee: Person | None
+    request: RequestView | None
+    authentic: Authentic
+    digest: str
 
     @property
     def is_from_an_unknown_address(self) -> bool:
@@ -96,3 +110,8 @@ class HandledMail(Explanation):
             text=masked(self.reply.text),
             proof=self.proof,
         )
+
+
+def concerned(view: RequestView) -> set[str]:
+    """The ids of those who hold mails about a request: who asked, and who were asked."""
+    return {view.question.requester, *(one.person for one in view.approvers)}
