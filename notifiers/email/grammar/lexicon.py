@@ -50,8 +50,6 @@ class Lexicon:
     """The tables of some languages, each as one."""
 
     def __init__(self, codes: tuple[str, ...]) -> None:
-        if unknown := ", ".join({*codes} - {*CODES}):
-            raise LookupError(f"there is no language {unknown}; there are {', '.join(CODES)}")
         tables = {code: read_toml(f"{LANGUAGES.name}/{code}") for code in codes}
 
         def of(*keys: str, among: Collection[str] = codes) -> Phrases:
@@ -104,7 +102,7 @@ class Lexicon:
 
 @lru_cache(maxsize=16)
 def lexicon(codes: tuple[str, ...] = CODES) -> Lexicon:
-    """The lexicon of these languages. Raises LookupError where one is unknown."""
+    """The lexicon of these languages."""
     return Lexicon(codes)
 
 

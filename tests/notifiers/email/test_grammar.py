@@ -271,8 +271,3 @@ def test_a_word_that_is_ambiguous_counts_where_its_language_is_the_only_one() ->
     assert read_line("Tak", words=lexicon(("pl",))).verdict == "approve"
     assert read_line("Ret", words=lexicon(("tr",))).verdict == "reject"
     assert read_line("Genehmigt", words=lexicon(("en", "fr"))).verdict == "none"
-
-
-def test_an_unknown_language_is_named() -> None:
-    with pytest.raises(LookupError, match="xx"):
-        lexicon(("xx",))
