@@ -116,6 +116,8 @@ def test_what_is_left_in_the_background_is_watched_though_no_file_could_be_opene
 def test_a_directory_of_accounts_that_hangs_holds_up_no_revocation(host: GatedHost) -> None:
     with ExitStack() as stack:
         number, session = stack.enter_context(session_of_alice(host, "sleep 1081 & true"))
+        # The shell has forked, and may have yet to become the other program.
+        wait_until(lambda: host.processes("sleep 1081"))
         [sleeps] = host.processes("sleep 1081")
         host.run("mkfifo", "/run/hangs")
         host.run("mount", "--bind", "/run/hangs", "/etc/passwd")
