@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from countersign.directory import Policy
 from countersign.errors import NotAllowed
 from countersign.kinds.connection import ConnectionQuestion, Protocol
+from countersign.permissions import may_ask_for
 from portal import auth
 from portal.forward_auth.proxied import Proxied, name_of
 from store import Store
@@ -55,7 +56,7 @@ def gateway(store: Store, asked: Proxied, public_url: str) -> Token:
         raise NotAllowed(UNKNOWN_PROXY)
     _, policy = store.policies.current()
     _must_be_for(policy, asked.host, asked.device, public_url)
-    if not auth.of_gateway(token, policy).principal.scope.includes(asked.device, Protocol.HTTP):
+    if not may_ask_for(auth.of_gateway(token, policy).principal, asked.device, Protocol.HTTP):
         raise NotAllowed(OTHER_DEVICE.format(asked.device))
     return token
 
