@@ -26,7 +26,7 @@ from countersign.version import HELP_OPTIONS, VersionOption, version
 from engine.alerts import TELL_OF_EXPIRY_EVERY
 from engine.engine import Engine
 from engine.heartbeat import Heartbeat
-from engine.outbox import Outbox
+from engine.notifications.outbox import Outbox
 from engine.upkeep import FORGET_EVERY, compare_clocks, forget, number_above_temporal
 from garbage import collect_seldom
 from notifiers import channels

@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 from benchmarks.place import Place, deployment, policy, process
 from countersign.client import Client
 from countersign.kinds.connection import ConnectionQuestion, Protocol
-from engine.application_sessions import ApplicationSessions, AtApplication
+from engine.credentials.application_sessions import ApplicationSessions, AtApplication
 from engine.policy import apply_policy
 from portal.app import create_app
 from portal.context import Plan

@@ -12,8 +12,8 @@ from countersign.notifications import Person, RejectedInput
 from countersign.registration import DeviceStatus
 from countersign.visibility import Visibility
 from engine.alerts import TOLD_BEFORE
-from engine.messages import Messages
-from engine.sent_messages import SentMessages
+from engine.notifications.messages import Messages
+from engine.notifications.sent_messages import SentMessages
 from engine.statistics import Overviews
 from engine.transactions import Transactions
 from sandbox.history import APPROVER, SECOND_APPROVER, requester

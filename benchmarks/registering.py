@@ -7,9 +7,9 @@ from benchmarks.place import PEOPLE, Deployment, Place, deployment, policy
 from benchmarks.throughput import ROUNDS, One, ratio, rounds
 from countersign.fingerprints import Fingerprint, Posture
 from countersign.registration import Presented
-from engine.device_limits import MOST_WAITING_OF_PERSON
+from engine.devices.limits import MOST_WAITING_OF_PERSON
+from engine.devices.registrant import Registrant
 from engine.policy import apply_policy
-from engine.registrant import Registrant
 from sandbox.device_keys import new_key
 
 IN_A_ROUND = 16

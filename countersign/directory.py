@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 
 from countersign.enrolment.rules import EnrolmentRules
 from countersign.models import Id, LevelRule
-from countersign.policy_fields import (
+from countersign.policy.fields import (
     Applications,
     ById,
     ChannelName,

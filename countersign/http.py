@@ -57,7 +57,7 @@ from countersign.views import AppliedPolicy, AuditEventView, DelayedView, Findin
 if TYPE_CHECKING:
     from countersign.devices import Device
     from countersign.enrolment.explain import EnrolmentExplained, EnrolmentQuestion
-    from countersign.policy_plan import PolicyPlan
+    from countersign.policy.plan import PolicyPlan
     from countersign.who_approves import WhoApproves
 
 CONNECT_SECONDS = 5.0
@@ -316,7 +316,7 @@ class Api:
 
     def plan_policy(self, text: str, end_grants: bool = False) -> "PolicyPlan":
         """What applying a policy file would do; nothing is changed. BadPolicy names every mistake with its line."""
-        from countersign.policy_plan import PolicyPlan
+        from countersign.policy.plan import PolicyPlan
 
         return self._read(PolicyPlan, self._post_policy("policy/plan", text, {"end_grants": end_grants}))
 

@@ -8,7 +8,7 @@ from countersign.directory import Policy
 from countersign.errors import Refused
 from countersign.kinds.routes import route_of
 from countersign.models import Approver, Confirm, LevelRule, Model, Question, Route, SentAsWords
-from countersign.policy import level_without_people, people
+from countersign.policy.route import level_without_people, people
 from countersign.times import SECOND
 
 # Any moment will do: nothing expires while it is worked out who is asked.

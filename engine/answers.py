@@ -13,7 +13,7 @@ from countersign.models import Answer, Event, Route, Status
 from countersign.notifications import SubmittedAnswer
 from countersign.permissions import principal, why_never, why_not_at_passed_level
 from countersign.transitions import AuditEvent
-from engine.answering import REFUSALS_TOLD_AT_MOST, tell, told_lately
+from engine.notifications.answering import REFUSALS_TOLD_AT_MOST, tell, told_lately
 from engine.record import event
 from engine.rules import Rules
 from store import answers, requests

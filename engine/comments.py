@@ -13,7 +13,7 @@ from countersign.notifications import SubmittedComment
 from countersign.permissions import Action, must_be_allowed, principal
 from countersign.transitions import ANSWERING_TRANSITION, AuditEvent, Kind
 from countersign.views import RequestView
-from engine.notifying import notification
+from engine.notifications.notifying import notification
 from engine.rules import Rules
 from store import events, notifications, transition_keys
 from store.events import append

@@ -10,7 +10,7 @@ from countersign.directory import Policy
 from countersign.kinds.device import DEVICE
 from countersign.models import Question
 from countersign.transitions import Transition
-from engine import device_decisions
+from engine.devices import decisions as device_decisions
 
 
 @dataclass(frozen=True)

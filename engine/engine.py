@@ -31,20 +31,20 @@ from countersign.transitions import (
 )
 from countersign.views import Mine, RequestView
 from engine.alerts import Alerts
-from engine.application_sessions import AtApplication
-from engine.client_certificates import ClientCertificates
-from engine.device_login import Begun, WaitingLogin
-from engine.devices import Devices
-from engine.external_evaluation import ExternalEvaluations
-from engine.outbox import Outbox
-from engine.passkeys import NewPasskey
+from engine.credentials.application_sessions import AtApplication
+from engine.credentials.client_certificates import ClientCertificates
+from engine.credentials.device_login import Begun, WaitingLogin
+from engine.credentials.passkeys import NewPasskey
+from engine.credentials.sign_in import From, SignedIn
+from engine.devices.external_evaluation import ExternalEvaluations
+from engine.devices.registered import Devices
+from engine.notifications.outbox import Outbox
+from engine.notifications.sent_messages import SentMessages
 from engine.planning import Planning
 from engine.policy import ReadPolicy, put_in_force
 from engine.recovery import Recovery
 from engine.resources import Resources
-from engine.sent_messages import SentMessages
 from engine.settling import Settling
-from engine.sign_in import From, SignedIn
 from engine.statistics import Overviews
 from engine.submitting import Submitting
 from engine.sweeping import Sweeping

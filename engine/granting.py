@@ -10,9 +10,9 @@ from countersign.directory import Policy
 from countersign.errors import Refused
 from countersign.grant_reuse import answer_by_any, is_for, is_yes, on_record
 from countersign.models import Asked, Event, GrantStatus, GrantView, Question, Route, Status
-from countersign.policy import why_gone
+from countersign.policy.route import why_gone
 from countersign.transitions import GRANT_TRANSITION, GrantEnd, Kind, Recipient, Revoke
-from engine.notifying import Notifying
+from engine.notifications.notifying import Notifying
 from engine.record import event
 from engine.rules import Rules
 from store import Store, approvers, grants, requests

@@ -4,8 +4,8 @@ import logging
 from collections.abc import Collection
 
 from countersign.errors import Refused
-from countersign.policy_reach import channels_on
-from engine.outbox import Outbox
+from countersign.policy.reach import channels_on
+from engine.notifications.outbox import Outbox
 from store import Store
 from store.workers import this_worker
 

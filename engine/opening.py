@@ -6,13 +6,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from countersign import policy as rules
 from countersign.directory import Policy
 from countersign.error_codes import ErrorCode
 from countersign.errors import CountersignError, Refused, TooMany
 from countersign.grant_reuse import on_record
 from countersign.kinds.routes import route_of
 from countersign.models import Outcome, Question, Route, Status
+from countersign.policy import route as rules
 from countersign.transitions import AuditEvent, Opened, Opening, OpenReply, gone
 from engine.consequences import consequences_of
 from engine.granting import Granting

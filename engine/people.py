@@ -2,8 +2,8 @@
 
 from sqlalchemy import Connection
 
-from countersign import policy as rules
 from countersign.models import LevelPeople, Route
+from countersign.policy import route as rules
 from countersign.transitions import Availability, LevelStart, Recheck
 from engine.rules import Rules
 from store import signals

@@ -13,7 +13,7 @@ from countersign.directory import Policy
 from countersign.errors import Refused
 from countersign.kinds import question_from
 from countersign.models import OWN_APPROVAL, Route
-from countersign.policy_plan import Held, Waiting
+from countersign.policy.plan import Held, Waiting
 from engine.rules import Rules
 from store import answers, grants, requests
 from store.database import reads

@@ -9,10 +9,10 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from countersign import policy_file
 from countersign.directory import Policy
 from countersign.error_codes import ErrorCode
 from countersign.errors import Refused
+from countersign.policy import file as policy_file
 from engine.record import record
 from store import Store, grants, policies
 from store.events import append

@@ -5,9 +5,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from countersign import policy as rules
 from countersign.directory import Policy
 from countersign.models import Route
+from countersign.policy import route as rules
 from engine.rules import Rules
 from store import Store, notifications, requests
 from store.database import reads

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from countersign.models import Event
 from countersign.notifications import RejectedInput
-from engine.answering import HELP_AT_MOST, tell, told_lately
+from engine.notifications.answering import HELP_AT_MOST, tell, told_lately
 from engine.record import event
 from engine.rules import Rules
 from store import answers, requests

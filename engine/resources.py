@@ -7,7 +7,7 @@ from typing import ParamSpec, TypeVar
 
 from countersign.client import Client
 from countersign.models import GeneralEvent
-from engine.outbox import Outbox
+from engine.notifications.outbox import Outbox
 from engine.transactions import Transactions
 from store import Store
 from store.database import run_in

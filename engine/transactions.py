@@ -1,27 +1,27 @@
 """The transactions of the engine."""
 
 from engine.answers import Answers
-from engine.application_sessions import ApplicationSessions
 from engine.asking import Asking
 from engine.comments import Comments
+from engine.credentials.application_sessions import ApplicationSessions
+from engine.credentials.device_login import DeviceLogin
+from engine.credentials.machines import ProvisioningKeyRules, ServiceTokenRules
+from engine.credentials.passkeys import PasskeyRules
+from engine.credentials.rdp_tokens import RdpTokens
+from engine.credentials.sign_in import SignIn
+from engine.credentials.tokens import PersonalTokens
 from engine.deadline import Deadline
-from engine.deliveries import Deliveries
-from engine.device_actions import DeviceActions
-from engine.device_login import DeviceLogin
-from engine.general_notifications import GeneralNotifications
+from engine.devices.actions import DeviceActions
+from engine.devices.registering import Registering
 from engine.granting import Granting
-from engine.machines import ProvisioningKeyRules, ServiceTokenRules
-from engine.notifying import Notifying
+from engine.notifications.deliveries import Deliveries
+from engine.notifications.general import GeneralNotifications
+from engine.notifications.notifying import Notifying
 from engine.opening import Opener
-from engine.passkeys import PasskeyRules
 from engine.people import People
-from engine.rdp_tokens import RdpTokens
 from engine.rechecks import Rechecks
-from engine.registering import Registering
 from engine.rejected_input import RejectedInputs
-from engine.sign_in import SignIn
 from engine.signals import Signals
-from engine.tokens import PersonalTokens
 from engine.transitions import Transitions
 from store import Store
 

@@ -15,7 +15,7 @@ from countersign.transitions import (
     Transition,
 )
 from engine.consequences import consequences_of
-from engine.notifying import Notifying
+from engine.notifications.notifying import Notifying
 from engine.recovery import end_alone, written_before
 from engine.rules import Rules
 from store import Store, answers, approvers, grants, requests, transition_keys

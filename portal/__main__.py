@@ -21,7 +21,6 @@ from rich.table import Table
 
 import logs
 from configuration import load, report
-from countersign import policy_plan
 from countersign.cli.files import content
 from countersign.cli.plan_page import confirmed, page
 from countersign.console import console, show
@@ -29,6 +28,7 @@ from countersign.durations import reads
 from countersign.errors import BadPolicy, BadQuestion, BadSetting, CountersignError, NotFound, Refused
 from countersign.kinds.connection import Protocol
 from countersign.kinds.device import DEVICE
+from countersign.policy import plan as policy_plan
 from countersign.remedies import remedy, said_of
 from countersign.times import moment
 from countersign.version import HELP_OPTIONS, VersionOption
@@ -163,7 +163,7 @@ def end(
 @app.command("sign-in-link")
 def sign_in_link(person: Annotated[str, typer.Argument(help="Who signs in by it.")]) -> None:
     """Make a link by which a person can sign in once, in any browser, within 15 minutes; for where no mail comes."""
-    from engine.sign_in import SignIn
+    from engine.credentials.sign_in import SignIn
     from notifiers import channels
 
     with _failures_as_messages(), _store() as store:
@@ -215,7 +215,7 @@ def show_policy(
 def plan(settings: Settings) -> "Plan":
     """How to open the portal with these settings."""
     from countersign.client import Client
-    from engine.country_file import CountryFile
+    from engine.devices.country_file import CountryFile
     from notifiers import channels
     from portal.connections import most_connections
     from portal.context import Plan

@@ -18,7 +18,7 @@ from countersign.client import Client
 from countersign.errors import Unavailable
 from countersign.notifications import RequestNotification
 from countersign.views import Explained
-from engine.country_file import CountryFile
+from engine.devices.country_file import CountryFile
 from engine.engine import Engine
 from portal.changes import Changes
 from portal.fair_executor import FairExecutor

@@ -31,7 +31,7 @@ from countersign.error_codes import ErrorCode
 from countersign.errors import NotAllowed, Unavailable
 from countersign.models import Model
 from countersign.views import Finding
-from engine.signed_tokens import LEEWAY_SECONDS, decoded
+from engine.credentials.signed_tokens import LEEWAY_SECONDS, decoded
 from portal.short_cache import ShortCache
 
 # For each call to the provider.

@@ -26,7 +26,7 @@ from webauthn.helpers.structs import (
 
 from countersign.error_codes import ErrorCode
 from countersign.errors import NotAllowed
-from engine.passkeys import NewPasskey
+from engine.credentials.passkeys import NewPasskey
 from store.passkeys import Passkey
 
 REFUSED = "What your browser answered proves nothing; try again."

@@ -5,14 +5,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from countersign import policy_file
 from countersign.directory import CHANNELS, Policy
 from countersign.error_codes import ErrorCode
 from countersign.errors import CountersignError, Refused, message_of
 from countersign.http_answers import PolicyText
-from countersign.policy_difference import PolicyDifference, difference
-from countersign.policy_edit import Change, edited
-from countersign.policy_plan import Held, PolicyPlan, Waiting, keeps_admin, plan, to_end
+from countersign.policy import file as policy_file
+from countersign.policy.difference import PolicyDifference, difference
+from countersign.policy.edit import Change, edited
+from countersign.policy.plan import Held, PolicyPlan, Waiting, keeps_admin, plan, to_end
 from engine.engine import Engine
 from engine.policy import ReadPolicy
 from portal.auth import Caller

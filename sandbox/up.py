@@ -15,7 +15,7 @@ from honcho.printer import Printer
 
 from configuration import load
 from countersign.errors import CountersignError, message_of
-from engine.sign_in import SignIn
+from engine.credentials.sign_in import SignIn
 from notifiers.email.read_settings import key_ring
 from notifiers.email.sign_in_links import link_secret
 from notifiers.slack.channel import slack_config

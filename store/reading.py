@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 from countersign.directory import Policy
 from countersign.errors import Refused, no_request
 from countersign.notifications import Person
-from countersign.policy_fields import folded_address
+from countersign.policy.fields import folded_address
 from countersign.transitions import WHILE_OPEN
 from countersign.views import AuditEventView, Mine, RequestView
 from countersign.visibility import Concern

@@ -125,6 +125,13 @@ def test_architecture_names_only_files_and_folders_that_exist(page: Path) -> Non
     assert [name for folder, name in paths_in(page) if not exists(folder, name)] == []
 
 
+def test_architecture_names_each_module_of_the_engine_the_workflows_and_the_activities() -> None:
+    named = {Path(name).name for _, name in paths_in(ROOT / "docs" / "architecture.md")}
+    folders = ("engine", "workflows", "activities")
+    modules = [file for file in tracked_files() if file.relative_to(ROOT).parts[0] in folders and file.suffix == ".py"]
+    assert [file.name for file in modules if file.name not in {*named, "__init__.py"}] == []
+
+
 def test_every_page_can_be_found_from_the_readme() -> None:
     seen, ahead = set(), [ROOT / "README.md"]
     while ahead:

@@ -22,10 +22,9 @@ NAMES_A_CHANNEL = re.compile(r"notifiers\.(email|slack)|[\"'](email|slack)[\"']"
 # A person's address in the policy file is called so, too.
 # A claim of OpenID Connect is called as a channel is.
 NAME_ONE_ALL_THE_SAME = {
-    "countersign/policy_check.py",
-    "countersign/policy_repair.py",
+    "countersign/policy/check.py",
+    "countersign/policy/repair.py",
     "portal/oidc.py",
-    "store/registered_devices.py",
 }
 
 
@@ -108,7 +107,7 @@ OF_A_CONNECTION = re.compile(r"(question|subject|fields)\S{0,2}\.(device|protoco
 # Slack's /connect and its form ask for connections, and how one is said stands in its own template. The question
 # about a device that people connect with names that, too.
 ITS_OWN = re.compile(
-    r"countersign/kinds/\w+\.py|engine/device_decisions\.py|notifiers/slack/inbound/connect_\w+\.py"
+    r"countersign/kinds/\w+\.py|engine/devices/decisions\.py|notifiers/slack/inbound/connect_\w+\.py"
     r"|templates/\w+/subject/connection\.j2"
 )
 
@@ -120,7 +119,7 @@ def test_only_its_kind_and_its_templates_know_what_a_connection_is_made_of() -> 
     assert {name for name in named if ITS_OWN.fullmatch(name)} == {
         "countersign/kinds/device.py",
         "countersign/kinds/routes.py",
-        "engine/device_decisions.py",
+        "engine/devices/decisions.py",
         "notifiers/slack/inbound/connect_command.py",
         "templates/email/subject/connection.j2",
         "templates/pages/subject/connection.j2",

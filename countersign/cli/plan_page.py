@@ -9,8 +9,8 @@ from rich.text import Text
 from countersign.cli.tables import grid, indented
 from countersign.console import console
 from countersign.errors import BadQuestion
-from countersign.policy_changes import Item, Part
-from countersign.policy_plan import LOSES_ADMIN, NOTHING, PolicyPlan
+from countersign.policy.changes import Item, Part
+from countersign.policy.plan import LOSES_ADMIN, NOTHING, PolicyPlan
 
 # So many of a kind are shown; the plan in JSON has more.
 MOST_SHOWN = 20

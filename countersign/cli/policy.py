@@ -13,7 +13,7 @@ from countersign.cli.options import AsJson, with_portal
 from countersign.cli.output import answer, console, show, show_json
 from countersign.cli.tables import listing
 from countersign.http import Api
-from countersign.policy_difference import difference, unified
+from countersign.policy.difference import difference, unified
 
 if TYPE_CHECKING:
     from countersign.directory import Policy
@@ -34,7 +34,7 @@ def check(file: PolicyFile, as_json: AsJson = False) -> None:
     It also warns of what may stand there, but is surely not meant.
     """
     # Other commands need not load what reads a policy.
-    from countersign import policy_file
+    from countersign.policy import file as policy_file
 
     policy, document = policy_file.load_with_places(files.content(file))
     counts, warnings = _counts(policy), policy_file.warnings(policy, document)
@@ -58,7 +58,7 @@ def apply(
 
     Where it takes something away you are asked first.
     """
-    from countersign import policy_file
+    from countersign.policy import file as policy_file
 
     text = policy_file.text_of(files.content(file))
     policy_file.load(text)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from countersign.enrolment.facts import Facts
 from countersign.enrolment.rules import IDENTITY, Action, EnrolmentRule, ExternalEvaluation, Selectors, said
 from countersign.models import Model
-from countersign.policy_fields import folded_address
+from countersign.policy.fields import folded_address
 
 Values = frozenset[Any]
 NONE: Values = frozenset()

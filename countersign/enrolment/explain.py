@@ -11,8 +11,8 @@ from countersign.enrolment.facts import Certificate, Country, Facts
 from countersign.enrolment.rules import Action
 from countersign.errors import BadQuestion
 from countersign.models import LONGEST_ID, Id, Model, PlainText, SourceAddress
-from countersign.policy import must_be_enabled
-from countersign.policy_fields import LONGEST_NAME
+from countersign.policy.fields import LONGEST_NAME
+from countersign.policy.route import must_be_enabled
 from countersign.times import SECOND
 
 MOST_CLAIMS = 50

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJso
 
 from countersign.enrolment.countries import country_named
 from countersign.models import Id
-from countersign.policy_fields import EMAIL_PATTERN, Described, Email, GrantLength, Name, folded_address, no_repeats
+from countersign.policy.fields import EMAIL_PATTERN, Described, Email, GrantLength, Name, folded_address, no_repeats
 
 MOST_RULES = 500
 MOST_VALUES = 2_000

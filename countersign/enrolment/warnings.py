@@ -7,7 +7,7 @@ from typing import Any
 from countersign.directory import Policy
 from countersign.enrolment.evaluate import EXTERNAL, in_order
 from countersign.enrolment.rules import IDENTITY, EnrolmentRule
-from countersign.policy_check import Problem
+from countersign.policy.check import Problem
 
 # Nobody has two of them at once, so that two that are required are never there.
 ONE_AT_A_TIME = {

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from countersign import policy as rules
 from countersign.directory import Policy, RequestTerms
 from countersign.error_codes import ErrorCode
 from countersign.errors import Refused
 from countersign.kinds.connection import CONNECTION, ConnectionQuestion
 from countersign.kinds.device import DEVICE, DeviceQuestion
 from countersign.models import LevelRule, ManagersOf, Question, Route
+from countersign.policy import route as rules
 from countersign.times import MINUTE, duration
 
 

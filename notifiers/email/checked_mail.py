@@ -4,7 +4,7 @@ import hashlib
 from typing import NamedTuple
 
 from countersign.notifications import Person, SubmittedComment
-from countersign.policy_fields import folded_address
+from countersign.policy.fields import folded_address
 from countersign.views import RequestView
 from notifiers.email.authenticity import Authentic
 from notifiers.email.checks import CheckedReply

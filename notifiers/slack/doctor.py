@@ -7,7 +7,7 @@ from functools import partial
 from countersign.checks import Check
 from countersign.directory import Policy
 from countersign.errors import CountersignError, Unavailable, Unreachable
-from countersign.policy_reach import people_asked, rooms_used
+from countersign.policy.reach import people_asked, rooms_used
 from countersign.views import Finding
 from notifiers.slack.client.api import SlackApi
 from notifiers.slack.client.scopes import ROOM_SCOPES, SCOPES

@@ -10,7 +10,7 @@ from pydantic import Field
 from countersign.errors import Refused, Unavailable, message_of
 from countersign.http_answers import LoginBegun, LoginToken
 from countersign.models import Model, PlainText
-from engine.device_login import INTERVAL_SECONDS, LOGIN_LASTS, LONGEST_MACHINE, TOKEN_LASTS, as_shown
+from engine.credentials.device_login import INTERVAL_SECONDS, LOGIN_LASTS, LONGEST_MACHINE, TOKEN_LASTS, as_shown
 from portal.api.problems import described, problem
 from portal.api.routes import ALWAYS, WITH_BODY, OpenBodyRoute
 from portal.connections import address_of

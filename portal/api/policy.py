@@ -7,13 +7,13 @@ from typing import Annotated, Any
 from fastapi import BackgroundTasks, Depends, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from countersign import policy_file
 from countersign.errors import BadPolicy
 from countersign.http_answers import Applied, PolicyText
 from countersign.models import Model
-from countersign.policy_difference import PolicyDifference
-from countersign.policy_edit import Change
-from countersign.policy_plan import PolicyPlan
+from countersign.policy import file as policy_file
+from countersign.policy.difference import PolicyDifference
+from countersign.policy.edit import Change
+from countersign.policy.plan import PolicyPlan
 from countersign.views import AppliedPolicy
 from portal import policies
 from portal.api.idempotency import IdempotencyHere

@@ -33,7 +33,7 @@ from countersign.registration import (
 )
 from countersign.views import AuditEventView
 from countersign.visibility import Concern
-from engine.registrant import Registrant
+from engine.devices.registrant import Registrant
 from portal.api.paging import PageHere
 from portal.api.problems import described
 from portal.api.requests import LINKED, Seconds

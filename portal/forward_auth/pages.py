@@ -16,7 +16,7 @@ from fastapi.responses import RedirectResponse
 from countersign.errors import NotAllowed, Unavailable
 from countersign.kinds.connection import ConnectionQuestion
 from countersign.models import LONGEST_REASON
-from engine.application_sessions import AtApplication
+from engine.credentials.application_sessions import AtApplication
 from portal.api.devices import approvers_of
 from portal.api.requests import LARGEST, seen
 from portal.auth import Caller, CallerHere

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from fastapi import Form, Query, Request, Response
 
 from countersign.errors import NotFound
-from engine.device_login import TOKEN_LASTS, as_shown
+from engine.credentials.device_login import TOKEN_LASTS, as_shown
 from portal.auth import CallerHere
 from portal.context import Context, ContextHere
 from portal.pages.render import page

@@ -11,7 +11,7 @@ from fastapi.responses import RedirectResponse
 
 from countersign.directory import Policy
 from countersign.models import LONGEST_ID, PlainText, Status
-from countersign.policy_fields import folded_address
+from countersign.policy.fields import folded_address
 from countersign.views import RequestView
 from portal.api.requests import LARGEST
 from portal.auth import Caller, CallerHere

@@ -6,7 +6,7 @@ from fastapi import Form, Query, Request, Response
 
 from countersign.error_codes import ErrorCode
 from countersign.errors import NotAllowed, NotFound, message_of
-from engine.sign_in import From
+from engine.credentials.sign_in import From
 from portal.context import Context, ContextHere
 from portal.oidc import CALLBACK, Provider
 from portal.pages.render import page

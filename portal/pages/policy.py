@@ -9,7 +9,7 @@ from countersign.directory import Policy
 from countersign.errors import BadQuestion
 from countersign.kinds.connection import CONNECTION, ConnectionQuestion, Protocol
 from countersign.models import LONGEST_ID
-from countersign.policy_difference import DifferentLine
+from countersign.policy.difference import DifferentLine
 from countersign.question import read_of
 from countersign.who_approves import WhoApproves
 from portal import policies

@@ -11,8 +11,8 @@ from fastapi.responses import RedirectResponse
 from countersign.error_codes import ErrorCode
 from countersign.errors import BadPolicy, Refused
 from countersign.models import LONGEST_ID
-from countersign.policy_edit import Change
-from countersign.policy_file import LARGEST_FILE_BYTES
+from countersign.policy.edit import Change
+from countersign.policy.file import LARGEST_FILE_BYTES
 from portal import policies
 from portal.api.policy import LARGEST_VERSION
 from portal.auth import Caller, CallerHere

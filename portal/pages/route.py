@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from countersign.errors import CountersignError, NotAllowed, message_of
-from countersign.policy_file import LARGEST_FILE_BYTES
+from countersign.policy.file import LARGEST_FILE_BYTES
 from countersign.remedies import remedy
 from portal import auth
 from portal.api.problems import of_http, status_of

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from fastapi import Request, Response
 
-from engine.sign_in import From
+from engine.credentials.sign_in import From
 from portal.connections import address_of
 from portal.oidc import Provider
 

@@ -11,7 +11,7 @@ import pytest_asyncio
 from sqlalchemy import make_url, text
 
 from countersign.times import moment
-from engine.outbox import Outbox
+from engine.notifications.outbox import Outbox
 from engine.policy import apply_policy
 from notifiers.email.read_settings import email_channel
 from notifiers.email.send import EmailNotifier

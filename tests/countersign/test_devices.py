@@ -6,7 +6,7 @@ from countersign.devices import devices_for
 from countersign.kinds.connection import Protocol
 from countersign.models import Scope
 from countersign.permissions import Principal, principal
-from tests.countersign.test_policy import a_policy
+from tests.countersign.policy.test_route import a_policy
 
 POLICY = a_policy(device_groups={"web": {"devices": ["web-2", "web-1"]}, "lab": {"devices": ["lab-1"]}})
 

@@ -25,7 +25,7 @@ from countersign.permissions import (
     why_not_connect,
     why_not_explain,
 )
-from countersign.policy_file import load
+from countersign.policy.file import load
 from countersign.views import ApproverView, Explained, RequestView
 from countersign.visibility import Visibility
 

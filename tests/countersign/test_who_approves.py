@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from countersign.kinds.connection import ConnectionQuestion, Protocol
-from countersign.policy_file import load
+from countersign.policy.file import load
 from countersign.who_approves import WhoApproves, who_approves
-from tests.countersign.test_policy import EXAMPLE, a_policy
+from tests.countersign.policy.test_route import EXAMPLE, a_policy
 
 ENGINEERS = {
     "name": "Engineers to databases",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from countersign.errors import BadPolicy
-from countersign.policy_file import load
+from countersign.policy.file import load
 
 COLON = "a colon can't stand here; put a value that holds one in quotes"
 NO_COLON = "this line is neither `name: value` nor `- entry`; write the colon that is missing"

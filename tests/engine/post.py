@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest_asyncio
 
 from countersign.channels import Sender
-from engine.outbox import Outbox
+from engine.notifications.outbox import Outbox
 from engine.policy import apply_policy
 from notifiers.email.read_settings import email_channel
 from notifiers.email.send import EmailNotifier

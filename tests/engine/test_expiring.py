@@ -9,14 +9,14 @@ from sqlalchemy import delete, update
 from countersign.client import Client
 from countersign.machines import NewServiceToken
 from countersign.times import moment
-from engine.client_certificates import ClientCertificates
+from engine.credentials.client_certificates import ClientCertificates
 from engine.engine import Engine
 from sandbox.temporal_server import free_port
 from store import Store
 from store.tables import certificate_authorities, notifications, policies, service_tokens
 from tests.authority import Authority
+from tests.engine.notifications.test_general_notifications import inbox, states
 from tests.engine.post import Post
-from tests.engine.test_general_notifications import inbox, states
 from tests.workflows.deployment import until
 
 DAY = timedelta(days=1)

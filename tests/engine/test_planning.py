@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from countersign.models import GrantStatus
-from countersign.policy_plan import to_end
+from countersign.policy.plan import to_end
 from countersign.transitions import GrantEnd
 from engine import planning
 from engine.planning import Planning, all_of

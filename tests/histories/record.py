@@ -22,7 +22,7 @@ from countersign.kinds.device import DeviceQuestion
 from countersign.models import Asked, GrantStatus, Status
 from countersign.permissions import Principal
 from countersign.registration import DeviceAction, Presented
-from engine.registrant import Registrant
+from engine.devices.registrant import Registrant
 from sandbox.device_keys import new_key
 from sandbox.temporal_server import TemporalServer
 from tests.workflows.deployment import Deployment, Request, new_namespace, until

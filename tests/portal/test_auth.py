@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from countersign.policy_file import LARGEST_FILE_BYTES
+from countersign.policy.file import LARGEST_FILE_BYTES
 from engine.policy import apply_policy
 from store.tokens import Owner
 from tests.portal.context import DEVICES, POLICY, Portal

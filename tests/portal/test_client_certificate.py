@@ -20,7 +20,7 @@ from fastapi import Request
 
 from countersign.certificates import Revoking
 from countersign.enrolment.facts import Certificate
-from engine.client_certificates import ClientCertificates
+from engine.credentials.client_certificates import ClientCertificates
 from engine.policy import apply_policy
 from portal.api.examples import EXAMPLES
 from portal.app import create_app

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from countersign.errors import CountersignError
-from engine.sign_in import From, SignIn
+from engine.credentials.sign_in import From, SignIn
 from notifiers.email.read_settings import email_config, key_ring, mailbox
 from notifiers.email.sign_in_links import is_link_secret
 from sandbox.first_run import prepare

@@ -29,10 +29,10 @@ AGAIN_SECONDS = 5.0 if IS_WHOLE else 2.0
 @pytest.fixture(autouse=True)
 def quick(context: Context, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Whatever failed is tried again soon, in the proportions of the real thing; and Slack is whole afterwards."""
-    monkeypatch.setattr("engine.notifying.FIRST_RETRY", timedelta(seconds=AGAIN_SECONDS))
-    monkeypatch.setattr("engine.outbox.LIVE_SECONDS", AGAIN_SECONDS * 0.8)
+    monkeypatch.setattr("engine.notifications.notifying.FIRST_RETRY", timedelta(seconds=AGAIN_SECONDS))
+    monkeypatch.setattr("engine.notifications.outbox.LIVE_SECONDS", AGAIN_SECONDS * 0.8)
     # The sweeper may be first at a message that fell behind, and waits for longer.
-    monkeypatch.setattr("engine.outbox.PATIENT_SECONDS", AGAIN_SECONDS * 1.6)
+    monkeypatch.setattr("engine.notifications.outbox.PATIENT_SECONDS", AGAIN_SECONDS * 1.6)
     monkeypatch.setattr("activities.chores.PAUSE", timedelta(seconds=0.3))
     monkeypatch.setattr("engine.recovery.LEFT_OVER_AFTER", timedelta(seconds=1))
     state = context.slack.state

@@ -14,7 +14,7 @@ from countersign.kinds.connection import ConnectionQuestion
 from countersign.models import Answer, Approver, Decision, Event, Status, Verdict
 from countersign.notifications import RequestNotification, Result, SubmittedAnswer
 from countersign.transitions import AuditEvent, Opened, Opening, Recipient, RecordedTransition, Transition
-from engine.messages import Messages
+from engine.notifications.messages import Messages
 from engine.transactions import Transactions
 from store import Store
 

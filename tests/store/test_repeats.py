@@ -12,7 +12,7 @@ from countersign.errors import Refused, TooMany
 from countersign.notifications import Person, RejectedInput
 from countersign.transitions import AuditEvent
 from countersign.views import AuditEventView
-from engine.answering import REFUSALS_TOLD_AT_MOST
+from engine.notifications.answering import REFUSALS_TOLD_AT_MOST
 from engine.transactions import Transactions
 from store import Store
 from store.repeats import WINDOW, WRITTEN_EACH

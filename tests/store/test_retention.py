@@ -12,7 +12,7 @@ from countersign.certificates import Revoking
 from countersign.models import GeneralEvent, GrantStatus, Status
 from countersign.notifications import MailRef, RejectedInput
 from countersign.transitions import GrantEnd
-from engine.client_certificates import ClientCertificates
+from engine.credentials.client_certificates import ClientCertificates
 from engine.policy import apply_policy
 from sandbox.history import policy as policy_of_history
 from sandbox.history import write_history

@@ -28,7 +28,7 @@ from countersign.kinds.connection import ConnectionQuestion
 from countersign.models import Answer, Asked, Judgement, Outcome, Question, Status, Verdict
 from countersign.notifications import SubmittedAnswer
 from engine.engine import Engine
-from engine.outbox import Outbox
+from engine.notifications.outbox import Outbox
 from engine.policy import ReadPolicy, apply_policy, put_in_force
 from notifiers.email.read_settings import email_config
 from notifiers.email.send import EmailNotifier

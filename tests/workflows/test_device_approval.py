@@ -14,7 +14,7 @@ from countersign.fingerprints import Fingerprint, Posture
 from countersign.models import Asked, Status
 from countersign.permissions import Principal
 from countersign.registration import DeviceAction, DeviceStatus, Presented, Registered, RegisteredDevice
-from engine.registrant import Enrolment, Registrant
+from engine.devices.registrant import Enrolment, Registrant
 from sandbox.device_keys import new_key
 from store.registered_devices import WantedDevices
 from store.tables import registered_devices
@@ -92,7 +92,7 @@ async def test_a_device_waits_is_approved_and_let_through(devices: Deployment) -
 async def test_a_device_that_registered_while_no_worker_ran_has_asked_once(
     asleep: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.devices.LEFT_AFTER", timedelta(0))
+    monkeypatch.setattr("engine.devices.registered.LEFT_AFTER", timedelta(0))
     asleep.apply(policy(roles=ROLES, registered_devices=RULES))
     found = await register(asleep, presented())
     assert (found.status, found.approval_id) == ("pending", None)

@@ -12,7 +12,7 @@ from countersign.fingerprints import Fingerprint
 from countersign.machines import NewServiceToken
 from countersign.permissions import Principal
 from countersign.registration import DeviceAction, Presented, Registered
-from engine.registrant import Registrant
+from engine.devices.registrant import Registrant
 from sandbox.device_keys import new_key
 from tests.workflows.deployment import Deployment, until
 from tests.workflows.people import policy

@@ -14,8 +14,8 @@ from sqlalchemy import func, select
 from countersign.errors import TooMany
 from countersign.fingerprints import Fingerprint
 from countersign.registration import Presented, Registered
-from engine.device_limits import MOST_WAITING_FROM_ADDRESS, MOST_WAITING_OF_PERSON
-from engine.registrant import Registrant
+from engine.devices.limits import MOST_WAITING_FROM_ADDRESS, MOST_WAITING_OF_PERSON
+from engine.devices.registrant import Registrant
 from sandbox.device_keys import new_key
 from store.tables import fingerprints, registered_devices
 from tests.whole import IS_WHOLE

@@ -11,8 +11,8 @@ from countersign.directory import Policy
 from countersign.enrolment import warnings as enrolment_warnings
 from countersign.enrolment.rules import Selectors
 from countersign.errors import BadPolicy
-from countersign.policy_changes import changes
-from countersign.policy_file import load, load_with_places, warnings
+from countersign.policy.changes import changes
+from countersign.policy.file import load, load_with_places, warnings
 
 HEAD = """\
 users:

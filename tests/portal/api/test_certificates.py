@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from engine.client_certificates import ClientCertificates
+from engine.credentials.client_certificates import ClientCertificates
 from portal.api.routes import LARGEST_BODY_BYTES
 from store.tables import certificate_authorities, revocation_lists
 from tests.authority import Authority

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from engine.country_file import CountryFile
+from engine.devices.country_file import CountryFile
 from engine.policy import apply_policy
 from portal.app import create_app
 from portal.server import Server

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from benchmarks.applying import large_policy
-from countersign import policy_file
 from countersign.client import Client
+from countersign.policy import file as policy_file
 from engine.policy import apply_policy
 from portal.app import create_app
 from portal.context import Plan

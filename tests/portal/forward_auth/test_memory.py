@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 
 from countersign.kinds.connection import ConnectionQuestion, Protocol
-from engine.application_sessions import ApplicationSessions, AtApplication
+from engine.credentials.application_sessions import ApplicationSessions, AtApplication
 from engine.policy import apply_policy
 from portal.app import create_app
 from portal.forward_auth import answers

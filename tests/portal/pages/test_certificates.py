@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import expect
 
-from engine.client_certificates import ClientCertificates
+from engine.credentials.client_certificates import ClientCertificates
 from tests.authority import Authority
 from tests.portal.pages.conftest import Site
 

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from countersign.models import Status
-from engine.sign_in import LINKS_AT_MOST
+from engine.credentials.sign_in import LINKS_AT_MOST
 from store import sessions
 from store.sessions import Session
 from tests.portal.context import LAB, POLICY

@@ -8,7 +8,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, expect
 
 from countersign.models import Status
-from engine.client_certificates import ClientCertificates
+from engine.credentials.client_certificates import ClientCertificates
 from engine.policy import apply_policy
 from tests.authority import Authority
 from tests.portal.context import POLICY

@@ -17,8 +17,8 @@ from playwright.async_api import Browser, expect
 from pydantic import SecretStr
 
 from countersign.checks import findings
+from engine.credentials.sign_in import STATES_FROM_ONE_SOURCE, From, SignIn
 from engine.policy import apply_policy
-from engine.sign_in import STATES_FROM_ONE_SOURCE, From, SignIn
 from portal.app import create_app
 from portal.oidc import CALLBACK, Provider
 from portal.pages.site import Site

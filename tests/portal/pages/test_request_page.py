@@ -12,7 +12,7 @@ from playwright.async_api import expect
 from countersign.models import Event, GeneralEvent
 from countersign.redaction import SECRET
 from countersign.transitions import AuditEvent, Kind
-from engine.sent_messages import SentMessages
+from engine.notifications.sent_messages import SentMessages
 from portal.pages.record import NOTIFICATIONS, PHRASES
 from tests.http_clients import plain_client
 from tests.portal.context import until

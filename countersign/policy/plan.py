@@ -1,0 +1,137 @@
+"""What applying a policy would change: of the policy in force, and for requests and grants that are open."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from countersign.ballot import Ballot
+from countersign.directory import Policy
+from countersign.errors import Refused
+from countersign.kinds import AnyQuestion
+from countersign.kinds.routes import route_of
+from countersign.models import Answer, Model, Verdict
+from countersign.policy.changes import Item, Part, changes
+from countersign.policy.route import people
+from countersign.times import duration
+
+# Any moment will do: nothing expires while it is worked out who has approved.
+NOW = datetime(2000, 1, 1, tzinfo=UTC)
+LOSES_ADMIN = "You would be no admin any more: another admin would have to apply the next policy."
+NOTHING = "Nothing changes but the text."
+
+
+class Waiting(Model):
+    """A request that waits."""
+
+    approval_id: int
+    requester: str
+    what: str
+
+
+class Held(Model):
+    """A grant that lasts: for what, for how long in all, and who approved it."""
+
+    approval_id: int
+    question: AnyQuestion
+    lasts: timedelta
+    approved_by: list[str] = []
+
+
+class PolicyPlan(Model):
+    """What applying a policy would do. `version` is the one in force that it would replace, 0 where there is none.
+
+    `warnings` are no mistakes of the file, but won't work as this installation is set up now.
+    """
+
+    version: int
+    parts: list[Part]
+    warnings: list[str] = []
+    author_loses_admin: bool = False
+
+    @property
+    def takes_away(self) -> bool:
+        """Whether anybody loses anything by it."""
+        return self.author_loses_admin or any(part.takes_away for part in self.parts)
+
+
+def plan(
+    version: int, old: Policy | None, new: Policy, waiting: Iterable[Waiting], held: Sequence[Held], end_grants: bool
+) -> PolicyPlan:
+    """The plan for a new policy, by what is open now. `end_grants`: what the new policy would not give is to end."""
+    empty = Policy(users={})
+    gone = [one for one in held if not new.enabled(one.question.requester)]
+    cancelled = [
+        Item(name=one.requester, description=one.what, approval_id=one.approval_id)
+        for one in waiting
+        if not new.enabled(one.requester)
+    ]
+    revoked = [Item(name=one.question.requester, description=_what(one), approval_id=one.approval_id) for one in gone]
+    not_given = [
+        Item(name=one.question.requester, description=f"{_what(one)}: {why}", approval_id=one.approval_id)
+        for one, why in not_given_by(new, held)
+    ]
+    parts = [
+        *changes(old or empty, new),
+        *Part.of("requests_cancelled", cancelled, takes_away=True),
+        *Part.of("grants_revoked", revoked, takes_away=True),
+        *Part.of("grants_not_given", not_given, takes_away=end_grants),
+    ]
+    return PolicyPlan(version=version, parts=parts)
+
+
+def keeps_admin(policy: Policy, author: str, by_token: bool) -> bool:
+    """Whether an admin would still be one by a policy; `by_token`: their token says so, whatever the policy says."""
+    return policy.enabled(author) and (by_token or policy.is_admin(author))
+
+
+def not_given_by(policy: Policy, held: Iterable[Held]) -> list[tuple[Held, str]]:
+    """The grants of enabled people that this policy would not give, each with the reason."""
+    judged = ((one, why_not(policy, one)) for one in held if policy.enabled(one.question.requester))
+    return [(one, why) for one, why in judged if why]
+
+
+def to_end(policy: Policy, held: Iterable[Held]) -> list[tuple[int, str]]:
+    """The same by their approval ids, as they are written down to be ended."""
+    return [(one.approval_id, why) for one, why in not_given_by(policy, held)]
+
+
+def why_not(policy: Policy, held: Held) -> str:
+    """Why a policy would not give this grant on the approvals that it had; empty where it would."""
+    question = held.question
+    try:
+        by = route_of(policy, question.model_copy(update={"minutes": None}))
+    except Refused as error:
+        return str(error)
+    if held.lasts > by.grant_lasts:
+        return f"It lasts {duration(held.lasts)}; {duration(by.grant_lasts)} is the most."
+    ballot = Ballot(
+        approval_id=held.approval_id,
+        requester=question.requester,
+        levels=by.levels,
+        own_approval_counts=by.auto_approve_when_requester_is_approver,
+        deadline=NOW + timedelta(minutes=1),
+    )
+    for n in range(1, len(by.levels) + 1):
+        ballot.start_level(people(policy, by, n, question.requester), NOW)
+        for person in held.approved_by:
+            answer = _approval(held, person, n)
+            if not ballot.level_passed and ballot.judge(answer) is None:
+                ballot.count(answer)
+        if not ballot.level_passed:
+            return f"Level {n} needs {ballot.quorum}, and {len(ballot.approved_by)} approved who may ({by.because})."
+    return ""
+
+
+def _approval(held: Held, person: str, level: int) -> Answer:
+    return Answer(
+        id=f"{person}.{level}",
+        approval_id=held.approval_id,
+        level=level,
+        person=person,
+        verdict=Verdict.APPROVE,
+        channel="",
+        at=NOW,
+    )
+
+
+def _what(held: Held) -> str:
+    return str(held.question.subject)

@@ -1,0 +1,71 @@
+"""Whom a policy can ask on a channel, and in which rooms: what `countersign doctor` looks for beforehand."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from countersign.directory import Policy
+from countersign.models import LevelRule, ManagersOf, MembersOf, NamedUser
+from countersign.policy.route import levels_for, terms_for
+
+
+class _Way(NamedTuple):
+    """One way for a request to go: by these levels, on these terms."""
+
+    levels: Sequence[LevelRule]
+    terms: dict[str, Any]
+    requesters: Sequence[str]
+
+
+def people_asked(policy: Policy, channel: str) -> list[str]:
+    """The enabled people whom anybody's request can make the channel ask, fallback approvers included, by id."""
+    found: set[str] = set()
+    for way in _ways(policy):
+        if is_on(way.terms, channel):
+            found.update(way.terms["fallback_approvers"])
+            for level in way.levels:
+                found.update(_named(policy, level, way.requesters))
+    return sorted(person for person in found if policy.enabled(person))
+
+
+def rooms_used(policy: Policy, channel: str) -> list[str]:
+    """The rooms in which the channel can ask, in the order of their names."""
+    terms = (way.terms for way in _ways(policy) if is_on(way.terms, channel))
+    return sorted({each["rooms"][channel] for each in terms if channel in each["rooms"]})
+
+
+def channels_on(policy: Policy) -> list[str]:
+    """The channels that the policy lets tell or ask anybody, in the order of their names."""
+    said = [
+        policy.channels,
+        *(place.channels for place in [*policy.device_groups.values(), *policy.approval_workflows]),
+    ]
+    return sorted({name for channels in said for name, use in channels.items() if use != "off"})
+
+
+def is_on(terms: dict[str, Any], channel: str) -> bool:
+    """Whether these terms let a channel ask anybody; one that is not named is off."""
+    return bool(terms["channels"].get(channel, "off") != "off")
+
+
+def _ways(policy: Policy) -> Iterator[_Way]:
+    """Every way on which anybody is asked."""
+    for groups, requesters in policy.people_by_groups.items():
+        for device_group in policy.device_groups:
+            _, levels, workflow = levels_for(policy, groups, device_group)
+            if levels:
+                yield _Way(levels, terms_for(policy, device_group, workflow), requesters)
+
+
+def _named(policy: Policy, level: LevelRule, requesters: Iterable[str]) -> Iterator[str]:
+    for rule in level.approvers:
+        match rule:
+            case ManagersOf(managers_of=group):
+                yield from policy.managers_of(group)
+            case MembersOf(members_of=group):
+                yield from policy.members_of(group)
+            case NamedUser(user=person):
+                yield person
+            case "admins":
+                yield from policy.admins
+            case "line_manager":
+                yield from filter(None, (policy.users[one].line_manager for one in requesters))

@@ -1,0 +1,155 @@
+"""Logins of command lines: a program shows a code, its person allows it in their browser, and it gets a token.
+
+The shape is that of RFC 8628 (device authorization). The program polls with a device code of 256 random bits; its
+person types a user code, which is short, works for ten minutes, and once.
+"""
+
+import re
+import secrets
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Row, func, select, update
+
+from countersign.error_codes import ErrorCode
+from countersign.errors import NotFound, Refused, TooMany
+from countersign.transitions import Kind
+from engine.credentials.sign_in import WINDOW
+from engine.record import PORTAL, event, record
+from engine.rules import Rules
+from store.database import insert_new
+from store.repeats import append_or_count
+from store.tables import logins
+from store.tokens import LONGEST_LABEL, SECRET_BYTES, Owner, create, hashed
+
+LOGIN_LASTS = timedelta(minutes=10)
+TOKEN_LASTS = timedelta(hours=12)
+# How often a program may poll, and how much longer it waits each time that it was too fast (RFC 8628, 3.2 and 3.5).
+INTERVAL_SECONDS = 5
+LOGINS_FROM_ONE_SOURCE = 100
+# Without vowels, so that it spells nothing (RFC 8628, 6.1): 20 to the 8th, of which a person may try few an hour.
+LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
+CODE_LENGTH = 8
+LONGEST_MACHINE = 100
+NO_LOGIN = "No login waits with this code: it may be mistyped, answered already, or older than ten minutes."
+
+
+class Begun(NamedTuple):
+    """A login that was begun: both codes, of which the device code can be read only now."""
+
+    device_code: str
+    user_code: str
+
+
+class WaitingLogin(NamedTuple):
+    """A login that waits for its person: the code, and what asked for it, as it calls itself, from where and when."""
+
+    user_code: str
+    machine: str
+    source_address: str
+    asked_at: datetime
+
+
+class DeviceLogin(Rules):
+    """Each method is one transaction."""
+
+    def begin(self, machine: str, source_address: str) -> Begun:
+        """Begin a login, on record. Raises TooMany for an address with too many in an hour."""
+        now = datetime.now(UTC)
+        device_code = secrets.token_hex(SECRET_BYTES)
+        row: dict[str, Any] = {
+            "device_hash": hashed(device_code),
+            "machine": "".join(one for one in machine if one.isprintable())[:LONGEST_MACHINE],
+            "source_address": source_address,
+            "asked_at": now,
+            "ends_at": now + LOGIN_LASTS,
+            "interval_seconds": INTERVAL_SECONDS,
+        }
+        of_source = logins.c.source_address == source_address, logins.c.asked_at > now - WINDOW
+        with self.database.transaction() as connection:
+            if connection.execute(select(func.count()).where(*of_source)).scalar_one() >= LOGINS_FROM_ONE_SOURCE:
+                raise TooMany(
+                    "Too many logins were begun from your network within an hour; try again later.",
+                    limit=LOGINS_FROM_ONE_SOURCE,
+                    retry_after=int(WINDOW.total_seconds()),
+                )
+            code = _new_code()
+            while not insert_new(connection, logins, row | {"user_code": code}):
+                code = _new_code()
+            asked = event("login_asked", "", f"of {row['machine']}", {"from": source_address}, now, PORTAL)
+            append_or_count(connection, None, asked, source_address)
+        return Begun(device_code, code)
+
+    def waiting(self, typed: str, person: str, source_address: str) -> WaitingLogin:
+        """The login with this code, as a person typed it. Raises NotFound, recorded."""
+        now = datetime.now(UTC)
+        with self.database.transaction() as connection:
+            if row := _waiting(connection, typed, now):
+                return WaitingLogin(row.user_code, row.machine, row.source_address, row.asked_at)
+            _refused(connection, person, source_address, now)
+        raise NotFound(NO_LOGIN)
+
+    def answer(self, typed: str, person: str, allow: bool, proof: dict[str, str]) -> None:
+        """Allow or deny a login, once. Raises NotFound, recorded."""
+        now = datetime.now(UTC)
+        with self.database.transaction() as connection:
+            if row := _waiting(connection, typed, now):
+                values = {"state": "allowed" if allow else "denied", "person": person}
+                connection.execute(_update(row.device_hash).values(values))
+                shown = {**proof, "asked_from": row.source_address}
+                kind: Kind = "login_allowed" if allow else "login_denied"
+                record(connection, kind, person, f"of {row.machine}", shown, now, PORTAL)
+                return
+            _refused(connection, person, proof.get("from", ""), now)
+        raise NotFound(NO_LOGIN)
+
+    def poll(self, device_code: str) -> str:
+        """The token of a login that was allowed, once; it can be read only now.
+
+        Raises Refused with the codes of RFC 8628, section 3.5: authorization-pending, slow-down, access-denied and
+        expired-token.
+        """
+        now = datetime.now(UTC)
+        with self.database.transaction() as connection:
+            of = logins.c.device_hash == hashed(device_code)
+            row = connection.execute(select(logins).where(of).with_for_update()).one_or_none()
+            if row is None or row.ends_at <= now or row.state == "used":
+                why = ErrorCode.EXPIRED_TOKEN
+            elif row.state == "denied":
+                why = ErrorCode.ACCESS_DENIED
+            elif row.polled_at is not None and now < row.polled_at + timedelta(seconds=row.interval_seconds):
+                slower = {"interval_seconds": row.interval_seconds + INTERVAL_SECONDS, "polled_at": now}
+                connection.execute(_update(row.device_hash).values(slower))
+                why = ErrorCode.SLOW_DOWN
+            elif row.state == "allowed":
+                connection.execute(_update(row.device_hash).values(state="used"))
+                owner, label = Owner(kind="person", name=row.person), f"login on {row.machine}"[:LONGEST_LABEL]
+                return create(connection, owner, row.person, TOKEN_LASTS, label)
+            else:
+                connection.execute(_update(row.device_hash).values(polled_at=now))
+                why = ErrorCode.AUTHORIZATION_PENDING
+        raise Refused(f"{why.meaning}.", why)
+
+
+def _new_code() -> str:
+    return "".join(secrets.choice(LETTERS) for _ in range(CODE_LENGTH))
+
+
+def as_shown(code: str) -> str:
+    """A user code as people read and type it: WDJB-MJHT."""
+    return f"{code[:4]}-{code[4:]}"
+
+
+def _waiting(connection: Connection, typed: str, now: datetime) -> Row[Any] | None:
+    code = re.sub(r"[^A-Z]", "", typed.upper())
+    waits = logins.c.user_code == code, logins.c.state == "waiting", logins.c.ends_at > now
+    return connection.execute(select(logins).where(*waits).with_for_update()).one_or_none()
+
+
+def _update(device_hash: str) -> Any:
+    return update(logins).where(logins.c.device_hash == device_hash)
+
+
+def _refused(connection: Connection, person: str, source_address: str, now: datetime) -> None:
+    refused = event("login_refused", person, NO_LOGIN, {"from": source_address}, now, PORTAL)
+    append_or_count(connection, None, refused, person)

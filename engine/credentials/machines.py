@@ -1,0 +1,213 @@
+"""Service tokens and provisioning keys: made, changed and ended by admins, each on record."""
+
+import secrets
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, Table, insert, select, update
+
+from countersign.errors import NotAllowed, NotFound, Refused
+from countersign.machines import (
+    YEAR,
+    NewProvisioningKey,
+    NewServiceToken,
+    ProvisioningKey,
+    ProvisioningKeySecret,
+    ServiceToken,
+    ServiceTokenAction,
+    ServiceTokenSecret,
+)
+from countersign.models import PROVISIONING
+from countersign.registration import DeviceAction
+from countersign.times import duration, moment
+from countersign.transitions import Kind
+from engine.devices.actions import DeviceActions
+from engine.record import event, record
+from engine.rules import Rules
+from store import Store
+from store.database import Database
+from store.machine_secrets import KEY_PREFIX, PREFIX, kept, new_secret
+from store.machines import ProvisioningKeys, ServiceTokens, count_device
+from store.registered_devices import one_at_a_time
+from store.repeats import append_or_count
+from store.tables import provisioning_keys, service_tokens
+
+ID_BYTES = 6
+NO_PREVIOUS = {"previous_salt": None, "previous_hash": None, "previous_secret_ends_at": None}
+# What each action writes, and the kind of event it is.
+CHANGES: dict[ServiceTokenAction, tuple[Kind, Callable[[ServiceToken, datetime], dict[str, Any]]]] = {
+    "refresh": ("service_token_refreshed", lambda token, now: {"ends_at": max(token.ends_at, now + YEAR)}),
+    "disable": ("service_token_disabled", lambda token, now: {"disabled_at": token.disabled_at or now}),
+    "enable": ("service_token_enabled", lambda token, now: {"disabled_at": None}),
+    "revoke": ("service_token_revoked", lambda token, now: {"revoked_at": token.revoked_at or now}),
+    "end-previous-secret": ("service_token_secret_ended", lambda token, now: NO_PREVIOUS),
+}
+
+
+class ServiceTokenRules(Rules):
+    """Each method is one transaction. `who` is the admin, `proof` shows that it was them."""
+
+    def __init__(self, store: Store, devices: DeviceActions) -> None:
+        super().__init__(store)
+        self._devices = devices
+
+    def make(self, wanted: NewServiceToken, who: str, proof: Mapping[str, str]) -> ServiceTokenSecret:
+        """A new service token, whose secret can be read only now."""
+        now = datetime.now(UTC)
+        secret = new_secret(PREFIX)
+        token_id = f"st{secrets.token_hex(ID_BYTES)}"
+        row = {
+            "id": token_id,
+            "name": wanted.name,
+            "created_by": who,
+            "created_at": now,
+            "ends_at": now + wanted.lasts,
+        }
+        with self.database.transaction() as connection:
+            connection.execute(insert(service_tokens).values(row | kept(secret)))
+            token = ServiceTokens.view(_row(connection, service_tokens, token_id))
+            detail = f"{token.name}, until {moment(token.ends_at)}"
+            record(connection, "service_token_created", who, detail, {**proof, "service_token": token.id}, now)
+        return ServiceTokenSecret(client_id=token.id, client_secret=secret, token=token)
+
+    def rotate(self, token_id: str, overlap: timedelta, who: str, proof: Mapping[str, str]) -> ServiceTokenSecret:
+        """A new secret; the one before works for so long still.
+
+        Raises NotFound; Refused where it was revoked, and while the secret before this one works: with a third secret,
+        one of the two that machines may have would end at once.
+        """
+        now = datetime.now(UTC)
+        secret = new_secret(PREFIX)
+        with self.database.transaction() as connection:
+            row = _row(connection, service_tokens, token_id)
+            token = _lasting(ServiceTokens.view(row))
+            if token.previous_secret_ends_at and token.previous_secret_ends_at > now:
+                raise Refused(
+                    f"Service token {token.name} was rotated already, and its secret before works until "
+                    f"{moment(token.previous_secret_ends_at)}. Wait until then, or end that secret first."
+                )
+            previous = {"previous_salt": row.salt, "previous_hash": row.hash, "previous_secret_ends_at": now + overlap}
+            token = self._update(connection, token_id, kept(secret) | previous)
+            detail = f"{token.name}; the secret before works for {duration(overlap)}"
+            record(connection, "service_token_rotated", who, detail, {**proof, "service_token": token_id}, now)
+        return ServiceTokenSecret(client_id=token_id, client_secret=secret, token=token)
+
+    def change(self, token_id: str, action: ServiceTokenAction, who: str, proof: Mapping[str, str]) -> ServiceToken:
+        """Do this to a service token; again changes nothing. Raises NotFound, and Refused where it was revoked."""
+        now = datetime.now(UTC)
+        kind, values = CHANGES[action]
+        with self.database.transaction() as connection:
+            if action == "revoke":  # no device that registers meanwhile is missed
+                one_at_a_time(connection)
+            token = ServiceTokens.view(_row(connection, service_tokens, token_id))
+            if action != "revoke":
+                _lasting(token)
+            changed = self._update(connection, token_id, values(token, now))
+            if changed != token:
+                detail = f"{token.name}, until {moment(changed.ends_at)}" if action == "refresh" else token.name
+                if action == "revoke":
+                    detail += self._revoke_devices(connection, token, who, proof)
+                record(connection, kind, who, detail, {**proof, "service_token": token_id}, now)
+        return changed
+
+    def record_refused(self, token_id: str, why: str, source_address: str) -> None:
+        """Record that somebody called with it and was refused, where there is such a token."""
+        _record_refused(self.database, service_tokens, "service_token_refused", token_id, why, source_address)
+
+    def _revoke_devices(self, connection: Connection, token: ServiceToken, who: str, proof: Mapping[str, str]) -> str:
+        """End the devices that a token registered; says how many these were."""
+        reason = f"Its service token {token.name} was revoked."
+        ended = self._devices.act_on_all(
+            DeviceAction.REVOKE, who, reason, "", dict(proof), service_token=token.id, within=connection
+        )
+        return f", with {len(ended)} of its devices" if ended else ""
+
+    def _update(self, connection: Connection, token_id: str, values: Mapping[str, Any]) -> ServiceToken:
+        connection.execute(update(service_tokens).where(service_tokens.c.id == token_id).values(values))
+        return ServiceTokens.view(_row(connection, service_tokens, token_id))
+
+
+class ProvisioningKeyRules(Rules):
+    """The same for provisioning keys."""
+
+    def make(self, wanted: NewProvisioningKey, who: str, proof: Mapping[str, str]) -> ProvisioningKeySecret:
+        """A new key, which can be read only now. Raises NotFound where its person is disabled or unknown."""
+        now = datetime.now(UTC)
+        key_id = f"k{secrets.token_hex(ID_BYTES)}"
+        key = new_secret(f"{KEY_PREFIX}{key_id}_")
+        asked = wanted.model_dump(exclude={"lasts"})
+        row = {**asked, "id": key_id, "used": 0, "created_by": who, "created_at": now, "ends_at": now + wanted.lasts}
+        with self.database.transaction() as connection:
+            _, policy = self.policies.in_force(connection)
+            if not policy.enabled(wanted.person):
+                raise NotFound(f"{wanted.person} is disabled or not in the policy; add them, and apply it first.")
+            connection.execute(insert(provisioning_keys).values(row | kept(key)))
+            made = ProvisioningKeys.view(_row(connection, provisioning_keys, key_id))
+            skips = ", without approval" if made.skips_approval else ""
+            count = "1 device" if made.devices == 1 else f"{made.devices} devices"
+            detail = f"{made.label}, for {count} of {made.person}{skips}, until {moment(made.ends_at)}"
+            record(connection, "provisioning_key_created", who, detail, {**proof, "provisioning_key": key_id}, now)
+        return ProvisioningKeySecret(key=key, provisioning_key=made)
+
+    def end(self, key_id: str, who: str, proof: Mapping[str, str]) -> ProvisioningKey:
+        """End a key for good; its devices stay. Ending it again changes nothing. Raises NotFound."""
+        now = datetime.now(UTC)
+        of = provisioning_keys.c.id == key_id
+        with self.database.transaction() as connection:
+            key = ProvisioningKeys.view(_row(connection, provisioning_keys, key_id))
+            if key.ended_at is None:
+                connection.execute(update(provisioning_keys).where(of).values(ended_at=now))
+                record(connection, "provisioning_key_ended", who, key.label, {**proof, "provisioning_key": key_id}, now)
+                key = key.model_copy(update={"ended_at": now})
+        return key
+
+    def record_refused(self, key_id: str, why: str, source_address: str) -> None:
+        """Record that somebody called with it and was refused, where there is such a key."""
+        _record_refused(self.database, provisioning_keys, "provisioning_key_refused", key_id, why, source_address)
+
+
+def use_provisioning_key(connection: Connection, key_id: str, device_id: str, now: datetime) -> None:
+    """Count a new device of a key, on record. Raises NotAllowed where it has no room for one."""
+    has_room = count_device(connection, key_id, now)
+    row = _row(connection, provisioning_keys, key_id)
+    if not has_room:
+        raise NotAllowed(
+            f"Provisioning key {row.label} has registered {row.used} of {row.devices} devices, or lasts no longer; "
+            "ask an admin for another."
+        )
+    who, proof = f"{PROVISIONING}{key_id}", {"device": device_id}
+    record(connection, "provisioning_key_used", who, row.label, {**proof, "provisioning_key": key_id}, now)
+
+
+def must_last(connection: Connection, token_id: str, now: datetime) -> None:
+    """Raise NotAllowed for a service token that was revoked, or has ended otherwise, since it was known who calls."""
+    row = connection.execute(select(service_tokens).where(service_tokens.c.id == token_id)).one()
+    if why := ServiceTokens.view(row).why_not(now):
+        raise NotAllowed(f"This service token {why}.")
+
+
+def _row(connection: Connection, table: Table, credential_id: str) -> Row[Any]:
+    """A row that nobody else changes until this transaction is over. Raises NotFound."""
+    query = select(table).where(table.c.id == credential_id).with_for_update()
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        raise NotFound(f"There is no {table.name.removesuffix('s').replace('_', ' ')} {credential_id}.")
+    return row
+
+
+def _lasting(token: ServiceToken) -> ServiceToken:
+    if token.revoked_at:
+        raise Refused(f"Service token {token.name} was revoked, which is for good; make another.")
+    return token
+
+
+def _record_refused(
+    database: Database, table: Table, kind: Kind, credential_id: str, why: str, source_address: str
+) -> None:
+    """One row, or a count of them. That of an id that there is not would be nobody's, and anybody could make it up."""
+    proof = {table.name.removesuffix("s"): credential_id, "from": source_address}
+    refused = event(kind, "", why, proof, datetime.now(UTC))
+    with database.transaction() as connection:
+        if connection.execute(select(table.c.id).where(table.c.id == credential_id)).one_or_none():
+            append_or_count(connection, None, refused, credential_id)

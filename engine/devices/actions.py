@@ -1,0 +1,173 @@
+"""What people do to registered devices: block, archive, revoke, each undone again, and leave."""
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Row, select
+
+from countersign.device_permissions import must_be_allowed_device
+from countersign.directory import Policy
+from countersign.errors import Refused
+from countersign.models import sentence
+from countersign.permissions import Principal
+from countersign.registration import DeviceAction, RegisteredDevice, owner
+from countersign.transitions import Kind
+from engine.devices.enrolment import waiting_request
+from engine.record import event, record
+from engine.rules import Rules
+from store import registered_devices as devices
+from store.repeats import append_or_count
+from store.tables import registered_devices
+
+DONE: dict[DeviceAction, tuple[str, Kind]] = {
+    DeviceAction.BLOCK: ("Blocked", "device_blocked"),
+    DeviceAction.UNBLOCK: ("Unblocked", "device_unblocked"),
+    DeviceAction.ARCHIVE: ("Archived", "device_archived"),
+    DeviceAction.RESTORE: ("Restored", "device_restored"),
+    DeviceAction.REVOKE: ("Revoked", "device_revoked"),
+    DeviceAction.UNREVOKE: ("Given back", "device_unrevoked"),
+    DeviceAction.LEAVE: ("Removed", "device_left"),
+}
+# After these nobody is asked about the device any more.
+TAKES_OUT = {DeviceAction.BLOCK, DeviceAction.ARCHIVE, DeviceAction.REVOKE, DeviceAction.LEAVE}
+
+
+class DeviceActions(Rules):
+    """Each method is one transaction."""
+
+    def act(
+        self, device_id: str, action: DeviceAction, who: Principal, reason: str, channel: str, proof: dict[str, str]
+    ) -> tuple[RegisteredDevice, int | None]:
+        """Do it, on record; returns the device, and the request about it that nobody need answer any more.
+
+        Raises NotFound, NotAllowed, recorded, and Refused where that changes nothing or may not be.
+        """
+        now = datetime.now(UTC)
+        with self.database.transaction() as connection:
+            devices.one_at_a_time(connection)
+            _, policy = self.policies.in_force(connection)
+            row = devices.device_row(connection, device_id, lock=True)
+            owned_by = owner(row.person, row.service_token)
+            must_be_allowed_device(who, action, owned_by, policy.registered_devices.allow_devices_to_leave)
+            return _done(connection, policy, row, _Act(action, who.name, reason, channel, proof, now))
+
+    def act_on_all(
+        self,
+        action: DeviceAction,
+        who: str,
+        reason: str,
+        channel: str,
+        proof: dict[str, str],
+        person: str = "",
+        service_token: str = "",
+        within: Connection | None = None,
+    ) -> list[tuple[RegisteredDevice, int | None]]:
+        """Revoke all devices of a person, or that a service token enrolled, or take that back, on record.
+
+        Returns those that it changed, each with the request about it that nobody need answer any more. `within`: in
+        this transaction, in place of one of its own.
+        """
+        all_devices = registered_devices.c
+        own = all_devices.person == person if person else all_devices.service_token == service_token
+        revoked = (
+            all_devices.revoked_at.is_(None) if action is DeviceAction.REVOKE else all_devices.revoked_at.is_not(None)
+        )
+        now = datetime.now(UTC)
+        with nullcontext(within) if within is not None else self.database.transaction() as connection:
+            devices.one_at_a_time(connection)
+            _, policy = self.policies.in_force(connection)
+            # A service token is revoked for good: what it enrolled is not to come back by being restored.
+            listed = [all_devices.archived_at.is_(None)] if person else []
+            query = select(registered_devices).where(own, revoked, *listed)
+            rows = connection.execute(query.order_by(all_devices.registered_at, all_devices.id).with_for_update()).all()
+            act = _Act(action, who, reason, channel, proof, now)
+            return [_done(connection, policy, row, act) for row in rows]
+
+    def record_refusal(self, device_id: str, action: DeviceAction, who: str, why: str, proof: dict[str, str]) -> None:
+        """Record that somebody tried what they may not do."""
+        detail = f"{action} {device_id}: {why}"
+        refused = event("device_refused", who, detail, proof, datetime.now(UTC))
+        with self.database.transaction() as connection:
+            append_or_count(connection, None, refused, who)
+
+
+class _Act(NamedTuple):
+    """What is done, by whom and why."""
+
+    action: DeviceAction
+    who: str
+    reason: str
+    channel: str
+    proof: dict[str, str]
+    at: datetime
+
+
+def _done(connection: Connection, policy: Policy, row: Row[Any], act: _Act) -> tuple[RegisteredDevice, int | None]:
+    """The device once it was done, on record, and the request about it that nobody need answer any more."""
+    values = CHANGES[act.action](connection, row, act.at)
+    done, kind = DONE[act.action]
+    name = policy.users[act.who].name if act.who in policy.users else act.who
+    message = sentence(f"{done} by {name}", act.reason)
+    changed = devices.change(connection, row.id, message=message, **values)
+    record(connection, kind, act.who, message, {**act.proof, "device": row.id}, act.at, act.channel)
+    return devices.view(changed, policy), waiting_request(connection, changed) if act.action in TAKES_OUT else None
+
+
+def _must_be(row: Row[Any], column: str, holds: bool, message: str) -> None:
+    if (row._mapping[column] is not None) is not holds:
+        raise Refused(f"{row.name} {message}")
+
+
+def _must_be_last_of_key(connection: Connection, row: Row[Any], remedy: str) -> None:
+    if any(one.archived_at is None for one in devices.with_key(connection, row.key) if one.id != row.id):
+        raise Refused(f"Another device has the key of {row.name} now; {remedy}.")
+
+
+def _block(connection: Connection, row: Row[Any], now: datetime) -> dict[str, Any]:
+    """A block is one of the key: what is archived and has its key no more can't be blocked beside what has it."""
+    _must_be(row, "blocked_at", False, "is blocked already.")
+    _must_be_last_of_key(connection, row, "block that one")
+    return {"blocked_at": now, "to_ask": False}
+
+
+def _unblock(_: Connection, row: Row[Any], __: datetime) -> dict[str, Any]:
+    """Back to waiting for an approval, never to approved; a machine meets the rules again when it registers."""
+    if row.blocked_at is None and row.decision != devices.DENIED:
+        raise Refused(f"{row.name} is neither blocked nor denied.")
+    decision = devices.PENDING if row.person else ""
+    asks = bool(row.person) and row.archived_at is None and row.revoked_at is None
+    return {"blocked_at": None, "decision": decision, "to_ask": asks}
+
+
+def _archive(_: Connection, row: Row[Any], now: datetime) -> dict[str, Any]:
+    _must_be(row, "archived_at", False, "is archived already.")
+    return {"archived_at": now, "to_ask": False}
+
+
+def _restore(connection: Connection, row: Row[Any], _: datetime) -> dict[str, Any]:
+    _must_be(row, "archived_at", True, "is not archived.")
+    _must_be_last_of_key(connection, row, "archive that one first")
+    return {"archived_at": None}
+
+
+def _revoke(_: Connection, row: Row[Any], now: datetime) -> dict[str, Any]:
+    _must_be(row, "revoked_at", False, "is revoked already.")
+    return {"revoked_at": now, "to_ask": False}
+
+
+def _unrevoke(_: Connection, row: Row[Any], __: datetime) -> dict[str, Any]:
+    _must_be(row, "revoked_at", True, "is not revoked.")
+    return {"revoked_at": None}
+
+
+CHANGES: dict[DeviceAction, Callable[[Connection, Row[Any], datetime], dict[str, Any]]] = {
+    DeviceAction.BLOCK: _block,
+    DeviceAction.UNBLOCK: _unblock,
+    DeviceAction.ARCHIVE: _archive,
+    DeviceAction.RESTORE: _restore,
+    DeviceAction.REVOKE: _revoke,
+    DeviceAction.UNREVOKE: _unrevoke,
+    DeviceAction.LEAVE: _archive,
+}

@@ -1,0 +1,39 @@
+"""What a request about a device brings about when it is opened and when it is settled, in the same transactions."""
+
+from sqlalchemy import Connection
+
+from countersign.directory import Policy
+from countersign.kinds.device import DeviceQuestion
+from countersign.models import Status
+from countersign.registration import DeviceStatus
+from countersign.transitions import Transition
+from engine.devices.enrolment import approved, has_to_ask_again
+from store import registered_devices as devices
+
+
+def opened(connection: Connection, question: DeviceQuestion, approval_id: int) -> None:
+    """The request that waits about a device is known with it."""
+    devices.change(connection, question.device, approval_id=approval_id, to_ask=False)
+
+
+def settled(connection: Connection, policy: Policy, question: DeviceQuestion, transition: Transition) -> None:
+    """Approved or denied is the device; one that nobody decided about, or not in time, waits until it asks again.
+
+    An approval that comes after a block, an archiving or a revocation does nothing; nor does it let in what has changed
+    since it was asked for: that is asked about anew. The feed's lock is held, so that no other device gets the same
+    address.
+    """
+    if transition.status not in (Status.APPROVED, Status.REJECTED):
+        return
+    row = devices.device_row(connection, question.device, lock=True)
+    if row.decision != devices.PENDING or row.approval_id != transition.approval_id:
+        return
+    if transition.status is Status.APPROVED:
+        if devices.status_of(row) is not DeviceStatus.PENDING:
+            return
+        fingerprint = question.fingerprint.model_dump(mode="json")
+        row = devices.change(connection, row.id, **approved(connection, row, fingerprint, transition.at))
+        if has_to_ask_again(policy, row):
+            devices.change(connection, row.id, decision=devices.PENDING, to_ask=True)
+    else:
+        devices.change(connection, row.id, decision=devices.DENIED, message=transition.message)

@@ -1,0 +1,107 @@
+"""What follows for a device from what the enrolment rules and the roles of its person say; within a transaction."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from countersign.directory import Policy
+from countersign.fingerprints import Fingerprint, changed
+from countersign.models import Status
+from engine.devices.limits import must_have_room
+from engine.devices.registrant import Enrolment, Registrant
+from engine.record import event, record
+from store import registered_devices as devices
+from store import requests
+from store.events import append
+from store.repeats import append_or_count
+
+
+def enrol(
+    connection: Connection, policy: Policy, row: Row[Any], by: Registrant, said: Enrolment, now: datetime
+) -> Row[Any]:
+    """Write what follows from what the enrolment rules say; returns the row as it is then. Raises TooMany."""
+    if said.refused:
+        refused = event("enrolment_refused", by.who, said.refused, {**by.proof, "device": row.id}, now)
+        # A gate lets it through no more, until the rules let it in again: nor is that done by an approval.
+        ends = {"session_ends_at": now} if row.decision == devices.APPROVED else {"identity": None}
+        after = devices.change(connection, row.id, message=said.refused, **ends)
+        if row.decision == devices.APPROVED and _session_lasts(row, now):
+            append(connection, None, [refused])  # which gates hear of; what was over before may be counted
+        else:
+            append_or_count(connection, None, refused, row.id)
+        return after
+    values: dict[str, Any] = {"message": ""}
+    if anew := not has_enrolled(row, now):
+        session = said.session and int(said.session.total_seconds())
+        values |= {"rule": said.rule, "identity": said.identity, "session_seconds": session}
+    match row.decision:
+        case "" if not _needs_approval(policy, by, said):
+            values |= approved(connection, row, row.fingerprint, now)
+        case "":
+            if not by.provisioning_key:  # which has room for a number of its own
+                must_have_room(connection, by, now, row.id)
+            values |= {"decision": devices.PENDING, "to_ask": True}
+        case devices.PENDING if not (row.to_ask or waiting_request(connection, row)):
+            values |= {"to_ask": True}
+        case devices.APPROVED if has_to_ask_again(policy, row):
+            values |= {"decision": devices.PENDING, "to_ask": True}
+    if anew and values.get("decision", row.decision) == devices.APPROVED:
+        values["session_ends_at"] = now + said.session if said.session else None
+    values = {name: value for name, value in values.items() if value != row._mapping[name]}
+    after = devices.change(connection, row.id, **values) if values else row
+    if values.get("decision") == devices.APPROVED:
+        why = said.rule or "nobody requires approval"
+        record(connection, "device_approved", "countersign", why, {"device": row.id}, now)
+    elif row.decision == devices.APPROVED and values.get("decision") == devices.PENDING:
+        why = "what it says of itself has changed"
+        record(connection, "device_pending", "countersign", why, {"device": row.id}, now)
+    elif "session_ends_at" in values:
+        why = said.rule or "no rule is needed"
+        record(connection, "device_enrolled", by.who, why, {**by.proof, "device": row.id}, now)
+    return after
+
+
+def has_enrolled(row: Row[Any], now: datetime) -> bool:
+    """Whether it is known who its person was when it enrolled, and its session is not over."""
+    return row.identity is not None and _session_lasts(row, now)
+
+
+def _session_lasts(row: Row[Any], now: datetime) -> bool:
+    return row.session_ends_at is None or bool(row.session_ends_at > now)
+
+
+def approved(connection: Connection, row: Row[Any], fingerprint: dict[str, Any], now: datetime) -> dict[str, Any]:
+    """The values of a device that is approved as it was with this fingerprint; it keeps an address that it had."""
+    return {
+        "decision": devices.APPROVED,
+        "to_ask": False,
+        "approved_fingerprint": fingerprint,
+        "address_number": row.address_number or devices.next_address(connection),
+        # One that the enrolment rules let in no longer, or have not yet, has to register before a gate lets it through.
+        "session_ends_at": devices.session_end(row, now) if row.identity is not None else now,
+    }
+
+
+def _needs_approval(policy: Policy, by: Registrant, said: Enrolment) -> bool:
+    """A device of no person is enrolled by a rule for machines alone, so there is nobody to ask for."""
+    roles = (policy.roles[one] for one in policy.roles_of(by.person) if one in policy.roles)
+    return (
+        bool(by.person)
+        and not by.skips_approval
+        and (said.approval_required or any(role.require_device_approval for role in roles))
+    )
+
+
+def has_to_ask_again(policy: Policy, row: Row[Any]) -> bool:
+    """Whether something has changed since it was approved that the policy has asked about again."""
+    if not row.person or row.approved_fingerprint is None:
+        return False
+    before, now = (Fingerprint.model_validate(one) for one in (row.approved_fingerprint, row.fingerprint))
+    return not set(changed(before, now)).isdisjoint(policy.registered_devices.ask_about_changes)
+
+
+def waiting_request(connection: Connection, row: Row[Any]) -> int | None:
+    """The number of the request about a device that waits; None where none does."""
+    request = requests.known(connection, row.approval_id) if row.approval_id else None
+    return request.approval_id if request is not None and request.status == Status.WAITING else None

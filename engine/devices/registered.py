@@ -1,0 +1,155 @@
+"""Registered devices, with what Temporal has to do with them: requests are opened about them, and withdrawn."""
+
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from countersign.errors import CountersignError, NotAllowed, Refused, TooMany, Unavailable
+from countersign.permissions import Principal
+from countersign.registration import (
+    ANSWERS,
+    DeviceAction,
+    DeviceStatus,
+    Presented,
+    Registered,
+    RegisteredDevice,
+)
+from engine.devices.enrolling import Enrolling
+from engine.devices.external_evaluation import ExternalEvaluations
+from engine.devices.registering import OPEN_TO_DECISION
+from engine.devices.registrant import Registrant
+from engine.resources import Resources
+from engine.together import each_for_itself
+from engine.undoing import Undoing
+
+# A request that was not opened after so long is opened by the sweeper.
+LEFT_AFTER = timedelta(seconds=15)
+SWEPT_AT_ONCE = 100
+MESSAGES = {
+    DeviceStatus.NOT_ENROLLED: "The device is not enrolled.",
+    DeviceStatus.PENDING: "The device waits for an approval.",
+    DeviceStatus.APPROVED: "The device is approved.",
+    DeviceStatus.DENIED: "The device was denied.",
+    DeviceStatus.BLOCKED: "The device is blocked; ask an administrator.",
+    DeviceStatus.REVOKED: "The device was revoked; ask an administrator.",
+    DeviceStatus.ARCHIVED: "The device is archived; ask an administrator to restore it.",
+}
+
+
+class Devices:
+    """Registers devices, and acts on them."""
+
+    def __init__(self, resources: Resources, undoing: Undoing, external: ExternalEvaluations) -> None:
+        self._resources = resources
+        self._run = resources.run
+        self._undoing = undoing
+        self._enrolling = Enrolling(external)
+        self._registering = resources.transactions.registering
+        self._actions = resources.transactions.device_actions
+
+    async def register(self, presented: Presented, by: Registrant) -> Registered:
+        """Register a device, or have a known one say that it is here; the same device is registered once.
+
+        Raises Refused for a person who may not or a key of somebody else, and TooMany where too many wait.
+        """
+        row = await self._run(self._registering.present, presented, by)
+        policy = await self._run(self._resources.store.reading.policy)
+        said = await self._enrolling.evaluate(policy, row, by)
+        device, to_ask = await self._run(self._registering.enrol, row.id, by, said)
+        if to_ask:
+            await self._ask(device.id)
+            device = await self._run(self._resources.store.registered_devices.one, device.id)
+        if said.refused and device.status in OPEN_TO_DECISION:
+            return Registered(id=device.id, status="denied", message=said.refused)
+        return answer(device)
+
+    async def registered(self, device_id: str) -> Registered:
+        """What a device is answered now. Raises NotFound."""
+        device = await self._run(self._resources.store.registered_devices.one, device_id)
+        policy = await self._run(self._resources.store.reading.policy)
+        if device.person and not policy.enabled(device.person):
+            return Registered(id=device.id, status="denied", message=f"{device.person} is disabled.")
+        return answer(device)
+
+    async def _ask(self, device_id: str) -> None:
+        """Open the request about a device; what fails for now is tried again by the sweeper."""
+        question = await self._run(self._registering.question_about, device_id)
+        if question is None:
+            return
+        try:
+            await self._resources.client.ask(question, "", question.requester)
+        except Unavailable:
+            return
+        except (Refused, TooMany) as error:
+            await self._run(self._registering.do_not_ask, device_id, str(error))
+
+    async def _ask_left_over(self, device_id: str) -> None:
+        """Open the request about a device, unless its workflow is open and goes on by itself.
+
+        To join that one would be recorded as if its person had asked again. A request that is on record is joined
+        nevertheless: where it was settled there, its workflow learns of it so, and ends.
+        """
+        question = await self._run(self._registering.question_about, device_id)
+        if question is None:
+            return
+        run = await self._resources.client.open_run(question.workflow_id)
+        if not run or await self._run(self._registering.has_opened, run):
+            await self._ask(device_id)
+
+    async def ask_left_over(self) -> None:
+        """Open the requests that a crash left unopened."""
+        due = datetime.now(UTC) - LEFT_AFTER
+        with suppress(Refused):  # no policy was ever applied, so there are no devices
+            found = await self._run(self._resources.store.registered_devices.to_ask, due, SWEPT_AT_ONCE)
+            await each_for_itself([partial(self._ask_left_over, one) for one in found])
+
+    async def act(
+        self,
+        device_id: str,
+        action: DeviceAction,
+        who: Principal,
+        reason: str = "",
+        channel: str = "",
+        proof: dict[str, str] | None = None,
+    ) -> RegisteredDevice:
+        """Block, archive, revoke a device, undo that, or have it leave; a request about it is cancelled or opened.
+
+        Raises NotFound, NotAllowed, Refused.
+        """
+        try:
+            device, waiting = await self._run(self._actions.act, device_id, action, who, reason, channel, proof or {})
+        except NotAllowed as error:
+            await self._run(self._actions.record_refusal, device_id, action, who.name, str(error), proof or {})
+            raise
+        if waiting is not None:
+            await self._withdraw(waiting, device, who.name)
+        elif action is DeviceAction.UNBLOCK:
+            await self._ask(device_id)
+        return await self._run(self._resources.store.registered_devices.one, device_id)
+
+    async def _withdraw(self, approval_id: int, device: RegisteredDevice, who: str) -> None:
+        # An answer that comes first changes nothing: what was done to the device goes before its decision.
+        with suppress(CountersignError):
+            await self._undoing.cancel(approval_id, who, "", device.message, admin=True)
+
+    async def act_on_all(
+        self, action: DeviceAction, who: str, reason: str, channel: str, proof: dict[str, str], person: str
+    ) -> int:
+        """Revoke all devices of a person, or take that back; returns how many it changed."""
+        found = await self._run(self._actions.act_on_all, action, who, reason, channel, proof, person)
+        await each_for_itself([partial(self._withdraw, waiting, one, who) for one, waiting in found if waiting])
+        return len(found)
+
+
+def answer(device: RegisteredDevice) -> Registered:
+    """What a device is told of itself."""
+    is_in = device.status is DeviceStatus.APPROVED
+    over = is_in and device.session_ends_at is not None and device.session_ends_at <= datetime.now(UTC)
+    return Registered(
+        id=device.id,
+        status="denied" if over else ANSWERS[device.status],
+        message="Its session is over; register again." if over else MESSAGES[device.status],
+        approval_id=device.approval_id if device.status is DeviceStatus.PENDING else None,
+        address=device.address if is_in and not over else None,
+        session_ends_at=device.session_ends_at if is_in else None,
+    )

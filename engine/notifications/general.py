@@ -1,0 +1,51 @@
+"""Telling people of something that is about no request: written down first, and sent by the same outbox."""
+
+import hashlib
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection
+
+from countersign.models import GeneralEvent
+from countersign.policy.reach import channels_on
+from countersign.transitions import AuditEvent
+from engine.notifications.notifying import notification
+from engine.rules import Rules
+from store import notifications
+from store.events import append
+
+LONGEST_DIGEST = 16
+
+
+class GeneralNotifications(Rules):
+    """Writes notifications about no request."""
+
+    def write(self, event: GeneralEvent, key: str, people: Collection[str], fields: Mapping[str, str]) -> None:
+        """Write one for each of these people who is enabled, and each channel that is on; once for each key.
+
+        The record gets the event and its key, never the fields. Raises Refused where no policy was ever applied.
+        """
+        with self.database.transaction() as connection:
+            _, policy = self.policies.in_force(connection)
+            enabled = [person for person in people if policy.enabled(person)]
+            write(connection, event, key, enabled, channels_on(policy), fields)
+
+
+def write(
+    connection: Connection,
+    event: GeneralEvent,
+    key: str,
+    people: Collection[str],
+    channels: Collection[str],
+    fields: Mapping[str, str],
+) -> None:
+    """Write one for each of these people and channels; once for each key. Call it last in a transaction."""
+    at = datetime.now(UTC)
+    about = f"general.{hashlib.sha256(key.encode()).hexdigest()[:LONGEST_DIGEST]}.{event}"
+    rows = [
+        notification(f"{about}.{person}.{channel}", event, person, channel, at, retry_at=at, fields=dict(fields))
+        for person in people
+        for channel in channels
+    ]
+    if rows and notifications.add_new(connection, *rows):
+        append(connection, None, [AuditEvent(kind=event, at=at, who="countersign", detail=key)])
