@@ -12,9 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from ruamel.yaml import YAML
 
 from notifiers.slack.client.scopes import APP_SCOPES, ROOM_SCOPES, SCOPES
+from notifiers.slack.inbound import listeners
 from notifiers.slack.inbound.connect_text import USAGE
-from notifiers.slack.inbound.handlers import COMMAND, SHORTCUT
-from notifiers.slack.inbound.payload_reader import EVENT
 from tests.pictures.slack import PICTURES, pictures
 
 ROOT = Path(__file__).parent.parent
@@ -119,14 +118,20 @@ def manifest(mode: str) -> Manifest:
     return Manifest.model_validate(read(MANIFESTS[mode].read_text()))
 
 
+def listened_to(kind: str) -> list[str]:
+    """The names in `app.shortcut("connect")` and its like."""
+    assert listeners.__file__
+    return re.findall(rf'app\.{kind}\("(\w+)"\)', Path(listeners.__file__).read_text())
+
+
 @pytest.mark.parametrize("mode", MANIFESTS)
 def test_the_manifest_names_what_the_code_listens_to(mode: str) -> None:
     said = manifest(mode)
     [command] = said.features.slash_commands
-    assert command.command == COMMAND
+    assert command.command == listeners.COMMAND
     assert f"{command.command} {command.usage_hint}" == USAGE
-    assert [one.callback_id for one in said.features.shortcuts] == [SHORTCUT]
-    assert said.settings.event_subscriptions.bot_events == [EVENT]
+    assert [one.callback_id for one in said.features.shortcuts] == listened_to("shortcut")
+    assert said.settings.event_subscriptions.bot_events == listened_to("event")
     assert said.settings.interactivity.is_enabled
     assert said.features.app_home.home_tab_enabled
     assert said.features.app_home.messages_tab_enabled

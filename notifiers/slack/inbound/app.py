@@ -16,9 +16,9 @@ from notifiers.slack.client.installation import Installation
 from notifiers.slack.client.log_redaction import redacting_logger
 from notifiers.slack.config import SlackConfig
 from notifiers.slack.inbound.dispatcher import Dispatcher
-from notifiers.slack.inbound.handlers import Handlers
 from notifiers.slack.inbound.home import Home
 from notifiers.slack.inbound.http import SignedRequests
+from notifiers.slack.inbound.listeners import Listeners, slack_app
 from notifiers.slack.inbound.payload_reader import PayloadReader
 from notifiers.slack.inbound.people import SlackPeople
 from notifiers.slack.inbound.replies import Replies
@@ -39,9 +39,9 @@ class SlackListener:
         self._running: set[asyncio.Task[Any]] = set()
         self._installation = Installation(self._api)
         people, home = SlackPeople(self._api, engine.person_at), Home(self._api, engine, config.public_url)
-        dispatcher = Dispatcher(engine, people, self._installation, home)
-        replies = Replies(self._api, config.api_url)
-        payload_reader = PayloadReader(Handlers(dispatcher, self._api), dispatcher, replies, self._running)
+        dispatcher, replies = Dispatcher(engine, people, self._installation, home), Replies(self._api, config.api_url)
+        app = slack_app(config, Listeners(dispatcher, replies, self._api, home, self._running))
+        payload_reader = PayloadReader(app, dispatcher, replies, self._running)
         self._http = (
             SignedRequests(payload_reader, config.signing_secret.get_secret_value()) if config.mode == "http" else None
         )

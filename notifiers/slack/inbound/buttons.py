@@ -32,7 +32,7 @@ class Buttons:
         person = await self._dispatcher.who(interaction)
         number = await self._number(interaction, delivery)
         judged = await interaction.in_time(
-            self._dispatcher.engine.cancel(number, person.id, CHANNEL, undo_id=delivery.source_id)
+            self._dispatcher.engine.cancel(number, person.id, CHANNEL, undo_id=delivery.source_id), ""
         )
         await (interaction.received() if judged.accepted else interaction.say(judged.message))
         return person
@@ -50,14 +50,14 @@ class Buttons:
     ) -> Person:
         person = await self._dispatcher.who(interaction)
         number = await self._number(interaction, delivery)
-        await interaction.in_time(end(number, person.id, CHANNEL, undo_id=delivery.source_id))
+        await interaction.in_time(end(number, person.id, CHANNEL, undo_id=delivery.source_id), "")
         await interaction.received()
         return person
 
     async def _number(self, interaction: Interaction, delivery: Pressed) -> int:
         """The number of the button's request. Raises TurnedAway where that is another request's now."""
         about = named(delivery.button.value)
-        await interaction.in_time(self._dispatcher.request(about.id, about.run))
+        await interaction.in_time(self._dispatcher.request(about.id, about.run), "")
         return about.id
 
 

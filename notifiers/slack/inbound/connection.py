@@ -10,12 +10,13 @@ import logging
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http import HTTPStatus
 from typing import Any
 
 import aiohttp
+from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_bolt.response import BoltResponse
 
-from notifiers.slack.inbound.payload_reader import Acknowledgement, PayloadReader
+from notifiers.slack.inbound.payload_reader import PayloadReader
 
 # Slack says `hello` within a second.
 HELLO_SECONDS = 10.0
@@ -103,7 +104,8 @@ class Connection:
     async def _take(self, envelope_id: str, payload: object) -> None:
         """Have one envelope handled, and acknowledge it; without that, Slack tells its sender that it failed."""
         try:
-            if answer := _answer(envelope_id, await self._payload_reader.take(payload)):
+            response = await self._payload_reader.take(payload, AsyncBoltRequest(mode="socket_mode", body={}))
+            if answer := acknowledgement(envelope_id, response):
                 await self._websocket.send_json(answer)
         except (aiohttp.ClientError, ConnectionError):
             log.info("Slack's connection ended before what came by it was acknowledged")
@@ -111,11 +113,15 @@ class Connection:
             log.error("what Slack sent could not be handled (%s)", type(error).__name__)
 
 
-def _answer(envelope_id: str, taken: Acknowledgement) -> dict[str, Any] | None:
+def acknowledgement(envelope_id: str, response: BoltResponse) -> dict[str, Any] | None:
     """What to send back; None where it was not handled. What can't be read is on record, and need not come again."""
-    if taken.status not in {HTTPStatus.OK, HTTPStatus.BAD_REQUEST}:
+    if response.status not in {200, 400}:
         return None
-    return {"envelope_id": envelope_id} | ({"payload": taken.body} if taken.body else {})
+    answer: dict[str, Any] = {"envelope_id": envelope_id}
+    if response.body:
+        is_json = response.headers.get("content-type", [""])[0].startswith("application/json")
+        answer["payload"] = json.loads(response.body) if is_json else {"text": response.body}
+    return answer
 
 
 def _message(text: str) -> dict[str, Any]:

@@ -3,13 +3,14 @@
 import asyncio
 import time
 from collections import OrderedDict
-from typing import Any
+
+from slack_bolt.response import BoltResponse
 
 # A signed request is too old after five minutes; Slack's own retries of an event take an hour, and change nothing.
 REMEMBERED_SECONDS = 3600.0
 MOST_REMEMBERED = 20_000
 
-Answered = asyncio.Future[dict[str, Any]]  # the JSON object by which it is acknowledged, which may be empty
+Answered = asyncio.Future[BoltResponse]
 
 
 class Deliveries:

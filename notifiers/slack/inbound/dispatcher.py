@@ -4,7 +4,7 @@ import hashlib
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any
+from typing import TypeVar
 
 from countersign.errors import CountersignError, Delayed, NotAllowed, NotFound, Refused, TooMany, Unavailable
 from countersign.models import Answer
@@ -38,7 +38,8 @@ KEPT = (
 )
 
 log = logging.getLogger(__name__)
-Handler = Callable[[Interaction, Any], Awaitable[Person | None]]  # of what is delivered; see `Dispatcher.serve`
+T = TypeVar("T")
+Handler = Callable[[Interaction], Awaitable[Person | None]]
 
 
 class FieldError(Exception):
@@ -74,7 +75,7 @@ class Dispatcher:
             await interaction.same_as(first)
             return
         try:
-            person = await handle(interaction, interaction.delivery)
+            person = await handle(interaction)
         except Exception as error:
             if not _is_final(error):
                 self._deliveries.forget(key)

@@ -1,17 +1,17 @@
 """`POST /slack/events`: what Slack sends over HTTP, signed.
 
 https://docs.slack.dev/authentication/verifying-requests-from-slack. The signature is checked over the raw body before
-anything in it is parsed.
+anything in it is parsed, and again by Bolt.
 """
 
-import json
 import re
-from typing import Any
-from urllib.parse import parse_qsl
 
+from slack_bolt.adapter.starlette.async_handler import to_starlette_response
+from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_bolt.request.internals import parse_body
 from slack_sdk.signature import SignatureVerifier
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from notifiers.slack.inbound.payload_reader import PayloadReader
 
@@ -48,20 +48,14 @@ class SignedRequests:
             return Response(status_code=401)
         if not self._verifier.is_valid(text, timestamp, signature):
             return Response(status_code=401)
+        kind = request.headers.get("content-type", "")
         try:
-            body = _parsed(text)
+            body: object = parse_body(text, kind.split(";")[0])
         except (ValueError, RecursionError):
             return Response(status_code=400)
-        taken = await self._payload_reader.take(body)
-        return JSONResponse(taken.body, taken.status) if taken.body else Response(status_code=taken.status)
-
-
-def _parsed(text: str) -> Any:
-    """An event, which comes as JSON; else a form: a command's fields, or a payload in JSON. Raises ValueError."""
-    if text.startswith("{"):
-        return json.loads(text)
-    fields = dict(parse_qsl(text, keep_blank_values=True))
-    return json.loads(fields["payload"]) if "payload" in fields else fields
+        bolts = AsyncBoltRequest(body="", headers={TIMESTAMP: timestamp, SIGNATURE: signature, "content-type": kind})
+        bolts.raw_body = text
+        return to_starlette_response(await self._payload_reader.take(body, bolts))
 
 
 async def _limited_body(request: Request) -> bytes | None:

@@ -5,6 +5,9 @@ import time
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_bolt.response import BoltResponse
+
 from countersign.notifications import Person
 from notifiers.slack.inbound.deliveries import Answered
 from notifiers.slack.inbound.payloads import Command, Delivery, Opened, Pressed, Shortcut, Submitted
@@ -22,32 +25,33 @@ T = TypeVar("T")
 class Interaction:
     """With the person who sent `delivery`."""
 
-    def __init__(self, delivery: Delivery, replies: Replies) -> None:
+    def __init__(self, delivery: Delivery, ack: AsyncAck, replies: Replies) -> None:
         self.delivery = delivery
         self.place = place_of(delivery)
         self.person: Person | None = None  # once that is known
         self.acknowledged: Answered = asyncio.get_running_loop().create_future()
+        self._ack = ack
         self._replies = replies
         self._until = time.monotonic() + PATIENCE_SECONDS
 
     async def received(self) -> None:
         """Acknowledge, and close the form if it was one. Again does nothing."""
         if not self.acknowledged.done():
-            self.acknowledged.set_result({})
+            self._answer(await self._ack())
 
     async def same_as(self, first: Answered) -> None:
         """Acknowledge as the first delivery of the same was, once it is; and say nothing more."""
         done, _ = await asyncio.wait({first}, timeout=PATIENCE_SECONDS)
         if done:
-            self.acknowledged.set_result(first.result())
+            self._ack.response = first.result()
 
     async def say(self, message: str) -> None:
         """Tell them; in the acknowledgement itself where it can carry a message."""
         late = self.acknowledged.done()
         if not late and isinstance(self.delivery, Submitted):
-            self.acknowledged.set_result({"response_action": "update", "view": message_modal(message)})
+            self._answer(await self._ack(response_action="update", view=message_modal(message)))
         elif not late and isinstance(self.delivery, Command):
-            self.acknowledged.set_result({"response_type": "ephemeral", "text": marked_up(message, LONGEST)})
+            self._answer(await self._ack(text=marked_up(message, LONGEST), response_type="ephemeral"))
         else:
             await self.received()
             await self._replies.tell(self.place, message)
@@ -61,18 +65,20 @@ class Interaction:
     async def mend(self, field: str, message: str) -> None:
         """Have a field of the form mended, if the form still stands; else tell them."""
         if not self.acknowledged.done():
-            errors = {field: message[:LONGEST_ERROR]}
-            self.acknowledged.set_result({"response_action": "errors", "errors": errors})
+            self._answer(await self._ack(response_action="errors", errors={field: message[:LONGEST_ERROR]}))
         else:
             await self.say(message)
 
-    async def in_time(self, work: Coroutine[Any, Any, T], meanwhile: str = "") -> T:
-        """The work's result. Where that takes long, acknowledge first; a form, or who typed, is told `meanwhile`."""
+    async def in_time(self, work: Coroutine[Any, Any, T], meanwhile: str) -> T:
+        """The work's result. Where it takes longer than Slack waits, acknowledge first, and say `meanwhile`."""
         task = asyncio.ensure_future(work)
         await asyncio.wait({task}, timeout=max(self._until - time.monotonic(), 0))
         if not task.done():
             await (self.received() if isinstance(self.delivery, Pressed) else self.say(meanwhile))
         return await task
+
+    def _answer(self, response: BoltResponse) -> None:
+        self.acknowledged.set_result(response)
 
 
 def place_of(delivery: Delivery) -> Place:

@@ -49,7 +49,7 @@ class User(Part):
 
 
 class Author(Part):
-    """Whose message, form or page it is."""
+    """Whose message, or page, a button stands on."""
 
     bot_id: OptionalId = ""
     app_id: OptionalId = ""
@@ -70,18 +70,22 @@ class Container(Part):
     channel_id: OptionalId = ""
 
 
-class View(Author):
+class View(Part):
     """A form, or App Home, as it was when it was sent."""
 
     id: SlackId
+    type: Annotated[str, Field(max_length=64)] = ""
+    callback_id: Annotated[str, Field(max_length=255)] = ""
+    private_metadata: Annotated[str, Field(max_length=LONGEST_METADATA)] = ""
+    bot_id: OptionalId = ""
+    app_id: OptionalId = ""
+    state: Any = None
 
 
 class Form(View):
     """A form of ours: each has a name."""
 
     callback_id: Annotated[str, Field(min_length=1, max_length=255)]
-    private_metadata: Annotated[str, Field(max_length=LONGEST_METADATA)] = ""
-    state: Any = None
 
 
 class Metadata(Part):
@@ -96,6 +100,7 @@ class Metadata(Part):
 class Opening(Part):
     """The part of `app_home_opened` that we use."""
 
+    type: Annotated[str, Field(max_length=64)]
     user: SlackId
     tab: Annotated[str, Field(max_length=64)] = ""
 

@@ -39,6 +39,7 @@ _VALUE = re.compile(rf"([1-9][0-9]{{0,9}}):([1-9][0-9]{{0,2}})(?::({SHORT_RUN}))
 class InteractionPayload(Part):
     """What all interactions have in common."""
 
+    type: Annotated[str, Field(max_length=64)]
     user: User
     team: Team
     enterprise: Team | None = None
@@ -82,7 +83,9 @@ class Pressed(InteractionPayload):
     @property
     def author(self) -> Author:
         """Whose message or page the button is on."""
-        return self.message or self.view or Author()
+        if self.message is not None:
+            return self.message
+        return Author(bot_id=self.view.bot_id, app_id=self.view.app_id) if self.view else Author()
 
 
 class Submitted(InteractionPayload):
@@ -98,7 +101,7 @@ class Submitted(InteractionPayload):
     @property
     def author(self) -> Author:
         """Whose form it is."""
-        return self.view
+        return Author(bot_id=self.view.bot_id, app_id=self.view.app_id)
 
     @property
     def metadata(self) -> Metadata:
@@ -137,6 +140,7 @@ class Command(Part):
     enterprise_id: OptionalId = ""
     is_enterprise_install: str = "false"
     api_app_id: SlackId
+    channel_id: OptionalId = ""
     trigger_id: Annotated[Secret, Field(min_length=1)]
     response_url: Secret = ""
 
@@ -156,6 +160,7 @@ class Command(Part):
 class Opened(Part):
     """An event: https://docs.slack.dev/reference/events/app_home_opened."""
 
+    type: Annotated[str, Field(max_length=64)]
     team_id: SlackId
     api_app_id: SlackId
     enterprise_id: OptionalId | None = None
