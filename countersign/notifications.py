@@ -91,6 +91,12 @@ class RequestNotification(Notification):
         return list(dict.fromkeys(d.person for d in approvals if d.level == self.level))
 
     @property
+    def decided_by(self) -> list[str]:
+        """The ids of those whose answers brought this outcome about, each once."""
+        verdict = {Status.APPROVED: Verdict.APPROVE, Status.REJECTED: Verdict.REJECT}.get(self.status)
+        return list(dict.fromkeys(d.person for d in self.decisions if d.verdict is verdict and not d.lapsed))
+
+    @property
     def still_needed(self) -> int:
         """How many more approvals this level needs; 0 where it has enough."""
         return max(0, self.quorum - len(self.approved_by))

@@ -10,7 +10,7 @@ from jinja2 import Template
 
 from countersign import times
 from countersign.errors import Unreachable
-from countersign.models import Event, GrantStatus, Status, Verdict
+from countersign.models import Event, GrantStatus, Status
 from countersign.notifications import Notification, Person, RequestNotification
 from notifiers.email import compose_headers, sign_in_links, token, wording
 from notifiers.email.compose_headers import is_message_id, is_plain_address
@@ -188,7 +188,7 @@ def _shown(notification: RequestNotification, ids: token.Ids, config: EmailConfi
         "asker": wording.one_line(notification.asked_by, wording.LONGEST_NAME),
         "others": wording.listed(_others(notification)),
         "approvers": wording.listed([_decider(notification, one) for one in notification.approved_by]),
-        "deciders": wording.listed(_deciders(notification)),
+        "deciders": wording.listed([_decider(notification, one) for one in notification.decided_by]),
         "decisions": [(_decider(notification, d.person), d) for d in notification.decisions],
     }
 
@@ -201,16 +201,6 @@ def _others(notification: RequestNotification) -> list[str]:
 
 def _name(person: Person) -> str:
     return wording.name(person.name, person.id)
-
-
-def _deciders(notification: RequestNotification) -> list[str]:
-    """Whose answers brought this outcome about, each once."""
-    verdict = {Status.APPROVED: Verdict.APPROVE, Status.REJECTED: Verdict.REJECT}.get(notification.status)
-    return list(
-        dict.fromkeys(
-            _decider(notification, d.person) for d in notification.decisions if d.verdict is verdict and not d.lapsed
-        )
-    )
 
 
 def _decider(notification: RequestNotification, person: str) -> str:

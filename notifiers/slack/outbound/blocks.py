@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from slack_sdk.models.blocks import Block, ButtonElement
 
-from countersign.models import Decision, Event, GrantStatus, Status, Verdict
+from countersign.models import Event, GrantStatus, Status
 from countersign.notifications import Notification, Person, RequestNotification
 from notifiers.slack.config import SlackConfig
 from notifiers.slack.outbound import escaping, parts
@@ -119,7 +119,7 @@ def _decisions(notification: RequestNotification, shown: Mapping[str, Any]) -> l
     more = len(notification.decisions) - MOST_DECISIONS
     blocks = [parts.context(markup("more", more=more))] if more > 0 else []
     for decision in notification.decisions[-MOST_DECISIONS:]:
-        name = _decider(notification, decision)
+        name = _decider(notification, decision.person)
         blocks.append(parts.section(markup("decision", **shown, name=name, decision=decision)))
         blocks += parts.quote(decision.comment, LONGEST_COMMENT)
     return blocks
@@ -152,7 +152,7 @@ def _shown(notification: RequestNotification, config: SlackConfig, slack_ids: Ma
         "approvers": escaping.listed(
             [escaping.name(notification.names.get(one, ""), one, LONGEST_MENTION) for one in approved], MOST_APPROVERS
         ),
-        "deciders": escaping.listed(_deciders(notification)),
+        "deciders": escaping.listed([_decider(notification, one) for one in notification.decided_by]),
         "passed": passed,
         # Who approved may take it back; in a room, that is anybody who did, once the others can't answer any more.
         "mine": notification.to.id in approved or bool(notification.room and passed and approved),
@@ -184,14 +184,5 @@ def _name(person: Person) -> escaping.Ready:
     return escaping.name(person.name, person.id)
 
 
-def _decider(notification: RequestNotification, decision: Decision) -> escaping.Ready:
-    return escaping.name(notification.names.get(decision.person, ""), decision.person)
-
-
-def _deciders(notification: RequestNotification) -> list[escaping.Ready]:
-    """Whose answers brought this outcome about, each once."""
-    verdict = {Status.APPROVED: Verdict.APPROVE, Status.REJECTED: Verdict.REJECT}.get(notification.status)
-    decided = {
-        d.person: _decider(notification, d) for d in notification.decisions if d.verdict is verdict and not d.lapsed
-    }
-    return list(decided.values())
+def _decider(notification: RequestNotification, person: str) -> escaping.Ready:
+    return escaping.name(notification.names.get(person, ""), person)
