@@ -261,7 +261,7 @@ def test_the_list_shows_what_waits_for_whom(by: Run, installation: Installation)
     assert "Grace Hopper" in rows[str(waits)]
     assert "in 59 minutes" in rows[str(waits)]
     assert "ends in 1 hour 59 minutes" in rows[str(over)]
-    to_approve = by("grace", "list", "--to-approve", "--json").json
+    to_approve = by("grace", "list", "--to-approve", "--limit", "200", "--json").json
     assert waits in [one["approval_id"] for one in to_approve]
     assert over not in [one["approval_id"] for one in to_approve]
     deadlines = [one["deadline"] for one in to_approve]
