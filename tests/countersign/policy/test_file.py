@@ -453,7 +453,7 @@ def test_aliases_may_be_used() -> None:
 
 def test_the_published_schema_is_up_to_date() -> None:
     published = (ROOT / "docs" / "policy.schema.json").read_text()
-    remake = "json.dumps(countersign.policy_schema.schema(), indent=2) and a newline make it anew"
+    remake = "json.dumps(countersign.policy.schema.schema(), indent=2) and a newline make it anew"
     assert published == json.dumps(schema(), indent=2) + "\n", remake
 
 
