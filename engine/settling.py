@@ -38,18 +38,16 @@ class Settling:
             await self._run(self._transactions.granting.end, time_over(approval_id, datetime.now(UTC)))
 
     async def settle_if_gone(self, approval_id: int) -> bool:
-        """The same for one request; whether it was settled."""
+        """The same for one request; whether it is settled now, perhaps by another process meanwhile."""
         [row] = await self._run(self._requests.waiting_after, approval_id - 1, 1) or [(0, "", "")]
-        return row[0] == approval_id and await self._settle_if(*row)
+        return row[0] != approval_id or await self._settle_if(*row)
 
     async def _settle_if(self, approval_id: int, workflow_id: str, run_id: str) -> bool:
         """Cancel a request on record if nothing decides it; a workflow records the outcome before it ends."""
         if not await self._client.is_gone(workflow_id, run_id):
             return False
         view = await self._run(self._requests.request, approval_id)
-        if view.status is not Status.WAITING:
-            return False
-        await self._run(
-            self._transactions.transitions.write, gone(approval_id, run_id, view.level, view.question.requester)
-        )
+        if view.status is Status.WAITING:
+            transition = gone(approval_id, run_id, view.level, view.question.requester)
+            await self._run(self._transactions.transitions.write, transition)
         return True

@@ -55,9 +55,11 @@ class Undoing:
             if await self._brought_about(approval_id, undo_id):
                 return Judgement(accepted=True, message=view.message, status=view.status)
             if view.status is Status.WAITING:
-                if isinstance(error, NotFound) and await self._settling.settle_if_gone(approval_id):
-                    return Judgement(accepted=True, message=GONE, status=Status.CANCELLED)
-                raise
+                if not (isinstance(error, NotFound) and await self._settling.settle_if_gone(approval_id)):
+                    raise
+                view = await self._run(self._requests.request, approval_id)
+                if view.message == GONE:
+                    return Judgement(accepted=True, message=GONE, status=view.status)
             raise view.ended() from error
 
     async def _withdraw_on_record(self, view: RequestView, cancellation: Cancel) -> Judgement:

@@ -34,7 +34,7 @@ def carrying_to(connect: Callable[[], Awaitable[Connection]]) -> Callable[..., A
     async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             far_reader, far_writer = await connect()
-        except OSError:
+        except (OSError, asyncio.CancelledError):  # the latter as the relay ends, which has nothing to say of it
             writer.close()
             return
         await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))

@@ -79,6 +79,29 @@ async def test_an_answer_that_meets_no_workflow_settles_its_request(deployment: 
     assert judged.message == f"#{request.id} is already Cancelled: {GONE}"
 
 
+@pytest.mark.parametrize("by", ["answer", "cancel"])
+async def test_the_sweeper_may_settle_it_in_the_same_moment(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    request = await deployment.ask("alice")
+    await workflow_of(request).terminate()
+
+    async def the_sweeper_was_first(*_: str) -> bool:
+        monkeypatch.undo()
+        while request.status is Status.WAITING:
+            await deployment.engine.settle_gone()
+        return True
+
+    monkeypatch.setattr(deployment.engine._resources.client, "is_gone", the_sweeper_was_first)
+    if by == "answer":
+        judged = await request.says("grace")
+        assert judged.message == f"#{request.id} is already Cancelled: {GONE}"
+    else:
+        judged = await deployment.engine.cancel(request.id, "alice", "page")
+        assert (judged.accepted, judged.message) == (True, GONE)
+    assert judged.status is Status.CANCELLED
+
+
 async def test_no_second_request_opens_beside_one_whose_workflow_was_terminated(deployment: Deployment) -> None:
     request = await deployment.ask("alice")
     await workflow_of(request).terminate()
