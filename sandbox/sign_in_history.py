@@ -10,7 +10,7 @@ from sqlalchemy import func, insert, select
 from store import Store
 from store.tables import client_certificates, provisioning_keys, service_tokens, sessions, sign_ins, tokens
 
-CHUNK = 5_000
+CHUNK = 1_000
 # So many of the first ones of each kind last.
 LASTING = 60
 A_DAY = timedelta(days=1)
@@ -26,13 +26,14 @@ def write_sign_ins(store: Store, over: int, people: int) -> None:
     last = over + max(first, LASTING)
     for start in range(first, last, CHUNK):
         each = [_Rows(n, f"user-{n % people}", now) for n in range(start, min(start + CHUNK, last))]
+        # Many rows by one statement: PostgreSQL's driver sends a statement for each row else.
         with store.database.transaction() as connection:
-            connection.execute(insert(sessions), [one.session() for one in each])
-            connection.execute(insert(sign_ins), [one.sign_in() for one in each])
-            connection.execute(insert(tokens), [one.token() for one in each])
-            connection.execute(insert(service_tokens), [one.service_token() for one in each])
-            connection.execute(insert(provisioning_keys), [one.provisioning_key() for one in each])
-            connection.execute(insert(client_certificates), [one.client_certificate() for one in each])
+            connection.execute(insert(sessions).values([one.session() for one in each]))
+            connection.execute(insert(sign_ins).values([one.sign_in() for one in each]))
+            connection.execute(insert(tokens).values([one.token() for one in each]))
+            connection.execute(insert(service_tokens).values([one.service_token() for one in each]))
+            connection.execute(insert(provisioning_keys).values([one.provisioning_key() for one in each]))
+            connection.execute(insert(client_certificates).values([one.client_certificate() for one in each]))
 
 
 class _Rows:
