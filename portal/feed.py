@@ -180,8 +180,9 @@ class Feed:
             await self._begin()
             self._reading.set()
         while (page := await self._since(self.read_through)).events:
-            self._keep(page)
             changed = self._changed(page)
+            self._forget(changed)
+            self._keep(page)
             for change in self._waiting:
                 if change.about is None or change.about in changed:
                     change.set()
@@ -190,10 +191,20 @@ class Feed:
         self.read_at = begun
 
     def _changed(self, page: FeedPage) -> set[About | None]:
-        """The requests and topics that something has happened to."""
-        topics = {one.about for one in self._waiting if isinstance(one.about, Topic)}
+        """The requests and topics that something has happened to; with None where it was to no request."""
+        abouts = {*self._found, *(one.about for one in self._waiting)}
+        topics = {about for about in abouts if isinstance(about, Topic)}
         changed = {one for one in topics if any(one.changes(event, _concern(page, event)) for event in page.events)}
         return {*(event.approval_id for event in page.events), *changed}
+
+    def _forget(self, changed: set[About | None]) -> None:
+        """Forget what was read of these; after an event about no request also every request that was read.
+
+        A new policy may change names and disable people, so that none of them is as it was.
+        """
+        for about in [*self._found]:
+            if about in changed or (None in changed and not isinstance(about, Topic)):
+                del self._found[about]
 
     async def _begin(self) -> None:
         """Go on where it stopped, unless more came since than is kept."""
@@ -216,19 +227,11 @@ class Feed:
             if len(self._kept) == KEPT:
                 self._kept_after = self._kept[0].version
             self._kept.append(event)
-            self._forget_changed(event, _concern(page, event))
         self.read_through = page.events[-1].version
         self._concerns |= page.concerns
         if len(self._concerns) > KEPT:
             kept = {event.approval_id for event in self._kept}
             self._concerns = {number: one for number, one in self._concerns.items() if number in kept}
-
-    def _forget_changed(self, event: AuditEventView, concern: Concern | None) -> None:
-        for about in [*self._found]:
-            # A new policy may change names and disable people, so no request is as it was read.
-            changed = about.changes(event, concern) if isinstance(about, Topic) else event.approval_id in (None, about)
-            if changed:
-                del self._found[about]
 
     @contextmanager
     def _waiter(self, about: About | None) -> Iterator[Change]:
