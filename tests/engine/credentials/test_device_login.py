@@ -1,6 +1,5 @@
 """Logins of command lines: the rules, on a database alone."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -17,21 +16,11 @@ from engine.credentials.device_login import (
     DeviceLogin,
     as_shown,
 )
-from engine.policy import apply_policy
 from store import Store
 from store.tables import logins
 from store.tokens import LONGEST_LABEL
-from tests.workflows.people import policy
 
 HERE, PROOF = "192.0.2.7", {"session": "s1", "from": "192.0.2.9"}
-
-
-@pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    store = Store(database_url)
-    apply_policy(store, policy(), "ada")
-    yield store
-    store.close()
 
 
 def moved(store: Store, **by: timedelta) -> None:

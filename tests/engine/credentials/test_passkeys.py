@@ -1,6 +1,5 @@
 """Passkeys: the rules, on a database alone."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,20 +8,10 @@ from sqlalchemy import update
 from countersign.errors import NotAllowed, NotFound, Refused
 from engine.credentials.passkeys import CHALLENGE_LASTS, MOST_PASSKEYS, NewPasskey, PasskeyRules
 from engine.credentials.sign_in import From, SignIn
-from engine.policy import apply_policy
 from store import Store
 from store.tables import sessions
-from tests.workflows.people import policy
 
 HERE, PROOF = From("a", "b", "192.0.2.1"), {"session": "s1"}
-
-
-@pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    store = Store(database_url)
-    apply_policy(store, policy(), "ada")
-    yield store
-    store.close()
 
 
 def session_of(store: Store) -> str:
