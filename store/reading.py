@@ -134,11 +134,6 @@ class Reading:
         return found[:limit], found[limit - 1].approval_id if len(found) > limit else None
 
     @reads
-    def asked_by(self, one: str) -> list[RequestView]:
-        """The newest requests of somebody, newest first."""
-        return self.page(Wanted(requester=one))[0]
-
-    @reads
     def person(self, one: str) -> Person:
         """Somebody of the directory; who was deleted from it keeps their id as a name, and has no address."""
         return person(self.policies.current()[1], one)

@@ -79,7 +79,7 @@ async def _connects(play: Play, ssh: subprocess.Popen[str]) -> Told:
     play.screen.does("page", "Alice", f"types ssh {DEVICE}")
     told = await _line(ssh.stderr.readline, "tells Alice what it waits for")
     play.screen.does("page", "Alice", f"reads “{told}”")
-    view = play.stage.store.reading.asked_by("alice")[0]
+    view = play.stage.store.reading.mine("alice").asked[0]
     request = play.follow(view.question, view.approval_id)
     await request.record("opened gateway:bastion", "level_started countersign", "noticed alice", "noticed grace")
     await request.reply("grace", "Approved", Client.GMAIL)

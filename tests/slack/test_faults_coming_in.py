@@ -198,7 +198,7 @@ async def test_a_command_that_is_delivered_twice_asks_once(context: Context) -> 
     device = context.deployment.question("alice").device
     context.slack.deliver_twice()
     await people.command(context.slack, "/connect", f"{device} ssh 60m Twice", user_id("alice"))
-    asked = [one for one in context.deployment.store.reading.asked_by("alice") if one.subject.target == device]
+    asked = [one for one in context.deployment.store.reading.mine("alice").asked if one.subject.target == device]
     [view] = asked
     await context.message("grace", view.approval_id)
     kinds = [row.kind for row in context.deployment.store.events.of(view.approval_id)]

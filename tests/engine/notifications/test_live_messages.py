@@ -222,4 +222,4 @@ def test_what_waits_for_somebody_is_what_they_have_not_answered(board: Store) ->
     write(board, approving(store_answer(board, given(first))))
     assert [view.approval_id for view in board.reading.waiting_for("grace")[0]] == [second]
     assert board.reading.waiting_for("alice") == ([], None)
-    assert [view.approval_id for view in board.reading.asked_by("alice")] == [second, first]
+    assert [view.approval_id for view in board.reading.mine("alice").asked] == [second, first]

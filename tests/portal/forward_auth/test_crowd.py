@@ -28,7 +28,7 @@ async def test_200_browsers_ask_once_for_each_person_and_all_are_let_in(scene: S
     loop, site = asyncio.get_running_loop(), scene.site
     people = [person for person in CROWD for _ in range(BROWSERS_EACH)]
     sessions = [site.session(person) for person in people]
-    before = {person: len(site.store.reading.asked_by(person)) for person in CROWD}
+    before = {person: len(site.store.reading.mine(person).asked) for person in CROWD}
     limits = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=0)
     async with plain_client(base_url=site.url, timeout=300, limits=limits) as portal:
         began, turns = loop.time(), asyncio.Semaphore(AT_ONCE)
@@ -50,7 +50,7 @@ async def test_200_browsers_ask_once_for_each_person_and_all_are_let_in(scene: S
         print(f"{len(people)} browsers of {len(CROWD)} people had asked after {loop.time() - began:.1f} s")
         numbers = []
         for person in CROWD:
-            [number, *others] = [one.approval_id for one in site.store.reading.asked_by(person)]
+            [number, *others] = [one.approval_id for one in site.store.reading.mine(person).asked]
             assert len(others) == before[person]
             numbers.append(number)
             answer = await site.portal.post("grace", f"/requests/{number}/decide", {"verdict": "approve"})
@@ -68,6 +68,6 @@ async def test_200_browsers_ask_once_for_each_person_and_all_are_let_in(scene: S
         assert await asyncio.gather(*own) == [200] * len(people)
         print(f"all were let in {loop.time() - began:.1f} s after the last approval")
     for person, number in zip(CROWD, numbers, strict=True):
-        newest = site.store.reading.asked_by(person)[0]
+        newest = site.store.reading.mine(person).asked[0]
         assert (newest.approval_id, newest.subject.target) == (number, APP)
         await scene.revoked(number)

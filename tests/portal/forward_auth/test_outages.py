@@ -218,7 +218,7 @@ async def test_when_a_yes_is_good_no_longer_the_browser_comes_to_the_portal_agai
 
 
 async def test_a_grant_is_found_behind_many_newer_requests_whose_grants_are_over(host: Host, scenes: Scenes) -> None:
-    if not host.site.store.reading.asked_by("carol"):
+    if not host.site.store.reading.mine("carol").asked:
         for _ in range(55):
             host.approved("carol", APP)
             host.set_grants("carol", "Ended")

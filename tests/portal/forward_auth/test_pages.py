@@ -38,7 +38,7 @@ async def browser(scene: Scene, person: str, **options: object) -> AsyncIterator
 
 def requests_of(scene: Scene, person: str) -> list[int]:
     """The numbers of somebody's requests for the application, newest first."""
-    return [one.approval_id for one in scene.site.store.reading.asked_by(person) if one.subject.target == APP]
+    return [one.approval_id for one in scene.site.store.reading.mine(person).asked if one.subject.target == APP]
 
 
 async def answer(scene: Scene, number: int, verdict: str) -> None:

@@ -98,9 +98,9 @@ async def revokes(aim: Aim) -> None:
 
 async def asks(aim: Aim) -> None:
     """A genuine command opens a request."""
-    before = aim.context.deployment.store.reading.asked_by("alice")[0].approval_id
+    before = aim.context.deployment.store.reading.mine("alice").asked[0].approval_id
     assert await send(aim.context, aim.command(), "slash_commands") == 200
-    assert aim.context.deployment.store.reading.asked_by("alice")[0].approval_id > before
+    assert aim.context.deployment.store.reading.mine("alice").asked[0].approval_id > before
 
 
 @dataclass(frozen=True)
