@@ -14,6 +14,7 @@ from countersign.visibility import Visibility
 from engine.alerts import TOLD_BEFORE
 from engine.notifications.messages import Messages
 from engine.notifications.sent_messages import SentMessages
+from engine.record import sum_up
 from engine.statistics import Overviews
 from engine.transactions import Transactions
 from sandbox.history import APPROVER, SECOND_APPROVER, requester
@@ -23,7 +24,6 @@ from store.filters import Filters
 from store.listing import LONGEST_LIST, Wanted
 from store.mails import mailboxes_behind
 from store.registered_devices import WantedDevices
-from store.repeats import Repeats
 from store.retention import Kept, Retention
 from store.sessions import asked_since
 
@@ -224,7 +224,7 @@ def _sweeps(store: Store, engine: Transactions) -> list[Query]:
         "authorities that expire soon": store.certificates.authorities,
         "messages left behind": lambda: store.notifications.left_behind(now, 50),
         "what is kept no longer": Retention(store.database, KEPT).forget_some,
-        "what was counted": Repeats(store.database).sum_up,
+        "what was counted": lambda: sum_up(store.database),
         "replies to repeated requests": store.idempotency.forget_old,
     }
     return [Query(f"sweep: {name}", "sweep", ask) for name, ask in work.items()]

@@ -14,10 +14,9 @@ from countersign.notifications import SubmittedAnswer
 from countersign.permissions import principal, why_never, why_not_at_passed_level
 from countersign.transitions import AuditEvent
 from engine.notifications.answering import REFUSALS_TOLD_AT_MOST, tell, told_lately
-from engine.record import event
+from engine.record import append_or_count, event
 from engine.rules import Rules
 from store import answers, requests
-from store.repeats import append_or_count
 
 # The clock of a mail server may be off by this much, or have no fractions of seconds.
 CLOCKS_DIFFER = timedelta(minutes=1)

@@ -11,11 +11,11 @@ from countersign.kinds import question_from
 from countersign.models import Asked, Question, Route, Status
 from countersign.transitions import WHILE_OPEN, AskAgain, AuditEvent, Settled
 from engine.granting import Granting
+from engine.record import append_or_count
 from engine.recovery import settled
 from engine.rules import Rules
 from store import Store, transition_keys
 from store.events import append
-from store.repeats import append_or_count
 from store.requests import request_row
 
 # Temporal allows 2000 updates of one workflow: half of them are left for answers.

@@ -78,7 +78,7 @@ class Engine:
         self.overviews = Overviews(store)
         self.application_sessions = self.transactions.application_sessions
         self.certificates = ClientCertificates(store)
-        self._reading, self._repeats = store.reading, store.repeats
+        self._reading = store.reading
         self._put_in_force = partial(put_in_force, store)
         self._resources = Resources(client, store, self.transactions, executor or store.database.executor, outbox)
         settling = Settling(self._resources)
@@ -133,7 +133,7 @@ class Engine:
 
     async def record_attempt(self, event: AuditEvent) -> None:
         """Record that somebody tried what they may not do; repeated tries are counted."""
-        await self._resources.run(self._repeats.record, event, event.who)
+        await self._resources.run(self.transactions.rejected_inputs.record_attempt, event)
 
     async def person_at(self, address: str) -> Person | None:
         """The person of the directory with this mail address, whatever its case."""

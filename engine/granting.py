@@ -13,13 +13,12 @@ from countersign.models import Asked, Event, GrantStatus, GrantView, Question, R
 from countersign.policy.route import why_gone
 from countersign.transitions import GRANT_TRANSITION, GrantEnd, Kind, Recipient, Revoke
 from engine.notifications.notifying import Notifying
-from engine.record import event
+from engine.record import append_or_count, event
 from engine.rules import Rules
 from store import Store, approvers, grants, requests
 from store.database import reads
 from store.due import Due
 from store.events import append
-from store.repeats import append_or_count
 
 # More than this many have to wait for the next sweep; a statement takes only so many parameters.
 REVOKED_AT_ONCE = 1000

@@ -16,11 +16,11 @@ from countersign.policy import route as rules
 from countersign.transitions import AuditEvent, Opened, Opening, OpenReply, gone
 from engine.consequences import consequences_of
 from engine.granting import Granting
+from engine.record import append_or_count
 from engine.rules import Rules
 from engine.transitions import Transitions
 from store import Store, requests
 from store.events import append
-from store.repeats import append_or_count
 
 AN_HOUR = timedelta(hours=1)
 

@@ -1,16 +1,28 @@
-"""Rows of the record."""
+"""Rows of the record.
+
+Of what is refused again and again, the first few in an hour have a row each, and the others one together, so that
+nobody can fill the record. What was told to whom, and each answer that was stored, is kept all the same.
+"""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from countersign.models import GeneralEvent
 from countersign.transitions import AuditEvent, Kind
+from store import repeats
+from store.database import Database
 from store.events import append
+from store.tables import LONGEST_WHO
 
 # The channel of what people do on the portal.
 PORTAL = "portal"
+# So many rows of their own in each window; what comes beyond is counted until the window is over.
+WRITTEN_EACH = 10
+WINDOW = timedelta(hours=1)
+SUMMED_UP_AT_ONCE = 200
 
 
 def event(
@@ -31,3 +43,44 @@ def record(
 ) -> None:
     """Add a row that is about no request. Call it last in a transaction, as `append`."""
     append(connection, None, [event(kind, who, detail, proof, at, channel)])
+
+
+def append_or_count(connection: Connection, approval_id: int | None, event: AuditEvent, *whose: object) -> None:
+    """Add a row to the record, unless there were WRITTEN_EACH in this window with the same kind, channel and `whose`.
+
+    Call it last in a transaction, as `append`.
+    """
+    what = "|".join(map(str, (event.kind, event.channel, *whose)))
+    counted = repeats.counted(connection, what)
+    if counted is not None and counted.begun_at > event.at - WINDOW:
+        repeats.count(connection, what, counted.times + 1, event.at)
+        if counted.times < WRITTEN_EACH:
+            append(connection, approval_id, [event])
+        return
+    row = {"what": what, "approval_id": approval_id, "kind": event.kind, "channel": event.channel}
+    row |= {"who": event.who[:LONGEST_WHO], "begun_at": event.at, "last_at": event.at, "times": 1}
+    repeats.begin(connection, row)
+    if counted is not None:
+        _sum_up(connection, counted)
+    append(connection, approval_id, [event])
+
+
+def sum_up(database: Database, now: datetime | None = None) -> None:
+    """Write one row for each that was only counted, once its window is over."""
+    begun_until = (now or datetime.now(UTC)) - WINDOW
+    with database.reading() as connection:
+        if not repeats.are_any(connection, begun_until):
+            return
+    with database.transaction() as connection:
+        for row in repeats.take(connection, begun_until, SUMMED_UP_AT_ONCE):
+            _sum_up(connection, row)
+
+
+def _sum_up(connection: Connection, row: Row[Any]) -> None:
+    more = row.times - WRITTEN_EACH
+    if more <= 0:
+        return
+    when = f"from {row.begun_at:%H:%M} to {row.last_at:%H:%M} UTC"
+    detail = f"{more} more like the rows before, {when}, were counted and not written one by one."
+    now, proof = datetime.now(UTC), {"times": str(more)}
+    append(connection, row.approval_id, [event(row.kind, row.who, detail, proof, now, row.channel)])

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from countersign.client import Client
 from countersign.errors import Unavailable
+from engine.record import sum_up
 from store import Store
 from store.clock import apart, difference_message, read_clock
 from store.retention import Retention
@@ -42,7 +43,7 @@ async def compare_clocks(client: Client, store: Store) -> None:
 
 async def forget(store: Store, retention: Retention) -> None:
     """Forget, a little at a time, what need not be kept any longer; write down what was only counted."""
-    await store.database.run(store.repeats.sum_up)
+    await store.database.run(sum_up, store.database)
     for _ in range(FORGET_AT_MOST):
         if not await store.database.run(retention.forget_some):
             return

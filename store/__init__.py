@@ -24,7 +24,6 @@ from store.passkeys import Passkeys
 from store.policies import Policies
 from store.reading import Reading
 from store.registered_devices import RegisteredDevices
-from store.repeats import Repeats
 from store.requests import Requests
 from store.sessions import Sessions
 from store.statistics import Statistics
@@ -78,7 +77,6 @@ class Store:
         self.certificates = Certificates(self.database)
         self.idempotency = Idempotency(self.database)
         self.seen = VisibleEvents(self.database)
-        self.repeats = Repeats(self.database)
         self.workers = Workers(self.database)
 
     def try_to_write(self) -> None:

@@ -1,85 +1,40 @@
-"""What is refused again and again: the first few in an hour have a row of the record each, the others one together.
+"""How often something was refused alike, since when. Each function works within its caller's transaction."""
 
-So nobody can fill the record. What was told to whom, and each answer that was stored, is kept all the same.
-"""
-
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, Row, delete, select, update
 
-from countersign.transitions import AuditEvent
-from store.database import StorePart, insert_new
-from store.events import append
-from store.tables import LONGEST_WHO, repeats
-
-# So many rows of their own in each window; what comes beyond is counted until the window is over.
-WRITTEN_EACH = 10
-WINDOW = timedelta(hours=1)
-AT_ONCE = 200
+from store.database import insert_new
+from store.tables import repeats
 
 
-def append_or_count(connection: Connection, approval_id: int | None, event: AuditEvent, *whose: object) -> None:
-    """Add a row to the record, unless there were WRITTEN_EACH in this window with the same kind, channel and `whose`.
+def counted(connection: Connection, what: str) -> Row[Any] | None:
+    """The count of this; nobody else changes it until the transaction ends."""
+    return connection.execute(select(repeats).where(repeats.c.what == what).with_for_update()).one_or_none()
 
-    Call it last in a transaction, as `append`.
-    """
-    of = repeats.c.what == _key(event, whose)
-    counted = connection.execute(select(repeats).where(of).with_for_update()).one_or_none()
-    if counted is not None and counted.begun_at > event.at - WINDOW:
-        connection.execute(update(repeats).where(of).values(times=counted.times + 1, last_at=event.at))
-        if counted.times < WRITTEN_EACH:
-            append(connection, approval_id, [event])
-        return
-    row = {
-        "what": _key(event, whose),
-        "approval_id": approval_id,
-        "kind": event.kind,
-        "channel": event.channel,
-        "who": event.who[:LONGEST_WHO],
-        "begun_at": event.at,
-        "last_at": event.at,
-        "times": 1,
-    }
-    connection.execute(delete(repeats).where(of))
+
+def count(connection: Connection, what: str, times: int, at: datetime) -> None:
+    """Write that it has happened so often now, and when last."""
+    connection.execute(update(repeats).where(repeats.c.what == what).values(times=times, last_at=at))
+
+
+def begin(connection: Connection, row: Mapping[str, Any]) -> None:
+    """Begin to count, in place of the count before."""
+    connection.execute(delete(repeats).where(repeats.c.what == row["what"]))
     insert_new(connection, repeats, row)
-    if counted is not None:
-        _sum_up(connection, counted)
-    append(connection, approval_id, [event])
 
 
-class Repeats(StorePart):
-    """What was counted."""
-
-    def record(self, event: AuditEvent, *whose: object) -> None:
-        """Add a row about no request to the record, or count it."""
-        with self.database.transaction() as connection:
-            append_or_count(connection, None, event, *whose)
-
-    def sum_up(self, now: datetime | None = None) -> None:
-        """Write one row for each that was only counted, once its window is over."""
-        over = repeats.c.begun_at <= (now or datetime.now(UTC)) - WINDOW
-        with self.database.reading() as connection:
-            if connection.execute(select(repeats.c.what).where(over).limit(1)).first() is None:
-                return
-        with self.database.transaction() as connection:
-            rows = connection.execute(select(repeats).where(over).limit(AT_ONCE).with_for_update()).all()
-            connection.execute(delete(repeats).where(over, repeats.c.what.in_([row.what for row in rows])))
-            for row in rows:
-                _sum_up(connection, row)
+def are_any(connection: Connection, begun_until: datetime) -> bool:
+    """Whether a count was begun until a moment."""
+    old = select(repeats.c.what).where(repeats.c.begun_at <= begun_until)
+    return connection.execute(old.limit(1)).first() is not None
 
 
-def _sum_up(connection: Connection, row: Row[tuple[object, ...]]) -> None:
-    more = row.times - WRITTEN_EACH
-    if more <= 0:
-        return
-    when = f"from {row.begun_at:%H:%M} to {row.last_at:%H:%M} UTC"
-    detail = f"{more} more like the rows before, {when}, were counted and not written one by one."
-    proof = {"times": str(more)}
-    event = AuditEvent(
-        kind=row.kind, at=datetime.now(UTC), who=row.who, channel=row.channel, detail=detail, proof=proof
-    )
-    append(connection, row.approval_id, [event])
-
-
-def _key(event: AuditEvent, whose: tuple[object, ...]) -> str:
-    return "|".join(map(str, (event.kind, event.channel, *whose)))
+def take(connection: Connection, begun_until: datetime, limit: int) -> Sequence[Row[Any]]:
+    """End some of the counts that were begun until a moment, and return them."""
+    old = repeats.c.begun_at <= begun_until
+    rows = connection.execute(select(repeats).where(old).limit(limit).with_for_update()).all()
+    connection.execute(delete(repeats).where(old, repeats.c.what.in_([row.what for row in rows])))
+    return rows

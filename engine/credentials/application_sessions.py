@@ -15,12 +15,11 @@ from countersign.error_codes import ErrorCode
 from countersign.errors import NotAllowed, Refused
 from countersign.grant_reuse import is_for, is_yes, must_be_for
 from countersign.models import GrantView, Question
-from engine.record import PORTAL, event
+from engine.record import PORTAL, append_or_count, event
 from engine.rules import Rules
 from store import application_sessions, grants
 from store.database import reads
 from store.events import append
-from store.repeats import append_or_count
 from store.tokens import hashed
 
 CODE_LASTS = timedelta(seconds=60)

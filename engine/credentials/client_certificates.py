@@ -15,11 +15,10 @@ from countersign.errors import NotAllowed, Refused
 from countersign.models import sentence
 from countersign.times import moment
 from engine.credentials import certificate_chains as chains
-from engine.record import PORTAL, event, record
+from engine.record import PORTAL, append_or_count, event, record
 from engine.rules import Rules
 from store import certificates
 from store.database import insert_new
-from store.repeats import append_or_count
 from store.tables import certificate_authorities, revocation_lists, revoked_certificates
 
 MOST_AUTHORITIES = 100

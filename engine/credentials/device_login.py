@@ -15,10 +15,9 @@ from countersign.error_codes import ErrorCode
 from countersign.errors import NotFound, Refused, TooMany
 from countersign.transitions import Kind
 from engine.credentials.sign_in import WINDOW
-from engine.record import PORTAL, event, record
+from engine.record import PORTAL, append_or_count, event, record
 from engine.rules import Rules
 from store.database import insert_new
-from store.repeats import append_or_count
 from store.tables import logins
 from store.tokens import LONGEST_LABEL, SECRET_BYTES, Owner, create, hashed
 

@@ -23,14 +23,13 @@ from countersign.registration import DeviceAction
 from countersign.times import duration, moment
 from countersign.transitions import Kind
 from engine.devices.actions import DeviceActions
-from engine.record import event, record
+from engine.record import append_or_count, event, record
 from engine.rules import Rules
 from store import Store
 from store.database import Database
 from store.machine_secrets import KEY_PREFIX, PREFIX, kept, new_secret
 from store.machines import ProvisioningKeys, ServiceTokens, count_device
 from store.registered_devices import one_at_a_time
-from store.repeats import append_or_count
 from store.tables import provisioning_keys, service_tokens
 
 ID_BYTES = 6

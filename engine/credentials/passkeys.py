@@ -11,11 +11,10 @@ from sqlalchemy import delete, func, select, update
 
 from countersign.error_codes import ErrorCode
 from countersign.errors import NotAllowed, NotFound, Refused
-from engine.record import PORTAL, event, record
+from engine.record import PORTAL, append_or_count, event, record
 from engine.rules import Rules
 from store.database import insert_new
 from store.passkeys import Passkey
-from store.repeats import append_or_count
 from store.tables import passkeys, sessions
 
 CHALLENGE_BYTES = 32

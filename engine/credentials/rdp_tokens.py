@@ -13,12 +13,11 @@ from countersign.grant_reuse import is_yes, must_be_for
 from countersign.permissions import Principal, may_ask_for, principal, why_not_connect
 from countersign.rdp import VARIANT, RoutedConnection, RoutingToken
 from countersign.times import moment
-from engine.record import PORTAL, event
+from engine.record import PORTAL, append_or_count, event
 from engine.rules import Rules
 from store import grants
 from store.events import append
 from store.machine_secrets import new_secret
-from store.repeats import append_or_count
 from store.tables import rdp_tokens
 from store.tokens import hashed
 

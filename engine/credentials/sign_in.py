@@ -22,10 +22,9 @@ from countersign.policy.fields import folded_address
 from countersign.times import duration
 from engine.credentials.browser_names import browser_name
 from engine.notifications.general import write
-from engine.record import PORTAL, event, record
+from engine.record import PORTAL, append_or_count, event, record
 from engine.rules import Rules
 from store import sessions
-from store.repeats import append_or_count
 from store.sessions import Session
 from store.tokens import hashed
 

@@ -15,10 +15,9 @@ from countersign.permissions import Principal
 from countersign.registration import DeviceAction, RegisteredDevice, owner
 from countersign.transitions import Kind
 from engine.devices.enrolment import waiting_request
-from engine.record import event, record
+from engine.record import append_or_count, event, record
 from engine.rules import Rules
 from store import registered_devices as devices
-from store.repeats import append_or_count
 from store.tables import registered_devices
 
 DONE: dict[DeviceAction, tuple[str, Kind]] = {

@@ -10,11 +10,10 @@ from countersign.fingerprints import Fingerprint, changed
 from countersign.models import Status
 from engine.devices.limits import must_have_room
 from engine.devices.registrant import Enrolment, Registrant
-from engine.record import event, record
+from engine.record import append_or_count, event, record
 from store import registered_devices as devices
 from store import requests
 from store.events import append
-from store.repeats import append_or_count
 
 
 def enrol(

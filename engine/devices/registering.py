@@ -19,10 +19,9 @@ from engine.credentials.machines import must_last, use_provisioning_key
 from engine.devices.enrolment import enrol
 from engine.devices.limits import must_have_made_few, must_have_room
 from engine.devices.registrant import Enrolment, Registrant
-from engine.record import event, record
+from engine.record import append_or_count, event, record
 from engine.rules import Rules
 from store import registered_devices as devices
-from store.repeats import append_or_count
 from store.requests import of_run
 
 ID_BYTES = 6

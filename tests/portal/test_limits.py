@@ -12,11 +12,11 @@ import pytest
 import pytest_asyncio
 
 from engine.policy import apply_policy
+from engine.record import WRITTEN_EACH
 from portal.app import create_app
 from portal.context import HEAVY_AT_ONCE
 from portal.server import Server
 from store import Store
-from store.repeats import WRITTEN_EACH
 from store.tokens import Owner
 from tests.portal.context import POLICY, Portal, serving, until, without_temporal
 

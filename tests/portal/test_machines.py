@@ -16,11 +16,11 @@ from sqlalchemy import update
 
 from countersign.machines import NewProvisioningKey, NewServiceToken, ServiceTokenAction
 from engine.policy import apply_policy
+from engine.record import WRITTEN_EACH
 from engine.transactions import Transactions
 from portal.app import create_app
 from portal.server import Server
 from store.machine_secrets import PREFIX, new_secret
-from store.repeats import WRITTEN_EACH
 from store.tables import provisioning_keys, registered_devices, service_tokens
 from tests.databases import new_sqlite
 from tests.portal.api.test_registered_devices import DEVICES, body

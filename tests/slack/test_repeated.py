@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import select
 
+from engine.record import WINDOW, WRITTEN_EACH, sum_up
 from sandbox.slack.workspace import Json
-from store.repeats import WINDOW, WRITTEN_EACH
 from store.tables import repeats
 from tests.local_slack.people import until_seen
 from tests.slack.context import Context
@@ -61,5 +61,5 @@ async def test_strangers_and_what_cant_be_read_have_few_rows_and_one_that_counts
         await send(context, made(aim))
     assert await counted(EACH)
     assert len(refusals()) == WRITTEN_EACH
-    store.repeats.sum_up(datetime.now(UTC) + WINDOW)
+    sum_up(store.database, datetime.now(UTC) + WINDOW)
     assert refusals()[WRITTEN_EACH:] == [{"times": str(EACH - WRITTEN_EACH)}]

@@ -13,8 +13,8 @@ from countersign.certificates import Revoking
 from countersign.enrolment.facts import Certificate
 from countersign.errors import BadQuestion, NotAllowed, NotFound, Refused
 from engine.credentials.client_certificates import ClientCertificates
+from engine.record import WRITTEN_EACH
 from store import Store
-from store.repeats import WRITTEN_EACH
 from store.tables import revocation_lists
 from tests.authority import DAY, SERVER, Authority, Issued, usage
 

@@ -28,10 +28,10 @@ from countersign.transitions import Opened, Opening
 from engine.devices.limits import MOST_NEW_OF_PERSON
 from engine.devices.registrant import Enrolment, Registrant
 from engine.policy import apply_policy
+from engine.record import WRITTEN_EACH
 from sandbox.device_keys import new_key
 from store import Store
 from store.registered_devices import MOST_SNAPSHOTS, WantedDevices
-from store.repeats import WRITTEN_EACH
 from store.tables import fingerprints, registered_devices
 from tests.store.requests import a_transition, transactions, write
 from tests.whole import IS_WHOLE

@@ -13,9 +13,9 @@ from countersign.notifications import Person, RejectedInput
 from countersign.transitions import AuditEvent
 from countersign.views import AuditEventView
 from engine.notifications.answering import REFUSALS_TOLD_AT_MOST
+from engine.record import WINDOW, WRITTEN_EACH, sum_up
 from engine.transactions import Transactions
 from store import Store
-from store.repeats import WINDOW, WRITTEN_EACH
 from store.tables import repeats, requests
 from tests.store.requests import approved, asking, given, opened, opening, question, store_answer, transactions, write
 
@@ -43,11 +43,11 @@ def test_strangers_have_few_rows_and_one_that_counts_the_rest(store: Store) -> N
     for number in range(ALL):
         transactions(store).rejected_inputs.record(rejected_input(f"someone-{number}@example.org (unproven)"))
     assert len(rows(store, "answer_refused")) == WRITTEN_EACH
-    store.repeats.sum_up()
+    sum_up(store.database)
     assert len(rows(store, "answer_refused")) == WRITTEN_EACH
     an_hour_later(store)
     for _ in range(2):
-        store.repeats.sum_up()
+        sum_up(store.database)
     summed_up = rows(store, "answer_refused")[WRITTEN_EACH:]
     assert [(row.channel, row.proof) for row in summed_up] == [("email", {"times": str(MORE)})]
     assert summed_up[0].detail.startswith(f"{MORE} more like the rows before, from ")
@@ -66,7 +66,7 @@ def test_few_need_no_summary(store: Store) -> None:
     for _ in range(WRITTEN_EACH):
         transactions(store).rejected_inputs.record(rejected_input("a stranger"))
     an_hour_later(store)
-    store.repeats.sum_up()
+    sum_up(store.database)
     assert len(rows(store, "answer_refused")) == WRITTEN_EACH
 
 
@@ -113,7 +113,7 @@ def test_questions_that_are_refused_or_answered_by_a_grant_are_counted(store: St
 def test_what_was_counted_about_no_request(store: Store) -> None:
     for _ in range(ALL):
         line = AuditEvent(kind="answer_refused", at=datetime.now(UTC), who="bob", channel="portal", detail="No.")
-        store.repeats.record(line, "bob")
+        transactions(store).rejected_inputs.record_attempt(line)
     assert len(rows(store, "answer_refused")) == WRITTEN_EACH
 
 
