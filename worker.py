@@ -25,7 +25,7 @@ from countersign.errors import BadSetting, CountersignError, Unavailable
 from countersign.version import HELP_OPTIONS, VersionOption, version
 from engine.alerts import TELL_OF_EXPIRY_EVERY
 from engine.engine import Engine
-from engine.heartbeat import Heartbeat
+from engine.heartbeat import HEARTBEAT_EVERY, Heartbeat
 from engine.notifications.outbox import Outbox
 from engine.upkeep import FORGET_EVERY, compare_clocks, forget, number_above_temporal
 from garbage import collect_seldom
@@ -35,7 +35,6 @@ from settings import Settings
 from store import Store
 from store.database_errors import for_operators, is_lasting
 from store.retention import Kept, Retention
-from store.workers import HEARTBEAT_EVERY
 from worker_checks import checked, end_with_replay
 from workflows.background import BackgroundWork
 from workflows.connection import ConnectionApproval

@@ -1,13 +1,30 @@
-"""The heartbeat of a worker: others see by it that it is alive, and by which channels it sends."""
+"""Heartbeats: others see by them which workers are alive, and by which channels these send."""
 
 import logging
-from collections.abc import Collection
+import os
+import socket
+import uuid
+from collections.abc import Collection, Iterable
+from datetime import UTC, datetime, timedelta
 
 from countersign.errors import Refused
 from countersign.policy.reach import channels_on
+from countersign.version import version
 from engine.notifications.outbox import Outbox
 from store import Store
-from store.workers import this_worker
+from store.clock import read_clock
+from store.database import reads
+from store.workers import Worker
+
+# A worker writes its heartbeat so often, and counts as dead when it has missed two.
+HEARTBEAT_EVERY = timedelta(seconds=5)
+DEAD_AFTER = 3 * HEARTBEAT_EVERY
+# While any worker runs, a channel counts as set up for so long after the last worker with it was seen: the time that a
+# restart takes.
+CHANNEL_KEPT = timedelta(minutes=2)
+# The rows of dead workers are kept for so long.
+FORGOTTEN_AFTER = timedelta(days=1)
+LONGEST_HOST = 200
 
 log = logging.getLogger(__name__)
 
@@ -31,19 +48,73 @@ class Heartbeat:
         self._said = message
 
     async def end(self) -> None:
-        """Write that this worker stops. Raises Unavailable."""
-        await self._store.database.run(self._store.workers.end, self._worker)
+        """Write that this worker stops: its channels count as set up during a restart. Raises Unavailable."""
+        await self._store.database.run(self._end)
+
+    def _end(self) -> None:
+        self._store.workers.end(self._worker.id, read_clock(self._store.database).at)
 
     def _renewed(self) -> tuple[frozenset[str], list[str]]:
-        seen_at = self._store.workers.renew(self._worker).seen_at
+        seen_at = renew(self._store, self._worker).seen_at
         try:
             used = channels_on(self._store.policies.current()[1])
         except Refused:  # no policy was ever applied
             used = []
-        return self._store.workers.channels(seen_at), used
+        return channels_set_up(self._store, seen_at), used
 
 
 def _lacking(channel: str, elsewhere: Collection[str]) -> str:
     if channel in elsewhere:
         return f"{channel}, which is left to the workers that have it"
     return f"{channel}, which no worker has, so that nobody can be reached by it"
+
+
+def this_worker(channels: Iterable[str], task_queue: str = "") -> Worker:
+    """This process, as a worker that starts now."""
+    now = datetime.now(UTC)
+    return Worker(
+        id=uuid.uuid4().hex,
+        host=f"{socket.gethostname()} process {os.getpid()}"[:LONGEST_HOST],
+        channels=sorted(channels),
+        version=version(),
+        task_queue=task_queue,
+        started_at=now,
+        seen_at=now,
+    )
+
+
+def renew(store: Store, worker: Worker) -> Worker:
+    """Write that this worker is there now; returns what was written, with how its clock compares."""
+    clock = read_clock(store.database)
+    seen = worker.model_copy(update={"seen_at": clock.at, "ahead_seconds": clock.ahead.total_seconds()})
+    write(store, seen)
+    return seen
+
+
+def write(store: Store, worker: Worker) -> None:
+    """Write that this worker is there, as of its `seen_at`; forget those that were not seen for a day."""
+    # Not at its start: after a long stop their channels still count as set up.
+    is_new = worker.seen_at - worker.started_at <= CHANNEL_KEPT
+    store.workers.write(worker, None if is_new else worker.seen_at - FORGOTTEN_AFTER)
+
+
+@reads
+def living(store: Store, task_queue: str) -> list[Worker]:
+    """The workers that work at this task queue now, the one seen last first."""
+    seen = store.workers.seen(read_clock(store.database).at - DEAD_AFTER)
+    return [one for one in seen if one.task_queue == task_queue and one.ended_at is None]
+
+
+@reads
+def channels_set_up(store: Store, now: datetime) -> frozenset[str]:
+    """The channels that this installation can send by: those of all workers that were seen lately.
+
+    Time without any worker does not count: after a long stop the first workers to come back leave the others' channels
+    to them until those had time to start.
+    """
+    known = store.workers.seen()
+    began = min((one.started_at for one in known if one.seen_at >= now - DEAD_AFTER), default=now)
+    since = now - CHANNEL_KEPT
+    if began >= since:
+        since = min(since, max((one.seen_at for one in known if one.seen_at < began), default=now) - CHANNEL_KEPT)
+    return frozenset(name for one in known if one.seen_at >= since for name in one.channels)

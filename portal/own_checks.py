@@ -11,10 +11,11 @@ from countersign.policy.check import channel_meant
 from countersign.policy.reach import channels_on
 from countersign.times import moment
 from countersign.views import Finding
+from engine.heartbeat import DEAD_AFTER, living
 from portal.context import Context
 from store.clock import apart, difference_message, read_clock
 from store.unanswered import unanswered
-from store.workers import DEAD_AFTER, Worker
+from store.workers import Worker
 
 NO_WORKER = (
     "none has given a sign of life for {:.0f} seconds at task queue {}: start one (`python worker.py`), with the same "
@@ -77,11 +78,11 @@ async def _temporal(context: Context, _: Policy | None) -> list[Finding]:
 
 async def _worker(context: Context, _: Policy | None) -> list[Finding]:
     """Whether a worker is alive and answers by Temporal, and whether its clock, ours and Temporal's agree."""
-    living = await context.run(context.store.workers.living, context.client.task_queue)
-    if not living:
+    workers = await context.run(living, context.store, context.client.task_queue)
+    if not workers:
         said = NO_WORKER.format(DEAD_AFTER.total_seconds(), context.client.task_queue)
         return [_finding("Temporal", "problem", "worker", said)]
-    wrong = [far for one in living for far in _too_far(one.host, timedelta(seconds=one.ahead_seconds), "the database")]
+    wrong = [far for one in workers for far in _too_far(one.host, timedelta(seconds=one.ahead_seconds), "the database")]
     before = datetime.now(UTC)
     try:
         time = await context.client.server_time()
@@ -89,16 +90,16 @@ async def _worker(context: Context, _: Policy | None) -> list[Finding]:
         said = ELSEWHERE.format(context.client.task_queue, context.client.namespace)
         return [_finding("Temporal", "problem", "worker", said), *wrong]
     wrong += _too_far("the portal", apart(time, before, datetime.now(UTC)), "Temporal")
-    works = [_finding("Temporal", "ok", "worker", f"{one.host} works, {_channels(one)}") for one in living]
+    works = [_finding("Temporal", "ok", "worker", f"{one.host} works, {_channels(one)}") for one in workers]
     return [*works, *wrong]
 
 
 async def _channels_used(context: Context, policy: Policy | None) -> list[Finding]:
     """Whether a worker can send by each channel that the policy uses, also by one that was applied long ago."""
-    living = await context.run(context.store.workers.living, context.client.task_queue)
-    if policy is None or not living:
+    workers = await context.run(living, context.store, context.client.task_queue)
+    if policy is None or not workers:
         return []
-    set_up = {name for one in living for name in one.channels}
+    set_up = {name for one in workers for name in one.channels}
     return [
         _finding("policy", "problem", name, _why_missing(name)) for name in channels_on(policy) if name not in set_up
     ]

@@ -14,10 +14,10 @@ from countersign.policy.difference import PolicyDifference, difference
 from countersign.policy.edit import Change, edited
 from countersign.policy.plan import Held, PolicyPlan, Waiting, keeps_admin, plan, to_end
 from engine.engine import Engine
+from engine.heartbeat import CHANNEL_KEPT
 from engine.policy import ReadPolicy
 from portal.auth import Caller
 from portal.context import Context
-from store.workers import CHANNEL_KEPT
 
 LOCKS_OUT = (
     "By this policy {} would be no admin any more. Keep the role admin for yourself, have another admin apply it, or "
@@ -111,5 +111,5 @@ async def _all_of(context: Context, read: Callable[[int], list[P]]) -> list[P]:
 
 async def _set_up(context: Context) -> frozenset[str]:
     """The channels by which people can be told: those of the workers, or all where none was seen lately."""
-    workers = await context.run(context.store.workers.seen_since, datetime.now(UTC) - CHANNEL_KEPT)
+    workers = await context.run(context.store.workers.seen, datetime.now(UTC) - CHANNEL_KEPT)
     return frozenset(name for one in workers for name in one.channels) if workers else frozenset(CHANNELS)

@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import create_engine
 
 from countersign.client import Client
+from engine.heartbeat import renew, this_worker, write
 from portal.app import create_app
 from portal.context import Plan
 from portal.server import Server
@@ -22,7 +23,6 @@ from sandbox.mail_server import MailServer
 from store import Store
 from store.clock import apart
 from store.tokens import Owner
-from store.workers import this_worker
 from tests.portal.context import Portal, serving, without_temporal
 from tests.portal.test_main import process
 from tests.portal.test_main import run as command
@@ -101,7 +101,7 @@ async def test_a_worker_of_another_namespace_is_told_from_none(temporal_address:
     namespace = await new_namespace(temporal_address)
     async with asking(Plan(sqlite_url, lambda: Client.connect(temporal_address, namespace, lazy=True))) as portal:
         store = Store(sqlite_url)
-        store.workers.renew(this_worker(["email"], "countersign"))
+        renew(store, this_worker(["email"], "countersign"))
         store.close()
         await until_health(portal, worker=True)
         assert "TEMPORAL_NAMESPACE" in (await findings(portal, "problem"))["worker"]
@@ -165,6 +165,6 @@ async def test_a_worker_whose_clock_is_wrong_is_told(temporal_address: str, sqli
     async with asking(plan) as portal:
         store = Store(sqlite_url)
         wrong = this_worker(["email"], "q").model_copy(update={"ahead_seconds": -42.0, "host": "vm-7 process 1"})
-        store.workers.sign(wrong)
+        write(store, wrong)
         store.close()
         assert "42 seconds behind" in (await findings(portal, "problem"))["vm-7 process 1"]

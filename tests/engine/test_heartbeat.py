@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from engine.heartbeat import CHANNEL_KEPT, DEAD_AFTER, FORGOTTEN_AFTER, channels_set_up, this_worker, write
 from store import Store
-from store.workers import CHANNEL_KEPT, DEAD_AFTER, FORGOTTEN_AFTER, Worker, this_worker
+from store.workers import Worker
 
 
 def later(worker: Worker, by: timedelta) -> Worker:
@@ -16,20 +17,20 @@ def later(worker: Worker, by: timedelta) -> Worker:
 
 def test_a_worker_has_one_row_with_its_last_sign_of_life(store: Store) -> None:
     worker = this_worker(["email"])
-    store.workers.sign(worker)
-    store.workers.sign(later(worker, DEAD_AFTER))
-    [seen] = store.workers.seen_since(worker.seen_at)
+    write(store, worker)
+    write(store, later(worker, DEAD_AFTER))
+    [seen] = store.workers.seen(worker.seen_at)
     assert (seen.id, seen.channels, seen.started_at) == (worker.id, ["email"], worker.started_at)
     assert seen.seen_at == worker.seen_at + DEAD_AFTER
-    assert store.workers.seen_since(seen.seen_at + timedelta(seconds=1)) == []
+    assert store.workers.seen(seen.seen_at + timedelta(seconds=1)) == []
 
 
 def test_a_channel_is_set_up_while_any_worker_that_was_seen_lately_has_it(store: Store) -> None:
     mail, both = this_worker(["email"]), this_worker(["email", "slack"])
-    store.workers.sign(both)
-    store.workers.sign(later(mail, CHANNEL_KEPT))
-    assert store.workers.channels(both.seen_at + CHANNEL_KEPT) == {"email", "slack"}
-    assert store.workers.channels(both.seen_at + CHANNEL_KEPT + timedelta(seconds=1)) == {"email"}
+    write(store, both)
+    write(store, later(mail, CHANNEL_KEPT))
+    assert channels_set_up(store, both.seen_at + CHANNEL_KEPT) == {"email", "slack"}
+    assert channels_set_up(store, both.seen_at + CHANNEL_KEPT + timedelta(seconds=1)) == {"email"}
 
 
 @pytest.mark.parametrize("stopped", [CHANNEL_KEPT + timedelta(seconds=1), 3 * FORGOTTEN_AFTER])
@@ -37,15 +38,15 @@ def test_after_a_stop_of_all_workers_the_first_to_come_back_leaves_to_others_wha
     store: Store, stopped: timedelta
 ) -> None:
     mail, slack, gone = this_worker(["email"]), this_worker(["slack"]), this_worker(["pager"])
-    store.workers.sign(gone)
+    write(store, gone)
     for worker in (mail, slack):
-        store.workers.sign(later(worker, 2 * CHANNEL_KEPT))
+        write(store, later(worker, 2 * CHANNEL_KEPT))
     back = started(this_worker(["email"]), mail.started_at + 2 * CHANNEL_KEPT + stopped)
-    store.workers.sign(back)
-    assert store.workers.channels(back.seen_at) == {"email", "slack"}
+    write(store, back)
+    assert channels_set_up(store, back.seen_at) == {"email", "slack"}
     for after in (CHANNEL_KEPT, CHANNEL_KEPT + timedelta(seconds=1)):
-        store.workers.sign(later(back, after))
-        assert store.workers.channels(back.seen_at + after) == (
+        write(store, later(back, after))
+        assert channels_set_up(store, back.seen_at + after) == (
             {"email", "slack"} if after == CHANNEL_KEPT else {"email"}
         )
 
@@ -56,6 +57,6 @@ def started(worker: Worker, at: datetime) -> Worker:
 
 def test_who_was_not_seen_for_a_day_is_forgotten(store: Store) -> None:
     old, new = this_worker(["slack"]), this_worker(["email"])
-    store.workers.sign(old)
-    store.workers.sign(later(new, FORGOTTEN_AFTER + timedelta(seconds=1)))
-    assert [one.id for one in store.workers.seen_since(old.seen_at - timedelta(days=9))] == [new.id]
+    write(store, old)
+    write(store, later(new, FORGOTTEN_AFTER + timedelta(seconds=1)))
+    assert [one.id for one in store.workers.seen(old.seen_at - timedelta(days=9))] == [new.id]
