@@ -27,14 +27,14 @@ from engine.alerts import TELL_OF_EXPIRY_EVERY
 from engine.engine import Engine
 from engine.heartbeat import HEARTBEAT_EVERY, Heartbeat
 from engine.notifications.outbox import Outbox
-from engine.upkeep import FORGET_EVERY, compare_clocks, forget, number_above_temporal
+from engine.upkeep import FORGET_EVERY, Kept, compare_clocks, forget, number_above_temporal
 from garbage import collect_seldom
 from notifiers import channels
 from notifiers.base import Channel
 from settings import Settings
 from store import Store
 from store.database_errors import for_operators, is_lasting
-from store.retention import Kept, Retention
+from store.retention import Retention
 from worker_checks import checked, end_with_replay
 from workflows.background import BackgroundWork
 from workflows.connection import ConnectionApproval
@@ -97,7 +97,6 @@ async def _run(
     closing.push_async_callback(outbox.close)
     engine = Engine(client, store, outbox, most_an_hour=settings.requests_an_hour)
     kept = Kept(settings.keep_mails_days, settings.keep_signals_days, settings.keep_notifications_days)
-    retention = Retention(store.database, kept)
     listen = _mailbox_listener(all_channels, store, engine)
     background = BackgroundActivities(
         listen,
@@ -109,7 +108,7 @@ async def _run(
             Chore("answers that counted", engine.remind_workflows, once=True),
             Chore("what admins are told of", engine.alert_admins),
             Chore("what expires soon", engine.tell_of_expiry, pause=TELL_OF_EXPIRY_EVERY),
-            Chore("what is kept no longer", partial(forget, store, retention), pause=FORGET_EVERY),
+            Chore("what is kept no longer", partial(forget, store, Retention(store.database), kept), pause=FORGET_EVERY),
         ],
     )
     jobs = ["sweep", "watch_mailbox"] if listen else ["sweep"]

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median, quantiles
 from typing import NamedTuple, NoReturn
@@ -57,7 +58,8 @@ def costs(database: str, past: int, say: Say) -> list[Cost]:
         apply_policy(store, policy(), "bench")
         write_history(store, past, WAITING, LASTING, lambda done: say(f"{database}: {done}"))
         say(f"{database}: what is kept no longer is forgotten")
-        while Retention(store.database, KEPT).forget_some():  # as workers have done meanwhile
+        retention = Retention(store.database)
+        while retention.forget_some(KEPT.oldest(datetime.now(UTC))):  # as workers have done meanwhile
             pass
         if not store.database.is_sqlite:
             _vacuum(store)

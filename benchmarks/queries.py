@@ -17,6 +17,8 @@ from engine.notifications.sent_messages import SentMessages
 from engine.record import sum_up
 from engine.statistics import Overviews
 from engine.transactions import Transactions
+from engine.upkeep import Kept
+from portal.context import REPLIES_KEPT
 from sandbox.history import APPROVER, SECOND_APPROVER, requester
 from store import Store
 from store.audit import WantedEvents
@@ -24,7 +26,7 @@ from store.filters import Filters
 from store.listing import LONGEST_LIST, Wanted
 from store.mails import mailboxes_behind
 from store.registered_devices import WantedDevices
-from store.retention import Kept, Retention
+from store.retention import Retention
 from store.sessions import asked_since
 
 Kind = Literal["list", "view", "sweep", "event", "other"]
@@ -223,9 +225,9 @@ def _sweeps(store: Store, engine: Transactions) -> list[Query]:
         "what expires soon": lambda: store.service_tokens.expiring(now, now + TOLD_BEFORE),
         "authorities that expire soon": store.certificates.authorities,
         "messages left behind": lambda: store.notifications.left_behind(now, 50),
-        "what is kept no longer": Retention(store.database, KEPT).forget_some,
+        "what is kept no longer": partial(Retention(store.database).forget_some, KEPT.oldest(now)),
         "what was counted": lambda: sum_up(store.database),
-        "replies to repeated requests": store.idempotency.forget_old,
+        "replies to repeated requests": lambda: store.idempotency.forget(now - REPLIES_KEPT),
     }
     return [Query(f"sweep: {name}", "sweep", ask) for name, ask in work.items()]
 

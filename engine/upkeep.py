@@ -1,19 +1,23 @@
 """What keeps an installation in order beside its requests: their numbers, the clocks, and what is kept no longer."""
 
 import logging
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 
 from countersign.client import Client
 from countersign.errors import Unavailable
 from engine.record import sum_up
 from store import Store
-from store.clock import apart, difference_message, read_clock
-from store.retention import Retention
+from store.clock import apart, read_clock
+from store.retention import Oldest, Retention
 from store.tables import FIRST_APPROVAL_ID
 
 # How often what is kept no longer is looked for, and in how many small transactions at most.
 FORGET_EVERY = timedelta(minutes=10)
 FORGET_AT_MOST = 500
+# Clocks that differ by more than this make an answer look late that came in time, or the other way round.
+MOST_APART = timedelta(seconds=5)
+APART = "is {:.0f} seconds {} that of {}: set all clocks by NTP, or answers that come in time may count as late"
 
 log = logging.getLogger(__name__)
 
@@ -41,9 +45,36 @@ async def compare_clocks(client: Client, store: Store) -> None:
             log.warning("the clock of this machine %s", said)
 
 
-async def forget(store: Store, retention: Retention) -> None:
+def difference_message(ahead: timedelta, other: str) -> str:
+    """The warning about a clock that is so far ahead of another; "" where that does no harm."""
+    if abs(ahead) <= MOST_APART:
+        return ""
+    way = "ahead of" if ahead > timedelta(0) else "behind"
+    return APART.format(abs(ahead.total_seconds()), way, other)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """How long things are kept: mails after they came, signals and notifications after their request and grant were
+    over, and what lets people and machines in after its end. The record, which has who signed in, is kept for ever.
+    """
+
+    mails: timedelta
+    signals: timedelta
+    notifications: timedelta
+    sessions: timedelta = timedelta(days=30)
+    tokens: timedelta = timedelta(days=30)
+    # Longer than a code for a web application may be used.
+    unused_codes: timedelta = timedelta(hours=1)
+
+    def oldest(self, now: datetime) -> Oldest:
+        """What is older than this is kept no longer."""
+        return Oldest(**{one.name: now - getattr(self, one.name) for one in fields(self)})
+
+
+async def forget(store: Store, retention: Retention, kept: Kept) -> None:
     """Forget, a little at a time, what need not be kept any longer; write down what was only counted."""
     await store.database.run(sum_up, store.database)
     for _ in range(FORGET_AT_MOST):
-        if not await store.database.run(retention.forget_some):
+        if not await store.database.run(retention.forget_some, kept.oldest(datetime.now(UTC))):
             return

@@ -34,6 +34,7 @@ from store.tokens import USED_EVERY
 
 # How often old replies for repeated requests are deleted.
 TIDY_SECONDS = 3600
+REPLIES_KEPT = timedelta(days=1)
 # How many calls of one token are answered at the same time: most of them wait for something to happen.
 CALLS_AT_ONCE = 250
 # And of all tokens: fewer than there may be connections, so that `/health` can always be asked.
@@ -204,7 +205,7 @@ async def _listen(name: str, listener: Listener) -> None:
 async def _tidy(store: Store, turns: FairExecutor, seconds: float) -> None:
     while True:
         try:
-            await run_in(turns, store.idempotency.forget_old)
+            await run_in(turns, store.idempotency.forget, datetime.now(UTC) - REPLIES_KEPT)
         except Unavailable:
             pass  # it is in the log, and is tried again
         except Exception:

@@ -12,8 +12,9 @@ from countersign.policy.reach import channels_on
 from countersign.times import moment
 from countersign.views import Finding
 from engine.heartbeat import DEAD_AFTER, living
+from engine.upkeep import difference_message
 from portal.context import Context
-from store.clock import apart, difference_message, read_clock
+from store.clock import apart, read_clock
 from store.unanswered import unanswered
 from store.workers import Worker
 

@@ -8,11 +8,6 @@ from sqlalchemy import func, select, type_coerce
 from store.database import Database, reads
 from store.tables import Instant
 
-# Clocks that differ by more than this make an answer look late that came in time, or the other way round.
-MOST_APART = timedelta(seconds=5)
-
-APART = "is {:.0f} seconds {} that of {}: set all clocks by NTP, or answers that come in time may count as late"
-
 
 @dataclass(frozen=True)
 class Reading:
@@ -38,11 +33,3 @@ def apart(theirs: datetime, before: datetime, after: datetime) -> timedelta:
     if theirs < before:
         return before - theirs
     return min(after - theirs, timedelta(0))
-
-
-def difference_message(ahead: timedelta, other: str) -> str:
-    """The warning about a clock that is so far ahead of another; "" where that does no harm."""
-    if abs(ahead) <= MOST_APART:
-        return ""
-    way = "ahead of" if ahead > timedelta(0) else "behind"
-    return APART.format(abs(ahead.total_seconds()), way, other)

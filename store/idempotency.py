@@ -5,15 +5,9 @@ from typing import Any, Literal
 
 from sqlalchemy import Row, delete, select, tuple_, update
 
-from countersign.error_codes import ErrorCode
-from countersign.errors import BadQuestion
 from store.database import StorePart, insert_new, reads
 from store.tables import idempotency
 
-# A claim older than this is of somebody who crashed; longer than a reply usually takes.
-LEASE = timedelta(seconds=30)
-# How long a reply is kept for repeats.
-KEPT = timedelta(days=1)
 FORGOTTEN_AT_ONCE = 500
 
 Reply = dict[str, Any]
@@ -22,10 +16,11 @@ Reply = dict[str, Any]
 class Idempotency(StorePart):
     """One row for each token and key. Each call is one transaction."""
 
-    def claim(self, token_id: str, key: str, digest: str) -> Reply | Literal["ours", "busy"]:
+    def claim(self, token_id: str, key: str, digest: str, lease: timedelta) -> Reply | Literal["ours", "busy", "other"]:
         """The reply that was given; or `ours`, to one caller only: find it; or `busy`: another is finding it.
 
-        `digest` is of all that was asked; BadQuestion when the key was used for something else.
+        `digest` is of all that was asked; `other` where the key was used for something else. A claim ends after its
+        `lease`.
         """
         now = datetime.now(UTC)
         row = {"token_id": token_id, "key": key, "digest": digest, "at": now}
@@ -33,18 +28,18 @@ class Idempotency(StorePart):
         abandoned = own & (idempotency.c.digest == digest) & idempotency.c.reply.is_(None)
         with self.database.transaction() as connection:
             new = insert_new(connection, idempotency, row)
-            late = update(idempotency).where(abandoned, idempotency.c.at < now - LEASE).values(at=now)
+            late = update(idempotency).where(abandoned, idempotency.c.at < now - lease).values(at=now)
             if new or connection.execute(late).rowcount:
                 return "ours"
             known = connection.execute(select(idempotency).where(own)).one()
         return _reply(known, digest)
 
     @reads
-    def find(self, token_id: str, key: str, digest: str) -> Reply | Literal["free", "busy"]:
+    def find(self, token_id: str, key: str, digest: str, lease: timedelta) -> Reply | Literal["free", "busy", "other"]:
         """The same without claiming it, so that no writer is waited for; `free` where it is to be claimed."""
         with self.database.reading() as connection:
             known = connection.execute(select(idempotency).where(_own(token_id, key))).one_or_none()
-        if known is None or (known.reply is None and known.at < datetime.now(UTC) - LEASE):
+        if known is None or (known.reply is None and known.at < datetime.now(UTC) - lease):
             return "free"
         return _reply(known, digest)
 
@@ -52,13 +47,13 @@ class Idempotency(StorePart):
         """Keep the reply for whoever repeats the request."""
         self._change(token_id, key, {"reply": reply})
 
-    def release(self, token_id: str, key: str) -> None:
+    def release(self, token_id: str, key: str, lease: timedelta) -> None:
         """Give a claim back: there is no reply yet, and who repeats the request may find one."""
-        self._change(token_id, key, {"at": datetime.now(UTC) - LEASE - timedelta(seconds=1)})
+        self._change(token_id, key, {"at": datetime.now(UTC) - lease - timedelta(seconds=1)})
 
-    def forget_old(self) -> None:
-        """Drop the replies that were kept long enough, a few at a time, so that nobody waits for that."""
-        old = idempotency.c.at < datetime.now(UTC) - KEPT
+    def forget(self, before: datetime) -> None:
+        """Drop the replies that were claimed before a moment, a few at a time, so that nobody waits for that."""
+        old = idempotency.c.at < before
         key = tuple_(idempotency.c.token_id, idempotency.c.key)
         full = True
         while full:
@@ -73,11 +68,8 @@ class Idempotency(StorePart):
             connection.execute(update(idempotency).where(_own(token_id, key)).values(values))
 
 
-def _reply(known: Row[Any], digest: str) -> Reply | Literal["busy"]:
-    if known.digest != digest:
-        message = "This Idempotency-Key was used for another request; take a new one for each."
-        raise BadQuestion(message, ErrorCode.KEY_REUSED)
-    return known.reply or "busy"
+def _reply(known: Row[Any], digest: str) -> Reply | Literal["busy", "other"]:
+    return "other" if known.digest != digest else known.reply or "busy"
 
 
 def _own(token_id: str, key: str):  # type: ignore[no-untyped-def]

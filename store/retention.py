@@ -5,10 +5,9 @@ Requests, answers, grants and the record are kept for ever.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from itertools import compress
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BindParameter,
@@ -25,8 +24,7 @@ from sqlalchemy import (
 )
 
 from countersign.models import GrantStatus, Status
-from store.database import Database
-from store.sessions import KEPT as SESSIONS_KEPT
+from store.database import Database, StorePart
 from store.tables import (
     Instant,
     Number,
@@ -45,15 +43,25 @@ from store.tables import (
     signals,
     tokens,
 )
-from store.tokens import KEPT as TOKENS_KEPT
 
 # So many rows, or the notifications of so many requests, are deleted in one transaction of some milliseconds.
 AT_ONCE = 200
-# Longer than a code for a web application may be used.
-UNUSED_KEPT = timedelta(hours=1)
 FEW_REQUESTS = 25
 # A table, and which of its rows are kept no longer.
 Old = tuple[Table, ColumnElement[bool]]
+
+
+class Oldest(NamedTuple):
+    """What is older than these moments is kept no longer: mails by when they came, signals and notifications by when
+    their request and grant were over, sessions, tokens and codes by their ends.
+    """
+
+    mails: datetime
+    signals: datetime
+    notifications: datetime
+    sessions: datetime
+    tokens: datetime
+    unused_codes: datetime
 
 
 def _moment(name: str) -> BindParameter[datetime]:
@@ -61,8 +69,7 @@ def _moment(name: str) -> BindParameter[datetime]:
     return bindparam(name, type_=Instant(), literal_execute=True)
 
 
-MAILS, SIGNALS, NOTIFICATIONS = _moment("no_mails"), _moment("no_signals"), _moment("no_notifications")
-SESSIONS, TOKENS, CODES = _moment("no_sessions"), _moment("no_tokens"), _moment("no_codes")
+MAILS, SIGNALS, NOTIFICATIONS, SESSIONS, TOKENS, CODES = map(_moment, Oldest._fields)
 PAST: BindParameter[int] = bindparam("past", type_=Number, literal_execute=True)
 _IS_UNUSED = application_sessions.c.hash == as_written("")
 _IS_GENERAL = notifications.c.approval_id.is_(None) & (notifications.c.state != as_written("waiting"))
@@ -108,26 +115,16 @@ ARE_ANY = select(*(exists().select_from(table).where(which) for table, which in 
 NEXT_WITH_NOTIFICATIONS = _next_with_notifications()
 
 
-@dataclass(frozen=True)
-class Kept:
-    """How long things are kept: mails after they came, the others after their request and grant were over."""
-
-    mails: timedelta
-    signals: timedelta
-    notifications: timedelta
-
-
-class Retention:
+class Retention(StorePart):
     """Forgets a little at a time; each call reads in one transaction, and writes in one for each kind if need be."""
 
-    def __init__(self, database: Database, kept: Kept) -> None:
-        self.database = database
-        self.kept = kept
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
         self._past = 0  # the notifications of requests up to this number were checked in this round
 
-    def forget_some(self, now: datetime | None = None) -> bool:
+    def forget_some(self, oldest: Oldest) -> bool:
         """Forget a few rows of each kind; whether there may be more."""
-        values = self._values(now or datetime.now(UTC))
+        values = {**oldest._asdict(), PAST.key: self._past}
         with self.database.reading() as connection:  # there is mostly nothing, and no writer is to wait for that
             *are_any, young = connection.execute(ARE_ANY, values).one()
             old = [(*one, _keys(connection, *one, values)) for one in compress(OLD, are_any)]
@@ -145,18 +142,6 @@ class Retention:
         # Numbers grow with time: what comes after a request that is younger is younger still.
         self._past = some[-1].approval_id if goes_on else 0
         return goes_on or any(len(keys) == AT_ONCE for _, _, keys in old)
-
-    def _values(self, now: datetime) -> dict[str, Any]:
-        """What the statements compare with."""
-        return {
-            MAILS.key: now - self.kept.mails,
-            SIGNALS.key: now - self.kept.signals,
-            NOTIFICATIONS.key: now - self.kept.notifications,
-            SESSIONS.key: now - SESSIONS_KEPT,
-            TOKENS.key: now - TOKENS_KEPT,
-            CODES.key: now - UNUSED_KEPT,
-            PAST.key: self._past,
-        }
 
     def _delete(self, values: Mapping[str, Any], table: Table, *which: ColumnElement[bool]) -> None:
         with self.database.transaction() as connection:

@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, select, update
@@ -17,8 +17,6 @@ from store.tokens import ID_BYTES, SECRET_BYTES, hashed, with_secret
 FORM = re.compile(rf"(?P<id>s[0-9a-f]{{{2 * ID_BYTES}}})_(?P<secret>[0-9a-f]{{{2 * SECRET_BYTES}}})")
 # The ids of those links that are the `state` of a sign-in by a provider begin with it.
 STATE_PREFIX = "oidc-"
-# How long after their end sessions and links are kept; the record has who signed in for ever.
-KEPT = timedelta(days=30)
 
 
 class Session(Model):

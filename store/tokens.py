@@ -20,8 +20,6 @@ from store.tables import provisioning_keys, service_tokens, tokens
 
 # How often at most the use of a token is written.
 USED_EVERY = timedelta(minutes=1)
-# How long a token that ended by itself is listed; the record has for ever that it was made.
-KEPT = timedelta(days=30)
 LONGEST_LABEL = 100
 ID_BYTES = 6
 SECRET_BYTES = 32

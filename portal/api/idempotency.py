@@ -5,13 +5,15 @@ import hashlib
 import json
 import uuid
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request
 from fastapi.responses import JSONResponse
 
-from countersign.errors import Refused
+from countersign.error_codes import ErrorCode
+from countersign.errors import BadQuestion, Refused
 from portal.api.problems import MEDIA_TYPE, of_error
 from portal.auth import CallerHere
 from portal.context import ContextHere
@@ -20,6 +22,8 @@ from store.idempotency import Reply
 # How long a repeat waits between two tries to read the reply that another process makes: at first, and at most.
 FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 1.0
+# A claim older than this is of somebody who crashed; longer than a reply usually takes.
+LEASE = timedelta(seconds=30)
 
 Key = Annotated[
     str | None,
@@ -63,7 +67,7 @@ class Idempotency:
         what = self.token_id, self.key, await self._digest()
         while (over := self.context.under_way.over(what)) is not None:
             await over.wait()
-            found = await self.context.run(self.context.store.idempotency.find, *what)
+            found = await self._look(self.context.store.idempotency.find, what)
             if not isinstance(found, str):
                 return await _repeated(found, as_it_is)
         with self.context.under_way.finding(what):
@@ -77,7 +81,7 @@ class Idempotency:
         except Refused as error:
             response = of_error(error)
         except Exception:
-            await self.context.run(self.context.store.idempotency.release, token_id, key)
+            await self.context.run(self.context.store.idempotency.release, token_id, key, LEASE)
             raise
         await self._keep(key, response)
         return response
@@ -93,20 +97,28 @@ class Idempotency:
         found: Reply | str = "free"
         while isinstance(found, str):
             if found == "free":
-                found = await self.context.run(replies.claim, *what)
+                found = await self._look(replies.claim, what)
                 if found == "ours":
                     return None
             else:
                 # Another process makes it. This ends when it replies, gives the claim back, or its lease is over.
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-                found = await self.context.run(replies.find, *what)
+                found = await self._look(replies.find, what)
+        return found
+
+    async def _look(self, look: Callable[..., Reply | str], what: tuple[str, str, str]) -> Reply | str:
+        """What is stored of this. Raises BadQuestion where the key was used for something else."""
+        found = await self.context.run(look, *what, LEASE)
+        if found == "other":
+            message = "This Idempotency-Key was used for another request; take a new one for each."
+            raise BadQuestion(message, ErrorCode.KEY_REUSED)
         return found
 
     async def _keep(self, key: str, response: JSONResponse) -> None:
         replies = self.context.store.idempotency
         if response.status_code == HTTPStatus.ACCEPTED:  # the final reply is still to come
-            await self.context.run(replies.release, self.token_id, key)
+            await self.context.run(replies.release, self.token_id, key, LEASE)
             return
         reply = {"status": response.status_code, "body": json.loads(bytes(response.body))}
         await self.context.run(

@@ -9,11 +9,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, select, update
 
-from countersign.errors import BadQuestion
 from store import Store
-from store.idempotency import KEPT, LEASE, Idempotency
+from store.idempotency import Idempotency
 from store.tables import idempotency
 
+LEASE = timedelta(seconds=30)
+KEPT = timedelta(days=1)
 REPLY = {"status": 201, "body": {"approval_id": 1001}, "location": None}
 
 
@@ -36,70 +37,67 @@ def age(store: Store, by: timedelta) -> None:
 
 
 def test_one_claims_and_others_get_its_reply(replies: Idempotency) -> None:
-    assert replies.claim("t", "k", "d") == "ours"
-    assert replies.claim("t", "k", "d") == "busy"
+    assert replies.claim("t", "k", "d", LEASE) == "ours"
+    assert replies.claim("t", "k", "d", LEASE) == "busy"
     replies.reply("t", "k", REPLY)
-    assert replies.claim("t", "k", "d") == REPLY
+    assert replies.claim("t", "k", "d", LEASE) == REPLY
 
 
 def test_a_key_is_for_one_request(replies: Idempotency) -> None:
-    replies.claim("t", "k", "d")
+    replies.claim("t", "k", "d", LEASE)
     for _ in range(2):
-        with pytest.raises(BadQuestion, match="take a new one"):
-            replies.claim("t", "k", "other")
+        assert replies.claim("t", "k", "other", LEASE) == "other"
         replies.reply("t", "k", REPLY)
-    assert replies.claim("other", "k", "other") == "ours"
-    assert replies.claim("t", "other", "other") == "ours"
+    assert replies.claim("other", "k", "other", LEASE) == "ours"
+    assert replies.claim("t", "other", "other", LEASE) == "ours"
 
 
 def test_a_claim_that_was_given_back_is_anybodys(replies: Idempotency) -> None:
-    replies.claim("t", "k", "d")
-    replies.release("t", "k")
-    with pytest.raises(BadQuestion):
-        replies.claim("t", "k", "other")
-    assert replies.claim("t", "k", "d") == "ours"
-    assert replies.claim("t", "k", "d") == "busy"
+    replies.claim("t", "k", "d", LEASE)
+    replies.release("t", "k", LEASE)
+    assert replies.claim("t", "k", "other", LEASE) == "other"
+    assert replies.claim("t", "k", "d", LEASE) == "ours"
+    assert replies.claim("t", "k", "d", LEASE) == "busy"
 
 
 def test_a_claim_of_somebody_who_crashed_is_taken_over_after_its_lease(store: Store, replies: Idempotency) -> None:
-    replies.claim("t", "k", "d")
+    replies.claim("t", "k", "d", LEASE)
     age(store, LEASE - timedelta(seconds=5))
-    assert replies.claim("t", "k", "d") == "busy"
+    assert replies.claim("t", "k", "d", LEASE) == "busy"
     age(store, LEASE + timedelta(seconds=5))
-    assert replies.claim("t", "k", "d") == "ours"
-    assert replies.claim("t", "k", "d") == "busy"
+    assert replies.claim("t", "k", "d", LEASE) == "ours"
+    assert replies.claim("t", "k", "d", LEASE) == "busy"
 
 
 def test_a_reply_outlives_the_lease(store: Store, replies: Idempotency) -> None:
-    replies.claim("t", "k", "d")
+    replies.claim("t", "k", "d", LEASE)
     replies.reply("t", "k", REPLY)
     age(store, 2 * LEASE)
-    assert replies.claim("t", "k", "d") == REPLY
+    assert replies.claim("t", "k", "d", LEASE) == REPLY
 
 
 def test_a_look_finds_what_a_claim_would_and_claims_nothing(store: Store, replies: Idempotency) -> None:
-    assert replies.find("t", "k", "d") == "free"
-    assert replies.claim("t", "k", "d") == "ours"
-    assert replies.find("t", "k", "d") == "busy"
-    with pytest.raises(BadQuestion, match="take a new one"):
-        replies.find("t", "k", "other")
+    assert replies.find("t", "k", "d", LEASE) == "free"
+    assert replies.claim("t", "k", "d", LEASE) == "ours"
+    assert replies.find("t", "k", "d", LEASE) == "busy"
+    assert replies.find("t", "k", "other", LEASE) == "other"
     age(store, LEASE + timedelta(seconds=5))
-    assert replies.find("t", "k", "d") == "free"
+    assert replies.find("t", "k", "d", LEASE) == "free"
     replies.reply("t", "k", REPLY)
-    assert replies.find("t", "k", "d") == REPLY
+    assert replies.find("t", "k", "d", LEASE) == REPLY
 
 
 def test_old_replies_are_forgotten(store: Store, replies: Idempotency) -> None:
-    replies.claim("t", "old", "d")
-    age(store, KEPT + timedelta(minutes=1))
-    replies.claim("t", "new", "d")
-    replies.forget_old()
+    replies.claim("t", "old", "d", LEASE)
+    age(store, KEPT)
+    replies.claim("t", "new", "d", LEASE)
+    replies.forget(datetime.now(UTC) - KEPT)
     with store.database.reading() as connection:
         assert connection.execute(select(func.count()).select_from(idempotency)).scalar_one() == 1
-    assert replies.claim("t", "old", "d") == "ours"
+    assert replies.claim("t", "old", "d", LEASE) == "ours"
 
 
 def test_of_many_at_once_one_claims(replies: Idempotency) -> None:
     with ThreadPoolExecutor(4) as pool:
-        claims = list(pool.map(lambda _: replies.claim("t", "k", "d"), range(12)))
+        claims = list(pool.map(lambda _: replies.claim("t", "k", "d", LEASE), range(12)))
     assert sorted(map(str, claims)) == ["busy"] * 11 + ["ours"]

@@ -14,10 +14,11 @@ from countersign.notifications import MailRef, RejectedInput
 from countersign.transitions import GrantEnd
 from engine.credentials.client_certificates import ClientCertificates
 from engine.policy import apply_policy
+from engine.upkeep import Kept
 from sandbox.history import policy as policy_of_history
 from sandbox.history import write_history
 from store import Store, application_sessions
-from store.retention import AT_ONCE, FEW_REQUESTS, Kept, Retention
+from store.retention import AT_ONCE, FEW_REQUESTS, Retention
 from store.tables import application_sessions as application_sessions_table
 from store.tables import (
     client_certificates,
@@ -44,8 +45,8 @@ def count(store: Store, table: object) -> int:
 
 def forget(store: Store, now: datetime = LATER) -> int:
     """Forget all that is old; how many turns it took."""
-    retention, turns = Retention(store.database, KEPT), 1
-    while retention.forget_some(now):
+    retention, turns = Retention(store.database), 1
+    while retention.forget_some(KEPT.oldest(now)):
         turns += 1
     return turns
 
@@ -66,8 +67,8 @@ def settled(store: Store, **changed: str) -> int:
 
 def test_one_statement_tells_that_nothing_is_old(store: Store) -> None:
     settled(store)
-    retention = Retention(store.database, KEPT)
-    assert len(statements(store, retention.forget_some)) == 1
+    retention = Retention(store.database)
+    assert len(statements(store, lambda: retention.forget_some(KEPT.oldest(datetime.now(UTC))))) == 1
 
 
 def test_mails_that_were_dealt_with_long_ago_are_forgotten_and_others_not(store: Store) -> None:

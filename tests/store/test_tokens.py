@@ -14,11 +14,13 @@ from sqlalchemy import select
 
 from countersign.errors import NotFound
 from countersign.kinds.connection import Protocol
+from engine.upkeep import Kept
 from store import Store
-from store.retention import Kept, Retention
+from store.retention import Retention
 from store.tables import metadata
-from store.tokens import FORM, KEPT, Owner
+from store.tokens import FORM, Owner
 
+MONTH = timedelta(days=30)
 ADA = Owner(kind="person", name="ada", is_admin=True)
 BASTION = Owner(
     kind="gateway", name="bastion", targets=["db-1"], target_groups=["web"], variants=[Protocol.SSH, Protocol.SFTP]
@@ -132,9 +134,9 @@ def test_a_token_ends_by_itself_and_is_forgotten_a_month_later(store: Store) -> 
     now = datetime.now(UTC)
     assert [one.id for one in store.tokens.lasting(now, "ada")] == [token.id]
     assert store.tokens.lasting(token.ends_at, "ada") == []
-    retention = Retention(store.database, Kept(mails=KEPT, signals=KEPT, notifications=KEPT))
-    retention.forget_some(token.ends_at + KEPT)
+    retention, kept = Retention(store.database), Kept(MONTH, MONTH, MONTH)
+    retention.forget_some(kept.oldest(token.ends_at + kept.tokens))
     assert len(store.tokens.all()) == 2
-    retention.forget_some(token.ends_at + KEPT + timedelta(seconds=1))
+    retention.forget_some(kept.oldest(token.ends_at + kept.tokens + timedelta(seconds=1)))
     assert [one.owner for one in store.tokens.all()] == [BASTION]
     assert store.tokens.find(for_ever)

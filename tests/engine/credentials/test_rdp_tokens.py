@@ -15,8 +15,9 @@ from countersign.rdp import RoutedConnection, RoutingToken
 from countersign.transitions import GrantEnd
 from engine.credentials.rdp_tokens import LASTS, RdpTokens
 from engine.policy import apply_policy
+from engine.upkeep import Kept
 from store import Store
-from store.retention import Kept, Retention
+from store.retention import Retention
 from store.tables import grants, rdp_tokens
 from tests.store.requests import approved, at_once, kinds, opened, transactions
 from tests.workflows.people import policy
@@ -146,6 +147,6 @@ def test_old_ones_are_forgotten(store: Store, rules: RdpTokens, number: int) -> 
     rules.make(number, "alice", HERE, PROOF)
     kept = Kept(timedelta(days=1), timedelta(days=1), timedelta(days=1))
     for later, left in ((LASTS, 1), (timedelta(days=40), 0)):
-        Retention(store.database, kept).forget_some(datetime.now(UTC) + later)
+        Retention(store.database).forget_some(kept.oldest(datetime.now(UTC) + later))
         with store.database.reading() as connection:
             assert len(connection.execute(select(rdp_tokens)).all()) == left

@@ -10,13 +10,14 @@ from countersign.errors import NotAllowed, NotFound
 from countersign.permissions import Principal
 from engine.credentials.sign_in import LINK_LASTS, LINKS_FROM_ONE_SOURCE, SESSION_LASTS, From, SignIn
 from engine.policy import apply_policy
+from engine.upkeep import Kept
 from store import Store
-from store.retention import Kept, Retention
-from store.sessions import KEPT
+from store.retention import Retention
 from store.tables import notifications, sessions, sign_ins
 from tests.workflows.people import policy
 
 HERE = From("a secret of this browser", "Firefox/128.0 (Windows) see https://evil.example\n<b>", "192.0.2.7")
+MONTH = timedelta(days=30)
 ELSEWHERE = HERE._replace(secret="another")
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -139,12 +140,12 @@ def test_sign_ins_by_a_provider_take_nothing_from_the_links_that_an_office_may_a
 def test_what_has_been_over_for_long_is_forgotten(store: Store) -> None:
     rules = SignIn(store)
     rules.by_link(rules.make_link("grace", "operator"), HERE)
-    retention = Retention(store.database, Kept(mails=KEPT, signals=KEPT, notifications=KEPT))
-    retention.forget_some(datetime.now(UTC) + KEPT)
+    retention, kept = Retention(store.database), Kept(MONTH, MONTH, MONTH)
+    retention.forget_some(kept.oldest(datetime.now(UTC) + kept.sessions))
     assert counts(store) == (1, 1)
-    retention.forget_some(datetime.now(UTC) + KEPT + LINK_LASTS)
+    retention.forget_some(kept.oldest(datetime.now(UTC) + kept.sessions + LINK_LASTS))
     assert counts(store) == (1, 0)
-    retention.forget_some(datetime.now(UTC) + KEPT + SESSION_LASTS)
+    retention.forget_some(kept.oldest(datetime.now(UTC) + kept.sessions + SESSION_LASTS))
     assert counts(store) == (0, 0)
 
 

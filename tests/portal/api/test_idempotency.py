@@ -15,11 +15,11 @@ import pytest
 from sqlalchemy import event, func, null, select, update
 
 from portal.__main__ import plan
+from portal.api.idempotency import LEASE
 from portal.app import create_app
 from portal.server import Server
 from settings import Settings
 from store import Store
-from store.idempotency import LEASE
 from store.tables import idempotency
 from store.tokens import Owner
 from tests.portal.context import LAB, POLICY, Portal, serving, until, without_temporal
@@ -183,7 +183,7 @@ async def test_repeats_that_wait_for_another_process_write_nothing(portal: Porta
     owner = portal.store.tokens.find(portal.tokens["alice"])
     assert owner
     digest = hashlib.sha256(b"POST /api/v1/requests\n" + body).hexdigest()
-    assert portal.store.idempotency.claim(owner.id, key, digest) == "ours"
+    assert portal.store.idempotency.claim(owner.id, key, digest, LEASE) == "ours"
     app = create_app(plan(settings))
     async with serving(Server(app, "127.0.0.1", 0)) as url:
         said: list[str] = []
@@ -221,13 +221,13 @@ async def test_tidying_goes_on_after_an_error_that_nobody_expected(
     sqlite_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = Store(sqlite_url)
-    store.idempotency.claim("t", "k", "d")
+    store.idempotency.claim("t", "k", "d", LEASE)
     change(store, "UPDATE idempotency SET at = '2020-01-01 00:00:00.000000'")
     change(store, "CREATE TRIGGER broken BEFORE DELETE ON idempotency BEGIN SELECT RAISE(ABORT, 'broken'); END")
     often = replace(without_temporal(sqlite_url), tidy_seconds=0.05)
     async with serving(Server(create_app(often), "127.0.0.1", 0)):
         await until(lambda: caplog.text.count("old replies could not be dropped") > 1)
-        assert store.idempotency.find("t", "k", "d") == "free"
+        assert store.idempotency.find("t", "k", "d", LEASE) == "free"
         change(store, "DROP TRIGGER broken")
         await until(lambda: rows(store) == 0)
     store.close()
