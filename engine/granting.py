@@ -12,12 +12,12 @@ from countersign.grant_reuse import answer_by_any, is_for, is_yes, on_record
 from countersign.models import Asked, Event, GrantStatus, GrantView, Question, Route, Status
 from countersign.policy.route import why_gone
 from countersign.transitions import GRANT_TRANSITION, GrantEnd, Kind, Recipient, Revoke
+from engine.due import Due
 from engine.notifications.notifying import Notifying
 from engine.record import append_or_count, event
 from engine.rules import Rules
 from store import Store, approvers, grants, requests
 from store.database import reads
-from store.due import Due
 from store.events import append
 
 # More than this many have to wait for the next sweep; a statement takes only so many parameters.

@@ -8,10 +8,10 @@ from sqlalchemy import Connection, Row
 from countersign.directory import Policy
 from countersign.models import Route
 from countersign.policy import route as rules
+from engine.due import Due
 from engine.rules import Rules
 from store import Store, notifications, requests
 from store.database import reads
-from store.due import Due
 from store.tables import AVAILABILITIES
 
 

@@ -56,8 +56,7 @@ class Events(StorePart):
     def last_version(self) -> int:
         """The version of the newest row."""
         with self.database.reading() as connection:
-            last: int = connection.execute(select(feed.c.version)).scalar_one()
-            return last
+            return last_version(connection)
 
     @reads
     def since(self, version: int, limit: int = 1000) -> list[AuditEventView]:
@@ -78,6 +77,18 @@ class Events(StorePart):
         """Add one event in a transaction of its own, such as a refused attempt."""
         with self.database.transaction() as connection:
             return append(connection, approval_id, [event])
+
+
+def last_version(connection: Connection) -> int:
+    """The version of the newest row."""
+    last: int = connection.execute(select(feed.c.version)).scalar_one()
+    return last
+
+
+def requests_between(connection: Connection, after: int, through: int) -> set[int]:
+    """The requests that the rows after a version are about, up to another version."""
+    rows = select(events.c.approval_id).where(events.c.version > after, events.c.version <= through)
+    return {number for number in connection.execute(rows).scalars() if number is not None}
 
 
 def written_since(connection: Connection, approval_id: int, kind: str, who: str, since: datetime) -> int:

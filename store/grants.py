@@ -10,9 +10,8 @@ from countersign.directory import Policy
 from countersign.models import GrantStatus, GrantView, Question
 from countersign.transitions import GrantEnd, GrantTerms
 from store.database import StorePart, reads
-from store.due import among
 from store.subjects import SUBJECT_COLUMNS, columns_of
-from store.tables import LONGEST_WHO, as_written, grants, requests
+from store.tables import LONGEST_WHO, among, as_written, grants, requests
 
 REVOKE = (
     update(grants)

@@ -24,9 +24,8 @@ from sqlalchemy import (
 from countersign.models import Event, Status
 from countersign.notifications import Shown
 from store.database import Database, insert_new, reads
-from store.due import among
 from store.requests import last_transition_of
-from store.tables import ROOM, as_written, notifications, one_of, requests
+from store.tables import ROOM, among, as_written, notifications, one_of, requests
 
 # Who sends a notification says so again and again (`hold`); another may send it when nothing was said for this long.
 HELD_FOR = timedelta(seconds=20)

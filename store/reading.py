@@ -15,12 +15,13 @@ from countersign.views import AuditEventView, Mine, RequestView
 from countersign.visibility import Concern
 from store import approvals
 from store.database import Database, reads
+from store.events import last_version
 from store.events import view as event_view
 from store.filters import found_by
 from store.listing import LONGEST_LIST, Wanted, goes_on, numbers_of
 from store.policies import Policies
 from store.requests import request_row, waiting_after
-from store.tables import events, feed
+from store.tables import events
 from store.views import person, principal_name, rows_of, views
 from store.visibility import concerns
 
@@ -155,7 +156,7 @@ class Reading:
         """The next events after a version, for everybody who watches."""
         newer = select(events).where(events.c.version > version).order_by(events.c.version).limit(limit)
         with self.database.reading() as connection:
-            newest = connection.execute(select(feed.c.version)).scalar_one()
+            newest = last_version(connection)
             # Mostly there is none, and that is asked twenty times a second.
             found = [event_view(row) for row in connection.execute(newer)] if newest > version else []
             if not found:

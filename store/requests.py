@@ -10,9 +10,8 @@ from countersign.errors import no_request
 from countersign.models import Question, Route, Status
 from countersign.transitions import Opening
 from store.database import StorePart, reads
-from store.due import among
 from store.subjects import columns_of
-from store.tables import approvers, as_written, events, requests, signals
+from store.tables import among, approvers, as_written, events, requests, signals
 
 IS_OF_NUMBER = requests.c.approval_id == bindparam("number")
 OF_NUMBER = select(requests).where(IS_OF_NUMBER)

@@ -1,6 +1,6 @@
 """Every table. Times are UTC; `events` is the audit record and the one feed at once."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -28,6 +28,7 @@ from sqlalchemy import (
     false,
     literal,
     text,
+    true,
 )
 
 # The longest name of an account, person or gateway, or address of a stranger, which may be cut.
@@ -75,6 +76,11 @@ def as_written(value: T) -> BindParameter[T]:
 def one_of(column: ColumnElement[str], values: Sequence[str]) -> ColumnElement[bool]:
     """The same for a list of values."""
     return column.in_(bindparam(None, list(values), expanding=True, literal_execute=True))
+
+
+def among(column: ColumnElement[int], numbers: Collection[int] | None) -> ColumnElement[bool]:
+    """A condition: one of these numbers, or any where that is None."""
+    return true() if numbers is None else column.in_(numbers)
 
 
 def _index_where(name: str, condition: str, *columns: str, sqlite: str = "", unique: bool = False) -> Index:

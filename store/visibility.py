@@ -8,8 +8,8 @@ from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, exis
 from countersign.views import AuditEventView
 from countersign.visibility import Concern, Visibility
 from store.database import StorePart, reads
-from store.events import view
-from store.tables import approvers, events, feed, requests
+from store.events import last_version, view
+from store.tables import approvers, events, requests
 
 # How many pages of the feed are read in one call in search of an event that may be seen.
 MOST_PAGES = 4
@@ -59,7 +59,7 @@ class VisibleEvents(StorePart):
         """
         with self.database.reading() as connection:
             # Read first: what is committed between the two reads is then among the events, or left for the next call.
-            last = connection.execute(select(feed.c.version)).scalar_one()
+            last = last_version(connection)
             if version > last:  # an older database was put in place of the one before
                 return [], last
             for _ in range(MOST_PAGES):

@@ -1,12 +1,11 @@
 """Finds the requests that need something done, at a cost that grows neither with past nor with waiting requests."""
 
 from collections.abc import Callable, Collection
-from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, select, true
+from sqlalchemy import Connection
 
 from countersign.directory import Policy
-from store.tables import events, feed
+from store import events
 
 # With more events, or requests, than this at once, all that is open is checked instead.
 MOST = 1000
@@ -30,7 +29,7 @@ class Due:
     def find(self, connection: Connection, policy_version: int, policy: Policy) -> list[int]:
         """The numbers of the requests that need something done."""
         # Read first: what is committed between the two reads is then checked now, or the next time.
-        last = connection.execute(select(feed.c.version)).scalar_one()
+        last = events.last_version(connection)
         suspects = self._suspects(connection, policy_version, last)
         found = self._find(connection, policy, suspects) if suspects is None or suspects else []
         self._read_through, self._policy_version, self._found = last, policy_version, set(found)
@@ -41,10 +40,4 @@ class Due:
             return None
         if last == self._read_through:
             return self._found
-        news = select(events.c.approval_id).where(events.c.version > self._read_through, events.c.version <= last)
-        return self._found | {number for number in connection.execute(news).scalars() if number is not None}
-
-
-def among(column: ColumnElement[Any], numbers: Collection[int] | None) -> ColumnElement[bool]:
-    """A condition: one of these numbers, or any where that is None."""
-    return true() if numbers is None else column.in_(numbers)
+        return self._found | events.requests_between(connection, self._read_through, last)
