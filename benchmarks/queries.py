@@ -12,6 +12,7 @@ from countersign.notifications import Person, RejectedInput
 from countersign.registration import DeviceStatus
 from countersign.visibility import Visibility
 from engine.alerts import TOLD_BEFORE
+from engine.devices.admitted import admitted_devices
 from engine.notifications.messages import Messages
 from engine.notifications.sent_messages import SentMessages
 from engine.record import sum_up
@@ -201,7 +202,7 @@ def _views(store: Store, engine: Transactions, waiting_id: int) -> list[Query]:
         Query("view: its notifications", "view", partial(SentMessages(store).of, waiting_id)),
         Query("view: a device's snapshots", "view", partial(store.registered_devices.snapshots, device.id)),
         Query(
-            "view: the devices that gates admit", "view", lambda: store.registered_devices.admitted(datetime.now(UTC))
+            "view: the devices that gates admit", "view", lambda: admitted_devices(store, datetime.now(UTC))
         ),
         Query("view: who has an address", "view", lambda: reading.person_at("user-19@example.test")),
         Query("event: the last one, for one who watches", "event", lambda: store.seen.since(newest - 1, past, 500)),

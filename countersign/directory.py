@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from functools import cached_property
+from ipaddress import IPv4Network
 from itertools import chain
 from typing import Annotated, Literal
 
@@ -148,6 +149,14 @@ class RegisteredDeviceRules(RequestTerms):
     """IPv4 network from which each approved device gets an address of its own; no address is given to another."""
     team: ChannelName = "countersign"
     """A device of no person is known as `non_identity@<team>`."""
+
+    def address(self, number: int | None) -> str | None:
+        """The address with this number in the network; the first one is the gate's. None where it has no more."""
+        if self.network is None or number is None:
+            return None
+        network = IPv4Network(self.network)
+        # Without the network's own address, the gate's, and the one for broadcasts.
+        return str(network[number + 1]) if number + 1 < network.num_addresses - 1 else None
 
 
 def _admins_need_no_approval(roles: dict[str, Role]) -> dict[str, Role]:

@@ -1,8 +1,9 @@
 """Registering the devices that people and machines connect with: what is sent, and what is known of one."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -25,6 +26,28 @@ class DeviceStatus(StrEnum):
     ARCHIVED = "Archived"
 
 
+class DeviceDecision(StrEnum):
+    """What was decided of a registered device."""
+
+    NONE = ""
+    PENDING = "pending"
+    APPROVED = "approved"
+    DENIED = "denied"
+
+
+STATUSES = {
+    DeviceDecision.NONE: DeviceStatus.NOT_ENROLLED,
+    DeviceDecision.PENDING: DeviceStatus.PENDING,
+    DeviceDecision.APPROVED: DeviceStatus.APPROVED,
+    DeviceDecision.DENIED: DeviceStatus.DENIED,
+}
+# What goes before the decision; the first that happened is the status.
+BEFORE_DECISION = (
+    ("archived_at", DeviceStatus.ARCHIVED),
+    ("blocked_at", DeviceStatus.BLOCKED),
+    ("revoked_at", DeviceStatus.REVOKED),
+)
+
 ANSWERS: dict[DeviceStatus, Answer] = {
     DeviceStatus.NOT_ENROLLED: "denied",
     DeviceStatus.PENDING: "pending",
@@ -34,6 +57,12 @@ ANSWERS: dict[DeviceStatus, Answer] = {
     DeviceStatus.REVOKED: "denied",
     DeviceStatus.ARCHIVED: "archived",
 }
+
+
+def status_of(columns: Mapping[str, Any]) -> DeviceStatus:
+    """The status of a device with these columns."""
+    before = next((status for name, status in BEFORE_DECISION if columns[name] is not None), None)
+    return before or STATUSES[columns["decision"]]
 
 
 class DeviceAction(StrEnum):

@@ -106,6 +106,8 @@ Kind = Literal[
 ANSWERING_TRANSITION = 0
 # The end of a grant is numbered after all transitions of its request.
 GRANT_TRANSITION = 1_000_000
+# Whether somebody who is asked can answer, from best to worst; it gets no better while the request waits.
+AVAILABILITIES = ("", "away", "unreachable", "disabled")
 
 
 # The detail of the audit event for a question that joined a waiting request.

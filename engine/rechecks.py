@@ -8,11 +8,11 @@ from sqlalchemy import Connection, Row
 from countersign.directory import Policy
 from countersign.models import Route
 from countersign.policy import route as rules
+from countersign.transitions import AVAILABILITIES
 from engine.due import Due
 from engine.rules import Rules
 from store import Store, notifications, requests
 from store.database import reads
-from store.tables import AVAILABILITIES
 
 
 class Rechecks(Rules):

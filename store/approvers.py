@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import Connection, bindparam, select, update
 
 from countersign.models import Approver
+from countersign.transitions import AVAILABILITIES
 from store.database import insert_new
-from store.tables import AVAILABILITIES, approvers
+from store.tables import approvers
 
 OF_REQUEST = approvers.c.approval_id == bindparam("number")
 AVAILABILITIES_OF = select(approvers.c.person, approvers.c.availability).where(OF_REQUEST)

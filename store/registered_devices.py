@@ -2,40 +2,26 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from ipaddress import IPv4Network
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, false, func, insert, or_, select, true, update
 
 from countersign.directory import Policy
 from countersign.errors import NotFound
-from countersign.registration import Admitted, DeviceStatus, RegisteredDevice, Snapshot
+from countersign.registration import BEFORE_DECISION, STATUSES, DeviceDecision, DeviceStatus, RegisteredDevice, Snapshot, status_of
 from store.database import Database, from_row, reads
 from store.paging import newest_first
 from store.policies import Policies
 from store.tables import as_written, feed, fingerprints, one_of, registered_devices
 
-PENDING, APPROVED, DENIED = "pending", "approved", "denied"
-DECISIONS = {
-    "": DeviceStatus.NOT_ENROLLED,
-    PENDING: DeviceStatus.PENDING,
-    APPROVED: DeviceStatus.APPROVED,
-    DENIED: DeviceStatus.DENIED,
-}
-# What goes before the decision; the first that holds is the status.
-STANDS_BEFORE = (
-    ("archived_at", DeviceStatus.ARCHIVED),
-    ("blocked_at", DeviceStatus.BLOCKED),
-    ("revoked_at", DeviceStatus.REVOKED),
-)
 LONGEST_QUERY = 128
-MOST_SNAPSHOTS = 100
 devices = registered_devices.c
 # Written into the statements, as the indexes are on these conditions.
 NOT_ARCHIVED = devices.archived_at.is_(None)
-WAITS = one_of(devices.decision, ["", PENDING]) & NOT_ARCHIVED
-IS_IN = (devices.decision == as_written(APPROVED)) & NOT_ARCHIVED
+IS_PENDING = devices.decision == as_written(DeviceDecision.PENDING.value)
+WAITS = one_of(devices.decision, [DeviceDecision.NONE.value, DeviceDecision.PENDING.value]) & NOT_ARCHIVED
+IS_IN = (devices.decision == as_written(DeviceDecision.APPROVED.value)) & NOT_ARCHIVED
 # Made once, as making them takes longer than doing them.
 OF_ID = select(registered_devices).where(devices.id == bindparam("of_id"))
 LOCK_OF_ID = OF_ID.with_for_update()
@@ -48,15 +34,15 @@ ADD = insert(registered_devices).returning(registered_devices)
 CHANGE = update(registered_devices).where(devices.id == bindparam("of_id")).returning(registered_devices)
 KEEP = insert(fingerprints)
 # What is being judged just now is not known to wait, and has no message yet.
-COUNTED = (devices.decision == as_written(PENDING)) | (
+COUNTED = IS_PENDING | (
     (devices.message != as_written("")) & (devices.last_seen_at > bindparam("seen_since"))
 )
-# All of a device but the newest, of which there are MOST_SNAPSHOTS at most.
+# The oldest of a device that is kept.
 OLDEST_KEPT = (
     select(fingerprints.c.id)
     .where(fingerprints.c.device == bindparam("of_device"))
     .order_by(fingerprints.c.id.desc())
-    .offset(MOST_SNAPSHOTS - 1)
+    .offset(bindparam("more_kept"))
     .limit(1)
 )
 FORGET = delete(fingerprints).where(
@@ -99,7 +85,7 @@ class WantedDevices:
         if self.unasked_of is not None:
             # Written into the statement: there may be more people than it may have parameters.
             wanted += [
-                devices.decision == APPROVED,
+                devices.decision == DeviceDecision.APPROVED,
                 devices.approval_id.is_(None),
                 one_of(devices.person, self.unasked_of),
             ]
@@ -130,32 +116,11 @@ class RegisteredDevices:
 
     @reads
     def snapshots(self, device_id: str) -> list[Snapshot]:
-        """What a device said of itself, the newest first, at most MOST_SNAPSHOTS."""
+        """What a device said of itself, as far as it is kept, the newest first."""
         own = select(fingerprints).where(fingerprints.c.device == device_id)
         with self.database.reading() as connection:
-            rows = connection.execute(own.order_by(fingerprints.c.id.desc()).limit(MOST_SNAPSHOTS)).all()
+            rows = connection.execute(own.order_by(fingerprints.c.id.desc())).all()
         return [from_row(Snapshot, row) for row in rows]
-
-    @reads
-    def admitted(self, now: datetime) -> list[Admitted]:
-        """Those that a gate lets through at this moment, by their ids."""
-        columns = (devices.id, devices.key, devices.person, devices.address_number, devices.session_ends_at)
-        lets = (devices.blocked_at.is_(None), devices.revoked_at.is_(None))
-        lasting = or_(devices.session_ends_at.is_(None), devices.session_ends_at > now)
-        with self.database.reading() as connection:
-            _, policy = self.policies.in_force(connection)
-            rows = connection.execute(select(*columns).where(IS_IN, *lets, lasting).order_by(devices.id)).all()
-        return [
-            Admitted(
-                id=row.id,
-                key=row.key,
-                person=row.person,
-                address=address_of(policy, row.address_number),
-                until=row.session_ends_at,
-            )
-            for row in rows
-            if not row.person or policy.enabled(row.person)
-        ]
 
     @reads
     def to_ask(self, before: datetime, limit: int) -> list[str]:
@@ -181,6 +146,14 @@ def no_device(device_id: str) -> NotFound:
 def with_key(connection: Connection, key: str) -> Sequence[Row[Any]]:
     """The devices that present this key, or did, the newest first."""
     return connection.execute(WITH_KEY, {"of_key": key}).all()
+
+
+def lasting(connection: Connection, now: datetime) -> Sequence[Row[Any]]:
+    """The devices that are approved, neither archived, blocked nor revoked, and whose session lasts, by their ids."""
+    columns = (devices.id, devices.key, devices.person, devices.address_number, devices.session_ends_at)
+    stands = IS_IN, devices.blocked_at.is_(None), devices.revoked_at.is_(None)
+    lasts = or_(devices.session_ends_at.is_(None), devices.session_ends_at > now)
+    return connection.execute(select(*columns).where(*stands, lasts).order_by(devices.id)).all()
 
 
 def one_at_a_time(connection: Connection) -> None:
@@ -213,11 +186,10 @@ def change(connection: Connection, device_id: str, **values: Any) -> Row[Any]:
     return connection.execute(CHANGE, {"of_id": device_id, **values}).one()
 
 
-def add_snapshot(connection: Connection, device: str, changed: list[str], **values: Any) -> None:
-    """Keep what a device said of itself; of each the newest MOST_SNAPSHOTS are kept."""
-    connection.execute(KEEP, {"device": device, "changed": changed, **values})
-    if changed:
-        connection.execute(FORGET, {"of_device": device})
+def add_snapshot(connection: Connection, device: str, kept: int, **values: Any) -> None:
+    """Keep what a device said of itself, and forget all but the newest so many."""
+    connection.execute(KEEP, {"device": device, **values})
+    connection.execute(FORGET, {"of_device": device, "more_kept": kept - 1})
 
 
 def next_address(connection: Connection) -> int:
@@ -226,41 +198,20 @@ def next_address(connection: Connection) -> int:
     return 1 if highest is None else highest + 1
 
 
-def address_of(policy: Policy, number: int | None) -> str | None:
-    """The address with this number in the policy's network; the first one is the gate's. None where it has no more."""
-    written = policy.registered_devices.network
-    if written is None or number is None:
-        return None
-    network = IPv4Network(written)
-    # Without the network's own address, the gate's, and the one for broadcasts.
-    return str(network[number + 1]) if number + 1 < network.num_addresses - 1 else None
-
-
-def status_of(row: Row[Any]) -> DeviceStatus:
-    """The status of a device."""
-    before = next((status for name, status in STANDS_BEFORE if row._mapping[name] is not None), None)
-    return before or DECISIONS[row.decision]
-
-
 def view(row: Row[Any], policy: Policy) -> RegisteredDevice:
     """A device as it is shown."""
     rules = policy.registered_devices
     user = policy.users.get(row.person)
     email = user.email if user else "" if row.person else f"non_identity@{rules.team}"
-    address = address_of(policy, row.address_number)
-    return from_row(RegisteredDevice, row, email=email, status=status_of(row), address=address)
-
-
-def session_end(row: Row[Any], now: datetime) -> datetime | None:
-    """When a device that registers now has to do so again; None for never."""
-    return now + timedelta(seconds=row.session_seconds) if row.session_seconds else None
+    status, address = status_of(row._mapping), rules.address(row.address_number)
+    return from_row(RegisteredDevice, row, email=email, status=status, address=address)
 
 
 def _has(status: DeviceStatus) -> ColumnElement[bool]:
     found: ColumnElement[bool] = true()
-    for name, one in STANDS_BEFORE:
+    for name, one in BEFORE_DECISION:
         if one is status:
             return found & devices[name].is_not(None)
         found = found & devices[name].is_(None)
-    decision = next((word for word, one in DECISIONS.items() if one is status), None)
+    decision = next((word for word, one in STATUSES.items() if one is status), None)
     return found & (devices.decision == decision) if decision is not None else false()

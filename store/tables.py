@@ -33,8 +33,6 @@ from sqlalchemy import (
 
 # The longest name of an account, person or gateway, or address of a stranger, which may be cut.
 LONGEST_WHO = 200
-# Whether somebody who is asked can answer, from best to worst; it gets no better while the request waits.
-AVAILABILITIES = ("", "away", "unreachable", "disabled")
 # The number of the first request, so that people see #1001 and not #1.
 FIRST_APPROVAL_ID = 1001
 # What begins the `person` of a notification to a room; no person's id begins so.

@@ -12,7 +12,7 @@ from countersign.directory import Policy
 from countersign.errors import Refused
 from countersign.models import sentence
 from countersign.permissions import Principal
-from countersign.registration import DeviceAction, RegisteredDevice, owner
+from countersign.registration import DeviceAction, DeviceDecision, RegisteredDevice, owner
 from countersign.transitions import Kind
 from engine.devices.enrolment import waiting_request
 from engine.record import append_or_count, event, record
@@ -133,9 +133,9 @@ def _block(connection: Connection, row: Row[Any], now: datetime) -> dict[str, An
 
 def _unblock(_: Connection, row: Row[Any], __: datetime) -> dict[str, Any]:
     """Back to waiting for an approval, never to approved; a machine meets the rules again when it registers."""
-    if row.blocked_at is None and row.decision != devices.DENIED:
+    if row.blocked_at is None and row.decision != DeviceDecision.DENIED:
         raise Refused(f"{row.name} is neither blocked nor denied.")
-    decision = devices.PENDING if row.person else ""
+    decision = DeviceDecision.PENDING if row.person else ""
     asks = bool(row.person) and row.archived_at is None and row.revoked_at is None
     return {"blocked_at": None, "decision": decision, "to_ask": asks}
 

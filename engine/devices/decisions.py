@@ -5,7 +5,7 @@ from sqlalchemy import Connection
 from countersign.directory import Policy
 from countersign.kinds.device import DeviceQuestion
 from countersign.models import Status
-from countersign.registration import DeviceStatus
+from countersign.registration import DeviceDecision, DeviceStatus, status_of
 from countersign.transitions import Transition
 from engine.devices.enrolment import approved, has_to_ask_again
 from store import registered_devices as devices
@@ -26,14 +26,14 @@ def settled(connection: Connection, policy: Policy, question: DeviceQuestion, tr
     if transition.status not in (Status.APPROVED, Status.REJECTED):
         return
     row = devices.device_row(connection, question.device, lock=True)
-    if row.decision != devices.PENDING or row.approval_id != transition.approval_id:
+    if row.decision != DeviceDecision.PENDING or row.approval_id != transition.approval_id:
         return
     if transition.status is Status.APPROVED:
-        if devices.status_of(row) is not DeviceStatus.PENDING:
+        if status_of(row._mapping) is not DeviceStatus.PENDING:
             return
         fingerprint = question.fingerprint.model_dump(mode="json")
         row = devices.change(connection, row.id, **approved(connection, row, fingerprint, transition.at))
         if has_to_ask_again(policy, row):
-            devices.change(connection, row.id, decision=devices.PENDING, to_ask=True)
+            devices.change(connection, row.id, decision=DeviceDecision.PENDING, to_ask=True)
     else:
-        devices.change(connection, row.id, decision=devices.DENIED, message=transition.message)
+        devices.change(connection, row.id, decision=DeviceDecision.DENIED, message=transition.message)

@@ -1,6 +1,6 @@
 """What follows for a device from what the enrolment rules and the roles of its person say; within a transaction."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row
@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row
 from countersign.directory import Policy
 from countersign.fingerprints import Fingerprint, changed
 from countersign.models import Status
+from countersign.registration import DeviceDecision
 from engine.devices.limits import must_have_room
 from engine.devices.registrant import Enrolment, Registrant
 from engine.record import append_or_count, event, record
@@ -23,9 +24,9 @@ def enrol(
     if said.refused:
         refused = event("enrolment_refused", by.who, said.refused, {**by.proof, "device": row.id}, now)
         # A gate lets it through no more, until the rules let it in again: nor is that done by an approval.
-        ends = {"session_ends_at": now} if row.decision == devices.APPROVED else {"identity": None}
+        ends = {"session_ends_at": now} if row.decision == DeviceDecision.APPROVED else {"identity": None}
         after = devices.change(connection, row.id, message=said.refused, **ends)
-        if row.decision == devices.APPROVED and _session_lasts(row, now):
+        if row.decision == DeviceDecision.APPROVED and _session_lasts(row, now):
             append(connection, None, [refused])  # which gates hear of; what was over before may be counted
         else:
             append_or_count(connection, None, refused, row.id)
@@ -40,19 +41,19 @@ def enrol(
         case "":
             if not by.provisioning_key:  # which has room for a number of its own
                 must_have_room(connection, by, now, row.id)
-            values |= {"decision": devices.PENDING, "to_ask": True}
-        case devices.PENDING if not (row.to_ask or waiting_request(connection, row)):
+            values |= {"decision": DeviceDecision.PENDING, "to_ask": True}
+        case DeviceDecision.PENDING if not (row.to_ask or waiting_request(connection, row)):
             values |= {"to_ask": True}
-        case devices.APPROVED if has_to_ask_again(policy, row):
-            values |= {"decision": devices.PENDING, "to_ask": True}
-    if anew and values.get("decision", row.decision) == devices.APPROVED:
+        case DeviceDecision.APPROVED if has_to_ask_again(policy, row):
+            values |= {"decision": DeviceDecision.PENDING, "to_ask": True}
+    if anew and values.get("decision", row.decision) == DeviceDecision.APPROVED:
         values["session_ends_at"] = now + said.session if said.session else None
     values = {name: value for name, value in values.items() if value != row._mapping[name]}
     after = devices.change(connection, row.id, **values) if values else row
-    if values.get("decision") == devices.APPROVED:
+    if values.get("decision") == DeviceDecision.APPROVED:
         why = said.rule or "nobody requires approval"
         record(connection, "device_approved", "countersign", why, {"device": row.id}, now)
-    elif row.decision == devices.APPROVED and values.get("decision") == devices.PENDING:
+    elif row.decision == DeviceDecision.APPROVED and values.get("decision") == DeviceDecision.PENDING:
         why = "what it says of itself has changed"
         record(connection, "device_pending", "countersign", why, {"device": row.id}, now)
     elif "session_ends_at" in values:
@@ -73,13 +74,18 @@ def _session_lasts(row: Row[Any], now: datetime) -> bool:
 def approved(connection: Connection, row: Row[Any], fingerprint: dict[str, Any], now: datetime) -> dict[str, Any]:
     """The values of a device that is approved as it was with this fingerprint; it keeps an address that it had."""
     return {
-        "decision": devices.APPROVED,
+        "decision": DeviceDecision.APPROVED,
         "to_ask": False,
         "approved_fingerprint": fingerprint,
         "address_number": row.address_number or devices.next_address(connection),
         # One that the enrolment rules let in no longer, or have not yet, has to register before a gate lets it through.
-        "session_ends_at": devices.session_end(row, now) if row.identity is not None else now,
+        "session_ends_at": _session_end(row, now) if row.identity is not None else now,
     }
+
+
+def _session_end(row: Row[Any], now: datetime) -> datetime | None:
+    """When a device that registers now has to do so again; None for never."""
+    return now + timedelta(seconds=row.session_seconds) if row.session_seconds else None
 
 
 def _needs_approval(policy: Policy, by: Registrant, said: Enrolment) -> bool:

@@ -14,7 +14,7 @@ from countersign.errors import CountersignError, NotAllowed, Refused, TooMany
 from countersign.fingerprints import Fingerprint, changed, details
 from countersign.kinds.device import DeviceQuestion
 from countersign.policy.route import must_be_enabled
-from countersign.registration import DeviceStatus, Presented, RegisteredDevice
+from countersign.registration import DeviceStatus, Presented, RegisteredDevice, status_of
 from engine.credentials.machines import must_last, use_provisioning_key
 from engine.devices.enrolment import enrol
 from engine.devices.limits import must_have_made_few, must_have_room
@@ -26,6 +26,8 @@ from store.requests import of_run
 
 ID_BYTES = 6
 SEEN_EVERY = timedelta(minutes=1)
+# Of each device so many of what it said of itself are kept.
+MOST_SNAPSHOTS = 100
 # The statuses of devices of which something may be decided.
 OPEN_TO_DECISION = {DeviceStatus.NOT_ENROLLED, DeviceStatus.PENDING, DeviceStatus.APPROVED}
 
@@ -63,7 +65,7 @@ class Registering(Rules):
             _, policy = self.policies.in_force(connection)
             row = devices.device_row(connection, device_id, lock=True)
             try:
-                if devices.status_of(row) in OPEN_TO_DECISION:
+                if status_of(row._mapping) in OPEN_TO_DECISION:
                     if by.person:  # who may have been disabled while the rules were evaluated
                         must_be_enabled(policy, by.person)
                     row = enrol(connection, policy, row, by, said, now)
@@ -79,7 +81,7 @@ class Registering(Rules):
         """The question of the request that has to be opened about a device, if one has to."""
         with self.database.reading() as connection:
             row = devices.device_row(connection, device_id)
-        return _question(row) if row.to_ask and devices.status_of(row) is DeviceStatus.PENDING else None
+        return _question(row) if row.to_ask and status_of(row._mapping) is DeviceStatus.PENDING else None
 
     def has_opened(self, run: str) -> bool:
         """Whether a run of a workflow has opened its request."""
@@ -184,8 +186,8 @@ def _seen_again(connection: Connection, row: Row[Any], presented: Presented, by:
 def _keep(
     connection: Connection, device_id: str, written: dict[str, Any], names: list[str], by: Registrant, now: datetime
 ) -> None:
-    about = {"at": now, "source_address": by.source_address}
-    devices.add_snapshot(connection, device=device_id, fingerprint=written, changed=names, **about)
+    about = {"at": now, "source_address": by.source_address, "fingerprint": written, "changed": names}
+    devices.add_snapshot(connection, device_id, MOST_SNAPSHOTS, **about)
 
 
 def _question(row: Row[Any]) -> DeviceQuestion:

@@ -33,6 +33,7 @@ from countersign.registration import (
 )
 from countersign.views import AuditEventView
 from countersign.visibility import Concern
+from engine.devices.admitted import admitted_devices
 from engine.devices.registrant import Registrant
 from portal.api.paging import PageHere
 from portal.api.problems import described
@@ -178,7 +179,7 @@ async def admitted(
 
 
 def _admitted(store: Store) -> Peers:
-    found = store.registered_devices.admitted(datetime.now(UTC))
+    found = admitted_devices(store, datetime.now(UTC))
     written = "".join(one.model_dump_json() for one in found)
     return Peers(version=hashlib.sha256(written.encode()).hexdigest()[:32], peers=found)
 

@@ -16,6 +16,7 @@ from countersign.cli import main
 from countersign.cli.exits import Code
 from countersign.models import Verdict
 from countersign.registration import DeviceStatus
+from engine.devices.admitted import admitted_devices
 from sandbox.device_keys import new_key
 from sandbox.slack import people
 from sandbox.slack.tool import NoSlack
@@ -59,7 +60,7 @@ class Site:
 
     def admits(self, device: str) -> bool:
         """Whether a gate lets the device through."""
-        found = self.context.deployment.store.registered_devices.admitted(datetime.now(UTC))
+        found = admitted_devices(self.context.deployment.store, datetime.now(UTC))
         return device in {one.id for one in found}
 
     def recorded(self, device: str) -> list[str]:

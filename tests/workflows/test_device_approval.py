@@ -14,6 +14,7 @@ from countersign.fingerprints import Fingerprint, Posture
 from countersign.models import Asked, Status
 from countersign.permissions import Principal
 from countersign.registration import DeviceAction, DeviceStatus, Presented, Registered, RegisteredDevice
+from engine.devices.admitted import admitted_devices
 from engine.devices.registrant import Enrolment, Registrant
 from sandbox.device_keys import new_key
 from store.registered_devices import WantedDevices
@@ -66,7 +67,7 @@ def status(devices: Deployment, device_id: str) -> DeviceStatus:
 
 
 def admitted(devices: Deployment) -> set[str]:
-    return {one.id for one in devices.store.registered_devices.admitted(datetime.now(UTC))}
+    return {one.id for one in admitted_devices(devices.store, datetime.now(UTC))}
 
 
 async def test_a_device_waits_is_approved_and_let_through(devices: Deployment) -> None:

@@ -12,6 +12,7 @@ from countersign.fingerprints import Fingerprint
 from countersign.machines import NewServiceToken
 from countersign.permissions import Principal
 from countersign.registration import DeviceAction, Presented, Registered
+from engine.devices.admitted import admitted_devices
 from engine.devices.registrant import Registrant
 from sandbox.device_keys import new_key
 from tests.workflows.deployment import Deployment, until
@@ -46,7 +47,7 @@ class Enrolment:
         return found
 
     def admitted(self) -> set[str]:
-        return {one.id for one in self.deployment.store.registered_devices.admitted(datetime.now(UTC))}
+        return {one.id for one in admitted_devices(self.deployment.store, datetime.now(UTC))}
 
     def refusals(self, device: str) -> list[str]:
         rows = self.deployment.store.events.since(0, 10**6)

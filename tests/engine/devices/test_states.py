@@ -25,13 +25,15 @@ from countersign.models import Status
 from countersign.permissions import Principal
 from countersign.registration import DeviceAction, DeviceStatus, Presented, RegisteredDevice
 from countersign.transitions import Opened, Opening
+from engine.devices.admitted import admitted_devices
 from engine.devices.limits import MOST_NEW_OF_PERSON
+from engine.devices.registering import MOST_SNAPSHOTS
 from engine.devices.registrant import Enrolment, Registrant
 from engine.policy import apply_policy
 from engine.record import WRITTEN_EACH
 from sandbox.device_keys import new_key
 from store import Store
-from store.registered_devices import MOST_SNAPSHOTS, WantedDevices
+from store.registered_devices import WantedDevices
 from store.tables import fingerprints, registered_devices
 from tests.store.requests import a_transition, transactions, write
 from tests.whole import IS_WHOLE
@@ -82,7 +84,7 @@ class Here:
         return self.store.registered_devices.one(device)
 
     def admitted(self) -> set[str]:
-        return {one.id for one in self.store.registered_devices.admitted(datetime.now(UTC))}
+        return {one.id for one in admitted_devices(self.store, datetime.now(UTC))}
 
 
 @pytest.fixture
@@ -306,7 +308,7 @@ class Devices(RuleBasedStateMachine):
 
     @invariant()
     def only_approved_ones_are_let_through(self) -> None:
-        peers = self.store.registered_devices.admitted(datetime.now(UTC))
+        peers = admitted_devices(self.store, datetime.now(UTC))
         assert {one.id for one in peers} <= self.may - self.archived - self.blocked
         assert len({one.key for one in peers}) == len(peers)
 

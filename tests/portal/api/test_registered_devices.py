@@ -15,9 +15,9 @@ import pytest_asyncio
 
 from countersign.models import Status
 from countersign.registration import Admitted
+from engine.devices.admitted import admitted_devices
 from engine.policy import apply_policy
 from sandbox.device_keys import new_key
-from store.registered_devices import RegisteredDevices
 from tests.portal.context import POLICY, Portal, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -92,14 +92,12 @@ async def test_many_gates_cost_one_read_of_the_devices_and_none_for_what_is_no_d
     devices: Portal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads = 0
-    admitted = RegisteredDevices.admitted
-
     def counted(*args: Any) -> list[Admitted]:
         nonlocal reads
         reads += 1
-        return admitted(*args)
+        return admitted_devices(*args)
 
-    monkeypatch.setattr(RegisteredDevices, "admitted", counted)
+    monkeypatch.setattr("portal.api.registered_devices.admitted_devices", counted)
     version = (await devices.get("gate", "/devices/admitted")).json()["version"]
     looking = {"version": version, "wait": 60}
     gates = [asyncio.create_task(devices.get("gate", "/devices/admitted", **looking)) for _ in range(20)]
