@@ -1,10 +1,12 @@
 """What the API and the sweeper ask of the database again and again: the one list that is measured and explained."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
+
+from sqlalchemy import Row
 
 from countersign.kinds.connection import ConnectionQuestion
 from countersign.models import Event, Scope, Status
@@ -13,6 +15,7 @@ from countersign.registration import DeviceStatus
 from countersign.visibility import Visibility
 from engine.alerts import TOLD_BEFORE
 from engine.devices.admitted import admitted_devices
+from engine.notifications.deliveries import Deliveries
 from engine.notifications.messages import Messages
 from engine.notifications.sent_messages import SentMessages
 from engine.record import sum_up
@@ -21,7 +24,7 @@ from engine.transactions import Transactions
 from engine.upkeep import Kept
 from portal.context import REPLIES_KEPT
 from sandbox.history import APPROVER, SECOND_APPROVER, requester
-from store import Store
+from store import Store, notifications
 from store.audit import WantedEvents
 from store.filters import Filters
 from store.listing import LONGEST_LIST, Wanted
@@ -213,6 +216,7 @@ def _views(store: Store, engine: Transactions, waiting_id: int) -> list[Query]:
 def _sweeps(store: Store, engine: Transactions) -> list[Query]:
     now = datetime.now(UTC)
     long_ago = now - timedelta(seconds=15)
+    deliveries = Deliveries(store)
     work: dict[str, Callable[[], object]] = {
         "requests to look at again": engine.rechecks.due,
         "devices left over": lambda: store.registered_devices.to_ask(now, 20),
@@ -220,17 +224,23 @@ def _sweeps(store: Store, engine: Transactions) -> list[Query]:
         "grants whose time is over": lambda: store.grants.overdue(long_ago, 20),
         "waiting requests, in turn": lambda: store.reading.waiting_after(0, 20),
         "answers left over": lambda: store.answers.waiting(long_ago),
-        "notifications left over": lambda: store.notifications.left_over(now, 50),
+        "notifications left over": lambda: deliveries.left_over(now, 50),
         "notifications just written": store.events.last_version,
         "mailboxes that are not read": lambda: _mailboxes_unread(store),
         "what expires soon": lambda: store.service_tokens.expiring(now, now + TOLD_BEFORE),
         "authorities that expire soon": store.certificates.authorities,
-        "messages left behind": lambda: store.notifications.left_behind(now, 50),
+        "messages left behind": lambda: store.shown_messages.left_behind(now, 50),
         "what is kept no longer": partial(Retention(store.database).forget_some, KEPT.oldest(now)),
         "what was counted": lambda: sum_up(store.database),
         "replies to repeated requests": lambda: store.idempotency.forget(now - REPLIES_KEPT),
     }
     return [Query(f"sweep: {name}", "sweep", ask) for name, ask in work.items()]
+
+
+def _unsent(store: Store, waiting_id: int) -> Sequence[Row[Any]]:
+    """The notifications of its first transition."""
+    with store.database.reading() as connection:
+        return notifications.unsent(connection, waiting_id, 1)
 
 
 def _mailboxes_unread(store: Store) -> object:
@@ -260,7 +270,7 @@ def _others(store: Store, engine: Transactions, waiting_id: int) -> list[Query]:
         Query(
             "notifications of a transition",
             "other",
-            lambda: Messages(store).of(store.notifications.of_transition(waiting_id, 1)),
+            lambda: Messages(store).of(_unsent(store, waiting_id)),
         ),
         Query("links that were asked for", "other", lambda: _sign_ins_begun(store)),
         Query("answers that counted", "other", lambda: store.answers.counted_of(waiting_id)),

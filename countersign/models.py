@@ -154,6 +154,10 @@ class Event(StrEnum):
     COMMENT = "comment"
 
 
+# The events of notifications that ask for an answer.
+ASKING = (Event.ASKED, Event.REMINDED)
+
+
 class GeneralEvent(StrEnum):
     """What a notification about no request is about; each has its folder of templates in every channel, too."""
 

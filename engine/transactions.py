@@ -14,7 +14,6 @@ from engine.deadline import Deadline
 from engine.devices.actions import DeviceActions
 from engine.devices.registering import Registering
 from engine.granting import Granting
-from engine.notifications.deliveries import Deliveries
 from engine.notifications.general import GeneralNotifications
 from engine.notifications.notifying import Notifying
 from engine.opening import Opener
@@ -45,7 +44,6 @@ class Transactions:
         self.deadline = Deadline(store)
         self.signals = Signals(store)
         self.rechecks = Rechecks(store)
-        self.deliveries = Deliveries(store)
         self.general_notifications = GeneralNotifications(store)
         self.sign_in = SignIn(store)
         self.tokens = PersonalTokens(store)

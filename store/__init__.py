@@ -26,6 +26,7 @@ from store.reading import Reading
 from store.registered_devices import RegisteredDevices
 from store.requests import Requests
 from store.sessions import Sessions
+from store.shown_messages import ShownMessages
 from store.statistics import Statistics
 from store.tables import feed
 from store.tokens import Tokens
@@ -58,7 +59,8 @@ class Store:
             self.database.close()
             raise
         self.policies = Policies(self.database)
-        self.notifications = Notifications(self.database, live)
+        self.notifications = Notifications(self.database)
+        self.shown_messages = ShownMessages(self.database)
         self.grants = Grants(self.database)
         self.requests = Requests(self.database)
         self.numbers = Numbers(self.database)

@@ -1,7 +1,8 @@
-"""Notifications: written with the change they tell of, and sent afterwards, so that none is lost or written twice."""
+"""The rows of notifications: written with the change that they tell of, and sent afterwards."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -21,21 +22,12 @@ from sqlalchemy import (
     update,
 )
 
-from countersign.models import Event, Status
-from countersign.notifications import Shown
-from store.database import Database, insert_new, reads
-from store.requests import last_transition_of
-from store.tables import ROOM, among, as_written, notifications, one_of, requests
+from countersign.models import ASKING, Event, Status
+from store.database import StorePart, insert_new, reads
+from store.tables import DOUBTFUL, NEVER_SHOWN, ROOM, among, as_written, notifications, one_of, requests
 
-# Who sends a notification says so again and again (`hold`); another may send it when nothing was said for this long.
-HELD_FOR = timedelta(seconds=20)
-ASKING = (Event.ASKED, Event.REMINDED)
 # What else there is to say stands below these, or in them.
 FIRST_SAID = (Event.ASKED, Event.OPENED)
-# Before any transition: nobody knows what the message shows.
-NEVER_SHOWN = 0
-# Nor will anybody for a while: a change was given up, and may yet be made, after the ones that come next.
-DOUBTFUL = -1
 IS_WAITING = notifications.c.state == as_written("waiting")
 
 
@@ -49,7 +41,7 @@ def _waiting() -> Select[Any]:
     return select(notifications).where(IS_WAITING, one_of(notifications.c.event, FIRST_SAID) | ~unsaid)
 
 
-def _free(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
+def is_free(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
     """Nobody is sending it, or changing its message."""
     return notifications.c.held_until.is_(None) | (notifications.c.held_until <= now)
 
@@ -62,12 +54,12 @@ MOST: BindParameter[int] = bindparam("most", type_=Integer, literal_execute=True
 IDS: BindParameter[str] = bindparam("ids", expanding=True)
 IS_OF_ID = notifications.c.id == bindparam("notification")
 UNSENT = _waiting().where(IS_OF_NUMBER, notifications.c.id.startswith(bindparam("transition", type_=String)))
-_LEFT_OVER = _waiting().where(notifications.c.retry_at <= NOW, _free(NOW)).order_by(notifications.c.retry_at)
+_LEFT_OVER = _waiting().where(notifications.c.retry_at <= NOW, is_free(NOW)).order_by(notifications.c.retry_at)
 LEFT_OVER_BY = _LEFT_OVER.where(notifications.c.channel.in_(CHANNELS)).limit(MOST)
 LEFT_OVER_BUT = _LEFT_OVER.where(notifications.c.channel.not_in(CHANNELS)).limit(MOST)
 FREE_AMONG = (
     select(notifications.c.id, notifications.c.tries)
-    .where(notifications.c.id.in_(IDS), _free(NOW))
+    .where(notifications.c.id.in_(IDS), is_free(NOW))
     .order_by(notifications.c.id)
     .with_for_update()
 )
@@ -81,64 +73,21 @@ BEGIN_FIRST = (
     .returning(notifications.c.id)
 )
 END = CHANGE.where(notifications.c.state == "waiting").returning(notifications)
-OUTDATE = update(notifications).where(IS_OF_NUMBER, notifications.c.shows.is_not(None)).values(outdated=True)
+_OTHER = notifications.alias()
+_IS_REACHED = exists().where(
+    *(_OTHER.c[name] == notifications.c[name] for name in ("approval_id", "person")), _OTHER.c.state != "unreachable"
+)
+_IS_LOST = (notifications.c.state == as_written("unreachable")) & ~_IS_REACHED
 
 
-class Notifications:
-    """What is to be sent, what was, and what it shows. `live`: the channels whose messages are kept up to date."""
+class Notifications(StorePart):
+    """Who sends which notification."""
 
-    def __init__(self, database: Database, live: frozenset[str] = frozenset()) -> None:
-        self.database = database
-        self.live = live
-        self._moot = self._is_moot()
-        self._first_moot = select(notifications.c.id).where(self._moot).limit(as_written(1))
-
-    # --- what is to be sent ------------------------------------------------------------------------------------------
-
-    @reads
-    def of_transition(self, approval_id: int, transition: int) -> list[Row[Any]]:
-        """The notifications of one transition that were not sent yet."""
-        with self.database.reading() as connection:
-            return list(unsent(connection, approval_id, transition))
-
-    def left_over(
-        self, now: datetime, limit: int, by: Collection[str] | None = None, but: Collection[str] = ()
-    ) -> list[Row[Any]]:
-        """Notifications still not sent that are due for another try, by these channels or by all `but` some.
-
-        What asks about a settled request is asked no more. Where a message can be changed and may have got through, it
-        is not left there as a question: sent again, it is found, and then says what became of it.
-        """
-        due, wanted = (LEFT_OVER_BY, by) if by is not None else (LEFT_OVER_BUT, but)
-        asked = {"now": now, "channels": list(wanted), "most": limit}
-        # Read first: a transaction that writes would hold up all others, and there is mostly nothing to write.
-        with self.database.reading() as connection:
-            rows = list(connection.execute(due, asked))
-            changes = connection.execute(self._first_moot, {"now": now}).first() is not None
-        if not changes:
-            return rows
-        with self.database.transaction() as connection:
-            connection.execute(update(notifications).where(self._moot).values(state="moot"), {"now": now})
-            return list(connection.execute(due, asked))
-
-    def _is_moot(self) -> ColumnElement[bool]:
-        """What still asks about a request that is settled, and is not on its way."""
-        settled = exists().where(
-            requests.c.approval_id == notifications.c.approval_id,
-            requests.c.status != as_written(Status.WAITING.value),
-        )
-        may_be_there = (
-            one_of(notifications.c.channel, sorted(self.live))
-            & (notifications.c.event == as_written(Event.ASKED.value))
-            & (notifications.c.tries > as_written(0))
-        )
-        return IS_WAITING & _free(NOW) & one_of(notifications.c.event, ASKING) & ~may_be_there & settled
-
-    def hold(self, notification_ids: Collection[str], now: datetime) -> None:
+    def hold(self, notification_ids: Collection[str], until: datetime) -> None:
         """Say that these are still being sent or changed."""
         held = notifications.c.id.in_(notification_ids) & notifications.c.held_until.is_not(None)
         with self.database.transaction() as connection:
-            connection.execute(update(notifications).where(held).values(held_until=now + HELD_FOR))
+            connection.execute(update(notifications).where(held).values(held_until=until))
 
     def release(self, notification_ids: Collection[str]) -> None:
         """Let others send or change these when they are due."""
@@ -153,66 +102,47 @@ class Notifications:
         with self.database.reading() as connection:
             return sorted(lost_of(connection, approval_id))
 
-    # --- what it shows -----------------------------------------------------------------------------------------------
 
-    @reads
-    def outdated(self, approval_id: int) -> list[Row[Any]]:
-        """The messages about a request that show it as it was before."""
-        return self._rows(_outdated().where(notifications.c.approval_id == approval_id))
+def left_over(
+    connection: Connection, now: datetime, limit: int, by: Collection[str] | None, but: Collection[str]
+) -> list[Row[Any]]:
+    """Notifications still not sent that are due for another try, by these channels or by all `but` some."""
+    due, wanted = (LEFT_OVER_BY, by) if by is not None else (LEFT_OVER_BUT, but)
+    return list(connection.execute(due, {"now": now, "channels": list(wanted), "most": limit}))
 
-    @reads
-    def left_behind(self, now: datetime, limit: int) -> list[Row[Any]]:
-        """The same of all requests, where another try is due."""
-        due = _outdated().where(notifications.c.retry_at <= now, _free(now))
-        return self._rows(due.order_by(notifications.c.retry_at).limit(limit))
 
-    def show(self, changes: Sequence[Shown]) -> None:
-        """Record what messages show now.
+@cache
+def _asks_in_vain(live: frozenset[str]) -> ColumnElement[bool]:
+    """What still asks about a request that is settled, and is not on its way.
 
-        Where another process changed a message meanwhile, nobody knows whose change came last: it is changed again.
-        """
-        with self.database.transaction() as connection:
-            for one in sorted(changes, key=lambda one: one.notification_id):
-                about = connection.execute(
-                    select(notifications.c.approval_id).where(notifications.c.id == one.notification_id)
-                )
-                if (number := about.scalar_one_or_none()) is None:
-                    continue  # it was forgotten meanwhile
-                transition = last_transition_of(connection, number)
-                kept = (notifications.c.id == one.notification_id) & notifications.c.shows.is_not(None)
-                values = (
-                    {"shows": None, "outdated": False} if one.now is None else _shows(one.before, one.now, transition)
-                )
-                connection.execute(update(notifications).where(kept).values(tries=0, **values))
+    But for the message of a `live` channel that may have got through.
+    """
+    settled = exists().where(
+        requests.c.approval_id == notifications.c.approval_id, requests.c.status != as_written(Status.WAITING.value)
+    )
+    may_be_there = (
+        one_of(notifications.c.channel, sorted(live))
+        & (notifications.c.event == as_written(Event.ASKED.value))
+        & (notifications.c.tries > as_written(0))
+    )
+    return IS_WAITING & is_free(NOW) & one_of(notifications.c.event, ASKING) & ~may_be_there & settled
 
-    def _rows(self, query: Select[Any]) -> list[Row[Any]]:
-        with self.database.reading() as connection:
-            return list(connection.execute(query))
+
+def ask_in_vain(connection: Connection, live: frozenset[str], now: datetime) -> bool:
+    """Whether any notification asks about a request that is settled, and is to be sent."""
+    first = select(notifications.c.id).where(_asks_in_vain(live)).limit(as_written(1))
+    return connection.execute(first, {"now": now}).first() is not None
+
+
+def end_asking_in_vain(connection: Connection, live: frozenset[str], now: datetime) -> None:
+    """Have these not sent any more."""
+    connection.execute(update(notifications).where(_asks_in_vain(live)).values(state="moot"), {"now": now})
 
 
 def lost_of(connection: Connection, approval_id: int) -> set[str]:
     """The people to whom no notification of a request got through, or will."""
-    told = select(notifications.c.person, notifications.c.state).where(notifications.c.approval_id == approval_id)
-    states: dict[str, set[str]] = {}
-    for row in connection.execute(told):
-        states.setdefault(row.person, set()).add(row.state)
-    return {one for one, had in states.items() if had == {"unreachable"} and not one.startswith(ROOM)}
-
-
-def _outdated() -> Select[Any]:
-    return select(notifications).where(notifications.c.outdated)
-
-
-def _shows(before: int, now: int, transition: int) -> dict[str, Any]:
-    shows = case(
-        (notifications.c.shows == DOUBTFUL, DOUBTFUL), (notifications.c.shows == before, now), else_=NEVER_SHOWN
-    )
-    return {"shows": shows, "outdated": shows < transition}
-
-
-def outdate(connection: Connection, approval_id: int) -> None:
-    """Note that the messages about a request show it as it was before."""
-    connection.execute(OUTDATE, {"number": approval_id})
+    lost = select(notifications.c.person).where(notifications.c.approval_id == approval_id, _IS_LOST)
+    return {one for one in connection.execute(lost).scalars() if not one.startswith(ROOM)}
 
 
 def add(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
@@ -270,24 +200,6 @@ def waiting_since_try(connection: Connection, notification_id: str, tries: int) 
     return connection.execute(select(notifications).where(same, notifications.c.state == "waiting")).one_or_none()
 
 
-def doubt(connection: Connection, notification_ids: Sequence[str], retry_at: datetime) -> None:
-    """Note that nobody knows what these messages show, nor will until then."""
-    given_up = notifications.c.id.in_(notification_ids) & notifications.c.shows.is_not(None)
-    values = {"shows": DOUBTFUL, "outdated": True, "retry_at": retry_at}
-    connection.execute(update(notifications).where(given_up).values(values))
-
-
-def outdate_others(connection: Connection, asking: Row[Any]) -> None:
-    """Have the messages that can be changed say anew who was not told yet, as one that asks failed or got through."""
-    if asking.event not in ASKING:
-        return
-    others = (notifications.c.approval_id == asking.approval_id) & (notifications.c.id != asking.id)
-    # A change under way may have been made without it: as nobody knows what the message shows, it is changed again.
-    shows = case((notifications.c.shows == DOUBTFUL, DOUBTFUL), else_=NEVER_SHOWN)
-    stale = update(notifications).where(others, notifications.c.shows.is_not(None))
-    connection.execute(stale.values(shows=shows, outdated=True))
-
-
 def written_since(connection: Connection, person: str, event: Event, since: datetime, indexed: Sequence[Event]) -> int:
     """How many notifications of an event somebody was written since a moment; the event is one of the `indexed`."""
     recent = select(func.count()).where(
@@ -297,12 +209,6 @@ def written_since(connection: Connection, person: str, event: Event, since: date
         notifications.c.written_at > since,
     )
     return connection.execute(recent).scalar_one()
-
-
-def shown_of(connection: Connection, approval_ids: Collection[int]) -> Sequence[Row[Any]]:
-    """The messages about these requests that are kept up to date, in the order they were written."""
-    shown = notifications.c.approval_id.in_(approval_ids), notifications.c.shows.is_not(None)
-    return connection.execute(select(notifications).where(*shown).order_by(notifications.c.written_at)).all()
 
 
 def of_request(connection: Connection, approval_id: int, limit: int) -> Sequence[Row[Any]]:
@@ -318,20 +224,13 @@ def unsent(connection: Connection, approval_id: int, transition: int) -> Sequenc
 
 def lost_among(connection: Connection, numbers: Collection[int] | None) -> Sequence[Row[int, str, str]]:
     """Who could be told of a waiting request by no notification of it, in the form of a signal."""
-    other = notifications.alias()
-    reached = (
-        exists()
-        .where(other.c.approval_id == notifications.c.approval_id, other.c.person == notifications.c.person)
-        .where(other.c.state != "unreachable")
-    )
     lost = (
         select(notifications.c.approval_id, notifications.c.person, notifications.c.state)
         .join(requests, requests.c.approval_id == notifications.c.approval_id)
         .where(
             requests.c.status == Status.WAITING,
             among(notifications.c.approval_id, numbers),
-            notifications.c.state == as_written("unreachable"),
-            ~reached,
+            _IS_LOST,
         )
     )
     return connection.execute(lost).all()

@@ -5,9 +5,8 @@ from typing import NamedTuple
 
 from sqlalchemy import func, select
 
-from countersign.models import Status
+from countersign.models import ASKING, Status
 from store.database import Database, reads
-from store.notifications import ASKING
 from store.tables import ROOM, answers, approvers, events, notifications, requests
 
 # So many of the newest requests are looked at, whatever there are.

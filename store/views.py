@@ -10,14 +10,13 @@ from sqlalchemy import BindParameter, Connection, Row, Select, Text, bindparam, 
 from countersign.directory import Policy
 from countersign.durations import whole_minutes
 from countersign.kinds import question_from
-from countersign.models import GATEWAY, STARTED_IN_TEMPORAL, Decision, GrantView, Route, Status
+from countersign.models import ASKING, GATEWAY, STARTED_IN_TEMPORAL, Decision, GrantView, Route, Status
 from countersign.notifications import Person
 from countersign.times import SECOND
 from countersign.views import ApproverView, RequestView
 from store import grants as held
 from store.answers import decisions_by_request
 from store.many_rows import many_rows
-from store.notifications import ASKING
 from store.subjects import SUBJECT_COLUMNS
 from store.tables import ROOM, approvers, as_written, events, grants, notifications, one_of, requests
 

@@ -6,17 +6,18 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from countersign.models import Event
-from countersign.notifications import Notification, Result
+from countersign.models import ASKING, Event
+from countersign.notifications import Notification, Result, Shown
 from countersign.transitions import AuditEvent, Kind
 from engine.notifications import notifying
 from engine.notifications.messages import Messages
 from engine.rules import Rules
-from store import Store, approvers, notifications, requests
+from store import Store, approvers, notifications, requests, shown_messages
 from store.events import append
-from store.notifications import HELD_FOR, NEVER_SHOWN
-from store.tables import ROOM
+from store.tables import NEVER_SHOWN, ROOM
 
+# Who sends a notification says so again and again (`hold`); another may send it when nothing was said for this long.
+HELD_FOR = timedelta(seconds=20)
 LONGEST_RETRY = timedelta(minutes=10)
 MOST_DOUBLINGS = 10
 # A notification is given up when a try failed and it is as old as this; and when it may have got through so often.
@@ -32,6 +33,23 @@ class Deliveries(Rules):
     def __init__(self, store: Store) -> None:
         super().__init__(store)
         self.messages = Messages(store)
+
+    def left_over(
+        self, now: datetime, limit: int, by: Collection[str] | None = None, but: Collection[str] = ()
+    ) -> list[Row[Any]]:
+        """Notifications still not sent that are due for another try, by these channels or by all `but` some.
+
+        What asks about a settled request is asked no more. Where a message can be changed and may have got through, it
+        is not left there as a question: sent again, it is found, and then says what became of it.
+        """
+        # Read first: a transaction that writes would hold up all others, and there is mostly nothing to write.
+        with self.database.reading() as connection:
+            rows = notifications.left_over(connection, now, limit, by, but)
+            if not notifications.ask_in_vain(connection, self.live, now):
+                return rows
+        with self.database.transaction() as connection:
+            notifications.end_asking_in_vain(connection, self.live, now)
+            return notifications.left_over(connection, now, limit, by, but)
 
     def begin_transition(
         self, approval_id: int, transition: int, but: Collection[str], now: datetime
@@ -62,7 +80,19 @@ class Deliveries(Rules):
     def doubt(self, notification_ids: Sequence[str]) -> None:
         """Record that changes of these messages were given up and may yet be made: change them once more after that."""
         with self.database.transaction() as connection:
-            notifications.doubt(connection, notification_ids, retry_at=datetime.now(UTC) + notifying.FIRST_RETRY)
+            retry_at = datetime.now(UTC) + notifying.FIRST_RETRY
+            shown_messages.doubt(connection, notification_ids, retry_at)
+
+    def show(self, changes: Sequence[Shown]) -> None:
+        """Record what messages show now.
+
+        Where another process changed a message meanwhile, nobody knows whose change came last: it is changed again.
+        """
+        with self.database.transaction() as connection:
+            for one in sorted(changes, key=lambda one: one.notification_id):
+                number = shown_messages.request_of(connection, one.notification_id)
+                if number is not None:  # it was not forgotten meanwhile
+                    shown_messages.show(connection, one, requests.last_transition_of(connection, number))
 
     def mark(self, approval_id: int | None, results: Sequence[Result], channels: Sequence[str] = ()) -> None:
         """Record how tries to send notifications ended.
@@ -93,7 +123,7 @@ def _mark(
         if row.event != Event.OPENED or requests.was_asked_by_another(connection, row.approval_id):
             _tell_otherwise(connection, row, channels, now)
     if result.state == "unreachable" or row.tries > 1:
-        notifications.outdate_others(connection, row)
+        _say_anew_who_was_told(connection, row)
     return [AuditEvent(kind=kind, at=now, who=row.person, channel=row.channel, detail=row.event, proof=proof)]
 
 
@@ -117,8 +147,14 @@ def _try_again(connection: Connection, failed: Result, now: datetime) -> Result 
     retry_at = now + _wait(row.tries - 1)
     notifications.change(connection, row.id, retry_at=retry_at, held_until=None, unconfirmed=unconfirmed)
     if row.tries == 1:
-        notifications.outdate_others(connection, row)
+        _say_anew_who_was_told(connection, row)
     return None
+
+
+def _say_anew_who_was_told(connection: Connection, row: Row[Any]) -> None:
+    """Have the messages that can be changed say who was not told yet, as one that asks failed or got through."""
+    if row.event in ASKING:
+        shown_messages.outdate_others(connection, row.approval_id, row.id)
 
 
 def _tell_otherwise(connection: Connection, lost: Row[Any], channels: Sequence[str], now: datetime) -> None:

@@ -19,7 +19,7 @@ class LiveMessages:
     """The messages about requests that people have."""
 
     def __init__(self, store: Store, live: Mapping[str, LiveSender]) -> None:
-        self.notifications = store.notifications
+        self.shown_messages = store.shown_messages
         self.deliveries = Deliveries(store)
         self.messages = Messages(store)
         self.live = live
@@ -27,7 +27,7 @@ class LiveMessages:
 
     async def catch_up(self, approval_id: int, seconds: float) -> None:
         """Have all messages about a request show it as it is now."""
-        await self.change(await self._run(self.notifications.outdated, approval_id), seconds)
+        await self.change(await self._run(self.shown_messages.outdated, approval_id), seconds)
 
     async def change(self, rows: Sequence[Any], seconds: float) -> None:
         """Have these messages show their requests as they are now; what fails stays outdated, for the sweeper."""
@@ -39,7 +39,7 @@ class LiveMessages:
             *(self._change_one(channel, row, notification, seconds) for row, (channel, notification) in changes)
         )
         if shown := [one for one in changed if one is not None]:
-            await self._run(self.notifications.show, shown)
+            await self._run(self.deliveries.show, shown)
 
     async def _change_one(self, channel: str, row: Any, notification: Notification, seconds: float) -> Shown | None:
         if channel not in self.live or not isinstance(notification, RequestNotification):

@@ -11,7 +11,7 @@ from countersign.notifications import Notification, RequestNotification
 from countersign.permissions import may_decide_by
 from countersign.views import RequestView
 from engine.rules import Rules
-from store import notifications
+from store import shown_messages
 from store.database import reads
 from store.tables import ROOM
 from store.views import Told, person, principal_name, route_from, rows_of, views
@@ -54,7 +54,7 @@ class Messages(Rules):
         live = {row.approval_id for row in rows if row.channel in self.live and row.approval_id is not None}
         if not live:
             return {}
-        return {_place(row): row.reference for row in notifications.shown_of(connection, live)}
+        return {_place(row): row.reference for row in shown_messages.of(connection, live)}
 
 
 def _place(row: Row[Any]) -> tuple[int, str, str]:

@@ -6,11 +6,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from countersign.models import Event, Route
+from countersign.models import ASKING, Event, Route
 from countersign.transitions import Recipient
 from engine.rules import Rules
-from store import notifications
-from store.notifications import ASKING
+from store import notifications, shown_messages
 from store.tables import ROOM
 
 # A younger one may still be under way, sent by the worker that wrote it.
@@ -33,7 +32,7 @@ class Notifying(Rules):
 
         What was sent before is outdated now.
         """
-        notifications.outdate(connection, request.approval_id)
+        shown_messages.outdate(connection, request.approval_id)
         if tell:
             notifications.add(connection, list(self._rows(request, level, transition, at, tell)))
 

@@ -12,10 +12,10 @@ from countersign.channels import LiveSender, Sender
 from countersign.errors import CountersignError, Unconfirmed, Unreachable, message_of
 from countersign.notifications import Notification, RequestNotification, Result
 from countersign.transitions import ANSWERING_TRANSITION
-from engine.notifications.deliveries import Deliveries
+from engine.notifications.deliveries import HELD_FOR, Deliveries
 from engine.notifications.live_messages import LiveMessages
 from store import Store
-from store.notifications import NEVER_SHOWN
+from store.tables import NEVER_SHOWN
 
 # A transition waits so long for its notifications; what takes longer goes on in the background.
 HEALTHY_SECONDS = 0.9
@@ -52,7 +52,7 @@ class Outbox:
         senders: Mapping[str, Sender],
         live: Mapping[str, LiveSender] | None = None,
     ) -> None:
-        self.notifications = store.notifications
+        self.notifications, self.shown_messages = store.notifications, store.shown_messages
         self.deliveries = Deliveries(store)
         self.messages = self.deliveries.messages
         self.last_version = store.events.last_version
@@ -109,7 +109,7 @@ class Outbox:
     async def change_left_over(self) -> None:
         """Update the messages that still show a request as it was before."""
         if self.live:
-            rows = await self._run(self.notifications.left_behind, datetime.now(UTC), CHANGES_AT_ONCE)
+            rows = await self._run(self.shown_messages.left_behind, datetime.now(UTC), CHANGES_AT_ONCE)
             begun = await self._run(self.deliveries.begin, [row.id for row in rows], datetime.now(UTC)) if rows else {}
             await self.live_messages.change([row for row in rows if row.id in begun], PATIENT_SECONDS)
             if begun:
@@ -118,7 +118,7 @@ class Outbox:
     async def hold(self) -> None:
         """Renew the hold on all that is under way, so that no other worker sends it too."""
         if self._under_way:
-            await self._run(self.notifications.hold, list(self._under_way), datetime.now(UTC))
+            await self._run(self.notifications.hold, list(self._under_way), datetime.now(UTC) + HELD_FOR)
 
     @property
     def is_idle(self) -> bool:
@@ -146,7 +146,7 @@ class Outbox:
         return [(channel, self._start(self._send(channel, notification, tries=1))) for channel, notification in new]
 
     async def _send_again(self, most: int, **channels: Any) -> None:
-        rows = await self._run(lambda: self.notifications.left_over(datetime.now(UTC), most, **channels))
+        rows = await self._run(lambda: self.deliveries.left_over(datetime.now(UTC), most, **channels))
         messages = await self._read(rows)
         await self._begin(messages)
         if broken := {row.id for row in rows} - {notification.id for _, notification in messages}:

@@ -16,7 +16,7 @@ from sandbox.mail_server import MailServer
 from sandbox.smtp import Faults
 from store import Store
 from store.tables import notifications
-from tests.store.requests import opened
+from tests.store.requests import opened, unsent
 from tests.workflows.deployment import settings_for
 from tests.workflows.people import policy
 
@@ -46,7 +46,7 @@ class Post:
             connection.execute(notifications.update().values(retry_at=LONG_AGO))
 
     def waiting(self) -> list[str]:
-        return sorted(row.person for row in self.store.notifications.of_transition(self.number, 1))
+        return sorted(row.person for row in unsent(self.store, self.number, 1))
 
 
 @pytest_asyncio.fixture

@@ -12,6 +12,7 @@ from countersign.models import Event, Verdict
 from countersign.notifications import Person, RejectedInput
 from countersign.transitions import DeadlineCheck, TimelyAnswers
 from engine.deadline import LONGEST_WAIT
+from engine.notifications.deliveries import Deliveries
 from engine.policy import apply_policy
 from engine.transactions import Transactions
 from store import Store
@@ -89,7 +90,7 @@ def test_a_refusal_is_written_once_and_told_where_it_should_be(store: Store) -> 
         transactions(store).answers.refuse(answer.id, Refused(reason), tell=True)
     assert store.answers.outcome(answer.id)[:2] == ("refused", "Not asked.")
     assert kinds(store, number).count("answer_refused") == 1
-    [notification] = [row for row in store.notifications.left_over(soon(60), 10) if row.event == "answer_refused"]
+    [notification] = [row for row in Deliveries(store).left_over(soon(60), 10) if row.event == "answer_refused"]
     assert (notification.person, notification.message, notification.in_reply_to) == ("bob", "Not asked.", "<bob@mail>")
 
 
@@ -218,7 +219,7 @@ def unclear(number: int, **changed: Any) -> RejectedInput:
 
 
 def helped(store: Store) -> list[str]:
-    return [row.in_reply_to for row in store.notifications.left_over(soon(60), 10) if row.event == Event.HELP]
+    return [row.in_reply_to for row in Deliveries(store).left_over(soon(60), 10) if row.event == Event.HELP]
 
 
 def test_what_decides_nothing_and_comes_twice_is_recorded_and_answered_once(store: Store) -> None:

@@ -10,9 +10,10 @@ from countersign.errors import NotFound, TooMany
 from countersign.notifications import SubmittedComment
 from countersign.permissions import Action
 from engine.comments import MOST_PASSED_ON
+from engine.notifications.deliveries import Deliveries
 from engine.policy import apply_policy
 from store import Store
-from tests.store.requests import asking, at_once, kinds, lost, messages, opened, transactions, write
+from tests.store.requests import asking, at_once, kinds, lost, messages, opened, transactions, unsent, write
 from tests.workflows.people import policy
 
 
@@ -34,7 +35,7 @@ def inquire(store: Store, *given: SubmittedComment) -> None:
 
 
 def told(store: Store, number: int) -> list[tuple[str, str]]:
-    return sorted((row.person, row.channel) for row in store.notifications.of_transition(number, 0))
+    return sorted((row.person, row.channel) for row in unsent(store, number, 0))
 
 
 def test_the_same_delivery_is_passed_on_once_however_many_take_it(store: Store) -> None:
@@ -64,7 +65,7 @@ def test_a_comment_goes_to_each_who_is_asked_or_to_their_room(store: Store) -> N
     number = waiting(store, rooms={"slack": "C0123"}, users={"ivan": {"disabled": True}})
     transactions(store).comments.pass_on(Action.COMMENT, written(number, "alice", "A backup."))
     assert told(store, number) == [("#C0123", "slack"), ("ada", "email"), ("grace", "email")]
-    for _, notification in messages(store, store.notifications.of_transition(number, 0)):
+    for _, notification in messages(store, unsent(store, number, 0)):
         assert (notification.message, notification.fields) == ("A backup.", {"author": "Alice A."})
         assert notification.event == "comment"
 
@@ -72,8 +73,8 @@ def test_a_comment_goes_to_each_who_is_asked_or_to_their_room(store: Store) -> N
 def test_what_one_channel_loses_the_other_has_and_is_not_told_there_again(store: Store) -> None:
     number = waiting(store)
     inquire(store, written(number, "grace"), written(number, "grace", "And when?", "2"))
-    by_mail = [row.id for row in store.notifications.of_transition(number, 0) if row.channel == "email"]
-    deliveries = transactions(store).deliveries
+    by_mail = [row.id for row in unsent(store, number, 0) if row.channel == "email"]
+    deliveries = Deliveries(store)
     deliveries.mark(number, [lost(one, "550") for one in by_mail], ["email", "slack"])
     assert told(store, number) == [("alice", "slack")] * 2
 
@@ -82,6 +83,6 @@ def test_each_message_that_a_room_loses_is_told_person_by_person(store: Store) -
     number = waiting(store, rooms={"slack": "C0123"}, channels={"email": "off", "slack": "decide"})
     for n in "12":
         transactions(store).comments.pass_on(Action.COMMENT, written(number, "alice", f"Backup {n}", n))
-    rooms = [row.id for row in store.notifications.of_transition(number, 0)]
-    transactions(store).deliveries.mark(number, [lost(one, "is_archived") for one in rooms], ["slack"])
+    rooms = [row.id for row in unsent(store, number, 0)]
+    Deliveries(store).mark(number, [lost(one, "is_archived") for one in rooms], ["slack"])
     assert told(store, number) == [(one, "slack") for one in ("ada", "ada", "grace", "grace", "ivan", "ivan")]

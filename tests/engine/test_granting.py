@@ -14,16 +14,7 @@ from countersign.transitions import (
 )
 from engine.policy import apply_policy
 from store import Store
-from tests.store.requests import (
-    approved,
-    kinds,
-    messages,
-    opened,
-    opening,
-    question,
-    soon,
-    transactions,
-)
+from tests.store.requests import approved, kinds, messages, opened, opening, question, soon, transactions, unsent
 from tests.workflows.people import policy
 
 
@@ -45,7 +36,7 @@ def test_a_grant_ends_once(store: Store) -> None:
     late = end.model_copy(update={"status": GrantStatus.ENDED, "who": "the clock"})
     assert [transactions(store).granting.end(one) for one in (end, end, late)] == [True, False, False]
     assert kinds(store, number)[-1] == "grant_revoked"
-    assert sorted(row.person for row in store.notifications.of_transition(number, GRANT_TRANSITION)) == [
+    assert sorted(row.person for row in unsent(store, number, GRANT_TRANSITION)) == [
         "alice",
         "grace",
     ]
@@ -133,7 +124,7 @@ def test_both_grants_of_who_is_disabled_end(store: Store) -> None:
 def test_a_message_about_a_renewal_knows_after_what_it_goes_on(store: Store) -> None:
     first = approved(store, **HERE, minutes=30)
     second = approved(store, **HERE, renew=True)
-    [(_, told), *_] = messages(store, store.notifications.of_transition(second, 2))
+    [(_, told), *_] = messages(store, unsent(store, second, 2))
     grant = store.reading.request(first).grant
     assert grant is not None
     assert told.goes_on_after == grant.ends_at

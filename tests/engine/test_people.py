@@ -10,6 +10,7 @@ from countersign.transitions import (
     LevelStart,
     Recheck,
 )
+from engine.notifications.deliveries import Deliveries
 from engine.policy import apply_policy
 from store import Store
 from tests.store.requests import (
@@ -22,6 +23,7 @@ from tests.store.requests import (
     sent,
     store_answer,
     transactions,
+    unsent,
     write,
 )
 from tests.workflows.people import policy
@@ -41,8 +43,8 @@ def test_standing_says_who_may_no_longer_act_or_cannot_be_reached(store: Store) 
     request = opened(store, device="vaults-1")
     number = request.approval_id
     write(store, asking(number, "ivan", "grace"))
-    ids = [row.id for row in store.notifications.of_transition(number, 1) if row.person == "ivan"]
-    transactions(store).deliveries.mark(number, [lost(ids[0], "550 no such user")])
+    ids = [row.id for row in unsent(store, number, 1) if row.person == "ivan"]
+    Deliveries(store).mark(number, [lost(ids[0], "550 no such user")])
     availability = transactions(store).people.recheck(Recheck(approval_id=number, people=["ivan", "grace"]))
     assert (availability.requester_disabled, availability.disabled, availability.unreachable) == (False, [], ["ivan"])
     transactions(store).signals.add("grace", number, "unreachable", "bounced")
@@ -65,8 +67,8 @@ def test_who_was_left_out_as_disabled_is_not_looked_at_again(store: Store) -> No
 def test_who_no_notification_reached_is_looked_at_until_that_is_done(store: Store) -> None:
     number = opened(store, device="vaults-1").approval_id
     write(store, asking(number, "ivan", "grace"))
-    asked = {row.person: row.id for row in store.notifications.of_transition(number, 1)}
-    transactions(store).deliveries.mark(
+    asked = {row.person: row.id for row in unsent(store, number, 1)}
+    Deliveries(store).mark(
         number, [sent(asked["grace"], "<sent@here>"), lost(asked["ivan"], "550 no such user")]
     )
     assert transactions(store).rechecks.due() == [number]

@@ -13,6 +13,7 @@ from countersign.notifications import Person, RejectedInput
 from countersign.transitions import AuditEvent
 from countersign.views import AuditEventView
 from engine.notifications.answering import REFUSALS_TOLD_AT_MOST
+from engine.notifications.deliveries import Deliveries
 from engine.record import WINDOW, WRITTEN_EACH, sum_up
 from engine.transactions import Transactions
 from store import Store
@@ -95,7 +96,7 @@ def test_who_answers_again_and_again_gets_no_mail_for_each(store: Store) -> None
         answer = store_answer(store, given(number, "bob", channel="email"))
         transactions(store).answers.refuse(answer.id, Refused("Not asked."), tell=True)
     later = datetime.now(UTC) + timedelta(hours=1)
-    told = [row for row in store.notifications.left_over(later, 1000) if row.event == "answer_refused"]
+    told = [row for row in Deliveries(store).left_over(later, 1000) if row.event == "answer_refused"]
     assert len(told) == REFUSALS_TOLD_AT_MOST
 
 

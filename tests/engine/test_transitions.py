@@ -27,6 +27,7 @@ from tests.store.requests import (
     opened,
     soon,
     store_answer,
+    unsent,
     write,
 )
 from tests.workflows.people import policy
@@ -52,8 +53,8 @@ def test_a_step_written_twice_is_written_once(store: Store) -> None:
     again = write(store, transition.model_copy(update={"at": transition.at + timedelta(seconds=9)}))
     assert again == first != RecordedTransition()
     assert kinds(store, request.approval_id) == ["opened", "level_started", "answered", "approved", "granted"]
-    assert len(store.notifications.of_transition(request.approval_id, 1)) == 1
-    assert sorted(row.person for row in store.notifications.of_transition(request.approval_id, 2)) == ["alice", "grace"]
+    assert len(unsent(store, request.approval_id, 1)) == 1
+    assert sorted(row.person for row in unsent(store, request.approval_id, 2)) == ["alice", "grace"]
     view = store.reading.request(request.approval_id)
     assert (view.status, len(view.decisions), len(view.approvers)) == (Status.APPROVED, 1, 1)
 
@@ -74,7 +75,7 @@ def test_what_a_workflow_has_forgotten_stays_on_record_and_all_who_were_asked_ar
     told = [Recipient(event=Event.SETTLED, person=one) for one in ("alice", "grace")]
     write(store, a_transition(number, "1.cancelled", status=Status.CANCELLED, message="Cancelled.", recipients=told))
     assert store.reading.request(number).level == 2
-    assert sorted((row.person, row.level) for row in store.notifications.of_transition(number, 3)) == [
+    assert sorted((row.person, row.level) for row in unsent(store, number, 3)) == [
         ("alice", 2),
         ("grace", 2),
         ("heidi", 2),
@@ -87,7 +88,7 @@ def test_a_step_is_whole_or_not_at_all(store: Store) -> None:
     with pytest.raises(Exception, match=r"(?i)unique"):  # nobody can be sent the same notification twice
         write(store, transition.model_copy(update={"recipients": transition.recipients * 2}))
     assert kinds(store, number) == ["opened"]
-    assert store.notifications.of_transition(number, 1) == []
+    assert unsent(store, number, 1) == []
     assert store.reading.request(number).approvers == []
     assert write(store, transition).number == 1
 
@@ -121,7 +122,7 @@ def test_answers_counted_again_in_another_order_end_the_request_once(store: Stor
     assert (view.status, view.message) == (Status.APPROVED, "Approved by grace.")
     assert sorted(one.person for one in view.decisions) == ["grace", "heidi"]
     assert kinds(store, number) == ["opened", "level_started", "answered", "answered", "approved", "granted"]
-    told = sorted(row.person for row in store.notifications.of_transition(number, first.number))
+    told = sorted(row.person for row in unsent(store, number, first.number))
     assert told == ["alice", "grace", "heidi"]
 
 

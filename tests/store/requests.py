@@ -10,13 +10,15 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, TypeVar
 
+from sqlalchemy import Row
+
 from countersign.kinds.connection import ConnectionQuestion
 from countersign.models import Answer, Approver, Decision, Event, Status, Verdict
 from countersign.notifications import RequestNotification, Result, SubmittedAnswer
 from countersign.transitions import AuditEvent, Opened, Opening, Recipient, RecordedTransition, Transition
 from engine.notifications.messages import Messages
 from engine.transactions import Transactions
-from store import Store
+from store import Store, notifications
 
 T = TypeVar("T")
 
@@ -69,6 +71,12 @@ def messages(store: Store, rows: Sequence[Any]) -> list[tuple[str, RequestNotifi
     """The channel and the full message of each of these notifications about requests."""
     read = Messages(store).of(rows)
     return [(channel, notification) for channel, notification in read if isinstance(notification, RequestNotification)]
+
+
+def unsent(store: Store, approval_id: int, transition: int) -> Sequence[Row[Any]]:
+    """The notifications of one transition that were not sent yet."""
+    with store.database.reading() as connection:
+        return notifications.unsent(connection, approval_id, transition)
 
 
 def sent(notification_id: str, reference: str, shows: int | None = None) -> Result:

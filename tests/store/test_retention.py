@@ -13,6 +13,7 @@ from countersign.models import GeneralEvent, GrantStatus, Status
 from countersign.notifications import MailRef, RejectedInput
 from countersign.transitions import GrantEnd
 from engine.credentials.client_certificates import ClientCertificates
+from engine.notifications.deliveries import Deliveries
 from engine.policy import apply_policy
 from engine.upkeep import Kept
 from sandbox.history import policy as policy_of_history
@@ -30,7 +31,7 @@ from store.tables import (
     signals,
 )
 from tests.authority import Authority
-from tests.store.requests import a_transition, approved, asking, kinds, opened, sent, transactions, write
+from tests.store.requests import a_transition, approved, asking, kinds, opened, sent, transactions, unsent, write
 
 YEAR = timedelta(days=365)
 KEPT = Kept(mails=timedelta(days=30), signals=timedelta(days=30), notifications=timedelta(days=30))
@@ -60,8 +61,8 @@ def settled(store: Store, **changed: str) -> int:
     number = opened(store, **changed).approval_id
     write(store, asking(number, "grace"))
     write(store, a_transition(number, "2.rejected", status=Status.REJECTED))
-    for row in store.notifications.of_transition(number, 1):
-        transactions(store).deliveries.mark(number, [sent(row.id, "<m@x>")])
+    for row in unsent(store, number, 1):
+        Deliveries(store).mark(number, [sent(row.id, "<m@x>")])
     return number
 
 
@@ -160,7 +161,7 @@ def test_notifications_about_no_request_are_forgotten_once_they_were_sent(store:
     with store.database.transaction() as connection:
         first = connection.execute(select(notifications.c.id)).scalars().first()
     assert first is not None
-    transactions(store).deliveries.mark(None, [sent(first, "<m@x>")])
+    Deliveries(store).mark(None, [sent(first, "<m@x>")])
     forget(store, datetime.now(UTC))
     assert count(store, notifications) == 2
     forget(store)

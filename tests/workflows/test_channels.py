@@ -9,6 +9,7 @@ import pytest_asyncio
 
 from countersign.models import Status
 from engine.heartbeat import this_worker, write
+from tests.store.requests import unsent
 from tests.workflows.deployment import Deployment, new_namespace, until
 from tests.workflows.people import policy, put_in_force
 
@@ -73,4 +74,4 @@ async def test_a_worker_leaves_to_others_what_it_lacks_and_says_so(
     await until(lambda: "email, which is left to the workers that have it" in caplog.text)
     assert request.lines("unreachable", "noticed") == []
     assert not any(one.told for one in mute.store.reading.request(request.id).approvers)
-    assert {row.state for row in mute.store.notifications.of_transition(request.id, 1)} == {"waiting"}
+    assert {row.state for row in unsent(mute.store, request.id, 1)} == {"waiting"}

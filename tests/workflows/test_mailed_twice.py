@@ -13,6 +13,7 @@ from notifiers.email.config import AuthenticityRule
 from notifiers.email.inbound import Inbound
 from notifiers.email.listener.handler import MailHandler
 from notifiers.email.read_settings import key_ring
+from tests.store.requests import unsent
 from tests.workflows.deployment import MAIL_KEYS, Deployment, Request, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -49,7 +50,7 @@ async def test_an_unclear_mail_that_arrives_twice_is_passed_on_once_and_gets_one
     assert request.lines("inquired", "answer_refused") == ["inquired grace", "answer_refused grace"]
     told = ["noticed alice", "noticed grace", "noticed grace"]
     await until(lambda: sorted(request.lines("noticed")) == told)
-    assert not deployment.store.notifications.of_transition(request.id, 0)
+    assert not unsent(deployment.store, request.id, 0)
 
 
 async def test_an_approval_that_arrives_again_after_it_settled_the_request_is_not_called_refused(

@@ -12,6 +12,7 @@ from countersign.errors import Refused
 from countersign.models import Event, GrantStatus, Verdict
 from countersign.notifications import RequestNotification, Result, Shown
 from countersign.transitions import GrantEnd, Recipient
+from engine.notifications.deliveries import Deliveries
 from engine.policy import apply_policy
 from store import Store
 from tests.store.requests import (
@@ -27,6 +28,7 @@ from tests.store.requests import (
     soon,
     store_answer,
     transactions,
+    unsent,
     write,
 )
 from tests.workflows.people import policy
@@ -48,26 +50,26 @@ def asked_on_slack(board: Store, *people: str) -> int:
     """A request whose people were asked on Slack; the messages are on record."""
     number = opened(board).approval_id
     write(board, asking(number, *people))
-    rows = [row for row in board.notifications.of_transition(number, 1) if row.channel == "slack"]
-    transactions(board).deliveries.mark(number, [sent(row.id, f"C/{row.event}.{row.person}", shows=1) for row in rows])
+    rows = [row for row in unsent(board, number, 1) if row.channel == "slack"]
+    Deliveries(board).mark(number, [sent(row.id, f"C/{row.event}.{row.person}", shows=1) for row in rows])
     return number
 
 
 def shown_by(board: Store, number: int) -> dict[str, int]:
-    return {row.person: row.shows for row in board.notifications.outdated(number)}
+    return {row.person: row.shows for row in board.shown_messages.outdated(number)}
 
 
 def notifications_of(board: Store, number: int, transition: int) -> dict[tuple[str, str], RequestNotification]:
     return {
         (one.to.id, channel): one
-        for channel, one in messages(board, board.notifications.of_transition(number, transition))
+        for channel, one in messages(board, unsent(board, number, transition))
     }
 
 
 def test_a_live_channel_shows_the_requester_that_the_request_waits(board: Store) -> None:
     number = opened(board).approval_id
     write(board, asking(number, "grace"))
-    told = {(row.event, row.person, row.channel) for row in board.notifications.of_transition(number, 1)}
+    told = {(row.event, row.person, row.channel) for row in unsent(board, number, 1)}
     assert told == {("opened", "alice", "slack"), ("asked", "grace", "slack"), ("asked", "grace", "email")}
 
 
@@ -75,18 +77,18 @@ def test_messages_say_anew_who_was_not_told_yet_when_one_that_asks_fails_and_whe
     apply_policy(board, policy(channels={"slack": "decide"}), "ada")
     number = opened(board).approval_id
     write(board, asking(number, "grace", "ivan"))
-    rows = {row.person: row for row in board.notifications.of_transition(number, 1) if row.channel == "slack"}
-    transactions(board).deliveries.mark(number, [sent(rows["grace"].id, "C/grace", shows=1)])
-    tries = transactions(board).deliveries.begin([rows["ivan"].id], soon(0))
+    rows = {row.person: row for row in unsent(board, number, 1) if row.channel == "slack"}
+    Deliveries(board).mark(number, [sent(rows["grace"].id, "C/grace", shows=1)])
+    tries = Deliveries(board).begin([rows["ivan"].id], soon(0))
     failed = Result(notification_id=rows["ivan"].id, state="waiting", text="503", tries=tries[rows["ivan"].id])
-    transactions(board).deliveries.mark(number, [failed])
-    [grace] = board.notifications.outdated(number)
+    Deliveries(board).mark(number, [failed])
+    [grace] = board.shown_messages.outdated(number)
     assert (grace.person, untold(board, grace)) == ("grace", ["ivan"])
-    board.notifications.show([Shown(notification_id=grace.id, before=grace.shows, now=1)])
-    assert board.notifications.outdated(number) == []
-    transactions(board).deliveries.begin([rows["ivan"].id], soon(60))
-    transactions(board).deliveries.mark(number, [sent(rows["ivan"].id, "C/ivan", shows=1)])
-    [grace] = board.notifications.outdated(number)
+    Deliveries(board).show([Shown(notification_id=grace.id, before=grace.shows, now=1)])
+    assert board.shown_messages.outdated(number) == []
+    Deliveries(board).begin([rows["ivan"].id], soon(60))
+    Deliveries(board).mark(number, [sent(rows["ivan"].id, "C/ivan", shows=1)])
+    [grace] = board.shown_messages.outdated(number)
     assert (grace.person, untold(board, grace)) == ("grace", [])
 
 
@@ -100,33 +102,33 @@ def test_messages_are_outdated_by_each_step_until_they_show_it(board: Store) -> 
     assert shown_by(board, number) == {}
     write(board, a_transition(number, "transition 2"))
     assert shown_by(board, number) == {"alice": 1, "grace": 1, "ivan": 1}
-    rows = {row.person: row for row in board.notifications.outdated(number)}
-    board.notifications.show(
+    rows = {row.person: row for row in board.shown_messages.outdated(number)}
+    Deliveries(board).show(
         [
             Shown(notification_id=rows["grace"].id, before=1, now=2),
             Shown(notification_id=rows["ivan"].id, before=1, now=None),
         ]
     )
     assert shown_by(board, number) == {"alice": 1}
-    assert [row.person for row in board.notifications.left_behind(soon(60), 10)] == ["alice"]
-    assert board.notifications.left_behind(soon(-60), 10) == []
+    assert [row.person for row in board.shown_messages.left_behind(soon(60), 10)] == ["alice"]
+    assert board.shown_messages.left_behind(soon(-60), 10) == []
 
 
 def test_a_message_that_two_have_changed_is_changed_again(board: Store) -> None:
     number = asked_on_slack(board, "grace")
     write(board, a_transition(number, "transition 2"))
     write(board, a_transition(number, "transition 3"))
-    [row] = [row for row in board.notifications.outdated(number) if row.person == "grace"]
-    board.notifications.show([Shown(notification_id=row.id, before=1, now=3)])
-    board.notifications.show([Shown(notification_id=row.id, before=1, now=2)])  # who read before, and was slower
+    [row] = [row for row in board.shown_messages.outdated(number) if row.person == "grace"]
+    Deliveries(board).show([Shown(notification_id=row.id, before=1, now=3)])
+    Deliveries(board).show([Shown(notification_id=row.id, before=1, now=2)])  # who read before, and was slower
     assert shown_by(board, number)["grace"] == 0
 
 
 def test_the_end_of_a_grant_outdates_what_showed_its_approval(board: Store) -> None:
     number = asked_on_slack(board, "grace")
     write(board, approving(store_answer(board, given(number))))
-    for row in board.notifications.outdated(number):
-        board.notifications.show([Shown(notification_id=row.id, before=row.shows, now=2)])
+    for row in board.shown_messages.outdated(number):
+        Deliveries(board).show([Shown(notification_id=row.id, before=row.shows, now=2)])
     assert shown_by(board, number) == {}
     end = GrantEnd(approval_id=number, status=GrantStatus.REVOKED, at=soon(0), who="grace", message="Enough.")
     assert transactions(board).granting.end(end)
@@ -160,9 +162,9 @@ def test_where_a_room_is_lost_each_of_its_people_is_asked(board: Store) -> None:
     apply_policy(board, policy(channels={"slack": "decide", "email": "off"}, rooms={"slack": "C0123"}), "ada")
     number = opened(board).approval_id
     write(board, asking(number, "grace", "ivan"))
-    [room] = [row for row in board.notifications.of_transition(number, 1) if row.person == "#C0123"]
-    transactions(board).deliveries.mark(number, [lost(room.id, "it was archived")], ["slack", "email"])
-    again = [(row.event, row.person, row.channel) for row in board.notifications.left_over(soon(60), 10)]
+    [room] = [row for row in unsent(board, number, 1) if row.person == "#C0123"]
+    Deliveries(board).mark(number, [lost(room.id, "it was archived")], ["slack", "email"])
+    again = [(row.event, row.person, row.channel) for row in Deliveries(board).left_over(soon(60), 10)]
     assert sorted(again) == [("asked", "grace", "slack"), ("asked", "ivan", "slack"), ("opened", "alice", "slack")]
     assert kinds(board, number)[-1] == "unreachable"
 
@@ -171,10 +173,10 @@ def test_who_is_lost_on_one_channel_is_told_by_the_others_once(board: Store) -> 
     apply_policy(board, policy(channels={"slack": "decide", "email": "off"}), "ada")
     number = opened(board).approval_id
     write(board, asking(number, "grace"))
-    for row in board.notifications.of_transition(number, 1):
+    for row in unsent(board, number, 1):
         for _ in range(2):
-            transactions(board).deliveries.mark(number, [lost(row.id, "is not in Slack")], ["email", "slack"])
-    [(channel, notification)] = messages(board, board.notifications.left_over(soon(60), 10))
+            Deliveries(board).mark(number, [lost(row.id, "is not in Slack")], ["email", "slack"])
+    [(channel, notification)] = messages(board, Deliveries(board).left_over(soon(60), 10))
     assert (channel, notification.to.id, notification.event, notification.use) == (
         "email",
         "grace",
@@ -182,16 +184,16 @@ def test_who_is_lost_on_one_channel_is_told_by_the_others_once(board: Store) -> 
         "link_only",
     )
     assert transactions(board).rechecks.due() == []  # one way is left
-    transactions(board).deliveries.mark(number, [lost(notification.id, "550")], ["email", "slack"])
+    Deliveries(board).mark(number, [lost(notification.id, "550")], ["email", "slack"])
     assert transactions(board).rechecks.due() == [number]
 
 
 def test_what_was_tried_says_so(board: Store) -> None:
     number = opened(board).approval_id
     write(board, asking(number, "grace"))
-    ids = [row.id for row in board.notifications.of_transition(number, 1)]
+    ids = [row.id for row in unsent(board, number, 1)]
     assert not any(one.again for one in notifications_of(board, number, 1).values())
-    transactions(board).deliveries.begin(ids, soon(0))
+    Deliveries(board).begin(ids, soon(0))
     assert all(one.again for one in notifications_of(board, number, 1).values())
 
 

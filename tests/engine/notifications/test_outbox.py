@@ -10,11 +10,11 @@ from sqlalchemy import event
 
 from countersign.models import Event
 from countersign.transitions import Recipient
-from engine.notifications.deliveries import GIVEN_UP_AFTER
+from engine.notifications.deliveries import GIVEN_UP_AFTER, Deliveries
 from engine.policy import apply_policy
 from store.tables import requests
 from tests.engine.post import LONG_AGO, Post
-from tests.store.requests import a_transition, asking, kinds, opened, transactions, write
+from tests.store.requests import a_transition, asking, kinds, opened, transactions, unsent, write
 from tests.workflows.deployment import until
 from tests.workflows.people import policy
 
@@ -77,7 +77,7 @@ async def test_a_notification_that_cannot_be_read_holds_up_only_itself(post: Pos
     await post.outbox.send_left_over()
     await until(lambda: not post.waiting())
     assert post.mail.delivered == 1
-    assert [row.person for row in post.store.notifications.of_transition(broken, 1)] == ["grace"]
+    assert [row.person for row in unsent(post.store, broken, 1)] == ["grace"]
 
 
 async def test_a_mail_server_too_slow_to_be_healthy_holds_up_nobody(post: Post) -> None:
@@ -118,8 +118,8 @@ async def test_another_worker_leaves_alone_what_is_on_its_way(post: Post) -> Non
 
 async def test_what_a_dead_worker_was_at_is_sent_by_another(post: Post) -> None:
     write(post.store, asking(post.number, "grace"))
-    [row] = post.store.notifications.of_transition(post.number, 1)
-    assert transactions(post.store).deliveries.begin([row.id], LONG_AGO) == {row.id: 1}
+    [row] = unsent(post.store, post.number, 1)
+    assert Deliveries(post.store).begin([row.id], LONG_AGO) == {row.id: 1}
     await post.outbox.deliver(post.number, 1)
     assert post.waiting() == ["grace"]  # it may have got through: that is for the sweeper
     await post.outbox.send_left_over()
@@ -175,7 +175,7 @@ async def test_a_channel_that_no_worker_has_reaches_nobody_and_the_others_tell(p
     write(post.store, asking(number, "grace"))
     assert await post.outbox.deliver(number, 1) == []  # by mail she will be
     await until(lambda: post.mail.delivered == 1)
-    await until(lambda: not post.store.notifications.of_transition(number, 1))
+    await until(lambda: not unsent(post.store, number, 1))
     lost, told = post.store.events.of(number)[-2:]
     assert (lost.kind, lost.who, lost.channel) == ("unreachable", "grace", "slack")
     assert lost.proof == {"error": "no worker has the channel slack"}
