@@ -1,17 +1,15 @@
 """The one facade of the engine: channels, pages, workflows and sweepers call it, and nothing behind it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
-from datetime import datetime, timedelta
 from functools import partial
 
-from countersign import machines
 from countersign.client import Client
 from countersign.enrolment.explain import EnrolmentExplained, EnrolmentQuestion, explained, facts_of
+from countersign.machines import CredentialKind
 from countersign.models import Asked, LevelPeople, Question
 from countersign.notifications import Person, SubmittedComment
 from countersign.permissions import Action, Principal, disabled
-from countersign.rdp import RoutedConnection, RoutingToken
 from countersign.transitions import (
     GRANT_TRANSITION,
     AskAgain,
@@ -31,11 +29,14 @@ from countersign.transitions import (
 )
 from countersign.views import Mine, RequestView
 from engine.alerts import Alerts
-from engine.credentials.application_sessions import AtApplication
+from engine.credentials.application_sessions import ApplicationSessions
 from engine.credentials.client_certificates import ClientCertificates
-from engine.credentials.device_login import Begun, WaitingLogin
-from engine.credentials.passkeys import NewPasskey
-from engine.credentials.sign_in import From, SignedIn
+from engine.credentials.device_login import DeviceLogin
+from engine.credentials.machines import ProvisioningKeyRules, ServiceTokenRules
+from engine.credentials.passkeys import PasskeyRules
+from engine.credentials.rdp_tokens import RdpTokens
+from engine.credentials.sign_in import From, SignIn
+from engine.credentials.tokens import PersonalTokens
 from engine.devices.external_evaluation import ExternalEvaluations
 from engine.devices.registered import Devices
 from engine.notifications.outbox import Outbox
@@ -51,13 +52,13 @@ from engine.sweeping import Sweeping
 from engine.transactions import Transactions
 from engine.undoing import Undoing
 from store import Store
-from store.passkeys import Passkey
-from store.sessions import Session
-from store.tokens import Token
 
 
 class Engine:
     """Decides what happens, has it recorded, and has the people concerned notified.
+
+    Its methods are for what Temporal or a channel has to do with. What ends in one transaction is done by its parts, which
+    the caller runs in a thread, as in `await run(engine.passkeys.challenge, session_id)`.
 
     `outbox` sends what is written here at once, and its channels tell a sender of a refusal; without one, the sweeper
     of a worker sends it. `executor` is where transactions run, the store's own where there is none. `most_an_hour` is
@@ -72,22 +73,24 @@ class Engine:
         executor: Executor | None = None,
         most_an_hour: int = 0,
     ) -> None:
-        self.transactions = Transactions(store, most_an_hour)
-        self.planning = Planning(store)
-        self.sent = SentMessages(store)
-        self.overviews = Overviews(store)
-        self.application_sessions = self.transactions.application_sessions
-        self.certificates = ClientCertificates(store)
+        # What people, browsers and machines prove with who they are.
+        self.sign_in, self.passkeys, self.logins = SignIn(store), PasskeyRules(store), DeviceLogin(store)
+        self.tokens, self.rdp_tokens = PersonalTokens(store), RdpTokens(store)
+        self.service_tokens, self.provisioning_keys = ServiceTokenRules(store), ProvisioningKeyRules(store)
+        self.application_sessions, self.certificates = ApplicationSessions(store), ClientCertificates(store)
+        # What pages show.
+        self.planning, self.sent, self.overviews = Planning(store), SentMessages(store), Overviews(store)
+        self._transactions = Transactions(store, most_an_hour)
         self._reading = store.reading
         self._put_in_force = partial(put_in_force, store)
-        self._resources = Resources(client, store, self.transactions, executor or store.database.executor, outbox)
+        self._resources = Resources(client, store, self._transactions, executor or store.database.executor, outbox)
         settling = Settling(self._resources)
         submitting = Submitting(self._resources, settling)
         self._undoing = Undoing(self._resources, settling)
         alerts = Alerts(self._resources)
         sweeping, recovery = Sweeping(self._resources, self._undoing), Recovery(self._resources, submitting.submit)
-        self.external_evaluations = ExternalEvaluations()
-        self.devices = Devices(self._resources, self._undoing, self.external_evaluations)
+        self._external_evaluations = ExternalEvaluations()
+        self.devices = Devices(self._resources, self._undoing, self._external_evaluations)
         # What people do, on any channel.
         self.store_answer, self.submit = submitting.store, submitting.submit
         self.record_rejected = submitting.record_rejected
@@ -108,8 +111,8 @@ class Engine:
         if who != question.requester and not (await self.principal(who)).enabled:
             raise disabled()
         if question.renew:
-            question = await self._resources.run(self.transactions.granting.with_address, question)
-        asked = await self._resources.run(self.transactions.asking.answer_on_record, question, who)
+            question = await self._resources.run(self._transactions.granting.with_address, question)
+        asked = await self._resources.run(self._transactions.asking.answer_on_record, question, who)
         return asked or await self._resources.client.ask(question, request_id, who)
 
     async def inquire(self, given: SubmittedComment) -> None:
@@ -124,16 +127,16 @@ class Engine:
         await self._pass_on(Action.COMMENT, given)
 
     async def _pass_on(self, action: Action, given: SubmittedComment) -> None:
-        await self._resources.run(self.transactions.comments.pass_on, action, given)
+        await self._resources.run(self._transactions.comments.pass_on, action, given)
         await self._resources.answer_back(given.approval_id)
 
     async def report(self, person: str, approval_id: int | None, signal: str, detail: str) -> None:
         """Record that a person is `away` or `unreachable`; the sweeper has their requests check again who may act."""
-        await self._resources.run(self.transactions.signals.add, person, approval_id, signal, detail)
+        await self._resources.run(self._transactions.signals.add, person, approval_id, signal, detail)
 
     async def record_attempt(self, event: AuditEvent) -> None:
         """Record that somebody tried what they may not do; repeated tries are counted."""
-        await self._resources.run(self.transactions.rejected_inputs.record_attempt, event)
+        await self._resources.run(self._transactions.rejected_inputs.record_attempt, event)
 
     async def person_at(self, address: str) -> Person | None:
         """The person of the directory with this mail address, whatever its case."""
@@ -145,143 +148,21 @@ class Engine:
 
     async def send_sign_in_link(self, address: str, caller: From, go_to: str, channel: str) -> None:
         """Send a link to sign in by to whoever has this address, if anybody; see `SignIn.send_link`."""
-        await self._resources.run(self.transactions.sign_in.send_link, address, caller, go_to, channel)
+        await self._resources.run(self.sign_in.send_link, address, caller, go_to, channel)
         await self._resources.send_new()
 
-    async def sign_in_by_link(self, link_id: str, caller: From) -> SignedIn:
-        """Begin a session by a link whose secret was right. Raises NotAllowed, which says what to do."""
-        return await self._resources.run(self.transactions.sign_in.by_link, link_id, caller)
-
-    async def begin_with_provider(self, caller: From, go_to: str) -> str:
-        """The `state` of a sign-in by a provider. Raises TooMany."""
-        return await self._resources.run(self.transactions.sign_in.begin_with_provider, caller, go_to)
-
-    async def returned_from_provider(self, state: str, caller: From) -> str:
-        """Use that up, and return the page to show then. Raises NotAllowed."""
-        return await self._resources.run(self.transactions.sign_in.returned_from_provider, state, caller)
-
-    async def sign_in_by_provider(self, address: str, issuer: str, caller: From, proven_at: datetime) -> str:
-        """The cookie of a new session of who has this address. Raises NotAllowed."""
-        return await self._resources.run(self.transactions.sign_in.by_provider, address, issuer, caller, proven_at)
-
-    async def refuse_sign_in(self, why: str, caller: From) -> None:
-        """Record that a sign-in by a provider failed."""
-        await self._resources.run(self.transactions.sign_in.refuse, why, caller)
-
-    async def end_session(self, session_id: str, who: Principal) -> Session:
-        """End a session of one's own, or, as an admin, anybody's. Raises NotFound."""
-        return await self._resources.run(self.transactions.sign_in.end_session, session_id, who)
-
-    async def offer_application(
-        self, question: Question, host: str, browser_hash: str, session_id: str, lasts: timedelta
-    ) -> str:
-        """The code by which a browser opens a web application, once. Raises Refused where no grant permits it."""
-        offer = self.transactions.application_sessions.offer
-        return await self._resources.run(offer, question, host, browser_hash, session_id, lasts)
-
-    async def open_application(self, code: str, at: AtApplication) -> tuple[str, datetime]:
-        """Use that code up: the cookie of the application's host, and until when it is good. Raises NotAllowed."""
-        return await self._resources.run(self.transactions.application_sessions.begin, code, at)
-
-    async def make_token(self, person: str, lasts: timedelta, label: str) -> str:
-        """A new token of a person, to be read only now. Raises Refused for who has too many."""
-        return await self._resources.run(self.transactions.tokens.make, person, lasts, label)
-
-    async def end_token(self, token_id: str, who: Principal) -> Token:
-        """End a token of one's own, or, as an admin, anybody's. Raises NotFound."""
-        return await self._resources.run(self.transactions.tokens.end, token_id, who)
-
-    async def make_service_token(
-        self, wanted: machines.NewServiceToken, who: str, proof: Mapping[str, str]
-    ) -> machines.ServiceTokenSecret:
-        """A new service token, whose secret can be read only now."""
-        return await self._resources.run(self.transactions.service_tokens.make, wanted, who, proof)
-
-    async def rotate_service_token(
-        self, token_id: str, overlap: timedelta, who: str, proof: Mapping[str, str]
-    ) -> machines.ServiceTokenSecret:
-        """A new secret, to be read only now; the one before works for so long still. Raises NotFound, Refused."""
-        return await self._resources.run(self.transactions.service_tokens.rotate, token_id, overlap, who, proof)
-
-    async def change_service_token(
-        self, token_id: str, action: machines.ServiceTokenAction, who: str, proof: Mapping[str, str]
-    ) -> machines.ServiceToken:
-        """Refresh, disable, enable or revoke one, or end the secret it had before. Raises NotFound, Refused."""
-        return await self._resources.run(self.transactions.service_tokens.change, token_id, action, who, proof)
-
-    async def make_provisioning_key(
-        self, wanted: machines.NewProvisioningKey, who: str, proof: Mapping[str, str]
-    ) -> machines.ProvisioningKeySecret:
-        """A new provisioning key, to be read only now. Raises NotFound where its person is disabled or unknown."""
-        return await self._resources.run(self.transactions.provisioning_keys.make, wanted, who, proof)
-
-    async def end_provisioning_key(self, key_id: str, who: str, proof: Mapping[str, str]) -> machines.ProvisioningKey:
-        """End a provisioning key for good; its devices stay. Raises NotFound."""
-        return await self._resources.run(self.transactions.provisioning_keys.end, key_id, who, proof)
-
     async def record_refused_machine(
-        self, kind: machines.CredentialKind, credential_id: str, why: str, source_address: str
+        self, kind: CredentialKind, credential_id: str, why: str, source_address: str
     ) -> None:
         """Record that a machine was refused which named a credential that there is; repeated ones are counted."""
-        tokens, keys = self.transactions.service_tokens, self.transactions.provisioning_keys
-        refused = tokens.record_refused if kind == "service_token" else keys.record_refused
-        await self._resources.run(refused, credential_id, why, source_address)
-
-    async def make_rdp_token(self, approval_id: int, person: str, address: str, proof: Mapping[str, str]) -> str:
-        """A routing token for one connection from this address. Raises NotAllowed, Refused."""
-        return await self._resources.run(self.transactions.rdp_tokens.make, approval_id, person, address, proof)
-
-    async def redeem_rdp_token(
-        self, sent: RoutingToken, gateway: Principal, proof: Mapping[str, str]
-    ) -> RoutedConnection:
-        """Whose connection comes to a gateway with this token, once. Raises Refused."""
-        return await self._resources.run(self.transactions.rdp_tokens.redeem, sent, gateway, proof)
-
-    async def passkey_challenge(self, session_id: str) -> bytes:
-        """A new challenge for the browser of a session."""
-        return await self._resources.run(self.transactions.passkeys.challenge, session_id)
-
-    async def take_passkey_challenge(self, session_id: str) -> bytes:
-        """That challenge, once. Raises NotAllowed."""
-        return await self._resources.run(self.transactions.passkeys.take_challenge, session_id)
-
-    async def add_passkey(self, person: str, made: NewPasskey, label: str, proof: dict[str, str]) -> None:
-        """Add a passkey that was verified. Raises Refused."""
-        await self._resources.run(self.transactions.passkeys.add, person, made, label, proof)
-
-    async def confirm_by_passkey(self, used: Passkey, sign_count: int, session_id: str, proof: dict[str, str]) -> None:
-        """Record that its person has proven with it, in this session, that it is them."""
-        await self._resources.run(self.transactions.passkeys.confirm, used, sign_count, session_id, proof)
-
-    async def remove_passkey(self, passkey_id: str, person: str, proof: dict[str, str]) -> None:
-        """Remove a passkey of one's own. Raises NotFound."""
-        await self._resources.run(self.transactions.passkeys.remove, passkey_id, person, proof)
-
-    async def refuse_passkey(self, person: str, why: str, proof: dict[str, str]) -> None:
-        """Record that what a browser answered proves nothing."""
-        await self._resources.run(self.transactions.passkeys.refuse, person, why, proof)
-
-    async def begin_login(self, machine: str, source_address: str) -> Begun:
-        """Begin a login of a command line. Raises TooMany."""
-        return await self._resources.run(self.transactions.logins.begin, machine, source_address)
-
-    async def waiting_login(self, typed: str, person: str, source_address: str) -> WaitingLogin:
-        """The login with the code that a person typed. Raises NotFound."""
-        return await self._resources.run(self.transactions.logins.waiting, typed, person, source_address)
-
-    async def answer_login(self, typed: str, person: str, allow: bool, proof: dict[str, str]) -> None:
-        """Allow or deny a login. Raises NotFound."""
-        await self._resources.run(self.transactions.logins.answer, typed, person, allow, proof)
-
-    async def poll_login(self, device_code: str) -> str:
-        """The token of a login that was allowed, once. Raises Refused with the codes of RFC 8628."""
-        return await self._resources.run(self.transactions.logins.poll, device_code)
+        rules = self.service_tokens if kind == "service_token" else self.provisioning_keys
+        await self._resources.run(rules.record_refused, credential_id, why, source_address)
 
     async def explain_enrolment(self, asked: EnrolmentQuestion) -> EnrolmentExplained:
         """Which enrolment rule would answer; external evaluations are asked. Raises Refused for an unknown person."""
         _, policy = await self._resources.run(self._resources.store.policies.current)
         facts = facts_of(policy, asked)
-        return explained(policy, facts, await self.external_evaluations.answers(policy.enrolment or [], facts))
+        return explained(policy, facts, await self._external_evaluations.answers(policy.enrolment or [], facts))
 
     async def principal(self, person: str) -> Principal:
         """Somebody, as the policy in force has them, to ask what they may do."""
@@ -309,27 +190,27 @@ class Engine:
 
     async def open(self, opening: Opening) -> OpenReply:
         """Open a request, or answer its question by a grant that lasts. Raises Refused, TooMany, recorded."""
-        return await self._resources.run(self.transactions.opener.open, opening)
+        return await self._resources.run(self._transactions.opener.open, opening)
 
     async def people(self, start: LevelStart) -> LevelPeople:
         """The people of a level, as the directory has them now."""
-        return await self._resources.run(self.transactions.people.of_level, start)
+        return await self._resources.run(self._transactions.people.of_level, start)
 
     async def recheck(self, recheck: Recheck) -> Availability:
         """Who of these people may no longer act, or can't be reached."""
-        return await self._resources.run(self.transactions.people.recheck, recheck)
+        return await self._resources.run(self._transactions.people.recheck, recheck)
 
     async def ask_again(self, again: AskAgain) -> Settled | None:
         """Record that the question of an open request was asked again, once; returns how it ended, if it has."""
-        return await self._resources.run(self.transactions.asking.ask_again, again)
+        return await self._resources.run(self._transactions.asking.ask_again, again)
 
     async def timely_answers(self, check: DeadlineCheck) -> TimelyAnswers:
         """The answers that came before the deadline and were not refused, and whether there may be more."""
-        return await self._resources.run(self.transactions.deadline.timely_answers, check)
+        return await self._resources.run(self._transactions.deadline.timely_answers, check)
 
     async def write(self, transition: Transition) -> RecordedTransition:
         """Write one change of a request, once. Raises NotFound where it is not on record."""
-        return await self._resources.run(self.transactions.transitions.write, transition)
+        return await self._resources.run(self._transactions.transitions.write, transition)
 
     async def carry_out(self, transition: Transition, written: RecordedTransition) -> TransitionResult:
         """Start the grant of a change that was written, if it opened one, and tell those whom it concerns.
@@ -351,6 +232,6 @@ class Engine:
 
     async def end_grant(self, end: GrantEnd) -> None:
         """End or revoke a grant, once, and tell those whom it concerns."""
-        await self._resources.run(self.transactions.granting.end, end)
+        await self._resources.run(self._transactions.granting.end, end)
         if self._resources.outbox is not None:
             await self._resources.outbox.deliver(end.approval_id, GRANT_TRANSITION)

@@ -3,13 +3,6 @@
 from engine.answers import Answers
 from engine.asking import Asking
 from engine.comments import Comments
-from engine.credentials.application_sessions import ApplicationSessions
-from engine.credentials.device_login import DeviceLogin
-from engine.credentials.machines import ProvisioningKeyRules, ServiceTokenRules
-from engine.credentials.passkeys import PasskeyRules
-from engine.credentials.rdp_tokens import RdpTokens
-from engine.credentials.sign_in import SignIn
-from engine.credentials.tokens import PersonalTokens
 from engine.deadline import Deadline
 from engine.devices.actions import DeviceActions
 from engine.devices.registering import Registering
@@ -45,13 +38,5 @@ class Transactions:
         self.signals = Signals(store)
         self.rechecks = Rechecks(store)
         self.general_notifications = GeneralNotifications(store)
-        self.sign_in = SignIn(store)
-        self.tokens = PersonalTokens(store)
         self.device_actions = DeviceActions(store)
-        self.service_tokens = ServiceTokenRules(store, self.device_actions)
-        self.provisioning_keys = ProvisioningKeyRules(store)
-        self.passkeys = PasskeyRules(store)
-        self.application_sessions = ApplicationSessions(store)
-        self.logins = DeviceLogin(store)
         self.registering = Registering(store)
-        self.rdp_tokens = RdpTokens(store)

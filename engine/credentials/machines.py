@@ -47,9 +47,9 @@ CHANGES: dict[ServiceTokenAction, tuple[Kind, Callable[[ServiceToken, datetime],
 class ServiceTokenRules(Rules):
     """Each method is one transaction. `who` is the admin, `proof` shows that it was them."""
 
-    def __init__(self, store: Store, devices: DeviceActions) -> None:
+    def __init__(self, store: Store) -> None:
         super().__init__(store)
-        self._devices = devices
+        self._devices = DeviceActions(store)
 
     def make(self, wanted: NewServiceToken, who: str, proof: Mapping[str, str]) -> ServiceTokenSecret:
         """A new service token, whose secret can be read only now."""

@@ -44,7 +44,7 @@ async def begin(request: Request, response: Response, machine: Machine, context:
     """
     if not context.site.public_url:
         raise Unavailable(NO_PAGES)
-    begun = await context.engine.begin_login(machine.machine or "a program", address_of(request))
+    begun = await context.run(context.engine.logins.begin, machine.machine or "a program", address_of(request))
     code, page = as_shown(begun.user_code), f"{context.site.public_url}/device"
     response.headers["Cache-Control"] = "no-store"
     return LoginBegun(
@@ -65,7 +65,7 @@ async def poll(device: DeviceCode, context: ContextHere) -> JSONResponse:
     `access_denied` or `expired_token`.
     """
     try:
-        token = await context.engine.poll_login(device.device_code)
+        token = await context.run(context.engine.logins.poll, device.device_code)
     except Refused as error:
         said = str(error.code).replace("-", "_")
         return problem(HTTPStatus.BAD_REQUEST, error.code, message_of(error), error=said)

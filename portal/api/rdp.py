@@ -29,8 +29,8 @@ async def handed_out(request: Request, approval_id: ApprovalId, context: Context
     await seen(context, caller, approval_id)
     if not context.site.rdp_gate:
         raise Refused(NO_GATE, ErrorCode.NO_RDP_GATE)
-    token = await context.engine.make_rdp_token(
-        approval_id, person, canonical_address(address_of(request)), caller.proof
+    token = await context.run(
+        context.engine.rdp_tokens.make, approval_id, person, canonical_address(address_of(request)), caller.proof
     )
     headers = {
         "Content-Disposition": f'attachment; filename="countersign-{approval_id}.rdp"',
@@ -62,4 +62,4 @@ async def file(handed_out: HandedOut) -> Response:
 async def redeem(context: ContextHere, caller: CallerHere, sent: RoutingToken) -> RoutedConnection:
     """Whose connection begins with this routing token, for the gateway of its device. It is used up, even by a no."""
     must_be_gateway(caller.principal)
-    return await context.engine.redeem_rdp_token(sent, caller.principal, caller.proof)
+    return await context.run(context.engine.rdp_tokens.redeem, sent, caller.principal, caller.proof)

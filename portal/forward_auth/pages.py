@@ -96,7 +96,7 @@ async def accept(
     await context.forward_auth.gateway(asked)
     at = AtApplication(asked.host, asked.cookie(BROWSER_COOKIE), asked.source_address)
     try:
-        cookie, ends_at = await context.engine.open_application(code, at)
+        cookie, ends_at = await context.run(context.engine.application_sessions.begin, code, at)
     except NotAllowed:
         return RedirectResponse(f"{context.site.public_url}/applications/refused", HTTPStatus.SEE_OTHER)
     response = RedirectResponse(_path(to), HTTPStatus.SEE_OTHER)
@@ -157,8 +157,8 @@ async def ask(
 async def _ready(request: Request, context: Context, caller: Caller, arrived: Arrived) -> Response:
     """A page that leads on, and no redirect: browsers apply `form-action` to what a form's answer redirects to."""
     visit = arrived.visit
-    code = await context.engine.offer_application(
-        arrived.question, visit.host, visit.browser_hash, caller.credential.id, context.http_valid
+    code = await context.run(
+        context.engine.application_sessions.offer, arrived.question, visit.host, visit.browser_hash, caller.credential.id, context.http_valid
     )
     address = f"https://{visit.host}{ACCEPT}?{urlencode({'code': code, 'to': arrived.to})}"
     response = page(request, "application_ready", visit=visit, address=address)

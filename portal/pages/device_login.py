@@ -30,7 +30,7 @@ async def form(request: Request, code: Annotated[str, Query(max_length=LONGEST_C
 async def look(request: Request, context: ContextHere, caller: CallerHere, code: Code) -> Response:
     """What wants to log in with this code, before anything is allowed."""
     with guesses_counted(context, caller.name):
-        found = await context.engine.waiting_login(code, caller.name, comes_from(request, context.site).source_address)
+        found = await context.run(context.engine.logins.waiting, code, caller.name, comes_from(request, context.site).source_address)
     return page(request, "device_asks", login=found, code=as_shown(found.user_code), lasts=TOKEN_LASTS)
 
 
@@ -45,7 +45,7 @@ async def answer(
     """Allow or deny it."""
     proof = {**caller.credential.proof, "from": comes_from(request, context.site).source_address}
     with guesses_counted(context, caller.name):
-        await context.engine.answer_login(code, caller.name, verdict == "allow", proof)
+        await context.run(context.engine.logins.answer, code, caller.name, verdict == "allow", proof)
     return page(request, "device_answered", allowed=verdict == "allow")
 
 

@@ -34,7 +34,7 @@ async def begin(
     """
     site, provider = context.site, _provider(context.site)
     caller = comes_from(request, site)
-    state = await context.engine.begin_with_provider(caller, go_to if is_own_page(go_to) else START)
+    state = await context.run(context.engine.sign_in.begin_with_provider, caller, go_to if is_own_page(go_to) else START)
     address = await provider.address(state, caller.secret, fresh)
     response = page(request, "to_provider", address=address)
     response.headers["Refresh"] = f"0; url={address}"
@@ -54,14 +54,14 @@ async def returned(
     """Begin a session for whom the provider says it is; `iss` is that of RFC 9207."""
     site, provider = context.site, _provider(context.site)
     caller = comes_from(request, site)
-    go_to = await context.engine.returned_from_provider(state, caller)
+    go_to = await context.run(context.engine.sign_in.returned_from_provider, state, caller)
     if error or not code or iss not in ("", provider.issuer):
         await _refuse(context, caller, NotAllowed(f"{provider.name} did not sign you in.", ErrorCode.REFUSED))
     try:
         found = await provider.identity(code, state, caller.secret)
     except NotAllowed as refused:
         await _refuse(context, caller, refused)
-    cookie = await context.engine.sign_in_by_provider(found.address, provider.issuer, caller, found.proven_at)
+    cookie = await context.run(context.engine.sign_in.by_provider, found.address, provider.issuer, caller, found.proven_at)
     return await signed_in(request, context, cookie, go_to)
 
 
@@ -73,5 +73,5 @@ def _provider(site: Site) -> Provider:
 
 async def _refuse(context: Context, caller: From, refused: NotAllowed) -> NoReturn:
     """Record why nobody was signed in, and say it."""
-    await context.engine.refuse_sign_in(message_of(refused), caller)
+    await context.run(context.engine.sign_in.refuse, message_of(refused), caller)
     raise refused

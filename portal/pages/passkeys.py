@@ -33,7 +33,7 @@ async def options(
     if purpose == "add" and not caller.has_confirmed:
         raise NotAllowed(SIGN_IN_FIRST)
     known = await context.run(context.store.passkeys.of, caller.name)
-    challenge = await context.engine.passkey_challenge(caller.credential.id)
+    challenge = await context.run(context.engine.passkeys.challenge, caller.credential.id)
     party = _party(context)
     asked = party.to_confirm(challenge, known)
     if purpose == "add":
@@ -57,14 +57,14 @@ async def add(
     except NotAllowed as refused:
         await _record(context, caller, refused)
         raise
-    await context.engine.add_passkey(caller.name, made, label.strip() or "a passkey", caller.credential.proof)
+    await context.run(context.engine.passkeys.add, caller.name, made, label.strip() or "a passkey", caller.credential.proof)
     return RedirectResponse(SESSIONS, HTTPStatus.SEE_OTHER)
 
 
 @router.post("/passkeys/{passkey_id}/remove")
 async def remove(context: ContextHere, caller: CallerHere, passkey_id: Annotated[str, Path(max_length=16)]) -> Response:
     """Remove one of them."""
-    await context.engine.remove_passkey(passkey_id, caller.name, caller.credential.proof)
+    await context.run(context.engine.passkeys.remove, passkey_id, caller.name, caller.credential.proof)
     return RedirectResponse(SESSIONS, HTTPStatus.SEE_OTHER)
 
 
@@ -83,7 +83,7 @@ async def confirm(
     except NotAllowed as refused:
         await _record(context, caller, refused)
         raise
-    await context.engine.confirm_by_passkey(passkey, count, caller.credential.id, caller.credential.proof)
+    await context.run(context.engine.passkeys.confirm, passkey, count, caller.credential.id, caller.credential.proof)
     return RedirectResponse(go_to if is_own_page(go_to) else START, HTTPStatus.SEE_OTHER)
 
 
@@ -94,8 +94,8 @@ def _party(context: Context) -> RelyingParty:
 async def _challenge(context: Context, caller: Caller, credential: str) -> bytes:
     if not credential:
         raise NotAllowed(NEEDS_SCRIPT)
-    return await context.engine.take_passkey_challenge(caller.credential.id)
+    return await context.run(context.engine.passkeys.take_challenge, caller.credential.id)
 
 
 async def _record(context: Context, caller: Caller, refused: NotAllowed) -> None:
-    await context.engine.refuse_passkey(caller.name, message_of(refused), caller.credential.proof)
+    await context.run(context.engine.passkeys.refuse, caller.name, message_of(refused), caller.credential.proof)

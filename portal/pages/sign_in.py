@@ -71,7 +71,7 @@ async def sign_in(request: Request, context: ContextHere, link: Annotated[str, P
     link_id, _, secret = link.partition(".")
     if not site.is_link_secret(link_id, secret):
         raise NotAllowed(WRONG_LINK, ErrorCode.REFUSED)
-    begun = await context.engine.sign_in_by_link(link_id, comes_from(request, site))
+    begun = await context.run(context.engine.sign_in.by_link, link_id, comes_from(request, site))
     return await signed_in(request, context, begun.cookie, begun.go_to)
 
 
@@ -80,7 +80,7 @@ async def signed_in(request: Request, context: Context, cookie: str, go_to: str)
     site = context.site
     before = request.cookies.get(site.session_cookie, "")
     if before and (old := await context.run(context.store.sessions.find, before, datetime.now(UTC))):
-        await context.engine.end_session(old.id, Principal(old.person))
+        await context.run(context.engine.sign_in.end_session, old.id, Principal(old.person))
     response = RedirectResponse(go_to, HTTPStatus.SEE_OTHER)
     site.set(response, site.session_cookie, cookie)
     return response
@@ -89,7 +89,7 @@ async def signed_in(request: Request, context: Context, cookie: str, go_to: str)
 @router.post("/sign-out")
 async def sign_out(context: ContextHere, caller: CallerHere) -> Response:
     """End this session."""
-    await context.engine.end_session(caller.credential.id, caller.principal)
+    await context.run(context.engine.sign_in.end_session, caller.credential.id, caller.principal)
     response = RedirectResponse("/sign-in", HTTPStatus.SEE_OTHER)
     context.site.forget(response, context.site.session_cookie)
     return response
@@ -117,5 +117,5 @@ async def sessions(
 @router.post("/sessions/{session_id}/end")
 async def end(context: ContextHere, caller: CallerHere, session_id: Annotated[str, Path(max_length=16)]) -> Response:
     """End one of them."""
-    await context.engine.end_session(session_id, caller.principal)
+    await context.run(context.engine.sign_in.end_session, session_id, caller.principal)
     return RedirectResponse("/sessions", HTTPStatus.SEE_OTHER)

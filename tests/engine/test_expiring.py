@@ -26,8 +26,8 @@ async def engine_of(store: Store) -> Engine:
     return Engine(await Client.connect(f"127.0.0.1:{free_port()}", lazy=True), store)
 
 
-async def made(engine: Engine, lasts: timedelta = 30 * DAY) -> str:
-    return (await engine.make_service_token(NewServiceToken(name="backup", lasts=lasts), "ada", {})).client_id
+def made(engine: Engine, lasts: timedelta = 30 * DAY) -> str:
+    return engine.service_tokens.make(NewServiceToken(name="backup", lasts=lasts), "ada", {}).client_id
 
 
 def expires(store: Store, token_id: str, at: datetime) -> None:
@@ -45,7 +45,7 @@ def told(store: Store) -> list[tuple[str, str]]:
 
 async def test_admins_are_told_once_a_week_before_and_again_of_another_end(store: Store) -> None:
     engine, now = await engine_of(store), datetime.now(UTC)
-    token_id = await made(engine)
+    token_id = made(engine)
     expires(store, token_id, now + 8 * DAY)
     await engine.tell_of_expiry()
     assert told(store) == []
@@ -54,7 +54,7 @@ async def test_admins_are_told_once_a_week_before_and_again_of_another_end(store
         await engine.tell_of_expiry()
     await (await engine_of(store)).tell_of_expiry()  # of a worker that starts meanwhile
     assert told(store) == [("ada", moment(soon))]
-    await engine.change_service_token(token_id, "refresh", "ada", {})
+    engine.service_tokens.change(token_id, "refresh", "ada", {})
     await engine.tell_of_expiry()
     assert len(told(store)) == 1
     expires(store, token_id, later := now + 2 * DAY)
@@ -66,11 +66,11 @@ async def test_admins_are_told_once_a_week_before_and_again_of_another_end(store
 
 async def test_nobody_is_told_of_what_is_over_disabled_or_made_for_a_few_days(store: Store) -> None:
     engine, now = await engine_of(store), datetime.now(UTC)
-    over, disabled = [await made(engine) for _ in range(2)]
-    await made(engine, 2 * DAY)
+    over, disabled = [made(engine) for _ in range(2)]
+    made(engine, 2 * DAY)
     expires(store, over, now)
     expires(store, disabled, now + DAY)
-    await engine.change_service_token(disabled, "disable", "ada", {})
+    engine.service_tokens.change(disabled, "disable", "ada", {})
     await engine.tell_of_expiry()
     assert told(store) == []
 
@@ -91,7 +91,7 @@ async def test_admins_are_told_of_an_authority_that_expires_soon(
 
 async def test_without_a_policy_there_is_nobody_to_tell(store: Store) -> None:
     engine = await engine_of(store)
-    expires(store, await made(engine), datetime.now(UTC) + DAY)
+    expires(store, made(engine), datetime.now(UTC) + DAY)
     with store.database.transaction() as connection:
         connection.execute(delete(policies))
     await engine.tell_of_expiry()
@@ -100,7 +100,7 @@ async def test_without_a_policy_there_is_nobody_to_tell(store: Store) -> None:
 
 async def test_the_mail_says_what_expires_when_and_what_to_do(post: Post) -> None:
     engine, at = await engine_of(post.store), datetime.now(UTC) + DAY
-    token_id = await made(engine)
+    token_id = made(engine)
     expires(post.store, token_id, at)
     await engine.tell_of_expiry()
     await post.outbox.send_new()

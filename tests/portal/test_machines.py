@@ -15,9 +15,9 @@ import pytest_asyncio
 from sqlalchemy import update
 
 from countersign.machines import NewProvisioningKey, NewServiceToken, ServiceTokenAction
+from engine.credentials.machines import ProvisioningKeyRules, ServiceTokenRules
 from engine.policy import apply_policy
 from engine.record import WRITTEN_EACH
-from engine.transactions import Transactions
 from portal.app import create_app
 from portal.server import Server
 from store.machine_secrets import PREFIX, new_secret
@@ -41,8 +41,8 @@ class Machine:
 
     def __init__(self, portal: Portal) -> None:
         self.portal = portal
-        self.rules = Transactions(portal.store).service_tokens
-        self.keys = Transactions(portal.store).provisioning_keys
+        self.rules = ServiceTokenRules(portal.store)
+        self.keys = ProvisioningKeyRules(portal.store)
         made = self.rules.make(NewServiceToken(name="CI"), "ada", {})
         self.id, self.secret = made.client_id, made.client_secret
         found = self.keys.make(NewProvisioningKey(label="kiosks", person="carol", devices=3), "ada", {})

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select, update
 
 from countersign.machines import NewProvisioningKey, NewServiceToken, ServiceTokenSecret
-from engine.transactions import Transactions
+from engine.credentials.machines import ProvisioningKeyRules, ServiceTokenRules
 from store import Store, machine_secrets
 from store.machine_secrets import PREFIX, PROVISIONING_KEY, SERVICE_SECRET, is_kept, is_whole, kept, new_secret
 from store.machines import count_device
@@ -25,7 +25,7 @@ HOUR = timedelta(hours=1)
 
 
 def made(store: Store, name: str = "backup") -> ServiceTokenSecret:
-    return Transactions(store).service_tokens.make(NewServiceToken(name=name), "ada", PROOF)
+    return ServiceTokenRules(store).make(NewServiceToken(name=name), "ada", PROOF)
 
 
 def test_a_secret_can_be_recognised_and_one_that_is_mistyped_anywhere_is_none() -> None:
@@ -74,7 +74,7 @@ def test_secrets_are_compared_in_constant_time_whether_there_is_such_a_token_or_
 
 
 def test_no_secret_is_in_any_table(store: Store) -> None:
-    tokens, keys = Transactions(store).service_tokens, Transactions(store).provisioning_keys
+    tokens, keys = ServiceTokenRules(store), ProvisioningKeyRules(store)
     first = made(store)
     second = tokens.rotate(first.client_id, HOUR, "ada", PROOF)
     tokens.change(first.client_id, "end-previous-secret", "ada", PROOF)
@@ -90,7 +90,7 @@ def test_no_secret_is_in_any_table(store: Store) -> None:
 
 def test_the_secret_before_works_for_its_time_and_not_a_moment_longer(store: Store) -> None:
     first, now = made(store), datetime.now(UTC)
-    second = Transactions(store).service_tokens.rotate(first.client_id, HOUR, "ada", PROOF)
+    second = ServiceTokenRules(store).rotate(first.client_id, HOUR, "ada", PROOF)
     ends_at = second.token.previous_secret_ends_at
     assert ends_at
     assert abs(ends_at - now - HOUR) < HOUR / 60
@@ -102,7 +102,7 @@ def test_the_secret_before_works_for_its_time_and_not_a_moment_longer(store: Sto
 
 def test_a_list_goes_on_and_leaves_out_what_was_ended(store: Store) -> None:
     ids = [made(store, f"token {n}").client_id for n in range(5)]
-    Transactions(store).service_tokens.change(ids[1], "revoke", "ada", PROOF)
+    ServiceTokenRules(store).change(ids[1], "revoke", "ada", PROOF)
     first = store.service_tokens.page(limit=3)
     rest = store.service_tokens.page(first[-1].id, limit=3)
     assert [one.id for one in [*first, *rest]] == [ids[4], ids[3], ids[2], ids[0]]
@@ -111,7 +111,7 @@ def test_a_list_goes_on_and_leaves_out_what_was_ended(store: Store) -> None:
 
 def test_fifty_at_once_never_use_a_key_once_more_than_it_allows(store: Store) -> None:
     wanted = NewProvisioningKey(label="kiosks", person="alice", devices=7)
-    key = Transactions(store).provisioning_keys.make(wanted, "ada", PROOF).provisioning_key
+    key = ProvisioningKeyRules(store).make(wanted, "ada", PROOF).provisioning_key
 
     def use(_: int) -> bool:
         with store.database.transaction() as connection:
@@ -124,7 +124,7 @@ def test_fifty_at_once_never_use_a_key_once_more_than_it_allows(store: Store) ->
 
 
 def test_a_key_that_has_ended_or_expired_counts_no_device(store: Store) -> None:
-    rules = Transactions(store).provisioning_keys
+    rules = ProvisioningKeyRules(store)
     key = rules.make(NewProvisioningKey(label="kiosks", person="alice", devices=7), "ada", PROOF).provisioning_key
     with store.database.transaction() as connection:
         assert not count_device(connection, key.id, key.ends_at)
@@ -144,7 +144,7 @@ def test_a_use_is_written_once_a_minute_in_its_own_table(store: Store) -> None:
 
 def test_what_expires_in_a_while_is_found_unless_it_is_disabled_or_revoked(store: Store) -> None:
     ids = [made(store, name).client_id for name in ("used", "disabled", "revoked")]
-    rules, now = Transactions(store).service_tokens, datetime.now(UTC)
+    rules, now = ServiceTokenRules(store), datetime.now(UTC)
     rules.change(ids[1], "disable", "ada", PROOF)
     rules.change(ids[2], "revoke", "ada", PROOF)
     with store.database.transaction() as connection:

@@ -30,6 +30,7 @@ from countersign.notifications import SubmittedAnswer
 from engine.engine import Engine
 from engine.notifications.outbox import Outbox
 from engine.policy import ReadPolicy, apply_policy, put_in_force
+from engine.transactions import Transactions
 from notifiers.email.read_settings import email_config
 from notifiers.email.send import EmailNotifier
 from sandbox.mail_server import ENGINE, HOST, PASSWORD, MailServer
@@ -169,7 +170,7 @@ class Deployment:
         self._sender = EmailNotifier(config)
         outbox = Outbox(self.store, {"email": self._sender})
         self.engine = Engine(self.client, self.store, outbox)
-        self.transactions = self.engine.transactions
+        self.transactions = Transactions(self.store)
         self.apply(policy())
         if self._awake:
             self.start_worker()

@@ -229,7 +229,7 @@ async def test_a_person_who_is_disabled_is_let_through_by_no_device(devices: Dep
 
 
 async def test_what_a_crash_left_unasked_is_asked_by_the_sweeper(devices: Deployment) -> None:
-    registering = devices.engine.transactions.registering
+    registering = devices.transactions.registering
     by = Registrant("alice", person="alice")
     # Killed between what it said of itself and what was decided: the same call is made again.
     one = presented()

@@ -148,8 +148,8 @@ async def test_a_block_rule_and_a_blocked_device_stay_out(enrolment: Enrolment) 
 
 
 async def test_machines_enrol_by_rules_for_machines_alone(enrolment: Enrolment) -> None:
-    make = enrolment.deployment.engine.make_service_token
-    token, second = [(await make(NewServiceToken(name=name), "ada", {})).client_id for name in ("t1", "t2")]
+    make = enrolment.deployment.engine.service_tokens.make
+    token, second = [make(NewServiceToken(name=name), "ada", {}).client_id for name in ("t1", "t2")]
     enrolment.rules(rule("all", "allow", {"everyone": True}))
     one = laptop()
     found = await enrolment.register(one, person="", service_token=token)

@@ -10,9 +10,8 @@ from sqlalchemy import update
 
 from countersign.errors import NotAllowed, NotFound, Refused
 from countersign.machines import YEAR, NewProvisioningKey, NewServiceToken, Rotation, ServiceTokenAction
-from engine.credentials.machines import ServiceTokenRules, use_provisioning_key
+from engine.credentials.machines import ProvisioningKeyRules, ServiceTokenRules, use_provisioning_key
 from engine.policy import apply_policy
-from engine.transactions import Transactions
 from store import Store
 from store.tables import service_tokens
 from tests.workflows.people import policy
@@ -24,7 +23,7 @@ ACTIONS: list[ServiceTokenAction] = ["refresh", "disable", "enable", "revoke", "
 
 @pytest.fixture
 def rules(store: Store) -> ServiceTokenRules:
-    return Transactions(store).service_tokens
+    return ServiceTokenRules(store)
 
 
 @pytest.fixture
@@ -122,7 +121,7 @@ def test_what_is_no_service_token(wrong: dict[str, object]) -> None:
 
 
 def test_a_provisioning_key_is_made_used_and_ended_on_record(store: Store) -> None:
-    rules = Transactions(store).provisioning_keys
+    rules = ProvisioningKeyRules(store)
     wanted = NewProvisioningKey(label="kiosks", person="alice", devices=1, lasts=DAY, skips_approval=True)
     key = rules.make(wanted, "ada", PROOF).provisioning_key
     now = datetime.now(UTC)
@@ -150,11 +149,11 @@ def test_a_provisioning_key_is_of_somebody_who_may_connect(store: Store) -> None
     apply_policy(store, policy(users={"grace": {"disabled": True}}), "ada")
     for person in ("nobody", "grace"):
         with pytest.raises(NotFound, match="disabled or not in the policy"):
-            Transactions(store).provisioning_keys.make(
+            ProvisioningKeyRules(store).make(
                 NewProvisioningKey(label="x", person=person, devices=1), "ada", PROOF
             )
     with pytest.raises(NotFound, match="no provisioning key k0"):
-        Transactions(store).provisioning_keys.end("k0", "ada", PROOF)
+        ProvisioningKeyRules(store).end("k0", "ada", PROOF)
 
 
 @pytest.mark.parametrize(

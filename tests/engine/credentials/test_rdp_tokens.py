@@ -29,7 +29,7 @@ GATE = Principal("gateway:rdp-1", scope=Scope(targets=frozenset({"web-1"}), vari
 
 @pytest.fixture
 def rules(store: Store) -> RdpTokens:
-    return transactions(store).rdp_tokens
+    return RdpTokens(store)
 
 
 @pytest.fixture
