@@ -36,7 +36,7 @@ from engine.credentials.machines import ProvisioningKeyRules, ServiceTokenRules
 from engine.credentials.passkeys import PasskeyRules
 from engine.credentials.rdp_tokens import RdpTokens
 from engine.credentials.sign_in import From, SignIn
-from engine.credentials.tokens import PersonalTokens
+from engine.credentials.tokens import TokenRules
 from engine.devices.external_evaluation import ExternalEvaluations
 from engine.devices.registered import Devices
 from engine.notifications.outbox import Outbox
@@ -75,7 +75,7 @@ class Engine:
     ) -> None:
         # What people, browsers and machines prove with who they are.
         self.sign_in, self.passkeys, self.logins = SignIn(store), PasskeyRules(store), DeviceLogin(store)
-        self.tokens, self.rdp_tokens = PersonalTokens(store), RdpTokens(store)
+        self.tokens, self.rdp_tokens = TokenRules(store), RdpTokens(store)
         self.service_tokens, self.provisioning_keys = ServiceTokenRules(store), ProvisioningKeyRules(store)
         self.application_sessions, self.certificates = ApplicationSessions(store), ClientCertificates(store)
         # What pages show.

@@ -18,6 +18,7 @@ from countersign.client import Client
 from countersign.errors import Unavailable
 from countersign.notifications import RequestNotification
 from countersign.views import Explained
+from engine.credentials.tokens import USED_EVERY
 from engine.devices.country_file import CountryFile
 from engine.engine import Engine
 from portal.changes import Changes
@@ -30,7 +31,6 @@ from portal.short_cache import ShortCache
 from portal.single_flight import SingleFlight
 from store import Store
 from store.database import run_in
-from store.tokens import USED_EVERY
 
 # How often old replies for repeated requests are deleted.
 TIDY_SECONDS = 3600
@@ -123,7 +123,8 @@ class Context:
 
     async def _write_use(self, token_id: str, kind: str) -> None:
         with suppress(Unavailable):  # it is in the log, and the next use is written
-            await self.run(self.store.tokens.note_use, token_id, datetime.now(UTC), kind)
+            now = datetime.now(UTC)
+            await self.run(self.store.tokens.note_use, token_id, now, now - USED_EVERY, kind)
 
     async def _writable(self) -> bool:
         try:

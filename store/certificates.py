@@ -11,7 +11,6 @@ from countersign.errors import NotFound
 from store.database import StorePart, from_row, insert_new, reads
 from store.paging import newest_first
 from store.tables import certificate_authorities, client_certificates, revocation_lists, revoked_certificates
-from store.tokens import USED_EVERY
 
 # Of a list all but the list itself, which may be large.
 ABOUT_LIST = [column for column in revocation_lists.c if column.name != "der"]
@@ -84,13 +83,13 @@ def revoked_here(connection: Connection, certificates: Iterable[tuple[str, str]]
 
 
 def keep(connection: Connection, row: dict[str, Any], now: datetime) -> None:
-    """Remember a certificate that was presented, and to a minute when last."""
+    """Remember a certificate that was presented, and when last."""
     if not insert_new(connection, client_certificates, row | {"first_seen_at": now, "last_seen_at": now}):
         known = client_certificates.c.id == row["id"]
         connection.execute(update(client_certificates).where(known).values(last_seen_at=now))
 
 
-def is_kept(connection: Connection, sha256: str, now: datetime) -> bool:
-    """Whether it is known to have been presented within the last minute."""
-    fresh = client_certificates.c.id == sha256, client_certificates.c.last_seen_at > now - USED_EVERY
+def is_kept(connection: Connection, sha256: str, since: datetime) -> bool:
+    """Whether it is known to have been presented since a moment."""
+    fresh = client_certificates.c.id == sha256, client_certificates.c.last_seen_at > since
     return connection.execute(select(client_certificates.c.id).where(*fresh)).first() is not None

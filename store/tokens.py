@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic import Field
@@ -12,14 +12,10 @@ from sqlalchemy import Connection, Row, Table, insert, select, update
 
 from countersign.errors import NotFound
 from countersign.models import GATEWAY, Id, Model
-from countersign.transitions import AuditEvent, Kind
 from store.database import StorePart, from_row, reads
-from store.events import append
 from store.paging import newest_first
 from store.tables import provisioning_keys, service_tokens, tokens
 
-# How often at most the use of a token is written.
-USED_EVERY = timedelta(minutes=1)
 LONGEST_LABEL = 100
 ID_BYTES = 6
 SECRET_BYTES = 32
@@ -59,26 +55,7 @@ class Token(Model):
 
 
 class Tokens(StorePart):
-    """Creates, ends and finds tokens."""
-
-    def create(self, owner: Owner, who: str, lasts: timedelta | None = None, label: str = "") -> str:
-        """Make a token that ends after `lasts`; this is the only time that it can be read. `who` is for the record."""
-        with self.database.transaction() as connection:
-            return create(connection, owner, who, lasts, label)
-
-    def end(self, token_id: str, who: str) -> Token:
-        """End a token for good; ending it again changes nothing. Raises NotFound."""
-        now = datetime.now(UTC)
-        lasting = (tokens.c.id == token_id) & tokens.c.ended_at.is_(None)
-        with self.database.transaction() as connection:
-            ended = connection.execute(update(tokens).where(lasting).values(ended_at=now)).rowcount
-            row = connection.execute(select(tokens).where(tokens.c.id == token_id)).one_or_none()
-            if row is None:
-                raise no_token(token_id)
-            token = _view(row)
-            if ended:
-                _record(connection, "token_ended", token_id, token.owner, who, now)
-        return token
+    """Finds tokens."""
 
     @reads
     def find(self, text: str) -> Token | None:
@@ -91,13 +68,13 @@ class Tokens(StorePart):
         lasts = row is not None and row.ended_at is None and (row.ends_at is None or row.ends_at > datetime.now(UTC))
         return _view(row) if row and lasts else None
 
-    def note_use(self, token_id: str, now: datetime, kind: str = "token") -> None:
-        """Remember that it is used now, unless it is known to have been within the last minute.
+    def note_use(self, token_id: str, now: datetime, unless_since: datetime, kind: str = "token") -> None:
+        """Remember that it is used now, unless it is known to have been after a moment.
 
         `kind` is that of the credential: those of machines have tables of their own.
         """
         table = USED_IN[kind]
-        not_known = table.c.used_at.is_(None) | (table.c.used_at <= now - USED_EVERY)
+        not_known = table.c.used_at.is_(None) | (table.c.used_at <= unless_since)
         with self.database.transaction() as connection:
             connection.execute(update(table).where(table.c.id == token_id, not_known).values(used_at=now))
 
@@ -114,10 +91,7 @@ class Tokens(StorePart):
     def one(self, token_id: str) -> Token:
         """A token by its id, whether it lasts or not. Raises NotFound."""
         with self.database.reading() as connection:
-            row = connection.execute(select(tokens).where(tokens.c.id == token_id)).one_or_none()
-        if row is None:
-            raise no_token(token_id)
-        return _view(row)
+            return one(connection, token_id)
 
     @reads
     def lasting(self, now: datetime, person: str = "", before: str = "", limit: int = 50) -> list[Token]:
@@ -136,10 +110,9 @@ class Tokens(StorePart):
             return [_view(row) for row in connection.execute(select(tokens).order_by(tokens.c.created_at))]
 
 
-def create(connection: Connection, owner: Owner, who: str, lasts: timedelta | None, label: str) -> str:
-    """Make a token, on record."""
+def add(connection: Connection, owner: Owner, label: str, now: datetime, ends_at: datetime | None) -> str:
+    """Add a token, and return its text, which can be read only now."""
     token_id, secret = secrets.token_hex(ID_BYTES), secrets.token_hex(SECRET_BYTES)
-    now = datetime.now(UTC)
     row = {
         "id": token_id,
         "hash": hashed(secret),
@@ -150,11 +123,24 @@ def create(connection: Connection, owner: Owner, who: str, lasts: timedelta | No
         "protocols": owner.variants,
         "label": label,
         "created_at": now,
-        "ends_at": now + lasts if lasts else None,
+        "ends_at": ends_at,
     }
     connection.execute(insert(tokens).values(row))
-    _record(connection, "token_created", token_id, owner, who, now)
     return f"cs_{token_id}_{secret}"
+
+
+def end(connection: Connection, token_id: str, now: datetime) -> bool:
+    """End a token; whether it was not ended before."""
+    lasting = tokens.c.id == token_id, tokens.c.ended_at.is_(None)
+    return connection.execute(update(tokens).where(*lasting).values(ended_at=now)).rowcount > 0
+
+
+def one(connection: Connection, token_id: str) -> Token:
+    """A token by its id, whether it lasts or not. Raises NotFound."""
+    row = connection.execute(select(tokens).where(tokens.c.id == token_id)).one_or_none()
+    if row is None:
+        raise no_token(token_id)
+    return _view(row)
 
 
 def no_token(token_id: str) -> NotFound:
@@ -184,8 +170,3 @@ def _view(row: Row[Any]) -> Token:
         variants=row.protocols,
     )
     return from_row(Token, row, owner=owner)
-
-
-def _record(connection: Connection, kind: Kind, token_id: str, owner: Owner, who: str, at: datetime) -> None:
-    detail = f"token {token_id} of {owner.kind} {owner.name}" + (", an admin" if owner.is_admin else "")
-    append(connection, None, [AuditEvent(kind=kind, at=at, who=who, detail=detail, proof={"token": token_id})])

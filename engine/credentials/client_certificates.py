@@ -15,6 +15,7 @@ from countersign.errors import NotAllowed, Refused
 from countersign.models import sentence
 from countersign.times import moment
 from engine.credentials import certificate_chains as chains
+from engine.credentials.tokens import USED_EVERY
 from engine.record import PORTAL, append_or_count, event, record
 from engine.rules import Rules
 from store import certificates
@@ -103,7 +104,7 @@ class ClientCertificates(Rules):
         known = {"sha256": chains.fingerprint(leaf), "serial": chains.serial_of(leaf)}
         with self.database.reading() as connection:
             why, issuer = _why_not(connection, leaf, host, now)
-            is_kept = certificates.is_kept(connection, known["sha256"], now)
+            is_kept = certificates.is_kept(connection, known["sha256"], now - USED_EVERY)
         if issuer is None:
             self.refuse(f"{chains.name_of(leaf)} {why}", source_address, {**known, "host": host[:100]})
             return Certificate(common_name="", valid=False, **known)

@@ -1,30 +1,66 @@
-"""The tokens that people make for themselves, and end."""
+"""API tokens: made and ended, each on record, by operators, and by the people whose own they are."""
 
 from datetime import UTC, datetime, timedelta
 
+from sqlalchemy import Connection
+
 from countersign.errors import Refused
 from countersign.permissions import Principal, may_end
-from store import Store
+from countersign.transitions import Kind
+from engine.record import record
+from engine.rules import Rules
+from store import Store, tokens
 from store.tokens import Owner, Token, no_token
 
+# How often at most the use of a token, or of a certificate, is written.
+USED_EVERY = timedelta(minutes=1)
 # More programs than these nobody has.
 MOST_TOKENS = 50
 
 
-class PersonalTokens:
-    """A person's own tokens; admins end everybody's. A token that a person makes is never an admin's by itself."""
+class TokenRules(Rules):
+    """Each method is one transaction, or two. A token that a person makes is never an admin's by itself."""
 
     def __init__(self, store: Store) -> None:
+        super().__init__(store)
         self._tokens = store.tokens
 
-    def make(self, person: str, lasts: timedelta, label: str) -> str:
-        """A new token; this is the only time that it can be read. Raises Refused for who has too many."""
+    def create(self, owner: Owner, who: str, lasts: timedelta | None = None, label: str = "") -> str:
+        """Make a token that ends after `lasts`; this is the only time that it can be read. `who` is for the record."""
+        with self.database.transaction() as connection:
+            return create(connection, owner, who, lasts, label)
+
+    def end(self, token_id: str, who: str) -> Token:
+        """End a token for good; ending it again changes nothing. Raises NotFound."""
+        now = datetime.now(UTC)
+        with self.database.transaction() as connection:
+            ended = tokens.end(connection, token_id, now)
+            token = tokens.one(connection, token_id)
+            if ended:
+                _record(connection, "token_ended", token_id, token.owner, who, now)
+        return token
+
+    def make_own(self, person: str, lasts: timedelta, label: str) -> str:
+        """A new token of a person; this is the only time that it can be read. Raises Refused for who has too many."""
         if len(self._tokens.lasting(datetime.now(UTC), person, limit=MOST_TOKENS)) >= MOST_TOKENS:
             raise Refused(f"You have {MOST_TOKENS} tokens; end one that you don't use first.")
-        return self._tokens.create(Owner(kind="person", name=person), person, lasts, label)
+        return self.create(Owner(kind="person", name=person), person, lasts, label)
 
-    def end(self, token_id: str, who: Principal) -> Token:
+    def end_own(self, token_id: str, who: Principal) -> Token:
         """End a token of one's own, or, as an admin, anybody's; again changes nothing. Raises NotFound."""
         if not may_end(who, self._tokens.one(token_id).owner.principal):
             raise no_token(token_id)
-        return self._tokens.end(token_id, who.name)
+        return self.end(token_id, who.name)
+
+
+def create(connection: Connection, owner: Owner, who: str, lasts: timedelta | None, label: str) -> str:
+    """Make a token, on record. A gateway is never an admin."""
+    now = datetime.now(UTC)
+    token = tokens.add(connection, owner, label, now, now + lasts if lasts else None)
+    _record(connection, "token_created", token.split("_")[1], owner, who, now)
+    return token
+
+
+def _record(connection: Connection, kind: Kind, token_id: str, owner: Owner, who: str, at: datetime) -> None:
+    detail = f"token {token_id} of {owner.kind} {owner.name}" + (", an admin" if owner.is_admin else "")
+    record(connection, kind, who, detail, {"token": token_id}, at)

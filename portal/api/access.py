@@ -49,7 +49,7 @@ async def tokens(context: ContextHere, caller: CallerHere, page: PageHere, every
 async def end_token(context: ContextHere, caller: CallerHere, token_id: TheId) -> Token:
     """End a token for good: one of yours, or, as an admin, anybody's. Ending it again changes nothing."""
     caller.must_be_person()
-    return await context.run(context.engine.tokens.end, token_id, caller.principal)
+    return await context.run(context.engine.tokens.end_own, token_id, caller.principal)
 
 
 def _whose(caller: Caller, everybody: bool) -> str:

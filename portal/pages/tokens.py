@@ -48,7 +48,7 @@ async def make(
     label: Annotated[PlainText, Form(max_length=LONGEST_LABEL)] = "",
 ) -> Response:
     """Make a token, and show it, this once."""
-    made = await context.run(context.engine.tokens.make, caller.name, timedelta(days=int(lasts)), label.strip())
+    made = await context.run(context.engine.tokens.make_own, caller.name, timedelta(days=int(lasts)), label.strip())
     about = MADE.format(duration(timedelta(days=int(lasts))))
     return secret_page(request, "Your new token", about, {"": made}, "/tokens", "To your tokens")
 
@@ -56,5 +56,5 @@ async def make(
 @router.post("/tokens/{token_id}/end")
 async def end(context: ContextHere, caller: CallerHere, token_id: Annotated[str, Path(max_length=16)]) -> Response:
     """End one of them."""
-    await context.run(context.engine.tokens.end, token_id, caller.principal)
+    await context.run(context.engine.tokens.end_own, token_id, caller.principal)
     return RedirectResponse("/tokens", HTTPStatus.SEE_OTHER)

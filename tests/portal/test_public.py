@@ -8,6 +8,7 @@ import gc
 import pytest
 from sqlalchemy import make_url
 
+from engine.credentials.tokens import TokenRules
 from portal.app import create_app
 from portal.server import Server
 from store import Store
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 def make_token(database_url: str, person: str, is_admin: bool = False) -> str:
     store = Store(database_url)
     try:
-        return store.tokens.create(Owner(kind="person", name=person, is_admin=is_admin), "tests")
+        return TokenRules(store).create(Owner(kind="person", name=person, is_admin=is_admin), "tests")
     finally:
         store.close()
 
