@@ -106,7 +106,7 @@ def _along(wanted: WantedEvents, start: Row[Any] | None, sqlite: bool) -> Select
         own = column == value, tuple_(*KEY) < tuple_(*end)
         query = select(events).where(*own, *(events.c.at >= one for one in since))
     else:
-        # A range of the index, and not an equality, for the reason that is said in `listing`.
+        # A range of the index, and not an equality, for the reason that is said in `index_paths`.
         place = tuple_(column, *KEY) < tuple_(literal(value), *end)
         first: ColumnElement[bool] = column >= value
         if since:

@@ -105,7 +105,7 @@ def waits(sqlite: bool, after: int = 0) -> list[ColumnElement[bool]]:
 
     To PostgreSQL this is a range of the index and no equality: it would else read all requests by their numbers, the
     past ones first, where it expects to come upon enough that wait. SQLite finds the place by an equality only. A list
-    is read in the same way, newest first (`listing`).
+    is read in the same way, newest first (`index_paths`).
     """
     if sqlite:
         return [requests.c.status == WAITING, requests.c.approval_id > after]
