@@ -23,6 +23,7 @@ from store.events import append
 from store.requests import request_row
 
 FIRST_TRANSITION = 1
+COUNTED = "It counted."
 LAPSED = "It counted, and does so no longer: its approver was disabled while the level was open."
 
 
@@ -113,8 +114,8 @@ def _seat(connection: Connection, transition: Transition, number: int) -> None:
 
 def _decide(connection: Connection, approval_id: int, decision: Decision) -> None:
     """Mark the stored answer as one that counted; the requester's own approval is stored only now."""
-    if not answers.count(connection, decision):
-        answers.add_counted(connection, approval_id, decision)
+    if not answers.count(connection, decision, COUNTED):
+        answers.add_counted(connection, approval_id, decision, COUNTED)
 
 
 def _told(connection: Connection, transition: Transition, row: Row[Any], number: int) -> list[Recipient]:

@@ -15,7 +15,6 @@ from store.database import StorePart, reads
 from store.many_rows import many_rows
 from store.tables import answers, as_written, one_of, requests
 
-COUNTED = "It counted."
 # The columns of an answer that its request judges.
 SHOWN = list(Answer.model_fields)
 IS_OF_ID = answers.c.id == bindparam("answer")
@@ -25,7 +24,7 @@ ADD = {
     name: dialect.insert(answers).on_conflict_do_nothing(index_elements=["channel", "source_id"]).returning(answers)
     for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
 }
-COUNT = update(answers).where(IS_OF_ID).values(state="accepted", message=COUNTED)
+COUNT = update(answers).where(IS_OF_ID).values(state="accepted", message=bindparam("said"))
 # The columns of an answer that a decision shows.
 _DECIDES = ("id", "approval_id", "level", "person", "verdict", "comment", "channel", "at", "state")
 COUNTED_OF = (
@@ -133,12 +132,12 @@ def in_time(connection: Connection, approval_id: int, deadline: datetime) -> lis
     return [view(row) for row in connection.execute(came)]
 
 
-def count(connection: Connection, decision: Decision) -> bool:
+def count(connection: Connection, decision: Decision, message: str) -> bool:
     """Mark the stored answer that a decision stands for as one that counted; False where none is stored."""
-    return connection.execute(COUNT, {"answer": decision.answer_id}).rowcount > 0
+    return connection.execute(COUNT, {"answer": decision.answer_id, "said": message}).rowcount > 0
 
 
-def add_counted(connection: Connection, approval_id: int, decision: Decision) -> None:
+def add_counted(connection: Connection, approval_id: int, decision: Decision, message: str) -> None:
     """Store an answer that came by no channel and has counted."""
     own_id = uuid.uuid4().hex
     row = decision.model_dump(exclude={"answer_id", "lapsed"}) | {
@@ -147,7 +146,7 @@ def add_counted(connection: Connection, approval_id: int, decision: Decision) ->
         "source_id": own_id,
         "proof": {},
         "state": "accepted",
-        "message": COUNTED,
+        "message": message,
     }
     connection.execute(insert(answers).values(row))
 

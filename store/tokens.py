@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic import Field
-from sqlalchemy import Connection, Row, Table, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Table, insert, select, update
 
 from countersign.errors import NotFound
 from countersign.models import GATEWAY, Id, Model
@@ -81,10 +81,9 @@ class Tokens(StorePart):
     @reads
     def signature(self, token_id: str, text: str) -> str:
         """A signature of a text, which only who has this token or the database can make; empty where it has ended."""
-        now = datetime.now(UTC)
-        lasts = tokens.c.ended_at.is_(None), tokens.c.ends_at.is_(None) | (tokens.c.ends_at > now)
+        own = select(tokens.c.hash).where(tokens.c.id == token_id, *_last(datetime.now(UTC)))
         with self.database.reading() as connection:
-            key = connection.execute(select(tokens.c.hash).where(tokens.c.id == token_id, *lasts)).scalar_one_or_none()
+            key = connection.execute(own).scalar_one_or_none()
         return hmac.digest(key.encode(), text.encode(), "sha256").hex() if key else ""
 
     @reads
@@ -96,11 +95,10 @@ class Tokens(StorePart):
     @reads
     def lasting(self, now: datetime, person: str = "", before: str = "", limit: int = 50) -> list[Token]:
         """A page of the tokens that last, newest first, of one person or of all; `before` is a token's id."""
-        lasts = tokens.c.ended_at.is_(None), tokens.c.ends_at.is_(None) | (tokens.c.ends_at > now)
         own = [tokens.c.owner == person, tokens.c.kind == "person"] if person else []
         with self.database.reading() as connection:
             return [
-                _view(row) for row in newest_first(connection, tokens.c.created_at, before, limit, few=[*lasts, *own])
+                _view(row) for row in newest_first(connection, tokens.c.created_at, before, limit, few=[*_last(now), *own])
             ]
 
     @reads
@@ -158,6 +156,11 @@ def with_secret(connection: Connection, table: Table, sent: re.Match[str], colum
 def hashed(secret: str) -> str:
     """A secret of 256 random bits, as it is kept: there is nothing to guess, so a slow hash would gain nothing."""
     return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _last(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Tokens last: they were not ended, and have not ended by themselves."""
+    return tokens.c.ended_at.is_(None), tokens.c.ends_at.is_(None) | (tokens.c.ends_at > now)
 
 
 def _view(row: Row[Any]) -> Token:
