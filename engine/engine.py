@@ -57,8 +57,8 @@ from store import Store
 class Engine:
     """Decides what happens, has it recorded, and has the people concerned notified.
 
-    Its methods are for what Temporal or a channel has to do with. What ends in one transaction is done by its parts, which
-    the caller runs in a thread, as in `await run(engine.passkeys.challenge, session_id)`.
+    Its methods are for what Temporal or a channel has to do with. What ends in one transaction is done by its parts,
+    which the caller runs in a thread, as in `await run(engine.passkeys.challenge, session_id)`.
 
     `outbox` sends what is written here at once, and its channels tell a sender of a refusal; without one, the sweeper
     of a worker sends it. `executor` is where transactions run, the store's own where there is none. `most_an_hour` is

@@ -87,11 +87,11 @@ def renew(store: Store, worker: Worker) -> Worker:
     """Write that this worker is there now; returns what was written, with how its clock compares."""
     clock = read_clock(store.database)
     seen = worker.model_copy(update={"seen_at": clock.at, "ahead_seconds": clock.ahead.total_seconds()})
-    write(store, seen)
+    write_heartbeat(store, seen)
     return seen
 
 
-def write(store: Store, worker: Worker) -> None:
+def write_heartbeat(store: Store, worker: Worker) -> None:
     """Write that this worker is there, as of its `seen_at`; forget those that were not seen for a day."""
     # Not at its start: after a long stop their channels still count as set up.
     is_new = worker.seen_at - worker.started_at <= CHANNEL_KEPT
@@ -99,7 +99,7 @@ def write(store: Store, worker: Worker) -> None:
 
 
 @reads
-def living(store: Store, task_queue: str) -> list[Worker]:
+def living_workers(store: Store, task_queue: str) -> list[Worker]:
     """The workers that work at this task queue now, the one seen last first."""
     seen = store.workers.seen(read_clock(store.database).at - DEAD_AFTER)
     return [one for one in seen if one.task_queue == task_queue and one.ended_at is None]

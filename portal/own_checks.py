@@ -11,7 +11,7 @@ from countersign.policy.check import channel_meant
 from countersign.policy.reach import channels_on
 from countersign.times import moment
 from countersign.views import Finding
-from engine.heartbeat import DEAD_AFTER, living
+from engine.heartbeat import DEAD_AFTER, living_workers
 from engine.upkeep import difference_message
 from portal.context import Context
 from store.clock import apart, read_clock
@@ -79,7 +79,7 @@ async def _temporal(context: Context, _: Policy | None) -> list[Finding]:
 
 async def _worker(context: Context, _: Policy | None) -> list[Finding]:
     """Whether a worker is alive and answers by Temporal, and whether its clock, ours and Temporal's agree."""
-    workers = await context.run(living, context.store, context.client.task_queue)
+    workers = await context.run(living_workers, context.store, context.client.task_queue)
     if not workers:
         said = NO_WORKER.format(DEAD_AFTER.total_seconds(), context.client.task_queue)
         return [_finding("Temporal", "problem", "worker", said)]
@@ -97,7 +97,7 @@ async def _worker(context: Context, _: Policy | None) -> list[Finding]:
 
 async def _channels_used(context: Context, policy: Policy | None) -> list[Finding]:
     """Whether a worker can send by each channel that the policy uses, also by one that was applied long ago."""
-    workers = await context.run(living, context.store, context.client.task_queue)
+    workers = await context.run(living_workers, context.store, context.client.task_queue)
     if policy is None or not workers:
         return []
     set_up = {name for one in workers for name in one.channels}

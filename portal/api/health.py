@@ -9,7 +9,7 @@ from fastapi import APIRouter, Response
 from countersign.errors import Unavailable
 from countersign.http_answers import ChannelHealth, Health, Me
 from countersign.models import GATEWAY
-from engine.heartbeat import living
+from engine.heartbeat import living_workers
 from portal.api.problems import described
 from portal.api.routes import StrictRoute, token_router
 from portal.auth import CallerHere
@@ -35,7 +35,7 @@ async def health(context: ContextHere, response: Response) -> Health:
     # What takes longer counts as away; a database whose writers are blocked still reads.
     with suppress(Unavailable, TimeoutError):
         async with asyncio.timeout(HEALTH_SECONDS):
-            worker = bool(await context.run(living, context.store, context.client.task_queue))
+            worker = bool(await context.run(living_workers, context.store, context.client.task_queue))
             database = True
             writable = await context.writable()
     found = Health(

@@ -11,7 +11,7 @@ import pytest_asyncio
 
 import worker
 from engine.credentials.tokens import TokenRules
-from engine.heartbeat import living
+from engine.heartbeat import living_workers
 from engine.policy import apply_policy
 from portal.__main__ import plan
 from portal.app import create_app
@@ -61,7 +61,7 @@ async def portal(settings: Settings) -> AsyncIterator[Portal]:
         here = Portal(url)
         here.store = store
         _hand_out(here)
-        await until(lambda: work.done() or bool(living(store, settings.task_queue)))
+        await until(lambda: work.done() or bool(living_workers(store, settings.task_queue)))
         yield here
         await here.aclose()
     stop.set()

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from countersign.models import Status
-from engine.heartbeat import this_worker, write
+from engine.heartbeat import this_worker, write_heartbeat
 from tests.store.requests import unsent
 from tests.workflows.deployment import Deployment, new_namespace, until
 from tests.workflows.people import policy, put_in_force
@@ -67,7 +67,7 @@ async def test_where_nobody_can_be_told_fallback_approvers_are_called_and_the_re
 async def test_a_worker_leaves_to_others_what_it_lacks_and_says_so(
     mute: Deployment, caplog: pytest.LogCaptureFixture
 ) -> None:
-    write(mute.store, this_worker(["email"]))
+    write_heartbeat(mute.store, this_worker(["email"]))
     mute.start_worker()
     request = await mute.ask("alice", "vaults")
     assert request.asked.status is Status.WAITING

@@ -16,7 +16,7 @@ from sqlalchemy import create_engine
 
 from countersign.client import Client
 from engine.credentials.tokens import TokenRules
-from engine.heartbeat import renew, this_worker, write
+from engine.heartbeat import renew, this_worker, write_heartbeat
 from portal.app import create_app
 from portal.context import Plan
 from portal.server import Server
@@ -166,6 +166,6 @@ async def test_a_worker_whose_clock_is_wrong_is_told(temporal_address: str, sqli
     async with asking(plan) as portal:
         store = Store(sqlite_url)
         wrong = this_worker(["email"], "q").model_copy(update={"ahead_seconds": -42.0, "host": "vm-7 process 1"})
-        write(store, wrong)
+        write_heartbeat(store, wrong)
         store.close()
         assert "42 seconds behind" in (await findings(portal, "problem"))["vm-7 process 1"]

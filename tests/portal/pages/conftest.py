@@ -15,7 +15,7 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 import worker
 from engine.credentials.tokens import TokenRules
-from engine.heartbeat import living
+from engine.heartbeat import living_workers
 from engine.policy import apply_policy
 from portal.__main__ import plan
 from portal.app import create_app
@@ -158,7 +158,7 @@ async def installed(temporal_address: str, folder: Path, policy: str = POLICY) -
         stop = asyncio.Event()
         work = asyncio.create_task(worker.run(settings, stop, runner=sandboxed()))
         async with serving(Server(create_app(plan(settings)), settings.portal_host, port)) as where:
-            await until(lambda: work.done() or bool(living(store, settings.task_queue)))
+            await until(lambda: work.done() or bool(living_workers(store, settings.task_queue)))
             api = Portal(where)
             api.store = store
             for person in ("alice", "grace"):
