@@ -108,7 +108,9 @@ async def _run(
             Chore("answers that counted", engine.remind_workflows, once=True),
             Chore("what admins are told of", engine.alert_admins),
             Chore("what expires soon", engine.tell_of_expiry, pause=TELL_OF_EXPIRY_EVERY),
-            Chore("what is kept no longer", partial(forget, store, Retention(store.database), kept), pause=FORGET_EVERY),
+            Chore(
+                "what is kept no longer", partial(forget, store, Retention(store.database), kept), pause=FORGET_EVERY
+            ),
         ],
     )
     jobs = ["sweep", "watch_mailbox"] if listen else ["sweep"]

@@ -204,9 +204,7 @@ def _views(store: Store, engine: Transactions, waiting_id: int) -> list[Query]:
         Query("view: a grant that lasts", "view", lambda: engine.asking.answer_on_record(question, requester(7))),
         Query("view: its notifications", "view", partial(SentMessages(store).of, waiting_id)),
         Query("view: a device's snapshots", "view", partial(store.registered_devices.snapshots, device.id)),
-        Query(
-            "view: the devices that gates admit", "view", lambda: admitted_devices(store, datetime.now(UTC))
-        ),
+        Query("view: the devices that gates admit", "view", lambda: admitted_devices(store, datetime.now(UTC))),
         Query("view: who has an address", "view", lambda: reading.person_at("user-19@example.test")),
         Query("event: the last one, for one who watches", "event", lambda: store.seen.since(newest - 1, past, 500)),
         Query("event: the last 500, for one who watches", "event", lambda: store.seen.since(newest - 500, past, 500)),

@@ -59,7 +59,7 @@ ANSWERS: dict[DeviceStatus, Answer] = {
 }
 
 
-def status_of(columns: Mapping[str, Any]) -> DeviceStatus:
+def status_of(columns: Mapping[Any, Any]) -> DeviceStatus:
     """The status of a device with these columns."""
     before = next((status for name, status in BEFORE_DECISION if columns[name] is not None), None)
     return before or STATUSES[columns["decision"]]

@@ -57,9 +57,8 @@ def append_or_count(connection: Connection, approval_id: int | None, event: Audi
         if counted.times < WRITTEN_EACH:
             append(connection, approval_id, [event])
         return
-    row = {"what": what, "approval_id": approval_id, "kind": event.kind, "channel": event.channel}
-    row |= {"who": event.who[:LONGEST_WHO], "begun_at": event.at, "last_at": event.at, "times": 1}
-    repeats.begin(connection, row)
+    about = {"approval_id": approval_id, "kind": event.kind, "channel": event.channel, "who": event.who[:LONGEST_WHO]}
+    repeats.begin(connection, {"what": what, **about, "begun_at": event.at, "last_at": event.at, "times": 1})
     if counted is not None:
         _sum_up(connection, counted)
     append(connection, approval_id, [event])

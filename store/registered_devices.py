@@ -9,7 +9,15 @@ from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, false,
 
 from countersign.directory import Policy
 from countersign.errors import NotFound
-from countersign.registration import BEFORE_DECISION, STATUSES, DeviceDecision, DeviceStatus, RegisteredDevice, Snapshot, status_of
+from countersign.registration import (
+    BEFORE_DECISION,
+    STATUSES,
+    DeviceDecision,
+    DeviceStatus,
+    RegisteredDevice,
+    Snapshot,
+    status_of,
+)
 from store.database import Database, from_row, reads
 from store.paging import newest_first
 from store.policies import Policies
@@ -34,9 +42,7 @@ ADD = insert(registered_devices).returning(registered_devices)
 CHANGE = update(registered_devices).where(devices.id == bindparam("of_id")).returning(registered_devices)
 KEEP = insert(fingerprints)
 # What is being judged just now is not known to wait, and has no message yet.
-COUNTED = IS_PENDING | (
-    (devices.message != as_written("")) & (devices.last_seen_at > bindparam("seen_since"))
-)
+COUNTED = IS_PENDING | ((devices.message != as_written("")) & (devices.last_seen_at > bindparam("seen_since")))
 # The oldest of a device that is kept.
 OLDEST_KEPT = (
     select(fingerprints.c.id)
@@ -148,7 +154,7 @@ def with_key(connection: Connection, key: str) -> Sequence[Row[Any]]:
     return connection.execute(WITH_KEY, {"of_key": key}).all()
 
 
-def lasting(connection: Connection, now: datetime) -> Sequence[Row[Any]]:
+def lasting(connection: Connection, now: datetime) -> Sequence[Row[Any, Any, Any, Any, Any]]:
     """The devices that are approved, neither archived, blocked nor revoked, and whose session lasts, by their ids."""
     columns = (devices.id, devices.key, devices.person, devices.address_number, devices.session_ends_at)
     stands = IS_IN, devices.blocked_at.is_(None), devices.revoked_at.is_(None)

@@ -98,7 +98,8 @@ class Tokens(StorePart):
         own = [tokens.c.owner == person, tokens.c.kind == "person"] if person else []
         with self.database.reading() as connection:
             return [
-                _view(row) for row in newest_first(connection, tokens.c.created_at, before, limit, few=[*_last(now), *own])
+                _view(row)
+                for row in newest_first(connection, tokens.c.created_at, before, limit, few=[*_last(now), *own])
             ]
 
     @reads

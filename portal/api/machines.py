@@ -55,7 +55,9 @@ async def change_token(
 
     Revoking is for good, and ends the devices that it registered. Doing it again changes nothing.
     """
-    return await context.run(context.engine.service_tokens.change, token_id, action, caller.must_be_admin(), caller.proof)
+    return await context.run(
+        context.engine.service_tokens.change, token_id, action, caller.must_be_admin(), caller.proof
+    )
 
 
 @router.get("/provisioning-keys", responses=LISTED)

@@ -158,7 +158,12 @@ async def _ready(request: Request, context: Context, caller: Caller, arrived: Ar
     """A page that leads on, and no redirect: browsers apply `form-action` to what a form's answer redirects to."""
     visit = arrived.visit
     code = await context.run(
-        context.engine.application_sessions.offer, arrived.question, visit.host, visit.browser_hash, caller.credential.id, context.http_valid
+        context.engine.application_sessions.offer,
+        arrived.question,
+        visit.host,
+        visit.browser_hash,
+        caller.credential.id,
+        context.http_valid,
     )
     address = f"https://{visit.host}{ACCEPT}?{urlencode({'code': code, 'to': arrived.to})}"
     response = page(request, "application_ready", visit=visit, address=address)

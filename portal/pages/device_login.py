@@ -30,7 +30,9 @@ async def form(request: Request, code: Annotated[str, Query(max_length=LONGEST_C
 async def look(request: Request, context: ContextHere, caller: CallerHere, code: Code) -> Response:
     """What wants to log in with this code, before anything is allowed."""
     with guesses_counted(context, caller.name):
-        found = await context.run(context.engine.logins.waiting, code, caller.name, comes_from(request, context.site).source_address)
+        found = await context.run(
+            context.engine.logins.waiting, code, caller.name, comes_from(request, context.site).source_address
+        )
     return page(request, "device_asks", login=found, code=as_shown(found.user_code), lasts=TOKEN_LASTS)
 
 

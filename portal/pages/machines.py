@@ -60,7 +60,9 @@ async def rotate_service_token(
     request: Request, context: ContextHere, caller: CallerHere, token_id: TheId, rotation: Annotated[Rotation, Form()]
 ) -> Response:
     """Make a new secret, and show it, this once."""
-    made = await context.run(context.engine.service_tokens.rotate, token_id, rotation.overlap, caller.name, caller.proof)
+    made = await context.run(
+        context.engine.service_tokens.rotate, token_id, rotation.overlap, caller.name, caller.proof
+    )
     return _secret(request, "The new secret", made)
 
 

@@ -34,7 +34,9 @@ async def begin(
     """
     site, provider = context.site, _provider(context.site)
     caller = comes_from(request, site)
-    state = await context.run(context.engine.sign_in.begin_with_provider, caller, go_to if is_own_page(go_to) else START)
+    state = await context.run(
+        context.engine.sign_in.begin_with_provider, caller, go_to if is_own_page(go_to) else START
+    )
     address = await provider.address(state, caller.secret, fresh)
     response = page(request, "to_provider", address=address)
     response.headers["Refresh"] = f"0; url={address}"
@@ -61,7 +63,9 @@ async def returned(
         found = await provider.identity(code, state, caller.secret)
     except NotAllowed as refused:
         await _refuse(context, caller, refused)
-    cookie = await context.run(context.engine.sign_in.by_provider, found.address, provider.issuer, caller, found.proven_at)
+    cookie = await context.run(
+        context.engine.sign_in.by_provider, found.address, provider.issuer, caller, found.proven_at
+    )
     return await signed_in(request, context, cookie, go_to)
 
 

@@ -57,7 +57,9 @@ async def add(
     except NotAllowed as refused:
         await _record(context, caller, refused)
         raise
-    await context.run(context.engine.passkeys.add, caller.name, made, label.strip() or "a passkey", caller.credential.proof)
+    await context.run(
+        context.engine.passkeys.add, caller.name, made, label.strip() or "a passkey", caller.credential.proof
+    )
     return RedirectResponse(SESSIONS, HTTPStatus.SEE_OTHER)
 
 

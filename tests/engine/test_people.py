@@ -68,9 +68,7 @@ def test_who_no_notification_reached_is_looked_at_until_that_is_done(store: Stor
     number = opened(store, device="vaults-1").approval_id
     write(store, asking(number, "ivan", "grace"))
     asked = {row.person: row.id for row in unsent(store, number, 1)}
-    Deliveries(store).mark(
-        number, [sent(asked["grace"], "<sent@here>"), lost(asked["ivan"], "550 no such user")]
-    )
+    Deliveries(store).mark(number, [sent(asked["grace"], "<sent@here>"), lost(asked["ivan"], "550 no such user")])
     assert transactions(store).rechecks.due() == [number]
     write(store, a_transition(number, "1.ivan.unreachable", availability={"ivan": "unreachable"}))
     assert transactions(store).rechecks.due() == []

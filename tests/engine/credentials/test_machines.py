@@ -149,9 +149,7 @@ def test_a_provisioning_key_is_of_somebody_who_may_connect(store: Store) -> None
     apply_policy(store, policy(users={"grace": {"disabled": True}}), "ada")
     for person in ("nobody", "grace"):
         with pytest.raises(NotFound, match="disabled or not in the policy"):
-            ProvisioningKeyRules(store).make(
-                NewProvisioningKey(label="x", person=person, devices=1), "ada", PROOF
-            )
+            ProvisioningKeyRules(store).make(NewProvisioningKey(label="x", person=person, devices=1), "ada", PROOF)
     with pytest.raises(NotFound, match="no provisioning key k0"):
         ProvisioningKeyRules(store).end("k0", "ada", PROOF)
 

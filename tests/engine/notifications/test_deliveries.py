@@ -139,9 +139,7 @@ def test_what_failed_stands_in_nobodys_way_and_comes_back_later_each_time(store:
     [first] = Deliveries(store).left_over(soon(0), 1)
     for tries, wait in ((1, 10), (2, 20), (3, 40)):
         assert Deliveries(store).begin([first.id], soon(100 * tries)) == {first.id: tries}
-        Deliveries(store).mark(
-            number, [Result(notification_id=first.id, state="waiting", text="451", tries=tries)]
-        )
+        Deliveries(store).mark(number, [Result(notification_id=first.id, state="waiting", text="451", tries=tries)])
         assert [row.person for row in Deliveries(store).left_over(soon(wait - 1), 10)] == ["grace"]
         assert [row.person for row in Deliveries(store).left_over(soon(wait + 1), 10)] == ["grace", "ada"]
     assert "unreachable" not in kinds(store, number)
@@ -156,9 +154,7 @@ def test_a_worker_that_was_frozen_changes_nothing_of_what_another_took_over(stor
     [row] = Deliveries(store).left_over(soon(0), 1)
     Deliveries(store).begin([row.id], soon(-60))
     assert Deliveries(store).begin([row.id], soon(0)) == {row.id: 2}
-    Deliveries(store).mark(
-        number, [Result(notification_id=row.id, state="waiting", text="timed out", tries=1)]
-    )
+    Deliveries(store).mark(number, [Result(notification_id=row.id, state="waiting", text="timed out", tries=1)])
     assert Deliveries(store).left_over(soon(15), 10) == []
 
 

@@ -60,10 +60,7 @@ def shown_by(board: Store, number: int) -> dict[str, int]:
 
 
 def notifications_of(board: Store, number: int, transition: int) -> dict[tuple[str, str], RequestNotification]:
-    return {
-        (one.to.id, channel): one
-        for channel, one in messages(board, unsent(board, number, transition))
-    }
+    return {(one.to.id, channel): one for channel, one in messages(board, unsent(board, number, transition))}
 
 
 def test_a_live_channel_shows_the_requester_that_the_request_waits(board: Store) -> None:

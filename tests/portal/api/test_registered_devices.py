@@ -92,6 +92,7 @@ async def test_many_gates_cost_one_read_of_the_devices_and_none_for_what_is_no_d
     devices: Portal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads = 0
+
     def counted(*args: Any) -> list[Admitted]:
         nonlocal reads
         reads += 1

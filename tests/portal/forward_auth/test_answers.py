@@ -127,7 +127,9 @@ async def test_many_cookies_and_a_long_address_pass(scene: Scene) -> None:
 
 @pytest.mark.parametrize("header", ["Countersign-Gateway", "countersign-gateway", "X-Forwarded-For"])
 async def test_headers_of_a_client_open_nothing(scene: Scene, header: str) -> None:
-    own = TokenRules(scene.site.store).create(Owner(kind="gateway", name="own", targets=[APP], variants=["http"]), "tests")
+    own = TokenRules(scene.site.store).create(
+        Owner(kind="gateway", name="own", targets=[APP], variants=["http"]), "tests"
+    )
     async with scene.granted("bob", source_address="192.0.2.7"):
         value = own if "ateway" in header else "192.0.2.7"
         seen = len(scene.application.seen)
