@@ -6,6 +6,7 @@ import re
 import subprocess
 import tomllib
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from itertools import pairwise
 from pathlib import Path
 from urllib.parse import unquote
@@ -32,7 +33,7 @@ LOCK_LINE = re.compile(
     re.VERBOSE,
 )
 ARCHITECTURE = [ROOT / "docs" / "architecture.md", ROOT / "docs" / "recovery.md"]
-NAMES_A_PATH = re.compile(r"[\w-]+(/[\w.-]+)*(/|\.(py|md|toml|json))")
+NAMES_A_PATH = re.compile(r"[\w*-]+(/[\w.*-]+)*(/|\.(py|md|toml|json))")
 TEST_VARIABLE = r"\"(COUNTERSIGN_TEST_[A-Z_]+)\""
 MACHINE_PATH = re.compile(r"(?<![\w.~-])/(?:root|work|home|Users)/\S*")
 
@@ -117,9 +118,8 @@ def test_architecture_names_only_files_and_folders_that_exist(page: Path) -> Non
 
     def exists(folder: str, name: str) -> bool:
         """From the root or in its line's folder; in a line that is about none, it may stand anywhere."""
-        if {name, f"{folder}{name}"} & places:
-            return True
-        return not folder and any(place.endswith(f"/{name}") for place in places)
+        patterns = {name, f"{folder}{name}"} if folder else {name, f"*/{name}"}
+        return any(fnmatchcase(place, pattern) for place in places for pattern in patterns)
 
     assert paths_in(page)
     assert [name for folder, name in paths_in(page) if not exists(folder, name)] == []
