@@ -1,4 +1,4 @@
-"""The side effects of a request on the record: opened, changed, read. Each is one transaction, and idempotent."""
+"""What the workflow of a request reads from the record and writes to it. To run one twice changes nothing."""
 
 from __future__ import annotations
 

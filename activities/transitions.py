@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # workflows import this module, and are to be loaded without 
 
 
 class TransitionActivities:
-    """What the workflows ask for each change: one activity, since each costs a trip through the worker."""
+    """What the workflows run for each change: one activity a change, since each costs a trip through the worker."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine

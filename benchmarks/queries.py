@@ -264,7 +264,7 @@ def _others(store: Store, engine: Transactions, waiting_id: int) -> list[Query]:
         reason="Which?",
     )
     return [
-        Query("a mail that is turned down", "other", lambda: engine.rejected_inputs.record(rejected)),
+        Query("a mail that is refused", "other", lambda: engine.rejected_inputs.record(rejected)),
         Query(
             "notifications of a transition",
             "other",

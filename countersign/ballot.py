@@ -177,9 +177,9 @@ class Ballot(Model):
         return self._call_fallback()
 
     def recount(self, disabled: Sequence[str], decision: Decision | None, passed: int) -> list[Approver]:
-        """Take back what `decision` brought about, and judge it anew: these people were disabled before it was written.
+        """Count again after `decision` could not be written, because these people were disabled meanwhile.
 
-        `passed` is how many levels are passed on record. At a level that is not, approvals of theirs count no longer;
+        `passed` is how many levels are passed on record. At a later level their approvals no longer count, and
         `decision` does not where it is theirs. Where the requester is among them the request is cancelled. Returns whom
         to ask now.
         """

@@ -1,4 +1,4 @@
-"""What the way out and the way in of a channel do; whoever sends or listens calls no more of it."""
+"""The contract of a channel: how it sends and how it listens."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol

@@ -1,4 +1,4 @@
-"""Durations as people write them: `90s`, `15m`, `36h`, `180d`; a plain number is of the unit that its field has."""
+"""Durations as people write them: `90s`, `15m`, `36h`, `180d`; a number alone is of the unit of its field."""
 
 import math
 import re
@@ -18,9 +18,9 @@ SHORTEST, LONGEST = SECOND, timedelta(days=36_500)
 
 
 def reads(unit: Unit, longest: timedelta = LONGEST, shortest: timedelta = SHORTEST) -> Callable[[object], timedelta]:
-    """What reads a duration, where a number alone is of this unit; for pydantic's BeforeValidator.
+    """A parser for durations, for pydantic's BeforeValidator; a number alone is of this unit.
 
-    It raises ValueError, with the remedy, for what is no duration from `shortest` to `longest`.
+    It raises ValueError, with the remedy, for anything but a duration from `shortest` to `longest`.
     """
 
     def read(given: object) -> timedelta:

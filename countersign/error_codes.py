@@ -62,7 +62,7 @@ class ErrorCode(StrEnum):
     NO_REQUEST = "no-request", "There is no such request, as far as whoever calls may see"
     NO_GRANT = "no-grant", "The request has no grant"
     GRANT_OVER = "grant-over", "The grant is over"
-    NOT_THEIRS = "not-theirs", "Whoever calls has no part in it that allows this"
+    NOT_THEIRS = "not-theirs", "The caller is not allowed to do this to the request"
 
     # Who calls.
     NO_TOKEN = "no-token", "A token is needed"

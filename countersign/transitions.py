@@ -201,9 +201,9 @@ class Recipient(Model):
 class Transition(OfRequest):
     """One change of a request, written in one transaction, and only once.
 
-    `key` identifies it within its request, and is the same when the change is made again. After a crash of which
-    Temporal has lost some, the workflow may make its changes in another order. `relies_on` are people who
-    must be enabled when it is written, else it is not written at all; `lapsed` are answers that count no longer.
+    `key` identifies it within its request. A workflow that lost changes in a crash makes them again, perhaps in another
+    order: the same change has the same key. `relies_on`: people who must be enabled when it is written, otherwise it is
+    not written at all. `lapsed`: answers that no longer count.
     """
 
     key: str

@@ -14,7 +14,7 @@ FoundBy = dict[str, list[str]]
 
 @dataclass(frozen=True)
 class Changed:
-    """A request, what it is found by, and its lines in lists: one for readers who may do the same to it."""
+    """A request after a change, the values that filters match, and its rendered lines in lists: one a `bulk_action`."""
 
     request: RequestView
     found_by: FoundBy

@@ -1,4 +1,4 @@
-"""Shares few threads fairly: each caller gets a turn, however much work one of them has."""
+"""Shares few threads fairly among callers, however much work one of them has."""
 
 import threading
 from collections import deque
@@ -19,9 +19,9 @@ Work = tuple[Future[Any], Callable[[], Any]]
 
 
 class FairExecutor(Executor):
-    """Has the store's threads do the work of each caller in turn, and each caller's in its order.
+    """Runs the store's work fairly: callers take turns, and each caller's work is begun in its order.
 
-    Reading has threads, and so turns, of its own.
+    What only reads has threads of its own, and so turns of its own.
     """
 
     def __init__(self, threads: Executor) -> None:

@@ -111,9 +111,9 @@ class Feed:
     def after(
         self, version: int, visibility: Visibility, limit: int, besides: Collection[str] = ()
     ) -> tuple[list[AuditEventView], int] | None:
-        """The events after a version that may be seen, oldest first, and the version to go on from.
+        """The events after a version that may be seen, oldest first, and the version to continue from.
 
-        Those of the kinds `besides` come too, whoever sees them. None where not all of it is kept.
+        Events of the kinds in `besides` are always included. None where they are no longer all in memory.
         """
         if not self._reading.is_set() or not self._kept_after <= version <= self.read_through:
             return None

@@ -76,7 +76,7 @@ class Approval:
 
     @workflow.update(name="decide")
     async def decide(self, answer: Answer) -> Judgement:
-        """Count a stored answer; one that can't count now, but may after what is being written, waits for that."""
+        """Count a stored answer. Where a change is being written after which it may count, wait for that first."""
         if not self._opening_over:
             await workflow.wait_condition(lambda: self._opening_over)
         while self._has_to_wait(answer):
@@ -90,10 +90,10 @@ class Approval:
 
     @decide.validator
     def judge(self, answer: Answer) -> None:
-        """Refuse an answer that can't count, and say why; nothing of it enters the history.
+        """Refuse an answer that can't count, and say why; a refusal leaves nothing in the history.
 
-        While a change is being written, nothing is refused that may count afterwards: the handler waits. Nor is an
-        answer to a later level refused: the record may show that it has started, which a crash made us lose.
+        One that may count after the change that is being written is not refused: the handler waits. Nor is an answer to
+        a later level: it may have started on record, and a crash made us lose that.
         """
         # After a crash the opening may run again, when answers to the mails of the first time come in already.
         if not self._opening_over or (self._may_yet_count(answer) and self._changing):

@@ -1,4 +1,4 @@
-"""How workflows call activities: locally while the far side is healthy, durably when it is not."""
+"""How workflows run activities: as local ones first, and as normal ones with endless retries where that fails."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -26,7 +26,7 @@ async def execute(method: Callable[[Any, A], Awaitable[R]], argument: A) -> R: .
 @overload
 async def execute(method: Callable[[Any, A], R], argument: A) -> R: ...
 async def execute(method: Callable[[Any, A], Any], argument: A) -> Any:
-    """Run an activity, however long the far side is down. Raises FailureError only for a refusal.
+    """Run an activity, for as long as what it needs is down. Raises FailureError only for a refusal.
 
     The first line of the activity's docstring is what Temporal's pages show of it.
     """

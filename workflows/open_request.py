@@ -1,4 +1,4 @@
-"""A request that was opened, within its workflow: its ballot, and how each change of that goes on record."""
+"""A request that was opened, within its workflow: its ballot, and how each change of it is written."""
 
 import asyncio
 from collections.abc import Collection, Iterator, Sequence
@@ -39,7 +39,7 @@ class NotOnRecord(ApplicationError):
 
 
 class OpenRequest:
-    """One change of the ballot is on record before the next begins; what can't be on record changes the ballot back.
+    """Writes each change of the ballot before the next one begins; one that can't be written is taken back.
 
     `being_written` counts the changes that are not on record yet. `remind_at` is when those who have not answered are
     reminded, if at all.
@@ -93,7 +93,7 @@ class OpenRequest:
             await workflow.wait_condition(lambda: not self.being_written)
 
     async def count(self, answer: Answer) -> None:
-        """Count an answer that the ballot has nothing against."""
+        """Count an answer that the ballot accepts."""
         decision = self.ballot.count(answer)
         said = "approved" if decision.verdict is Verdict.APPROVE else "rejected"
         detail = said + (f": {decision.comment}" if decision.comment else "")
@@ -148,7 +148,7 @@ class OpenRequest:
         return change.transition(ballot, self.opened, self._asked, self.now, sorted(relies_on))
 
     def _recount(self, change: Change, disabled: Sequence[str]) -> Change:
-        """The change anew, where the first could not be written, as it relied on people who were disabled meanwhile."""
+        """The change without the people who were disabled before it could be written."""
         ballot, decision = self.ballot, change.decision
         before = _lapsed(ballot)
         asked = ballot.recount(disabled, decision, self._passed)

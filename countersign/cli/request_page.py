@@ -31,7 +31,10 @@ SAID = {Verdict.APPROVE: "approved", Verdict.REJECT: "rejected"}
 
 
 def page(view: RequestView, timeline: Iterable[AuditEventView], at: datetime, *, whole: bool = False) -> RenderableType:
-    """Everything that is known of one request; not `whole`, repeats are folded and only failed checks show."""
+    """Everything that is known of one request.
+
+    Without `whole`, repeated rows are shown as one, and of a mail's checks only those that failed.
+    """
     parts = [
         headline(view, at),
         who_and_what(view),

@@ -71,7 +71,7 @@ def in_order(rules: Sequence[EnrolmentRule]) -> list[EnrolmentRule]:
 
 
 def evaluate(rules: Sequence[EnrolmentRule], facts: Facts, external: External = nobody_asked) -> EnrolmentVerdict:
-    """The first rule that matches; `external` says what the external evaluations answered that are come to."""
+    """The first rule that matches. `external` gives the result of each external evaluation that is needed for it."""
     known = _Known(facts, external)
     tried: list[Tried] = []
     for rule in in_order(rules):

@@ -190,7 +190,7 @@ class Access:
             del self._asking[_key(asking.question)]
 
     def _is_wanted(self, question: Question) -> bool:
-        """Whether somebody here asks it, or may come back for it: they have, or will get, the request that is open."""
+        """Whether somebody here asks for this, or may come back: the open request is theirs, or they will join it."""
         return any(one.question.workflow_id == question.workflow_id for one in self._asking.values())
 
     def _check(self, request: Request) -> None:

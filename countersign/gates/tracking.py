@@ -65,7 +65,7 @@ class Asking:
         self.question = question
         self.people = 0
         self.says = ""
-        # Whether it is the one that whoever asks the same next joins.
+        # Whether the next caller with the same question joins this one.
         self.is_current = True
         self.is_kept = False
         self.opening: asyncio.Task[Request] | None = None

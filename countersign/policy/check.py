@@ -131,7 +131,7 @@ def confirmation_without_effect(policy: Policy) -> Iterator[Problem]:
 def nobody_would_be_told(policy: Policy) -> Iterator[Problem]:
     """With every channel off nobody would be told of a request, and it would wait until it expires."""
     for path, said, terms in _terms_said(policy):
-        # What says nothing itself is told where it has it from.
+        # A scope without channels of its own is reported where it inherits them from.
         if (said.channels or not path) and all(use == "off" for use in terms["channels"].values()):
             yield Problem((*path, "channels"), "no channel is left on, so nobody would be told; turn one on")
 

@@ -11,7 +11,7 @@ from countersign.policy.route import terms_for
 from countersign.yaml_lines import Path
 
 MOST_NAMED = 3
-# With two approvers a level of quorum 1 has somebody to ask, also where one of them is the requester.
+# A level of quorum 1 with two approvers is safe: even if one of them asks, the other can answer.
 ENOUGH = 2
 # How many groups are checked one by one, counted anew for each device group.
 MOST_LOOKED_AT = 250_000

@@ -1,4 +1,4 @@
-"""A mail that was read and checked: what the record, and whom it concerns, are told of it."""
+"""A mail that was read and checked, with what the record and the people concerned are told of it."""
 
 import hashlib
 from typing import NamedTuple
@@ -30,7 +30,7 @@ class CheckedMail(NamedTuple):
 
     @property
     def is_from_an_unknown_address(self) -> bool:
-        """Whether a person answered, whose copy this is, from an address that is proven, but nobody's we know."""
+        """Whether a person's copy was answered from an authentic address that is nobody's in the directory."""
         known = self.addressee is not None and self.addressee.enabled
         return known and self.checked.code == "known_sender" and self.authentic.passed
 
@@ -43,11 +43,10 @@ class CheckedMail(NamedTuple):
 
     @property
     def signal(self) -> tuple[str, str] | None:
-        """What a mail that no person wrote tells of whose copy it answers, and in which words.
+        """What an automatic reply or a bounce says about the person whose copy it answers, with a text for the record.
 
-        Only they themselves are away, though an address of theirs may be unknown to us: a redirected mail is answered
-        by somebody else's autoresponder, and what the mail server calls forged by anybody. And no colleague writes
-        bounces.
+        `away` or `unreachable`. None where it may not be about them: it comes from somebody else's address, as where a
+        mail was redirected; it is forged, as the mail server says; or it calls itself a bounce and a person sent it.
         """
         reply, addressee = self.reply, self.addressee
         if addressee is None or (self.sender and (reply.kind == "bounce" or self.sender.id != addressee.id)):
@@ -64,13 +63,13 @@ class CheckedMail(NamedTuple):
 
     @property
     def from_elsewhere(self) -> str:
-        """What is told to whom a copy was sent that was answered from an unknown address."""
+        """The message to the person whose copy was answered from an unknown address."""
         assert self.addressee is not None
         return REASONS["from_elsewhere"].format(reply=self.reply, address=self.addressee.email)
 
     @property
     def who(self) -> str:
-        """Whom the record names: a person only where it is proven to be theirs, as it says that they can be reached."""
+        """Whom the record names: a person only where the mail is proven to be theirs, as it shows they get mail."""
         if self.authentic.passed:
             return self.sender.id if self.sender else self.reply.sender
         return f"{self.reply.sender} (unproven)" if self.reply.sender else "an unknown sender"

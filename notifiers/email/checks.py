@@ -51,10 +51,10 @@ class CheckedReply(http_answers.CheckedReply):
 
 
 class Rule(NamedTuple):
-    """One check of a mail: its name, what it saw and whether that is right, and who is told where it isn't.
+    """One check of a mail: its name, what it saw and whether the mail passed, and who is told where it failed.
 
-    Why not `refusals.toml` says under the name, but where the check is about what the mail itself `reads`: there the
-    reader gives code and message.
+    `refusals.toml` has the reason under that name. Of a check that `reads` the text of the mail, the reader gives code
+    and reason.
     """
 
     name: str
@@ -197,9 +197,11 @@ def check_reply(reply: Reply, facts: Facts) -> CheckedReply:
 
 
 def _back(failed: Rule, reply: Reply, facts: Facts) -> AnswerBack:
-    """Whom nothing ties to this mail is not written to: its From may be anybody's, and a token somebody else's.
+    """Who is told of a failed check.
 
-    Nor is a machine that says it is one (RFC 3834). But a subject alone may be a person's: they hear why.
+    Nobody, where nothing proves that the sender has to do with this mail, as its From may be forged and its token
+    somebody else's; nor where the mail says that a machine wrote it (RFC 3834). Where only its subject looks automatic,
+    a person may have written it, and gets help.
     """
     if not facts.person or (not facts.authentic.passed and facts.token_of != facts.person):
         return "none"

@@ -93,9 +93,10 @@ class Inbound:
 
 
 async def of_engine(call: Awaitable[T], *answers: type[CountersignError]) -> T:
-    """What the engine does with a mail. `answers` say no; else its failure is the mail's only where it can't be stored.
+    """Call the engine for a mail. `answers` are its refusals of this mail; BadQuestion: the mail can't be stored.
 
-    Anything else, also a fault of ours, says nothing about the mail, which has to be seen again.
+    Any other failure, also a fault of ours, has nothing to do with the mail: then this raises Unavailable, and the mail
+    is tried again later.
     """
     try:
         return await call

@@ -52,7 +52,7 @@ SIGN_IN = "A browser has to sign in and have access first: open this address in 
 
 @dataclass(frozen=True)
 class Yes:
-    """That a proxy may ask, by its token; with an `approval_id`, that somebody may pass, by the grant of this request.
+    """A cached yes: the proxy with this token may ask, or, with an `approval_id`, that grant lets a person pass.
 
     `version` is how far the feed was read before this was found.
     """

@@ -75,11 +75,11 @@ def server_of(piece: str) -> str:
 
 
 def read_result(piece: str) -> Result:
-    """Read one piece; the method is told even where the rest can't be read.
+    """Read one piece; gives its method even where the rest can't be read.
 
-    Unreadable for a piece that only the end of somebody's address can be: a server that copies `"a;b"@example.com`
-    without its quotes lets the sender write results. (Where what is behind the semicolon is a whole result, nothing
-    tells; but a server that writes its own DMARC result then contradicts it.)
+    Raises Unreadable for a piece that can only be the end of an address: a server that copies `"a;b"@example.com`
+    without its quotes lets the sender write results. (Where the text behind the semicolon is itself a whole result,
+    this can't be seen; but then the server's own DMARC result contradicts it.)
     """
     if says := _RESULT.fullmatch(piece):
         found = [(f"{kind}.{name}" if name else kind, value) for kind, name, value in _ONE_PROPERTY.findall(says[3])]

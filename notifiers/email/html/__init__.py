@@ -1,8 +1,8 @@
 """What an HTML body shows, as lines of plain text in which quoted lines begin with `>`.
 
-The tree is the WHATWG's, made by a library; what of it is readable, the allow-lists of `html.toml` say. Text that may
-be hidden, struck or beside what stands around it has UNSURE before it: it never gives a yes, and still counts for a no
-and for the comment. Where text may stand above or over other text, DISPLACED stands in its line.
+A library makes the tree as the WHATWG's standard says; the allow-lists of `html.toml` say what of it is readable. Text
+that may be hidden, struck out or out of place is marked with UNSURE: it never approves, can still reject, and is part
+of the comment. Where text may stand above or over other text, its line has DISPLACED.
 """
 
 import re

@@ -30,7 +30,7 @@ _FOLD = re.compile(rb"\r?\n[ \t]")  # RFC 5545, section 3.1
 
 
 class Sign(NamedTuple):
-    """What a kind of machine is known by; where it is only `guessed`, a person's mail may bear it, too."""
+    """A mark by which mail of a kind of machine is known. `guessed`: people's mail may have it too."""
 
     kind: str
     sign: str
@@ -39,7 +39,7 @@ class Sign(NamedTuple):
 
 
 def machine(mail: Part) -> Sign | None:
-    """The sign that a machine wrote this mail, which is guessed where all are; None where a person may have."""
+    """The sign that a machine wrote this mail, guessed only where all its signs are; None where there is no sign."""
     shown = [each for each in _SIGNS if each.shows(mail)]
     return shown[0]._replace(guessed=all(each.guessed for each in shown)) if shown else None
 

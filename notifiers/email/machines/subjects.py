@@ -50,7 +50,7 @@ def kind_by_subject(mail: Part) -> Kind:
 
 
 def says_away(mail: Part) -> bool:
-    """Whether the subject of an automatic reply says that its author is away; Outlook's words do on a reply to us."""
+    """Whether the subject of an automatic reply says that its author is away; Outlook's, only in a reply to us."""
     before, ours = _split(mail)
     by_outlook = ours and (_OUTLOOK.search(before) or ours.startswith(MACHINES["outlook_away"]))
     return bool(_AWAY.search(before) or by_outlook)

@@ -153,7 +153,10 @@ class Intake:
         return len(dealt_with)
 
     def _is_ours_to_move(self, uid: int) -> bool:
-        """Whether we handled it, or whoever did has left it lying; two who move one mail may make two of it."""
+        """Whether we may move it: we handled it, or the watcher that did has not moved it in time.
+
+        Two who move the same mail may make a copy of it.
+        """
         first_seen = self._strays.get(uid)
         return first_seen is None or time.monotonic() - first_seen > STRAY_SECONDS
 

@@ -132,10 +132,10 @@ def _own_label(data: bytes) -> str:
 
 
 def _unflowed(text: str, del_sp: bool) -> str:
-    """Join the lines that RFC 3676 says are one, where nobody quoted them: one that ends in a space flows on.
+    """Join the lines that are one by RFC 3676, where nobody quoted them: a line that ends in a space flows on.
 
-    A line that is one space is stuffed and empty (section 4.4), but a program that looks at its end first takes it for
-    one that flows on: what stands on both sides of it may be one line or two.
+    A line of one space is an empty line (section 4.4), but some programs take it for one that flows on: so the lines
+    around it may be one line or two.
     """
     joined = _FLOWING.sub(r"\1" if del_sp else r"\1 ", _MAY_FLOW.sub(rf"\1 {UNSURE}", text))
     return re.sub(r"(?m)^ ", "", joined)

@@ -79,10 +79,10 @@ def own_lines(text: str, most: int = limits.MOST_LINES, *, wrapped: bool = True)
 
 
 def _may_be_rest(above: str, line: str) -> bool:
-    """Whether a line right below a quoted one may be the rest of it, wrapped without a mark of its own.
+    """Whether the line right below a quoted one may be its wrapped end, without a mark of its own.
 
-    So it may be where its first word had no room above. Whoever wrote the quoted line chose where it breaks: that one
-    might be who asks.
+    So it may be where its first word did not fit on the line above. The author of the quoted line chose where it
+    breaks, and that may be the requester.
     """
     narrowest = NARROWEST_WRAP if above.isascii() else NARROWEST_WRAP // 2  # an ideograph takes two columns
     spoken = line.split(None, 1)

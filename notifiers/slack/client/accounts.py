@@ -54,14 +54,14 @@ def address_of(user: Mapping[str, Any]) -> str:
 
 
 class Found(NamedTuple):
-    """A cached result, and until when it holds."""
+    """A cached result, and until when it is used."""
 
     what: str | CountersignError
     until: float
 
 
 class Memory:
-    """Caches Slack's answers for `seconds`, refusals of the kind `refusal` for `refused_seconds`, and nothing else."""
+    """Caches Slack's answers for `seconds`, errors of the class `refusal` for `refused_seconds`, no other errors."""
 
     def __init__(
         self, seconds: float, refused_seconds: float, refusal: type[CountersignError], clock: Clock = time.monotonic

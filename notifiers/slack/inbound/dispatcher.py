@@ -209,7 +209,7 @@ def source_id(delivery: Delivery) -> str:
 
 
 def _is_final(error: Exception) -> bool:
-    """Whether another delivery of the same could only come to the same: not a form to be mended, nor what was away."""
+    """Whether the same delivery would end the same way again. False for a form with a wrong field, and for outages."""
     return isinstance(error, CountersignError | Malformed) and not isinstance(error, Unavailable)
 
 

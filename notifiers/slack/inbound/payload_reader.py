@@ -68,7 +68,7 @@ class PayloadReader:
         return await self._app.async_dispatch(request)
 
     async def _turn_away(self, body: Mapping[str, Any], error: Malformed) -> None:
-        """What is signed by Slack and still unreadable goes on the record, and its sender is told."""
+        """Record a payload that Slack signed and that still can't be read, and tell its sender."""
         log.warning("Slack sent what can't be read: %s", error)
         try:
             delivery = (

@@ -1,4 +1,4 @@
-"""What a message says, for whoever may see its request: its text, with the names of its buttons."""
+"""The text of a message, with the names of its buttons, for those who may see its request."""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ KEPT_UP_TO_DATE = {Event.ASKED, Event.OPENED, Event.REMINDED, *OUTCOMES}
 
 
 def preview(config: SlackConfig, notification: RequestNotification) -> str:
-    """The message: of an outcome, what the message that asked shows since."""
+    """The text of the message; of an outcome, that of the live message which shows it."""
     content = (live if notification.event in KEPT_UP_TO_DATE else short)(notification, config)
     lines = [line for block in content.blocks for line in _lines(block)]
     return unescape(WITH_TEXT.sub(r"\1", "\n".join(lines)))
