@@ -83,6 +83,12 @@ class Ballot(Model):
         return {d.person for d in self.decisions if self._approves(d) and not d.lapsed}
 
     @property
+    def awaited(self) -> list[str]:
+        """The people whom the current level waits for."""
+        others = self.approved_by | self.gone.keys()
+        return [one for one in self.seats if one not in others]
+
+    @property
     def level_passed(self) -> bool:
         """Whether the current level has had all it needs (true before the first)."""
         return self.passed >= self.level

@@ -18,7 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from countersign.models import STARTED_IN_TEMPORAL, Answer, Asked, Judgement, Outcome, Question, Status
     from countersign.question import QuestionBy, has_true_for_a_number, read_question_by
     from countersign.transitions import WHILE_OPEN, AskAgain, Cancel, Opening
-    from workflows.change import CANCELLED_IN_TEMPORAL, TEMPORAL, Change
+    from workflows.change import CANCELLED_IN_TEMPORAL, TEMPORAL, BallotChange
     from workflows.execute import execute, refusal_in
     from workflows.levels import Levels
     from workflows.open_request import NotOnRecord, OpenRequest
@@ -35,7 +35,7 @@ class Approval:
 
     def __init__(self) -> None:
         self._opened: OpenRequest | None = None
-        self._held: Outcome | None = None  # the question is answered by a grant that lasts
+        self._answered_by_grant: Outcome | None = None  # the question is answered by a grant that lasts
         self._refusal: CountersignError | None = None
         self._was_asked = False
         self._started_raw = False
@@ -52,10 +52,14 @@ class Approval:
         joined, self._was_asked = self._was_asked or self._opened is not None, True
         await workflow.wait_condition(lambda: self._opening_over)
         _refuse(self._refusal)
-        if self._held is not None:
-            held = self._held
+        if self._answered_by_grant is not None:
+            earlier = self._answered_by_grant
             return Asked(
-                approval_id=held.approval_id, status=held.status, joined=True, message=held.message, grant=held.grant
+                approval_id=earlier.approval_id,
+                status=earlier.status,
+                joined=True,
+                message=earlier.message,
+                grant=earlier.grant,
             )
         request = self._request
         request.must_not_be_lost()
@@ -89,7 +93,7 @@ class Approval:
         return self._judgement("It counted.")
 
     @decide.validator
-    def judge(self, answer: Answer) -> None:
+    def may_decide(self, answer: Answer) -> None:
         """Refuse an answer that can't count, and say why; a refusal leaves nothing in the history.
 
         One that may count after the change that is being written is not refused: the handler waits. Nor is an answer to
@@ -108,7 +112,7 @@ class Approval:
         request = self._request
         if request.being_written and self._not_waiting(cancellation.approval_id):
             await workflow.wait_condition(lambda: not request.being_written)
-        await request.turn()
+        await request.until_written()
         _refuse(self._not_waiting(cancellation.approval_id))
         await request.withdraw(cancellation)
         if request.ballot.status is not Status.CANCELLED:
@@ -142,16 +146,16 @@ class Approval:
         """Decide one question; `raw` is any JSON, so that a bad start fails at once instead of hanging."""
         try:
             as_before = has_true_for_a_number(raw) and not workflow.patched("true is no number")
-            await self._open_whatever(self._read(raw, extra, as_before))
+            await self._open_even_if_cancelled(self._read(raw, extra, as_before))
         except (BadQuestion, FailureError) as error:
             self._refusal = error if isinstance(error, BadQuestion) else refusal_in(error)
             if self._refusal is None:
                 raise
             await workflow.wait_condition(workflow.all_handlers_finished)
             _refuse(self._refusal)
-        if self._held is not None:
+        if self._answered_by_grant is not None:
             await self._handlers_finished()
-            return self._held
+            return self._answered_by_grant
         with suppress(NotOnRecord):
             await self._to_its_end()
         if self._request.lost is not None:
@@ -170,14 +174,14 @@ class Approval:
         except (asyncio.CancelledError, FailureError) as error:
             if not is_cancelled_exception(error):
                 raise
-        await request.turn()
+        await request.until_written()
         if not request.ballot.settled:
             request.ballot.cancel(CANCELLED_IN_TEMPORAL)
         # What settled it before may not be on record, as its writing was cancelled too.
-        await request.change(Change(who=TEMPORAL))
+        await request.change(BallotChange(who=TEMPORAL))
         if not request.ballot.settled:  # it relied on approvals that no longer count
             request.ballot.cancel(CANCELLED_IN_TEMPORAL)
-            await request.change(Change(who=TEMPORAL))
+            await request.change(BallotChange(who=TEMPORAL))
 
     async def _handlers_finished(self) -> None:
         with suppress(asyncio.CancelledError):  # nothing is left to cancel
@@ -194,7 +198,7 @@ class Approval:
             raise BadQuestion(f"The workflow id must be {asked.question.workflow_id}; start it under that.")
         return asked
 
-    async def _open_whatever(self, asked: QuestionBy) -> None:
+    async def _open_even_if_cancelled(self, asked: QuestionBy) -> None:
         """Open it even if it is cancelled in Temporal meanwhile: it may have its number already."""
         try:
             await self._open(asked)
@@ -216,8 +220,8 @@ class Approval:
             started_at=info.workflow_start_time,
         )
         reply = await execute(RequestActivities.open, opening)
-        self._held = reply.outcome
-        if self._held is None:
+        self._answered_by_grant = reply.outcome
+        if self._answered_by_grant is None:
             assert reply.opened is not None
             self._opened = OpenRequest(asked.question, reply.opened)
 
@@ -258,7 +262,7 @@ class Approval:
 
     @property
     def _opening_over(self) -> bool:
-        if self._held is not None or self._refusal is not None:
+        if self._answered_by_grant is not None or self._refusal is not None:
             return True
         return self._opened is not None and (self._opened.is_on_record or self._opened.lost is not None)
 
@@ -278,7 +282,7 @@ class Approval:
         return self._changing or ballot.is_ahead(answer)
 
     def _has_to_wait(self, answer: Answer) -> bool:
-        return self._may_yet_count(answer) or (self._opened is not None and self._opened.is_another_s_turn)
+        return self._may_yet_count(answer) or (self._opened is not None and self._opened.next_has_to_wait)
 
     @property
     def _changing(self) -> bool:

@@ -24,7 +24,7 @@ SETTLED_AS: dict[Status, Kind] = {
 
 
 @dataclass(frozen=True)
-class Change:
+class BallotChange:
     """What has just happened. `who` did it, by `channel`; a change that settles the request notifies everyone."""
 
     events: list[AuditEvent] = field(default_factory=list)
@@ -42,7 +42,7 @@ class Change:
     ) -> Transition:
         """The transition that writes this change of the ballot; `asked_so_far` counts those asked now, too."""
         events = self.events
-        tell = [*self.recipients, *(Recipient(event=Event.ASKED, person=one.person) for one in self.asked)]
+        recipients = [*self.recipients, *(Recipient(event=Event.ASKED, person=one.person) for one in self.asked)]
         if ballot.settled:
             settled = AuditEvent(
                 kind=SETTLED_AS[ballot.status],
@@ -53,7 +53,7 @@ class Change:
                 proof=self.proof,
             )
             events = [*events, settled]
-            tell = [
+            recipients = [
                 Recipient(event=Event.SETTLED, person=one) for one in dict.fromkeys([ballot.requester, *asked_so_far])
             ]
         return Transition(
@@ -70,7 +70,7 @@ class Change:
             relies_on=list(relies_on),
             lapsed=self.lapsed,
             events=events,
-            recipients=tell,
+            recipients=recipients,
             opens_grant=ballot.status is Status.APPROVED and opened.route.grant_lasts > timedelta(0),
         )
 

@@ -8,7 +8,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.requests import RequestActivities
     from countersign.models import Event
     from countersign.transitions import DeadlineCheck, LevelStart, Recipient
-    from workflows.change import ENGINE, Change
+    from workflows.change import ENGINE, BallotChange
     from workflows.execute import execute
     from workflows.open_request import OpenRequest
 
@@ -31,11 +31,11 @@ class Levels:
         route, nobody_at = self._request.opened.route, self._request.opened.nobody_at
         if not route.levels:
             self._ballot.approve_at_once(f"Approved at once: {route.because}.")
-            await self._request.change(Change())
+            await self._request.change(BallotChange())
         elif nobody_at:
             self._ballot.give_up(nobody_at)
-            await self._request.change(Change())
-        await self._request.turn()
+            await self._request.change(BallotChange())
+        await self._request.until_written()
         while not self._ballot.settled:
             if workflow.now() >= self._ballot.deadline:
                 await self._at_deadline()
@@ -43,7 +43,7 @@ class Levels:
                 await self._next_level()
             else:
                 await self._wait()
-            await self._request.turn()
+            await self._request.until_written()
 
     async def _next_level(self, started_in_time: bool = False) -> None:
         """Start the next level; after the deadline only one that had started before it, as the record says."""
@@ -53,7 +53,7 @@ class Levels:
             start = LevelStart(**request.named, level=ballot.level + 1)
             with request.must_be_found():
                 people = await execute(RequestActivities.people, start)
-            await request.turn()
+            await request.until_written()
             if ballot.settled or (workflow.now() >= ballot.deadline and not started_in_time):
                 return
         before = len(ballot.decisions)
@@ -63,7 +63,7 @@ class Levels:
         events = [request.event("level_started", ENGINE, f"level {ballot.level} of {len(ballot.levels)}")]
         if own is not None:
             events.append(request.event("answered", own.person, own.comment, own.channel))
-        await request.change(Change(events, asked, own))
+        await request.change(BallotChange(events, asked, own))
 
     async def _wait(self) -> None:
         ballot, remind_at = self._ballot, self._request.remind_at
@@ -81,13 +81,14 @@ class Levels:
     async def _remind(self) -> None:
         request = self._request
         if request.opened.in_turn:
-            await request.turn()
+            await request.until_written()
             if self._ballot.settled or self._ballot.level_passed:
                 return
         request.remind_at = None
-        silent = request.silent()
-        tell = [Recipient(event=Event.REMINDED, person=person) for person in silent]
-        await request.change(Change([request.event("reminder_due", ENGINE, ", ".join(silent))], recipients=tell))
+        awaited = self._ballot.awaited
+        event = request.event("reminder_due", ENGINE, ", ".join(awaited))
+        recipients = [Recipient(event=Event.REMINDED, person=person) for person in awaited]
+        await request.change(BallotChange([event], recipients=recipients))
 
     async def _at_deadline(self) -> None:
         """Judge answers that came in time and were not judged; then expire (rule 5)."""
@@ -101,15 +102,15 @@ class Levels:
         for answer in last.answers:
             while ballot.level < last.level and ballot.level_passed and not ballot.settled:
                 await self._next_level(started_in_time=True)
-            await request.turn()
+            await request.until_written()
             if not ballot.counted(answer) and not ballot.judge(answer):
                 await request.count(answer)
-        await request.turn()
+        await request.until_written()
         if ballot.settled:
             return
         if last.complete:
             ballot.expire()
-            await request.change(Change())
+            await request.change(BallotChange())
         else:
             pause = CHECK_AGAIN if self._waited < LONG else CHECK_SELDOM
             await workflow.sleep(pause, summary="the mailbox is read up to the deadline")

@@ -27,7 +27,7 @@ with workflow.unsafe.imports_passed_through():
         Transition,
         TransitionResult,
     )
-    from workflows.change import ENGINE, Change
+    from workflows.change import ENGINE, BallotChange
     from workflows.execute import execute, refusal_in
     from workflows.temporal_summary import show
 
@@ -83,13 +83,13 @@ class OpenRequest:
     # --- changes -----------------------------------------------------------------------------------------------------
 
     @property
-    def is_another_s_turn(self) -> bool:
-        """Whether a change is being written that must be on record before the next is judged."""
+    def next_has_to_wait(self) -> bool:
+        """Whether a change is being written that must be on record before the next one is made."""
         return self.opened.in_turn and self.being_written > 0
 
-    async def turn(self) -> None:
-        """Wait until no change is being written, so that what follows sees what is on record."""
-        while self.is_another_s_turn:
+    async def until_written(self) -> None:
+        """Wait until no change is being written, so that what follows is about what is on record."""
+        while self.next_has_to_wait:
             await workflow.wait_condition(lambda: not self.being_written)
 
     async def count(self, answer: Answer) -> None:
@@ -98,14 +98,16 @@ class OpenRequest:
         said = "approved" if decision.verdict is Verdict.APPROVE else "rejected"
         detail = said + (f": {decision.comment}" if decision.comment else "")
         event = self.event("answered", decision.person, detail, decision.channel, {"answer": answer.id})
-        await self.change(Change([event], decision=decision, who=decision.person, channel=decision.channel))
+        await self.change(BallotChange([event], decision=decision, who=decision.person, channel=decision.channel))
 
     async def withdraw(self, cancellation: Cancel) -> None:
         """Cancel it (rule 7)."""
         self.ballot.cancel(cancellation.message("Cancelled"))
-        await self.change(Change(who=cancellation.who, channel=cancellation.channel, proof=cancellation.on_record))
+        await self.change(
+            BallotChange(who=cancellation.who, channel=cancellation.channel, proof=cancellation.on_record)
+        )
 
-    async def change(self, change: Change) -> None:
+    async def change(self, change: BallotChange) -> None:
         """Write the ballot's change, and notify those whom it concerns.
 
         The transition is made before anything is awaited, so that it holds this change and no later one.
@@ -115,28 +117,28 @@ class OpenRequest:
         self.being_written += 1
         try:
             async with self._in_order:
-                taken = await self._carry_out(transition)
-                while taken.disabled:
-                    change = self._recount(change, taken.disabled)
+                written = await self._carry_out(transition)
+                while written.disabled:
+                    change = self._recount(change, written.disabled)
                     is_one = bool(change.events) or ballot.settled
-                    taken = await self._carry_out(self._transition(change)) if is_one else TransitionResult()
+                    written = await self._carry_out(self._transition(change)) if is_one else TransitionResult()
             self._passed = ballot.passed
-            if taken.instead is not None:
-                ballot.adopt(taken.instead.status, taken.instead.message, taken.instead.decisions)
-            if taken.grant is not None:
-                self._hold(taken.grant)
+            if written.instead is not None:
+                ballot.adopt(written.instead.status, written.instead.message, written.instead.decisions)
+            if written.grant is not None:
+                self._set_grant(written.grant)
         finally:
             self.being_written -= 1
         self.is_on_record = True
         self.show()
-        if taken.unreachable and not ballot.settled:
+        if written.unreachable and not ballot.settled:
             await self.recheck()
 
     async def _carry_out(self, transition: Transition) -> TransitionResult:
         with self.must_be_found():
             return await execute(TransitionActivities.carry_out, transition)
 
-    def _transition(self, change: Change) -> Transition:
+    def _transition(self, change: BallotChange) -> Transition:
         ballot, relies_on = self.ballot, set[str]()
         self._asked.update(dict.fromkeys(one.person for one in change.asked))
         self._names.update({one.person: one.name for one in change.asked if one.name})
@@ -147,7 +149,7 @@ class OpenRequest:
                 relies_on |= {ballot.requester, *ballot.approved_by}
         return change.transition(ballot, self.opened, self._asked, self.now, sorted(relies_on))
 
-    def _recount(self, change: Change, disabled: Sequence[str]) -> Change:
+    def _recount(self, change: BallotChange, disabled: Sequence[str]) -> BallotChange:
         """The change without the people who were disabled before it could be written."""
         ballot, decision = self.ballot, change.decision
         before = _lapsed(ballot)
@@ -157,13 +159,13 @@ class OpenRequest:
         events = self._events_of(seated, "disabled", lapsed, asked)
         availability: dict[str, str] = dict.fromkeys(seated, "disabled")
         if decision is None or decision.person in disabled:
-            return Change(events, asked, lapsed=lapsed, availability=availability)
+            return BallotChange(events, asked, lapsed=lapsed, availability=availability)
         by_them = ballot.status is Status.APPROVED or decision.verdict is Verdict.REJECT
         who, channel = (change.who, change.channel) if by_them else (ENGINE, "")
         events = [*change.events, *events]
-        return Change(events, asked, decision, lapsed, availability=availability, who=who, channel=channel)
+        return BallotChange(events, asked, decision, lapsed, availability=availability, who=who, channel=channel)
 
-    def _hold(self, grant: GrantTerms) -> None:
+    def _set_grant(self, grant: GrantTerms) -> None:
         self.grant = GrantView(
             approval_id=grant.approval_id,
             status=GrantStatus.ACTIVE,
@@ -199,11 +201,6 @@ class OpenRequest:
 
     # --- who may still answer ----------------------------------------------------------------------------------------
 
-    def silent(self) -> list[str]:
-        """Who is asked and has not answered."""
-        ballot = self.ballot
-        return [one for one in ballot.seats if one not in ballot.approved_by and one not in ballot.gone]
-
     async def recheck(self) -> None:
         """Leave out who was disabled or can't be reached: fallback approvers first, so that none is asked in vain."""
         ballot = self.ballot
@@ -211,7 +208,7 @@ class OpenRequest:
         recheck = Recheck(**self.named, people=people, level=ballot.level)
         with self.must_be_found():
             availability = await execute(RequestActivities.availability, recheck)
-        await self.turn()
+        await self.until_written()
         if ballot.settled:
             return
         if availability.requester_disabled:
@@ -220,7 +217,7 @@ class OpenRequest:
             return
         if availability.nobody_at > ballot.level:
             ballot.give_up(availability.nobody_at)
-            await self.change(Change())
+            await self.change(BallotChange())
             return
         for person in availability.disabled:
             await self._leave_out(person, "disabled")
@@ -231,7 +228,7 @@ class OpenRequest:
 
     async def _leave_out(self, person: str, why: Gone) -> None:
         ballot = self.ballot
-        await self.turn()
+        await self.until_written()
         if ballot.settled or ballot.gone.get(person) in {why, "disabled"}:
             return
         before = _lapsed(ballot)
@@ -239,7 +236,7 @@ class OpenRequest:
         if person in ballot.seats:
             lapsed = [one for one in _lapsed(ballot) if one not in before]
             events = self._events_of([person], why, lapsed, asked)
-            await self.change(Change(events, asked, lapsed=lapsed, availability={person: why}))
+            await self.change(BallotChange(events, asked, lapsed=lapsed, availability={person: why}))
 
     def _events_of(
         self, people: Sequence[str], why: Gone, lapsed: Collection[str], asked: Sequence[Approver]
@@ -258,19 +255,19 @@ class OpenRequest:
     async def _bring_forward(self, away: str) -> None:
         """Somebody who was asked is out of office: ask fallback approvers if needed, and remind the others now."""
         ballot = self.ballot
-        await self.turn()
+        await self.until_written()
         if ballot.settled or away not in ballot.seats or away in ballot.away:
             return
-        others = self.silent()
+        others = ballot.awaited
         asked = ballot.note_away(away)
         events = [self.event("fallback", one.person, f"{away} is out of office") for one in asked]
-        tell: list[Recipient] = []
+        recipients: list[Recipient] = []
         present = [one for one in others if one not in ballot.away]
         if self.remind_at and present:
             self.remind_at = None
             events.append(self.event("reminder_due", ENGINE, ", ".join(present)))
-            tell = [Recipient(event=Event.REMINDED, person=one) for one in present]
-        await self.change(Change(events, asked, recipients=tell, availability={away: "away"}))
+            recipients = [Recipient(event=Event.REMINDED, person=one) for one in present]
+        await self.change(BallotChange(events, asked, recipients=recipients, availability={away: "away"}))
 
 
 def _lapsed(ballot: Ballot) -> list[str]:

@@ -56,7 +56,7 @@ def details(ballot: Ballot, question: Question, names: Mapping[str, str]) -> str
 def _status(ballot: Ballot, names: Mapping[str, str]) -> str:
     if ballot.settled:
         return plain(f"{ballot.status}. {ballot.message}")
-    awaited = [_name(one, names) for one in ballot.seats if one not in ballot.approved_by and one not in ballot.gone]
+    awaited = [_name(one, names) for one in ballot.awaited]
     people = plain(", ".join(awaited[:MOST_NAMES])) or "nobody"
     more = f" and {len(awaited) - MOST_NAMES} more" if len(awaited) > MOST_NAMES else ""
     return f"Waits for {people}{more}, level {ballot.level} of {len(ballot.levels)}"
