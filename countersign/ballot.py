@@ -6,7 +6,9 @@ which changes) at once, with no wait between, so that no two answers can both be
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from countersign.error_codes import ErrorCode
 from countersign.errors import (
@@ -40,7 +42,7 @@ REQUESTER_DISABLED = "The requester was disabled."
 SEE_WHY = "the request's record says why, and countersign doctor which channels work."
 MOST_NAMES = 5
 
-Gone = Literal["disabled", "unreachable"]
+CannotAct = Literal["disabled", "unreachable"]
 
 
 class Ballot(Model):
@@ -58,9 +60,10 @@ class Ballot(Model):
     message: SentAsWords = ""
     level: int = 0
     passed: int = 0
-    seats: dict[str, Approver] = {}
+    # Those asked at the current level.
+    asked: Annotated[dict[str, Approver], Field(alias="seats")] = {}
     fallback: list[Approver] = []
-    gone: dict[str, Gone] = {}
+    cannot_act: Annotated[dict[str, CannotAct], Field(alias="gone")] = {}
     away: list[str] = []
     decisions: list[Decision] = []
     names: dict[str, str] = {}
@@ -85,8 +88,8 @@ class Ballot(Model):
     @property
     def awaited(self) -> list[str]:
         """The people whom the current level waits for."""
-        others = self.approved_by | self.gone.keys()
-        return [one for one in self.seats if one not in others]
+        others = self.approved_by | self.cannot_act.keys()
+        return [one for one in self.asked if one not in others]
 
     @property
     def level_passed(self) -> bool:
@@ -96,7 +99,7 @@ class Ballot(Model):
     @property
     def can_be_met(self) -> bool:
         """Whether those who approved, and those who still can, are enough for the quorum (rule 4)."""
-        return len(self.approved_by | (self.seats.keys() - self.gone.keys())) >= self.quorum
+        return len(self.approved_by | (self.asked.keys() - self.cannot_act.keys())) >= self.quorum
 
     def counted(self, answer: Answer) -> bool:
         """Whether this very answer is among the decisions."""
@@ -109,7 +112,7 @@ class Ballot(Model):
             (self.settled, self.ended()),
             (answer.at > self.deadline, self._late()),
             (answer.person == self.requester, own_request()),
-            (self.gone.get(answer.person) == "disabled", Refused(DISABLED, ErrorCode.DISABLED_PERSON)),
+            (self.cannot_act.get(answer.person) == "disabled", Refused(DISABLED, ErrorCode.DISABLED_PERSON)),
             (not self._may_answer(answer), self._not_asked(answer)),
             (self._approved_before(answer), counted_already(answer.level)),
         )
@@ -144,13 +147,13 @@ class Ballot(Model):
         if not self.level_passed or self.level == len(self.levels):
             raise ValueError(f"#{self.approval_id} can't go on from level {self.level} of {len(self.levels)}")
         self.level += 1
-        self.seats = {}
+        self.asked = {}
         self.fallback = people.fallback
         self.names |= {one.person: one.name for one in [*people.approvers, *people.fallback] if one.name}
         for approver in people.approvers:
             if approver.person == self.requester:
                 self._count_own_approval(approver, at)
-        added = self._seat(people.approvers)
+        added = self._ask(people.approvers)
         if self._settle_if_passed():
             return []
         asked = added + self._call_fallback()
@@ -168,14 +171,14 @@ class Ballot(Model):
             self._settle_if_passed()
         return decision
 
-    def leave_out(self, person: str, why: Gone, lapse: bool = True) -> list[Approver]:
+    def leave_out(self, person: str, why: CannotAct, lapse: bool = True) -> list[Approver]:
         """Leave out who was disabled or can't be reached, and check the quorum again (rule 4); returns whom to ask now.
 
-        `lapse`: whether the approval of who is disabled counts no longer at a level that is still open (rule 2).
+        `lapse`: whether the approval of a disabled person no longer counts at a level that is still open (rule 2).
         """
-        if self.settled or self.gone.get(person) in {why, "disabled"}:
+        if self.settled or self.cannot_act.get(person) in {why, "disabled"}:
             return []
-        self.gone[person] = why
+        self.cannot_act[person] = why
         if self.level_passed:
             return []
         if why == "disabled" and lapse:
@@ -194,7 +197,7 @@ class Ballot(Model):
             self.decisions.remove(decision)
             decision = None
         for person in disabled:
-            self.gone[person] = "disabled"
+            self.cannot_act[person] = "disabled"
             if not self.level_passed:
                 self._lapse(person)
         if self.requester in disabled:
@@ -209,11 +212,11 @@ class Ballot(Model):
         """Somebody who was asked is out of office: they may still answer, but where too few others are present, the
         fallback approvers are asked as well; returns whom to ask now.
         """
-        if self.settled or person in self.away or person not in self.seats:
+        if self.settled or person in self.away or person not in self.asked:
             return []
         self.away.append(person)
-        present = self.approved_by | (self.seats.keys() - self.gone.keys() - set(self.away))
-        return [] if len(present) >= self.quorum else self._seat(self.fallback)
+        present = self.approved_by | (self.asked.keys() - self.cannot_act.keys() - set(self.away))
+        return [] if len(present) >= self.quorum else self._ask(self.fallback)
 
     def adopt(self, status: Status, message: str, decisions: list[Decision]) -> None:
         """Take over how the request ended on record, where the workflow has lost that in a crash."""
@@ -230,7 +233,7 @@ class Ballot(Model):
         self._settle(Status.CANCELLED, message)
 
     def give_up(self, level: int) -> None:
-        """Reject, since too few people could pass this level, which the request has not come to yet (rule 4)."""
+        """Reject, since too few people could pass this level, which has not started yet (rule 4)."""
         self._must_wait()
         self._settle_for_lack_of_people(level)
 
@@ -266,7 +269,7 @@ class Ballot(Model):
 
     def _count_own_approval(self, approver: Approver, at: datetime) -> None:
         rule = self.levels[self.level - 1]
-        may = at <= self.deadline and self.gone.get(self.requester) != "disabled"
+        may = at <= self.deadline and self.cannot_act.get(self.requester) != "disabled"
         if may and self.own_approval_counts and rule.own_approval_counts(approver):
             self.decisions.append(
                 Decision(
@@ -280,14 +283,14 @@ class Ballot(Model):
                 )
             )
 
-    def _seat(self, approvers: list[Approver]) -> list[Approver]:
-        out = {self.requester, *self.seats, *(person for person, why in self.gone.items() if why == "disabled")}
+    def _ask(self, approvers: list[Approver]) -> list[Approver]:
+        out = {self.requester, *self.asked, *(person for person, why in self.cannot_act.items() if why == "disabled")}
         added = {a.person: a for a in approvers if a.person not in out}
-        self.seats |= added
+        self.asked |= added
         return list(added.values())
 
     def _call_fallback(self) -> list[Approver]:
-        added = [] if self.can_be_met else self._seat(self.fallback)
+        added = [] if self.can_be_met else self._ask(self.fallback)
         if not self.can_be_met:
             self._settle_for_lack_of_people(self.level)
             return []
@@ -296,7 +299,7 @@ class Ballot(Model):
     def _settle_for_lack_of_people(self, level: int) -> None:
         quorum = self.levels[level - 1].quorum
         message = f"There is nobody to ask: level {level} needs {quorum}, too few can answer."
-        if untold := [self._name(one) for one, why in self.gone.items() if why == "unreachable"]:
+        if untold := [self._name(one) for one, why in self.cannot_act.items() if why == "unreachable"]:
             names = ", ".join(untold[:MOST_NAMES]) + ("" if len(untold) <= MOST_NAMES else " and others")
             message = f"{message} No message could reach {names}: {SEE_WHY}"
         self._settle(Status.REJECTED, message)
@@ -311,7 +314,7 @@ class Ballot(Model):
 
     def _may_answer(self, answer: Answer) -> bool:
         if answer.level == self.level:
-            return answer.person in self.seats
+            return answer.person in self.asked
         # Who approved a level that was passed may still take it back while the request waits (rule 2).
         return answer.verdict is Verdict.REJECT and self._approved_at(answer.level, answer.person)
 

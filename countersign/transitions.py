@@ -211,7 +211,7 @@ class Transition(OfRequest):
     status: Status
     message: SentAsWords
     level: int
-    seated: list[Approver] = []
+    asked: Annotated[list[Approver], Field(alias="seated")] = []
     # Of people who were asked: disabled, unreachable or away.
     availability: Annotated[dict[str, str], Field(alias="standing")] = {}
     decision: Decision | None = None
@@ -310,7 +310,7 @@ class Recheck(OfRequest):
 
 
 class Availability(Model):
-    """Of the people that were checked, who may no longer act, can't be reached, or are out of office.
+    """Which of the people that were checked may no longer act, can't be reached, or are out of office.
 
     `nobody_at` is the first level to come that too few people could pass, 0 where there is none.
     """

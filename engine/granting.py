@@ -10,7 +10,7 @@ from countersign.directory import Policy
 from countersign.errors import Refused
 from countersign.grant_reuse import answer_by_any, is_for, is_yes, on_record
 from countersign.models import Asked, Event, GrantStatus, GrantView, Question, Route, Status
-from countersign.policy.route import why_gone
+from countersign.policy.route import why_cannot_act
 from countersign.transitions import GRANT_TRANSITION, GrantEnd, Kind, Recipient, Revoke
 from engine.due import Due
 from engine.notifications.notifying import Notifying
@@ -131,7 +131,7 @@ def _to_revoke(connection: Connection, policy: Policy, numbers: Collection[int] 
 def _revocation(row: Row[Any], policy: Policy, version: int) -> Revoke:
     who, reason = row.revoke_for, row.revoke_reason
     if not who:
-        who, reason = ENGINE, why_gone(policy, version, row.requester)
+        who, reason = ENGINE, why_cannot_act(policy, version, row.requester)
     return Revoke(approval_id=row.approval_id, who=who, channel="", reason=reason)
 
 

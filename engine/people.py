@@ -37,7 +37,7 @@ class People(Rules):
             nobody_at = rules.level_without_people(policy, route, row.requester, recheck.level + 1, lost)
         return Availability(
             requester_disabled=not policy.enabled(row.requester),
-            why_disabled=rules.why_gone(policy, version, row.requester),
+            why_disabled=rules.why_cannot_act(policy, version, row.requester),
             disabled=[one for one in recheck.people if not policy.enabled(one)],
             unreachable=[one for one in recheck.people if one in lost],
             away=[one for one in recheck.people if one in away],

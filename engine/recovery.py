@@ -47,7 +47,7 @@ def end_alone(transition: Transition) -> Transition:
 
     A workflow that counts answers again, in another order, settles the request with one that was not the last before.
     """
-    nothing_else: dict[str, Any] = {"decision": None, "seated": [], "availability": {}, "lapsed": []}
+    nothing_else: dict[str, Any] = {"decision": None, "asked": [], "availability": {}, "lapsed": []}
     end = {"key": f"{transition.key}.end", "events": transition.events[-1:]}
     return transition.model_copy(update=nothing_else | end)
 

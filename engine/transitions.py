@@ -102,12 +102,12 @@ class _ReliesOnDisabled(Exception):
 
 def _seat(connection: Connection, transition: Transition, number: int) -> None:
     """Add who is asked now, with their availability at earlier levels, and note who has become less available."""
-    if transition.seated:
+    if transition.asked:
         availability = (
             approvers.availability_of(connection, transition.approval_id) if number > FIRST_TRANSITION else {}
         )
         # After a crash somebody may be asked by another transition than the one that is on record.
-        approvers.add(connection, transition.approval_id, transition.level, transition.seated, availability)
+        approvers.add(connection, transition.approval_id, transition.level, transition.asked, availability)
     for person, why in transition.availability.items():
         approvers.worsen(connection, transition.approval_id, transition.level, person, why)
 

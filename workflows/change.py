@@ -64,7 +64,7 @@ class BallotChange:
             status=ballot.status,
             message=ballot.message,
             level=ballot.level,
-            seated=self.asked,
+            asked=self.asked,
             availability=self.availability,
             decision=self.decision,
             relies_on=list(relies_on),

@@ -12,7 +12,7 @@ from temporalio.exceptions import ApplicationError, FailureError
 with workflow.unsafe.imports_passed_through():
     from activities.requests import RequestActivities
     from activities.transitions import TransitionActivities
-    from countersign.ballot import Ballot, Gone
+    from countersign.ballot import Ballot, CannotAct
     from countersign.error_codes import ErrorCode
     from countersign.errors import NotFound, Refused
     from countersign.models import Answer, Approver, Event, GrantStatus, GrantView, Question, Status, Verdict
@@ -155,9 +155,9 @@ class OpenRequest:
         before = _lapsed(ballot)
         asked = ballot.recount(disabled, decision, self._passed)
         lapsed = [one for one in _lapsed(ballot) if one not in before]
-        seated = [one for one in disabled if one in ballot.seats]
-        events = self._events_of(seated, "disabled", lapsed, asked)
-        availability: dict[str, str] = dict.fromkeys(seated, "disabled")
+        disabled_approvers = [one for one in disabled if one in ballot.asked]
+        events = self._events_of(disabled_approvers, "disabled", lapsed, asked)
+        availability: dict[str, str] = dict.fromkeys(disabled_approvers, "disabled")
         if decision is None or decision.person in disabled:
             return BallotChange(events, asked, lapsed=lapsed, availability=availability)
         by_them = ballot.status is Status.APPROVED or decision.verdict is Verdict.REJECT
@@ -204,7 +204,7 @@ class OpenRequest:
     async def recheck(self) -> None:
         """Leave out who was disabled or can't be reached: fallback approvers first, so that none is asked in vain."""
         ballot = self.ballot
-        people = [*(one.person for one in ballot.fallback), *ballot.seats]
+        people = [*(one.person for one in ballot.fallback), *ballot.asked]
         recheck = Recheck(**self.named, people=people, level=ballot.level)
         with self.must_be_found():
             availability = await execute(RequestActivities.availability, recheck)
@@ -226,20 +226,20 @@ class OpenRequest:
         for person in availability.away:
             await self._bring_forward(person)
 
-    async def _leave_out(self, person: str, why: Gone) -> None:
+    async def _leave_out(self, person: str, why: CannotAct) -> None:
         ballot = self.ballot
         await self.until_written()
-        if ballot.settled or ballot.gone.get(person) in {why, "disabled"}:
+        if ballot.settled or ballot.cannot_act.get(person) in {why, "disabled"}:
             return
         before = _lapsed(ballot)
         asked = ballot.leave_out(person, why, lapse=self.opened.in_turn)
-        if person in ballot.seats:
+        if person in ballot.asked:
             lapsed = [one for one in _lapsed(ballot) if one not in before]
             events = self._events_of([person], why, lapsed, asked)
             await self.change(BallotChange(events, asked, lapsed=lapsed, availability={person: why}))
 
     def _events_of(
-        self, people: Sequence[str], why: Gone, lapsed: Collection[str], asked: Sequence[Approver]
+        self, people: Sequence[str], why: CannotAct, lapsed: Collection[str], asked: Sequence[Approver]
     ) -> list[AuditEvent]:
         """The audit events about people who are left out, their approvals, and who is asked instead."""
         return [
@@ -256,7 +256,7 @@ class OpenRequest:
         """Somebody who was asked is out of office: ask fallback approvers if needed, and remind the others now."""
         ballot = self.ballot
         await self.until_written()
-        if ballot.settled or away not in ballot.seats or away in ballot.away:
+        if ballot.settled or away not in ballot.asked or away in ballot.away:
             return
         others = ballot.awaited
         asked = ballot.note_away(away)

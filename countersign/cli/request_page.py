@@ -109,13 +109,13 @@ def people(view: RequestView, level: int, at: datetime) -> Table:
     """Who was asked at this level, and what they said."""
     table = grid(3)
     decisions = [d for d in view.decisions if d.level == level]
-    seated = [one for one in view.approvers if one.level == level]
-    for one in seated:
+    asked = [one for one in view.approvers if one.level == level]
+    for one in asked:
         own = [d for d in decisions if d.person == one.person]
         said = _said(own, at) if own else _silence(view, one)
-        table.add_row(_mark(own, view), _seat(one), said)
+        table.add_row(_mark(own, view), _approver_cell(one), said)
     for decision in decisions:
-        if decision.person not in {one.person for one in seated}:
+        if decision.person not in {one.person for one in asked}:
             name = Text(name_of(view, decision.person))
             table.add_row(MARKS[decision.verdict], name, _said([decision], at))
     return table
@@ -214,7 +214,7 @@ def _mark(decisions: list[Decision], view: RequestView) -> Text:
     return Text("…" if view.status is Status.WAITING else "·", style="bright_black")
 
 
-def _seat(one: ApproverView) -> Text:
+def _approver_cell(one: ApproverView) -> Text:
     return Text(_line(one.name) or one.person).append(f"\n{one.because}" if one.because else "", style="bright_black")
 
 

@@ -96,23 +96,23 @@ def people(policy: Policy, route: Route, level: int, requester: str) -> LevelPeo
     fallback.
     """
     approvers = _each_once(policy, _named(policy, route.levels[level - 1].approvers, requester))
-    seated = {requester, *(approver.person for approver in approvers)}
+    asked = {requester, *(approver.person for approver in approvers)}
     fallback = [Approver(person=one, because="fallback approver") for one in route.fallback_approvers]
     return LevelPeople(
-        approvers=approvers, fallback=[one for one in _each_once(policy, fallback) if one.person not in seated]
+        approvers=approvers, fallback=[one for one in _each_once(policy, fallback) if one.person not in asked]
     )
 
 
 def level_without_people(
-    policy: Policy, route: Route, requester: str, first: int = 1, gone: Collection[str] = ()
+    policy: Policy, route: Route, requester: str, first: int = 1, cannot_act: Collection[str] = ()
 ) -> int:
     """The first level, from `first` on, that fewer people could pass than it needs; 0 where there is none (rule 4).
 
-    Fallback approvers count, and so does the requester's own approval where it would (rule 3), but not who is `gone`.
+    Fallback approvers count, and the requester's own approval where it would (rule 3); nobody in `cannot_act` counts.
     """
     for number, rule in enumerate(route.levels[first - 1 :], first):
         asked = people(policy, route, number, requester)
-        able = {one.person for one in [*asked.approvers, *asked.fallback]} - {requester, *gone}
+        able = {one.person for one in [*asked.approvers, *asked.fallback]} - {requester, *cannot_act}
         own = route.auto_approve_when_requester_is_approver and any(
             rule.own_approval_counts(one) for one in asked.approvers if one.person == requester
         )
@@ -121,7 +121,7 @@ def level_without_people(
     return 0
 
 
-def why_gone(policy: Policy, version: int, requester: str) -> str:
+def why_cannot_act(policy: Policy, version: int, requester: str) -> str:
     """Why a requester who is disabled, or not in the directory, loses requests and grants (rule 6)."""
     return f"The requester is {'disabled' if requester in policy.users else 'not'} in policy version {version}."
 

@@ -207,7 +207,7 @@ def test_rule_3_when_the_own_approval_counts(own: bool, themselves: bool, manage
 @pytest.mark.parametrize("verdict", list(Verdict))
 def test_rule_3_the_requester_never_answers_their_own_request(verdict: Verdict) -> None:
     ballot = started("alice", "grace", fallback=("alice",))
-    assert "alice" not in ballot.seats
+    assert "alice" not in ballot.asked
     assert "own request" in refused(ballot, answer("alice", verdict))
 
 
@@ -339,7 +339,7 @@ def test_rule_6_the_people_of_a_level_are_fixed_when_it_starts() -> None:
     ballot.start_level(people("grace"), START)
     ballot.count(answer("grace"))
     ballot.start_level(people("heidi"), START)
-    assert list(ballot.seats) == ["heidi"]
+    assert list(ballot.asked) == ["heidi"]
 
 
 def test_rule_7_a_cancelled_request_says_why() -> None:
@@ -396,5 +396,5 @@ def test_who_is_out_of_office_brings_the_fallback_where_those_present_are_too_fe
 def test_who_is_out_of_office_changes_nothing_where_enough_are_present() -> None:
     ballot = started("grace", "heidi", fallback=("ivan",))
     assert ballot.note_away("grace") == []
-    assert "ivan" not in ballot.seats
+    assert "ivan" not in ballot.asked
     assert ballot.status is Status.WAITING

@@ -73,7 +73,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.count = 0
         self.people: dict[int, LevelPeople] = {}
         self.started_at: dict[int, datetime] = {}
-        self.gone: set[str] = set()
+        self.cannot_act: set[str] = set()
         self.disabled: set[str] = set()
         self.counted: list[Answer] = []
         self.lapsed: set[str] = set()
@@ -97,7 +97,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.people[self.ballot.level] = people
         self.started_at[self.ballot.level] = at
         named = {one.person for one in people.approvers} - {REQUESTER}
-        if len(named - self.gone) + self.own_approval() >= self.ballot.quorum:
+        if len(named - self.cannot_act) + self.own_approval() >= self.ballot.quorum:
             assert {one.person for one in asked} <= named, "fallback approvers are asked only where they are needed"
         self.expect_only_askable(asked)
         self.on_record = self.ballot.passed
@@ -120,11 +120,11 @@ class AnyOrder(RuleBasedStateMachine):
         return self.hear(said)
 
     # Of all that may be said little counts, so this says what does: else hardly a run would get anywhere.
-    @precondition(lambda self: bool(self.ballot.seats))
+    @precondition(lambda self: bool(self.ballot.asked))
     @rule(target=answers, data=st.data(), at=st.just(START), late=late_news)
     def somebody_who_is_asked_approves(self, data: st.DataObject, at: datetime, late: list[set[str]]) -> Any:
         self.late_news = late
-        person = data.draw(st.sampled_from(sorted(self.ballot.seats)))
+        person = data.draw(st.sampled_from(sorted(self.ballot.asked)))
         said = {"person": person, "verdict": Verdict.APPROVE, "level": self.ballot.level, "approval_id": THIS, "at": at}
         return self.hear(said)
 
@@ -137,7 +137,7 @@ class AnyOrder(RuleBasedStateMachine):
         was_settled, was_passed = self.ballot.settled, self.ballot.level_passed
         asked = self.ballot.leave_out(person, why)
         if not was_settled:
-            self.gone.add(person)
+            self.cannot_act.add(person)
             self.disabled |= {person} if why == "disabled" else set()
             if why == "disabled" and not was_passed:
                 self.lapse(person)
@@ -202,7 +202,7 @@ class AnyOrder(RuleBasedStateMachine):
                 continue
             decision = next((one for one in self.ballot.decisions if one.answer_id == answer.id), None)
             asked = self.ballot.recount(disabled, decision, self.on_record)
-            self.gone |= set(disabled)
+            self.cannot_act |= set(disabled)
             self.disabled |= set(disabled)
             if answer.person in disabled:
                 self.counted.remove(answer)
@@ -224,7 +224,7 @@ class AnyOrder(RuleBasedStateMachine):
         approved = {(one.person, one.level) for one in self.counted}
         if answer.level == self.ballot.level:
             repeated = answer.verdict is Verdict.APPROVE and (answer.person, answer.level) in approved
-            return answer.person in self.ballot.seats and not repeated
+            return answer.person in self.ballot.asked and not repeated
         return answer.verdict is Verdict.REJECT and (answer.person, answer.level) in approved
 
     def expect_only_askable(self, asked: list[Approver]) -> None:
@@ -294,7 +294,7 @@ class AnyOrder(RuleBasedStateMachine):
     def while_it_waits_there_are_enough_to_ask(self) -> None:
         if not self.ballot.settled and not self.ballot.level_passed:
             assert self.could_still_approve() >= self.ballot.quorum
-            asked = {d.person for d in self.ballot.decisions if d.level == self.ballot.level} | set(self.ballot.seats)
+            asked = {d.person for d in self.ballot.decisions if d.level == self.ballot.level} | set(self.ballot.asked)
             assert len(asked - {REQUESTER}) + self.own_approval() >= self.ballot.quorum
 
     def could_still_approve(self) -> int:
@@ -303,7 +303,7 @@ class AnyOrder(RuleBasedStateMachine):
         named = {one.person for one in given_people.approvers + given_people.fallback}
         at_level = [one for one in self.counted if one.level == self.ballot.level and one.id not in self.lapsed]
         approved = {answer.person for answer in at_level}
-        return len((named - self.gone - {REQUESTER}) | approved) + self.own_approval()
+        return len((named - self.cannot_act - {REQUESTER}) | approved) + self.own_approval()
 
     def own_approval(self) -> int:
         own = [d for d in self.ballot.decisions if d.channel == OWN_APPROVAL and not d.lapsed]
@@ -400,7 +400,7 @@ def test_no_level_is_passed_and_no_answer_counts_by_whoever_is_disabled_when_it_
             continue
         decision: Decision | None = ballot.count(answer)
         disabled |= news
-        while not_written := sorted(relied_on(ballot, answer, on_record) & disabled - ballot.gone.keys()):
+        while not_written := sorted(relied_on(ballot, answer, on_record) & disabled - ballot.cannot_act.keys()):
             ballot.recount(not_written, decision, on_record)
             decision = decision if ballot.counted(answer) else None
         if ballot.passed > on_record:
@@ -408,7 +408,7 @@ def test_no_level_is_passed_and_no_answer_counts_by_whoever_is_disabled_when_it_
             assert len({d.person for d in approvals} - disabled) >= quorums[ballot.level - 1]
         if ballot.counted(answer):
             assert person not in disabled
-        if ballot.status is Status.APPROVED or REQUESTER in disabled & ballot.gone.keys():
+        if ballot.status is Status.APPROVED or REQUESTER in disabled & ballot.cannot_act.keys():
             assert (ballot.status is Status.CANCELLED) is (REQUESTER in disabled)
         on_record = ballot.passed
         assert on_record >= ballot.level - 1, "a level that was passed stays passed"

@@ -97,7 +97,7 @@ def asking(approval_id: int, *people: str, key: str = "1.level_started", **field
         approval_id,
         key,
         **fields,
-        seated=[Approver(person=one, because="manager of engineers", as_manager=True) for one in people],
+        asked=[Approver(person=one, because="manager of engineers", as_manager=True) for one in people],
         recipients=[Recipient(event=Event.ASKED, person=one) for one in people],
         events=[audit_event("level_started")],
     )

@@ -77,7 +77,7 @@ def filled(url: str) -> Store:
                     status=Status.WAITING,
                     message="",
                     level=1,
-                    seated=seat,
+                    asked=seat,
                     events=[AuditEvent(kind="level_started", at=now, who="countersign")],
                 ),
             )

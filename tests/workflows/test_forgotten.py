@@ -30,7 +30,7 @@ def counting(answer: Answer) -> Transition:
 def second_level(approval_id: int) -> Transition:
     """The step that starts the second level of a request for a database."""
     people = [Approver(person=one, because="manager of databases") for one in ("ada", "heidi", "ivan")]
-    return a_transition(approval_id, "2.level_started", level=2, seated=people, events=[audit_event("level_started")])
+    return a_transition(approval_id, "2.level_started", level=2, asked=people, events=[audit_event("level_started")])
 
 
 def cancelling(approval_id: int, who: str, undo_id: str) -> Transition:

@@ -246,10 +246,10 @@ def test_rule_4_all_levels_are_looked_at_and_who_is_gone_or_the_requester_does_n
     policy = a_policy(approval_workflows=[workflow])
     found = route_of(policy, asked("alice"))
     assert level_without_people(policy, found, "alice") == 0
-    assert level_without_people(policy, found, "alice", gone={"ivan"}) == 2
-    assert level_without_people(policy, found, "alice", gone={"grace"}) == 1
-    assert level_without_people(policy, found, "alice", first=2, gone={"grace"}) == 0
-    assert level_without_people(policy, found, "alice", first=3, gone={"grace", "ivan"}) == 0
+    assert level_without_people(policy, found, "alice", cannot_act={"ivan"}) == 2
+    assert level_without_people(policy, found, "alice", cannot_act={"grace"}) == 1
+    assert level_without_people(policy, found, "alice", first=2, cannot_act={"grace"}) == 0
+    assert level_without_people(policy, found, "alice", first=3, cannot_act={"grace", "ivan"}) == 0
     disabled = a_policy(approval_workflows=[workflow], changed={"dave": {"disabled": True}})
     assert level_without_people(disabled, found, "alice") == 2
     helped = a_policy(approval_workflows=[workflow], changed={"dave": {"disabled": True}}, fallback_approvers=["bob"])
