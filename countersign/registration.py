@@ -11,7 +11,7 @@ from countersign.device_keys import KeyText, KeyType, canonical_key
 from countersign.fingerprints import Fingerprint
 from countersign.models import SERVICE, Model
 
-Answer = Literal["approved", "pending", "denied", "blocked", "archived"]
+RegistrationStatus = Literal["approved", "pending", "denied", "blocked", "archived"]
 
 
 class DeviceStatus(StrEnum):
@@ -48,7 +48,7 @@ BEFORE_DECISION = (
     ("revoked_at", DeviceStatus.REVOKED),
 )
 
-ANSWERS: dict[DeviceStatus, Answer] = {
+REGISTRATION_STATUS: dict[DeviceStatus, RegistrationStatus] = {
     DeviceStatus.NOT_ENROLLED: "denied",
     DeviceStatus.PENDING: "pending",
     DeviceStatus.APPROVED: "approved",
@@ -98,7 +98,7 @@ class Registered(Model):
     """
 
     id: str
-    status: Answer
+    status: RegistrationStatus
     message: str
     approval_id: int | None = None
     address: str | None = None

@@ -6,7 +6,7 @@ from rich.text import Text
 
 from countersign.cli.exits import Code
 from countersign.cli.options import AsJson, with_portal
-from countersign.cli.output import answer
+from countersign.cli.output import show_result
 from countersign.cli.tables import mark
 from countersign.http import Api
 from countersign.http_answers import Health
@@ -26,7 +26,7 @@ def whoami(api: Api, as_json: AsJson = False) -> None:
         page.append(
             f"\n  asks by {', '.join(me.protocols) or 'no protocol'} for {', '.join(me.devices) or 'no device'}"
         )
-    answer(me, page, as_json)
+    show_result(me, page, as_json)
 
 
 @commands.command()
@@ -38,7 +38,7 @@ def health(api: Api, as_json: AsJson = False) -> None:
         mark(works).append(f" {name}{'' if works else f' {why}'}", "default") for name, works, why in _parts(found)
     ]
     parts += [mark(one.ok).append(f" {name}: {one.message}", "default") for name, one in found.channels.items()]
-    answer(found, Group(*parts), as_json)
+    show_result(found, Group(*parts), as_json)
     if not (found.database and found.writable and found.temporal and found.worker):
         raise typer.Exit(Code.UNAVAILABLE)
 

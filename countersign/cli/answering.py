@@ -8,7 +8,7 @@ from rich.text import Text
 from countersign.cli import request_page, times
 from countersign.cli.exits import Code
 from countersign.cli.options import AsJson, Number, with_portal
-from countersign.cli.output import answer
+from countersign.cli.output import show_result
 from countersign.http import Api
 from countersign.models import Verdict
 from countersign.views import RequestView
@@ -63,10 +63,11 @@ def give_back(api: Api, number: Number, comment: Comment = "", as_json: AsJson =
 
 
 def _decide(api: Api, number: int, verdict: Verdict, comment: str, as_json: bool) -> None:
-    judged = api.decide(number, verdict, comment, _last_asked_at(api, number))
+    judgement = api.decide(number, verdict, comment, _last_asked_at(api, number))
     view = api.request(number)
-    answer(judged, request_page.short(view, times.now()) if judged.accepted else Text(judged.message), as_json)
-    if not judged.accepted:
+    page = request_page.short(view, times.now()) if judgement.accepted else Text(judgement.message)
+    show_result(judgement, page, as_json)
+    if not judgement.accepted:
         raise typer.Exit(Code.UNAVAILABLE)
 
 
@@ -77,4 +78,4 @@ def _last_asked_at(api: Api, number: int) -> int | None:
 
 
 def _show_view(view: RequestView, as_json: bool) -> None:
-    answer(view, request_page.short(view, times.now()), as_json)
+    show_result(view, request_page.short(view, times.now()), as_json)

@@ -12,7 +12,7 @@ from countersign.cli import exits, list_page, request_page, times
 from countersign.cli.completion import Device, How
 from countersign.cli.live import changes, follow, patiently, rest
 from countersign.cli.options import AsJson, Number, person, with_portal
-from countersign.cli.output import answer, console, show, show_json
+from countersign.cli.output import console, show, show_json, show_result
 from countersign.error_codes import ErrorCode
 from countersign.errors import Delayed, NotAllowed, Unavailable
 from countersign.grant_reuse import address_asked_for, must_be_for, names_no_address, not_from_here
@@ -118,7 +118,7 @@ def _asked(api: Api, question: Question, wait: bool, as_json: bool) -> Asked:
         raise NotAllowed("Your token asks for yourself only; leave --for out.", **error.details) from None
     except Delayed as error:
         if not wait:
-            answer({**error.fields, "words": str(error)}, Text(str(error)), as_json)
+            show_result({**error.fields, "words": str(error)}, Text(str(error)), as_json)
             raise typer.Exit(exits.Code.UNAVAILABLE) from None
         console(stderr=True).print(Text(str(error)))
     while True:
@@ -162,7 +162,7 @@ def show_(
     """Show a request: the facts, who is asked, what they said, the grant, and everything that happened."""
     view, timeline = api.request(number), api.timeline(number)
     page = request_page.page(view, timeline, times.now(), whole=whole)
-    answer({**view.model_dump(mode="json"), "timeline": timeline}, page, as_json)
+    show_result({**view.model_dump(mode="json"), "timeline": timeline}, page, as_json)
 
 
 def _until_settled(api: Api, view: RequestView, as_json: bool) -> RequestView:

@@ -9,7 +9,7 @@ from rich.text import Text
 from countersign.certificates import CERTIFICATE, REVOCATION_LIST, CertificateAuthority, ClientCertificate, as_pem
 from countersign.cli.files import content
 from countersign.cli.options import AsJson, with_portal
-from countersign.cli.output import answer
+from countersign.cli.output import show_result
 from countersign.cli.tables import each
 from countersign.http import Api
 from countersign.times import moment
@@ -45,7 +45,7 @@ def add(
 def remove(api: Api, authority_id: TheId, as_json: AsJson = False) -> None:
     """Trust an authority no longer. What it has revoked stays revoked."""
     removed = api.remove_authority(authority_id)
-    answer(removed, Text(f"Removed {removed.name}."), as_json)
+    show_result(removed, Text(f"Removed {removed.name}."), as_json)
 
 
 @commands.command("revocation-list")
@@ -70,7 +70,7 @@ def revoke(
 ) -> None:
     """Revoke one certificate of an authority, for good."""
     authority = api.revoke_certificate(authority_id, serial, reason)
-    answer(authority, Text(f"Revoked a certificate of {authority.name}."), as_json)
+    show_result(authority, Text(f"Revoked a certificate of {authority.name}."), as_json)
 
 
 @commands.command()
@@ -84,7 +84,7 @@ def presented(
 ) -> None:
     """List the certificates that were presented and valid, the newest first."""
     found = api.client_certificates(serial, sha256, limit)
-    answer(found, each(map(_certificate, found), "No such certificate was presented."), as_json)
+    show_result(found, each(map(_certificate, found), "No such certificate was presented."), as_json)
 
 
 def _certificate(one: ClientCertificate) -> Text:
@@ -96,7 +96,7 @@ def _certificate(one: ClientCertificate) -> Text:
 
 def _show(found: list[CertificateAuthority], as_json: bool) -> None:
     page = each(map(_authority, found), "No authority is trusted, so no client certificate is valid.")
-    answer(found, page, as_json)
+    show_result(found, page, as_json)
 
 
 def _authority(one: CertificateAuthority) -> Text:

@@ -8,7 +8,7 @@ from rich.text import Text
 from countersign.cli.completion import Device, How
 from countersign.cli.exits import Code
 from countersign.cli.options import AsJson, with_portal
-from countersign.cli.output import answer
+from countersign.cli.output import show_result
 from countersign.cli.tables import each
 from countersign.http import Api
 
@@ -31,7 +31,7 @@ def devices(
     """List the devices that you may ask to connect to, and by which protocols."""
     found = api.devices(query, limit)
     lines = (Text.assemble((one.device, "bold"), f"  {', '.join(one.protocols)}") for one in found)
-    answer(found, each(lines, "There is no such device that you may ask for."), as_json)
+    show_result(found, each(lines, "There is no such device that you may ask for."), as_json)
 
 
 @commands.command("who-approves")
@@ -45,7 +45,7 @@ def who_approves(
 ) -> None:
     """Say who would have to agree to a connection, and why. Asks nobody."""
     found = api.who_approves(device, protocol, for_)
-    answer(found, _page(found), as_json)
+    show_result(found, _page(found), as_json)
     raise typer.Exit(Code.NO if found.outcome in {"rejected", "refused"} else Code.OK)
 
 

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from countersign.cli.exits import Code
 from countersign.cli.options import DEFAULT_URL, AsJson, Token, Url, connect
-from countersign.cli.output import answer, console
+from countersign.cli.output import console, show_result
 from countersign.cli.tables import grid
 from countersign.gates.protocol import CONFIG
 from countersign.views import Finding
@@ -39,7 +39,7 @@ def doctor(
 
 def tell(found: Sequence[Finding], as_json: bool) -> None:
     """Print what was found; problems end the command with 1."""
-    answer(found, page(found), as_json)
+    show_result(found, page(found), as_json)
     if any(one.state == "problem" for one in found):
         raise typer.Exit(Code.NO)
 

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from countersign.cli.exits import Code
 from countersign.cli.options import AsJson, with_portal
-from countersign.cli.output import answer
+from countersign.cli.output import show_result
 from countersign.http import Api
 from countersign.question import read_as
 from countersign.times import SECOND, duration
@@ -53,7 +53,7 @@ def explain(
     asked |= {"service_token": service_token, "common_name": common_name}
     given = {name: value for name, value in asked.items() if value} | {"claims": claims_of(claim or [])}
     found = api.explain_enrolment(read_as(EnrolmentQuestion, given))
-    answer(found, _page(found), as_json)
+    show_result(found, _page(found), as_json)
     raise typer.Exit(Code.OK if found.admitted else Code.NO)
 
 

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from countersign.cli import kept_login
 from countersign.cli.options import DEFAULT_URL, LOCAL_URL, AsJson, Url, connect, warn_unencrypted
-from countersign.cli.output import answer, console
+from countersign.cli.output import console, show_result
 from countersign.error_codes import ErrorCode
 from countersign.errors import CountersignError, NotAllowed, NotFound, Unavailable
 from countersign.http import Api
@@ -47,7 +47,7 @@ def login(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
     with connect("", "") as api:
         me = api.me()
     page = Text.assemble("Logged in as ", (me.name, "bold"), f" until {moment(ends_at)}.")
-    answer({"name": me.name, "url": str(api.url), "ends_at": ends_at, "file": file}, page, as_json)
+    show_result({"name": me.name, "url": str(api.url), "ends_at": ends_at, "file": file}, page, as_json)
 
 
 @commands.command()
@@ -60,7 +60,7 @@ def logout(as_json: AsJson = False) -> None:
     with Api(kept.url, token) as api, suppress(NotAllowed, NotFound):  # it may have ended already
         api.end_token(token.split("_")[1])
     kept_login.forget()
-    answer({"url": kept.url}, Text(f"Logged out of {kept.url}."), as_json)
+    show_result({"url": kept.url}, Text(f"Logged out of {kept.url}."), as_json)
 
 
 def _token(api: Api, begun: LoginBegun) -> LoginToken:

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from rich.text import Text
 
 from countersign.cli.options import AsJson, with_portal
-from countersign.cli.output import answer, console, show_json
+from countersign.cli.output import console, show_json, show_result
 from countersign.cli.tables import listing
 from countersign.errors import BadQuestion
 from countersign.http import Api
@@ -84,7 +84,7 @@ def _changes(action: ServiceTokenAction, does: str) -> None:
     def change(api: Api, token_id: TokenId, as_json: AsJson = False) -> None:
         changed = api.change_service_token(token_id, action)
         state = _state(changed) or f"lasts until {moment(changed.ends_at)}"
-        answer(changed, Text.assemble((changed.name, "bold"), f" ({changed.id}) {state}."), as_json)
+        show_result(changed, Text.assemble((changed.name, "bold"), f" ({changed.id}) {state}."), as_json)
 
 
 _changes("refresh", "Have it last for a year from now.")
@@ -130,7 +130,7 @@ def end(api: Api, key_id: KeyId, as_json: AsJson = False) -> None:
     """End a provisioning key for good; the devices that registered with it stay."""
     ended = api.end_provisioning_key(key_id)
     page = Text.assemble((ended.label, "bold"), f" ({ended.id}) has ended; {ended.used} devices had registered.")
-    answer(ended, page, as_json)
+    show_result(ended, page, as_json)
 
 
 def _wanted(shape: type[M], **given: Any) -> M:
@@ -161,7 +161,7 @@ def _show_list(found: object, columns: Iterable[str], rows: Iterable[Iterable[st
     table = listing(*columns)
     for row in rows:
         table.add_row(*map(Text, row))
-    answer(found, table, as_json)
+    show_result(found, table, as_json)
 
 
 def _state(one: ServiceToken) -> str:

@@ -13,11 +13,11 @@ from countersign.cli.exits import TITLES, Code
 from countersign.console import console, show
 from countersign.models import without_controls
 
-__all__ = ["answer", "console", "json_text", "show", "show_error", "show_json"]
+__all__ = ["console", "json_text", "show", "show_error", "show_json", "show_result"]
 
 
-def answer(value: Any, page: RenderableType, as_json: bool) -> None:
-    """Print a command's answer: the value for programs, or its page for people."""
+def show_result(value: Any, page: RenderableType, as_json: bool) -> None:
+    """Print the result of a command: the value for programs, or its page for people."""
     if as_json:
         show_json(value)
     else:

@@ -17,7 +17,7 @@ from countersign.cli import own_files
 from countersign.cli.exits import Code
 from countersign.cli.live import patiently, rest
 from countersign.cli.options import DEFAULT_URL, AsJson, Token, Url, connect, is_same, with_portal
-from countersign.cli.output import answer, console
+from countersign.cli.output import console, show_result
 from countersign.errors import BadQuestion, NotFound, Refused
 from countersign.http import POLL_SECONDS, Api
 from countersign.linux_fingerprint import fingerprint
@@ -74,7 +74,7 @@ def enrol(
         if kept.interface not in {"", name}:
             wireguard.take_down(kept.interface)
         _bring_up(found, gate, _keep(kept, interface=name).interface)
-    answer(found, _page(found, name if up else ""), as_json)
+    show_result(found, _page(found, name if up else ""), as_json)
     raise typer.Exit(Code.OK if found.status in {"approved", "pending"} else Code.NO)
 
 
@@ -91,7 +91,7 @@ def status(url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False) -
         f"{kept.interface} is {'up' if is_up else 'not there; enrol again to bring it up'}." if kept.interface else ""
     )
     page.append("".join(f"\n  {line}" for line in (device.message, address, state) if line))
-    answer({**device.model_dump(mode="json"), "interface": kept.interface, "up": is_up}, page, as_json)
+    show_result({**device.model_dump(mode="json"), "interface": kept.interface, "up": is_up}, page, as_json)
 
 
 @commands.command()
@@ -106,7 +106,7 @@ def leave(url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False) ->
         wireguard.take_down(kept.interface)
     own_files.delete(DEVICE_FILE)
     own_files.delete(KEY_FILE)
-    answer({"id": kept.id}, Text("This machine is a device no longer."), as_json)
+    show_result({"id": kept.id}, Text("This machine is a device no longer."), as_json)
 
 
 def _gate(endpoint: str, key: str, networks: list[str]) -> wireguard.OtherEnd | None:

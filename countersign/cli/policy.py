@@ -10,7 +10,7 @@ from rich.text import Text
 from countersign.cli import files, times
 from countersign.cli.exits import Code
 from countersign.cli.options import AsJson, with_portal
-from countersign.cli.output import answer, console, show, show_json
+from countersign.cli.output import console, show, show_json, show_result
 from countersign.cli.tables import listing
 from countersign.http import Api
 from countersign.policy.difference import difference, unified
@@ -41,7 +41,7 @@ def check(file: PolicyFile, as_json: AsJson = False) -> None:
     said = ", ".join(f"{number} {what.replace('_', ' ')}" for what, number in counts.items())
     right = Text.assemble(("Right: ", "bold green"), said, ".")
     warned = [Text(f"Warning: {warning}", "yellow") for warning in warnings]
-    answer({"problems": [], "warnings": warnings, **counts}, Group(*warned, right), as_json)
+    show_result({"problems": [], "warnings": warnings, **counts}, Group(*warned, right), as_json)
 
 
 @commands.command()
@@ -110,7 +110,7 @@ def list_(
     for n, one in enumerate(versions):
         when = times.clock(one.applied_at, times.now(), zone=True)
         table.add_row(str(one.version), when, one.applied_by, "in force" if n == 0 else "")
-    answer(versions, table, as_json)
+    show_result(versions, table, as_json)
 
 
 @commands.command()
@@ -145,7 +145,7 @@ def _apply(api: Api, text: str, *, dry_run: bool, end_grants: bool, yes: bool, a
         raise typer.Exit(Code.NO)
     version = api.apply_policy(text, plan.version, end_grants, give_up_admin=plan.author_loses_admin)
     applied = Text.assemble(("Applied", "bold green"), f" as version {version}.")
-    answer({"version": version, "plan": plan}, applied, as_json)
+    show_result({"version": version, "plan": plan}, applied, as_json)
 
 
 def _counts(policy: "Policy") -> dict[str, int]:

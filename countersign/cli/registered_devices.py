@@ -11,7 +11,7 @@ from rich.text import Text
 
 from countersign.cli import times
 from countersign.cli.options import AsJson, with_portal
-from countersign.cli.output import answer, console
+from countersign.cli.output import console, show_result
 from countersign.cli.tables import indented, labelled, listing
 from countersign.device_keys import short_of
 from countersign.fingerprints import Fingerprint, details
@@ -72,7 +72,7 @@ def list_(
 ) -> None:
     """List the devices that you connect with; for admins, those of everybody. Archived ones only where asked for."""
     found = api.registered_devices(person, serial, key, status, query, limit)
-    answer(found, _table(found, console().width) if found else "There is no such device.", as_json)
+    show_result(found, _table(found, console().width) if found else "There is no such device.", as_json)
 
 
 @commands.command("show")
@@ -80,7 +80,7 @@ def list_(
 def show_(api: Api, device: DeviceId, as_json: AsJson = False) -> None:
     """Show a device: its status, what it says of itself, and what of that has changed when."""
     found, history = api.registered_device(device), api.device_snapshots(device)
-    answer({**found.model_dump(mode="json"), "snapshots": history}, _page(found, history), as_json)
+    show_result({**found.model_dump(mode="json"), "snapshots": history}, _page(found, history), as_json)
 
 
 def _act(action: DeviceAction, says: str) -> None:
@@ -93,7 +93,7 @@ def _act(action: DeviceAction, says: str) -> None:
         as_json: AsJson = False,
     ) -> None:
         found = api.act_on_device(device, action, reason)
-        answer(found, _headline(found), as_json)
+        show_result(found, _headline(found), as_json)
 
 
 for _action, _says in ACTIONS.items():

@@ -12,7 +12,7 @@ from rich.text import Text
 from countersign.cli import files
 from countersign.cli.exits import Code
 from countersign.cli.options import AsJson, with_portal
-from countersign.cli.output import answer
+from countersign.cli.output import show_result
 from countersign.cli.tables import grid, indented, mark
 from countersign.errors import BadQuestion
 from countersign.http import Api
@@ -44,7 +44,7 @@ def explain(api: Api, file: MailFile, as_json: AsJson = False) -> None:
     found = api.explain(mail)
     # They hold the mail's token, and people show others what is printed here.
     reply = {name: value for name, value in found.reply.items() if name not in {"token", "answers"}}
-    answer({"reply": reply, "judged": found.judged}, _page(found), as_json)
+    show_result({"reply": reply, "judged": found.judged}, _page(found), as_json)
     if not found.judged.decides:
         raise typer.Exit(Code.NO)
 

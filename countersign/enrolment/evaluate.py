@@ -21,15 +21,15 @@ ALWAYS: Values = frozenset({True})
 EXTERNAL = "external_evaluations"
 
 
-class Answer(NamedTuple):
+class ExternalResult(NamedTuple):
     """What an external evaluation says: None for neither yes nor no, with why."""
 
     yes: bool | None
     why: str = ""
 
 
-NO_ANSWER = Answer(None, "it was not asked")
-External = Callable[[ExternalEvaluation], Answer]
+NOT_ASKED = ExternalResult(None, "it was not asked")
+External = Callable[[ExternalEvaluation], ExternalResult]
 
 
 @dataclass(slots=True)
@@ -60,9 +60,9 @@ class EnrolmentVerdict(Model):
         return self.action is not None and self.action != "block"
 
 
-def nobody_asked(evaluation: ExternalEvaluation) -> Answer:
+def nobody_asked(evaluation: ExternalEvaluation) -> ExternalResult:
     """No answer to any external evaluation."""
-    return NO_ANSWER
+    return NOT_ASKED
 
 
 def in_order(rules: Sequence[EnrolmentRule]) -> list[EnrolmentRule]:

@@ -18,7 +18,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 from joserfc.jwt import JWTClaimsRegistry
 
-from countersign.enrolment.evaluate import NO_ANSWER, Answer, External, evaluate
+from countersign.enrolment.evaluate import NOT_ASKED, External, ExternalResult, evaluate
 from countersign.enrolment.facts import Facts
 from countersign.enrolment.rules import EnrolmentRule, ExternalEvaluation
 from engine.credentials.signed_tokens import LEEWAY_SECONDS, decoded
@@ -46,16 +46,16 @@ class ExternalEvaluations:
 
     async def answers(self, rules: Sequence[EnrolmentRule], facts: Facts) -> External:
         """What the endpoints say to whom the rules come, one after another; of all others there is no answer."""
-        known: dict[ExternalEvaluation, Answer] = {}
+        known: dict[ExternalEvaluation, ExternalResult] = {}
         end = time.monotonic() + SECONDS_IN_ALL
         while (one := _next(rules, facts, known)) is not None:
             known[one] = await self._answer(one, facts, min(SECONDS_EACH, end - time.monotonic()))
-        return lambda one: known.get(one, NO_ANSWER)
+        return lambda one: known.get(one, NOT_ASKED)
 
-    async def _answer(self, one: ExternalEvaluation, facts: Facts, seconds: float) -> Answer:
+    async def _answer(self, one: ExternalEvaluation, facts: Facts, seconds: float) -> ExternalResult:
         try:
             async with asyncio.timeout(seconds):
-                return Answer(await self._ask(one, facts))
+                return ExternalResult(await self._ask(one, facts))
         except TimeoutError:
             why = "it took too long"
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
@@ -63,7 +63,7 @@ class ExternalEvaluations:
         except WRONG as error:
             why = f"its answer is not as it must be ({type(error).__name__})"
         log.warning("the external evaluation %s gives no answer: %s", one.url, why)
-        return Answer(None, why)
+        return ExternalResult(None, why)
 
     async def _ask(self, one: ExternalEvaluation, facts: Facts) -> bool:
         """Whether it says yes."""
@@ -90,11 +90,11 @@ class ExternalEvaluations:
 
 
 def _next(
-    rules: Sequence[EnrolmentRule], facts: Facts, known: Mapping[ExternalEvaluation, Answer]
+    rules: Sequence[EnrolmentRule], facts: Facts, known: Mapping[ExternalEvaluation, ExternalResult]
 ) -> ExternalEvaluation | None:
     """The evaluation that the rules come to next; None where what is known decides."""
 
-    def answer(one: ExternalEvaluation) -> Answer:
+    def answer(one: ExternalEvaluation) -> ExternalResult:
         if one not in known:
             raise _Wanted(one)
         return known[one]

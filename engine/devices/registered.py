@@ -7,7 +7,7 @@ from functools import partial
 from countersign.errors import CountersignError, NotAllowed, Refused, TooMany, Unavailable
 from countersign.permissions import Principal
 from countersign.registration import (
-    ANSWERS,
+    REGISTRATION_STATUS,
     DeviceAction,
     DeviceStatus,
     Presented,
@@ -147,7 +147,7 @@ def answer(device: RegisteredDevice) -> Registered:
     over = is_in and device.session_ends_at is not None and device.session_ends_at <= datetime.now(UTC)
     return Registered(
         id=device.id,
-        status="denied" if over else ANSWERS[device.status],
+        status="denied" if over else REGISTRATION_STATUS[device.status],
         message="Its session is over; register again." if over else MESSAGES[device.status],
         approval_id=device.approval_id if device.status is DeviceStatus.PENDING else None,
         address=device.address if is_in and not over else None,

@@ -10,25 +10,25 @@ from slack_bolt.response import BoltResponse
 REMEMBERED_SECONDS = 3600.0
 MOST_REMEMBERED = 20_000
 
-Answered = asyncio.Future[BoltResponse]
+Acknowledgement = asyncio.Future[BoltResponse]
 
 
 class Deliveries:
-    """Remembers in this process what was taken. What must never count twice is kept single by the database."""
+    """Remembers in this process what was taken. The database sees to it that no answer counts twice."""
 
     def __init__(self) -> None:
-        self._taken: OrderedDict[str, tuple[float, Answered]] = OrderedDict()
+        self._taken: OrderedDict[str, tuple[float, Acknowledgement]] = OrderedDict()
 
-    def take(self, key: str, answered: Answered) -> Answered | None:
-        """None the first time: from now on it was taken, and `answered` is its acknowledgement. Later, that one."""
+    def take(self, key: str, acknowledgement: Acknowledgement) -> Acknowledgement | None:
+        """None the first time, and `acknowledgement` is remembered; later, the one of the first time."""
         now = time.monotonic()
         while self._taken and (len(self._taken) > MOST_REMEMBERED or next(iter(self._taken.values()))[0] < now):
             self._taken.popitem(last=False)
         if key in self._taken:
             return self._taken[key][1]
-        self._taken[key] = now + REMEMBERED_SECONDS, answered
+        self._taken[key] = now + REMEMBERED_SECONDS, acknowledgement
         return None
 
     def forget(self, key: str) -> None:
-        """It came to nothing, so that another delivery of it is taken."""
+        """It had no effect: let another delivery of it be taken."""
         self._taken.pop(key, None)

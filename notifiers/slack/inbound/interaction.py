@@ -9,7 +9,7 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.response import BoltResponse
 
 from countersign.notifications import Person
-from notifiers.slack.inbound.deliveries import Answered
+from notifiers.slack.inbound.deliveries import Acknowledgement
 from notifiers.slack.inbound.payloads import Command, Delivery, Opened, Pressed, Shortcut, Submitted
 from notifiers.slack.inbound.replies import LONGEST, Place, Replies
 from notifiers.slack.outbound.escaping import marked_up
@@ -29,7 +29,7 @@ class Interaction:
         self.delivery = delivery
         self.place = place_of(delivery)
         self.person: Person | None = None  # once that is known
-        self.acknowledged: Answered = asyncio.get_running_loop().create_future()
+        self.acknowledged: Acknowledgement = asyncio.get_running_loop().create_future()
         self._ack = ack
         self._replies = replies
         self._until = time.monotonic() + PATIENCE_SECONDS
@@ -39,7 +39,7 @@ class Interaction:
         if not self.acknowledged.done():
             self._answer(await self._ack())
 
-    async def same_as(self, first: Answered) -> None:
+    async def same_as(self, first: Acknowledgement) -> None:
         """Acknowledge as the first delivery of the same was, once it is; and say nothing more."""
         done, _ = await asyncio.wait({first}, timeout=PATIENCE_SECONDS)
         if done:

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from countersign.enrolment.evaluate import Answer, EnrolmentVerdict, evaluate, nobody_asked
+from countersign.enrolment.evaluate import EnrolmentVerdict, ExternalResult, evaluate, nobody_asked
 from countersign.enrolment.facts import Facts
 from countersign.enrolment.rules import IDENTITY, EnrolmentRule, ExternalEvaluation
 from tests.countersign.enrolment.reference import FOR_MACHINES, FOR_PEOPLE, first_match
@@ -102,7 +102,9 @@ def test_it_agrees_with_the_plain_reference_on_thousands_of_policies(number: int
 
 
 def evaluated(written: Any, facts: Any, answers: Any) -> EnrolmentVerdict:
-    return evaluate(RULES.validate_python(written), Facts.model_validate(facts), lambda one: Answer(answers[one.url]))
+    return evaluate(
+        RULES.validate_python(written), Facts.model_validate(facts), lambda one: ExternalResult(answers[one.url])
+    )
 
 
 def verdict(*rules: EnrolmentRule, external: Any = nobody_asked, **facts: Any) -> EnrolmentVerdict:
@@ -221,18 +223,18 @@ def test_an_external_evaluation_without_an_answer_refuses(part: str) -> None:
     conditions: dict[str, Any] = {part: {"external_evaluations": EVALUATIONS[:1]}}
     why = "external_evaluations https://x.example/ask is not known (it took too long)"
 
-    def silent(one: ExternalEvaluation) -> Answer:
-        return Answer(None, "it took too long")
+    def silent(one: ExternalEvaluation) -> ExternalResult:
+        return ExternalResult(None, "it took too long")
 
     [tried] = verdict(a_rule(**conditions), external=silent).tried
     assert why in tried.why
     assert verdict(a_rule(action="block", **conditions), external=silent).action == "block"
-    no = verdict(a_rule(action="block", **conditions), external=lambda one: Answer(False))
+    no = verdict(a_rule(action="block", **conditions), external=lambda one: ExternalResult(False))
     assert no.action is None
 
 
 def test_what_was_decided_before_asks_no_endpoint() -> None:
-    def fails(one: ExternalEvaluation) -> Answer:
+    def fails(one: ExternalEvaluation) -> ExternalResult:
         raise AssertionError(one)
 
     rules = [

@@ -16,7 +16,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, OctKey
 
-from countersign.enrolment.evaluate import Answer
+from countersign.enrolment.evaluate import ExternalResult
 from countersign.enrolment.facts import Facts
 from countersign.enrolment.rules import EnrolmentRule, ExternalEvaluation
 from engine.devices import external_evaluation
@@ -114,7 +114,7 @@ def evaluations(tls: tuple[Path, ssl.SSLContext]) -> ExternalEvaluations:
     return ExternalEvaluations(ssl.create_default_context(cafile=str(tls[0])))
 
 
-async def answer(evaluations: ExternalEvaluations, endpoint: Endpoint) -> Answer:
+async def answer(evaluations: ExternalEvaluations, endpoint: Endpoint) -> ExternalResult:
     external = await evaluations.answers([endpoint.rule()], FACTS)
     return external(endpoint.evaluation)
 
@@ -122,14 +122,14 @@ async def answer(evaluations: ExternalEvaluations, endpoint: Endpoint) -> Answer
 async def test_it_is_given_the_facts_and_its_signed_answer_counts(
     evaluations: ExternalEvaluations, endpoint: Endpoint
 ) -> None:
-    assert await answer(evaluations, endpoint) == Answer(True)
+    assert await answer(evaluations, endpoint) == ExternalResult(True)
     asked = dict(endpoint.asked)
     assert set(asked) == {"/evaluate", "/keys"}
     facts = asked["/evaluate"]["facts"]
     assert facts == FACTS.model_dump(mode="json")
     assert asked["/evaluate"]["exp"] > asked["/evaluate"]["iat"]
     endpoint.claims = lambda asked: good(asked, success=False)
-    assert await answer(evaluations, endpoint) == Answer(False)
+    assert await answer(evaluations, endpoint) == ExternalResult(False)
     nonces = [asked["nonce"] for path, asked in endpoint.asked if path == "/evaluate"]
     assert len(set(nonces)) == 2
 
@@ -268,8 +268,8 @@ async def test_who_takes_too_long_gives_no_answer_and_the_others_have_no_time_le
     again = {"external_evaluations": [endpoint.evaluation.model_dump() | {"keys_url": "https://localhost:1/keys"}]}
     rules = [endpoint.rule(), endpoint.rule("second", include=again)]
     external = await evaluations.answers(rules, FACTS)
-    assert external(endpoint.evaluation) == Answer(None, "it took too long")
-    assert external(rules[1].include.external_evaluations[0]) == Answer(None, "it took too long")
+    assert external(endpoint.evaluation) == ExternalResult(None, "it took too long")
+    assert external(rules[1].include.external_evaluations[0]) == ExternalResult(None, "it took too long")
 
 
 async def test_who_can_not_prove_the_name_or_be_reached_gives_no_answer(
