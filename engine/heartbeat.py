@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta
 
 from countersign.errors import Refused
-from countersign.policy.reach import channels_on
+from countersign.policy.channels import channels_on
 from countersign.version import version
 from engine.notifications.outbox import Outbox
 from store import Store

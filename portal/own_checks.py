@@ -7,8 +7,8 @@ from typing import Literal
 from countersign.checks import Check
 from countersign.directory import CHANNELS, Policy
 from countersign.errors import NotFound
+from countersign.policy.channels import channels_on
 from countersign.policy.check import channel_meant
-from countersign.policy.reach import channels_on
 from countersign.times import moment
 from countersign.views import Finding
 from engine.heartbeat import DEAD_AFTER, living_workers

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from countersign.errors import Refused
+from countersign.policy.channels import channels_on
 from countersign.policy.file import load
-from countersign.policy.reach import channels_on
 from engine.credentials.tokens import TokenRules
 from engine.policy import apply_policy
 from sandbox.slack_policy import told_in_slack

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ruamel.yaml import YAML
 
 from notifiers.slack.client.scopes import APP_SCOPES, ROOM_SCOPES, SCOPES
-from notifiers.slack.inbound import listeners
+from notifiers.slack.inbound import bolt_handlers
 from notifiers.slack.inbound.connect_text import USAGE
 from tests.pictures.slack import PICTURES, pictures
 
@@ -120,15 +120,15 @@ def manifest(mode: str) -> Manifest:
 
 def listened_to(kind: str) -> list[str]:
     """The names in `app.shortcut("connect")` and its like."""
-    assert listeners.__file__
-    return re.findall(rf'app\.{kind}\("(\w+)"\)', Path(listeners.__file__).read_text())
+    assert bolt_handlers.__file__
+    return re.findall(rf'app\.{kind}\("(\w+)"\)', Path(bolt_handlers.__file__).read_text())
 
 
 @pytest.mark.parametrize("mode", MANIFESTS)
 def test_the_manifest_names_what_the_code_listens_to(mode: str) -> None:
     said = manifest(mode)
     [command] = said.features.slash_commands
-    assert command.command == listeners.COMMAND
+    assert command.command == bolt_handlers.COMMAND
     assert f"{command.command} {command.usage_hint}" == USAGE
     assert [one.callback_id for one in said.features.shortcuts] == listened_to("shortcut")
     assert said.settings.event_subscriptions.bot_events == listened_to("event")

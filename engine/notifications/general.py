@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection
 
 from countersign.models import GeneralEvent
-from countersign.policy.reach import channels_on
+from countersign.policy.channels import channels_on
 from countersign.transitions import AuditEvent
 from engine.notifications.notifying import notification
 from engine.rules import Rules

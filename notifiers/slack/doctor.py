@@ -7,7 +7,7 @@ from functools import partial
 from countersign.checks import Check
 from countersign.directory import Policy
 from countersign.errors import CountersignError, Unavailable, Unreachable
-from countersign.policy.reach import people_asked, rooms_used
+from countersign.policy.channels import people_asked, rooms_used
 from countersign.views import Finding
 from notifiers.slack.client.api import SlackApi
 from notifiers.slack.client.scopes import ROOM_SCOPES, SCOPES
@@ -60,8 +60,8 @@ async def _with_api(config: SlackConfig, check: CheckWithApi, policy: Policy | N
 
 async def _app(api: SlackApi, policy: Policy | None) -> list[Finding]:
     """Whether the bot token is good, and what it may do."""
-    said = await api.call("auth.test", "the app")
-    found = [ok(about="app", message=f"is {said.get('user')} in the workspace {said.get('team')}")]
+    app = await api.call("auth.test", "the app")
+    found = [ok(about="app", message=f"is {app.get('user')} in the workspace {app.get('team')}")]
     needed = SCOPES | (ROOM_SCOPES if policy and rooms_used(policy, CHANNEL) else {})
     granted = await api.scopes()
     missing = {scope: why for scope, why in needed.items() if scope not in granted}
@@ -111,12 +111,12 @@ async def _people(api: SlackApi, policy: Policy | None) -> list[Finding]:
 
 async def _looked_up(api: SlackApi, policy: Policy, people: Sequence[str]) -> dict[str, str | Unavailable]:
     """Why each can't be asked in Slack, "" where they can; without those for whom there was no time."""
-    reach, turns, found = Recipients(api), asyncio.Semaphore(AT_ONCE), dict[str, str | Unavailable]()
+    recipients, slots, found = Recipients(api), asyncio.Semaphore(AT_ONCE), dict[str, str | Unavailable]()
 
     async def look_up(person: str) -> None:
-        async with turns:
+        async with slots:
             try:
-                await reach.user(policy.users[person].email)
+                await recipients.user(policy.users[person].email)
                 found[person] = ""
             except Unreachable as error:
                 found[person] = str(error)
@@ -136,17 +136,18 @@ async def _looked_up(api: SlackApi, policy: Policy, people: Sequence[str]) -> di
 def _summed_up(people: Sequence[str], found: dict[str, str | Unavailable]) -> list[Finding]:
     """A finding for each who is not in Slack, and one for all others."""
     missing = [(person, why) for person in people if isinstance(why := found.get(person), str) and why]
-    said = [warning(about=person, message=f"will be asked by mail instead: {why}") for person, why in missing]
-    if len(said) > MOST_NAMED:
-        rest = f"{len(said) - MOST_NAMED} more will be asked by mail instead"
-        said = [*said[:MOST_NAMED], warning(about="people", message=rest)]
+    instead = "will be asked by another channel instead"
+    findings = [warning(about=person, message=f"{instead}: {why}") for person, why in missing]
+    if len(findings) > MOST_NAMED:
+        rest = f"{len(findings) - MOST_NAMED} more {instead}"
+        findings = [*findings[:MOST_NAMED], warning(about="people", message=rest)]
     well = sum(why == "" for why in found.values())
     if unknown := len(people) - well - len(missing):
         why = next((str(error) for error in found.values() if isinstance(error, Unavailable)), "there was no time left")
-        said.append(warning(about="people", message=f"{unknown} of {len(people)} were not looked at: {why}"))
+        findings.append(warning(about="people", message=f"{unknown} of {len(people)} were not looked at: {why}"))
     if well:
-        said.append(ok(about="people", message=f"{well} of {len(people)} who can be asked are in the workspace"))
-    return said
+        findings.append(ok(about="people", message=f"{well} of {len(people)} who can be asked are in the workspace"))
+    return findings
 
 
 async def _in_the_way(api: SlackApi) -> str:

@@ -12,7 +12,7 @@ from tests.countersign.test_cli_pages import printed
 
 WORDS = "the app lacks the scope im:write: install it again from the manifest"
 PROBLEM = {"part": "Slack", "state": "problem", "about": "scopes", "words": WORDS}
-WARNING = {"part": "Slack", "state": "warning", "about": "grace", "words": "will be asked by mail instead"}
+WARNING = {"part": "Slack", "state": "warning", "about": "grace", "words": "will be asked by another channel instead"}
 WELL = {"part": "database", "state": "ok", "about": "database", "words": "can be reached"}
 
 

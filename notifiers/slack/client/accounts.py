@@ -60,7 +60,7 @@ class Found(NamedTuple):
     until: float
 
 
-class Memory:
+class Cache:
     """Caches Slack's answers for `seconds`, errors of the class `refusal` for `refused_seconds`, no other errors."""
 
     def __init__(
@@ -72,7 +72,7 @@ class Memory:
         self._clock = clock
         self._kept: dict[str, Found] = {}
 
-    async def recall(self, key: str, ask: Callable[[], Awaitable[str]]) -> str:
+    async def get(self, key: str, ask: Callable[[], Awaitable[str]]) -> str:
         """The cached result, or that of `ask`; raises what it raises."""
         kept = self._kept.get(key)
         if kept is None or kept.until <= self._clock():

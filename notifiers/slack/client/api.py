@@ -19,8 +19,8 @@ from notifiers.slack.config import SlackConfig
 # For one call. Slack answers within a second, and another try does no harm.
 TIMEOUT_SECONDS = 10.0
 # Where Slack says "too many" without saying for how long.
-USUAL_HOLD = 30.0
-LONGEST_HOLD = 3600.0
+USUAL_DELAY = 30.0
+LONGEST_DELAY = 3600.0
 NOT_SAID = "Slack does not say who the app is: set a bot token, which begins with xoxb-"
 
 
@@ -53,14 +53,14 @@ class SlackApi:
     async def scopes(self) -> set[str]:
         """What the bot token may do, from a header: https://docs.slack.dev/reference/methods/auth.test."""
         response = await self._response("auth.test", "the app")
-        said = {name.lower(): str(value) for name, value in response.headers.items()}
-        if "x-oauth-scopes" not in said:
+        headers = {name.lower(): str(value) for name, value in response.headers.items()}
+        if "x-oauth-scopes" not in headers:
             raise Unavailable("Slack does not say which scopes the app has; compare them with docs/slack.md")
-        return {scope.strip() for scope in said["x-oauth-scopes"].split(",")}
+        return {scope.strip() for scope in headers["x-oauth-scopes"].split(",")}
 
     async def _response(self, method: str, about: str, **arguments: Any) -> Any:
         conversation = arguments["channel"] if method == "chat.postMessage" else ""
-        await self._rate_limit.turn(method, conversation)
+        await self._rate_limit.wait(method, conversation)
         function, where = getattr(self._client(), method.replace(".", "_")), self._config.api_url
         try:
             return await function(**arguments)
@@ -119,7 +119,7 @@ class SlackApi:
         answer: Mapping[str, Any] = data if isinstance(data, dict) else {}
         if status == 429 or answer.get("error") in {"ratelimited", "rate_limited"}:
             seconds = _retry_after(getattr(response, "headers", {}))
-            self._rate_limit.hold(method, seconds)
+            self._rate_limit.delay(method, seconds)
             return Unavailable(
                 f"Slack takes no {method} for another {seconds:.0f} seconds; it is tried again after that"
             )
@@ -132,5 +132,5 @@ class SlackApi:
 
 def _retry_after(headers: Mapping[str, str]) -> float:
     """The header's seconds: https://docs.slack.dev/apis/web-api/rate-limits."""
-    said = str(headers.get("Retry-After", "")).strip()
-    return min(float(said), LONGEST_HOLD) if said.isascii() and said.isdecimal() else USUAL_HOLD
+    text = str(headers.get("Retry-After", "")).strip()
+    return min(float(text), LONGEST_DELAY) if text.isascii() and text.isdecimal() else USUAL_DELAY

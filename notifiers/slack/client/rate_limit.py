@@ -15,16 +15,16 @@ MOST_KNOWN = 1000
 
 
 class RateLimit:
-    """When the next message to a conversation, and the next call of a method, may go out."""
+    """Delays messages to a conversation, and calls of a method, as Slack's limits want."""
 
     def __init__(self) -> None:
         self._due: dict[str, float] = {}
-        self._held: dict[str, float] = {}
+        self._not_before: dict[str, float] = {}
 
-    async def turn(self, method: str, conversation: str = "") -> None:
-        """Wait for the turn; Unavailable where that would take long."""
+    async def wait(self, method: str, conversation: str = "") -> None:
+        """Wait until the call may be made; raises Unavailable where that would take long."""
         now = time.monotonic()
-        wait = self._held.get(method, now) - now
+        wait = self._not_before.get(method, now) - now
         if conversation:
             due = max(self._due.get(conversation, now), now)
             wait = max(wait, due - now - (BURST - 1) * SECONDS_A_MESSAGE)
@@ -35,9 +35,9 @@ class RateLimit:
         if wait > 0:
             await asyncio.sleep(wait)
 
-    def hold(self, method: str, seconds: float) -> None:
+    def delay(self, method: str, seconds: float) -> None:
         """Delay the calls of a method, as Slack asked."""
-        self._held[method] = max(self._held.get(method, 0.0), time.monotonic() + seconds)
+        self._not_before[method] = max(self._not_before.get(method, 0.0), time.monotonic() + seconds)
 
     def _book(self, conversation: str, due: float, now: float) -> None:
         if len(self._due) >= MOST_KNOWN:

@@ -15,10 +15,10 @@ from notifiers.slack.client.api import SlackApi
 from notifiers.slack.client.installation import Installation
 from notifiers.slack.client.log_redaction import redacting_logger
 from notifiers.slack.config import SlackConfig
+from notifiers.slack.inbound.bolt_handlers import BoltHandlers, slack_app
 from notifiers.slack.inbound.dispatcher import Dispatcher
 from notifiers.slack.inbound.home import Home
 from notifiers.slack.inbound.http import SignedRequests
-from notifiers.slack.inbound.listeners import Listeners, slack_app
 from notifiers.slack.inbound.payload_reader import PayloadReader
 from notifiers.slack.inbound.people import SlackPeople
 from notifiers.slack.inbound.replies import Replies
@@ -40,7 +40,7 @@ class SlackListener:
         self._installation = Installation(self._api)
         people, home = SlackPeople(self._api, engine.person_at), Home(self._api, engine, config.public_url)
         dispatcher, replies = Dispatcher(engine, people, self._installation, home), Replies(self._api, config.api_url)
-        app = slack_app(config, Listeners(dispatcher, replies, self._api, home, self._running))
+        app = slack_app(config, BoltHandlers(dispatcher, replies, self._api, home, self._running))
         payload_reader = PayloadReader(app, dispatcher, replies, self._running)
         self._http = (
             SignedRequests(payload_reader, config.signing_secret.get_secret_value()) if config.mode == "http" else None
@@ -51,9 +51,9 @@ class SlackListener:
 
     async def start(self) -> None:
         """Begin to take deliveries. Returns at once: whether Slack can be reached is found out later, and logged."""
-        looking = asyncio.create_task(self._look_who_we_are())
-        self._running.add(looking)
-        looking.add_done_callback(self._running.discard)
+        task = asyncio.create_task(self._find_out_who_we_are())
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
         if self._socket:
             self._socket.start()
 
@@ -83,7 +83,7 @@ class SlackListener:
         """`POST /slack/events`; 404 in Socket Mode, where nothing comes by HTTP."""
         return await self._http.handle(request) if self._http else Response(status_code=404)
 
-    async def _look_who_we_are(self) -> None:
+    async def _find_out_who_we_are(self) -> None:
         """Ask Slack who we are: the first click need not wait for it, and a wrong token is logged at the start."""
         try:
             await self._installation.app()

@@ -22,19 +22,20 @@ class Buttons:
         """Store the answer, acknowledge, and have it judged."""
         person = await self._dispatcher.who(interaction)
         about = named(delivery.button.value)
-        answer = await self._dispatcher.store(interaction, given(delivery, about, person, Verdict.APPROVE), about.run)
+        submitted = submitted_answer(delivery, about, person, Verdict.APPROVE)
+        answer = await self._dispatcher.store(interaction, submitted, about.run)
         await interaction.received()
-        await self._dispatcher.judged(interaction, answer)
+        await self._dispatcher.submit(interaction, answer)
         return person
 
     async def cancel(self, interaction: Interaction, delivery: Pressed) -> Person:
         """Cancel a request: its status message then says so."""
         person = await self._dispatcher.who(interaction)
         number = await self._number(interaction, delivery)
-        judged = await interaction.in_time(
+        judgement = await interaction.in_time(
             self._dispatcher.engine.cancel(number, person.id, CHANNEL, undo_id=delivery.source_id), ""
         )
-        await (interaction.received() if judged.accepted else interaction.say(judged.message))
+        await (interaction.received() if judgement.accepted else interaction.say(judgement.message))
         return person
 
     async def revoke(self, interaction: Interaction, delivery: Pressed) -> Person:
@@ -55,13 +56,13 @@ class Buttons:
         return person
 
     async def _number(self, interaction: Interaction, delivery: Pressed) -> int:
-        """The number of the button's request. Raises TurnedAway where that is another request's now."""
+        """The number of the button's request. Raises RejectedSender where that is another request's now."""
         about = named(delivery.button.value)
         await interaction.in_time(self._dispatcher.request(about.id, about.run), "")
         return about.id
 
 
-def given(
+def submitted_answer(
     delivery: Pressed | Submitted, about: Named, person: Person, verdict: Verdict, comment: str = ""
 ) -> SubmittedAnswer:
     """The answer, with the proof of whose it is. The same delivery always has the same source id."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from countersign.errors import BadQuestion, NotFound, Refused, Unavailable, Unreachable
 from countersign.grant_reuse import names_no_address, not_from_here
-from countersign.kinds.connection import CONNECTION, ConnectionQuestion, Protocol
+from countersign.kinds.connection import CONNECTION, ConnectionProtocol, ConnectionQuestion
 from countersign.models import Asked, Status
 from countersign.notifications import Person
 from countersign.question import read_of
@@ -25,8 +25,8 @@ ASKING = "Your question is on its way; the answer follows here."
 NO_FORM = f"Slack could not open the form. Please try again, or type {USAGE}"
 HELP = Ready(
     f"*Ask for a connection:* `{USAGE}`\n"
-    f"The protocol is one of {', '.join(Protocol)}. The time is written as 60m, 2h or 1h30m; without one, the policy "
-    "says how long. For example: `/connect db-1 ssh 60m restore the backup`\n"
+    f"The protocol is one of {', '.join(ConnectionProtocol)}. The time is written as 60m, 2h or 1h30m; without one, "
+    "the policy says how long. For example: `/connect db-1 ssh 60m restore the backup`\n"
     "`from:192.0.2.7` anywhere in it names where you will connect from; a gate that sees an address refuses a grant "
     "for none.\n"
     "`/connect` alone opens a form. You ask for yourself only, and are told what became of it in a direct message."
@@ -35,7 +35,7 @@ HELP = Ready(
 log = logging.getLogger(__name__)
 
 
-class Asking:
+class ConnectCommand:
     """One method for each way to ask; each is handled within `Dispatcher.serve`."""
 
     def __init__(self, dispatcher: Dispatcher, api: SlackApi) -> None:
@@ -94,7 +94,7 @@ class Asking:
             view = await self._dispatcher.engine.request(asked.approval_id)
         except NotFound:
             view = None
-        await interaction.say(Ready(message_of(asked, question, view) + _told_of_address(question, view)))
+        await interaction.say(Ready(message_of(asked, question, view) + _address_warning(question, view)))
         return person
 
 
@@ -109,34 +109,35 @@ def message_of(asked: Asked, question: ConnectionQuestion, view: RequestView | N
     what = f"{code(question.device)} over {question.protocol.upper()}"
     if asked.grant and asked.status is Status.APPROVED:
         end = asked.grant.ends_at
-        return Ready(f"Yes: you may connect to {what} until {moment(end)} ({number}).{_said(asked)}")
+        return Ready(f"Yes: you may connect to {what} until {moment(end)} ({number}).{_engine_message(asked)}")
     if asked.status is not Status.WAITING:
-        return Ready(f"{number} to {what} is {asked.status}.{_said(asked)}")
+        return Ready(f"{number} to {what} is {asked.status}.{_engine_message(asked)}")
     # Who joins a request reads which reason and minutes are being decided.
-    opened = _said(asked).strip() if asked.joined and asked.message else f"{number} to {what} is open."
+    opened = _engine_message(asked).strip() if asked.joined and asked.message else f"{number} to {what} is open."
     people = [name(one.name, one.person) for one in view.approvers if one.level == view.level] if view else []
     who = f" Asked: {listed(people)}." if people else ""
     # Slack shows the time in each reader's own zone.
     until = f" It waits until {moment(view.deadline)}." if view and view.deadline > datetime.now(UTC) else ""
-    return Ready(f"{opened}{who}{until}{'' if asked.joined else _said(asked)}")
+    return Ready(f"{opened}{who}{until}{'' if asked.joined else _engine_message(asked)}")
 
 
-def _said(asked: Asked) -> str:
+def _engine_message(asked: Asked) -> str:
     return f" {marked_up(asked.message, 1000)}" if asked.message else ""
 
 
-def _told_of_address(question: ConnectionQuestion, view: RequestView | None) -> str:
-    """What who asks from an address, or names none, is told where gates will refuse it; else empty."""
+def _address_warning(question: ConnectionQuestion, view: RequestView | None) -> str:
+    """A warning where gates will refuse the address that was named, or that none was named; else empty."""
     if view is None:
         return ""
     if question.source_address:
-        told = not_from_here(view, question.source_address)
-        return f" {marked_up(told, 1000)}" if told else ""
-    if not (told := names_no_address(view)):
+        warning = not_from_here(view, question.source_address)
+        return f" {marked_up(warning, 1000)}" if warning else ""
+    if not (warning := names_no_address(view)):
         return ""
     undo = "Cancel it" if view.status is Status.WAITING else "Give it back"
     command = code(f"/connect {question.device} {question.protocol} from:192.0.2.7")
-    return f" {marked_up(told, 1000)} {undo}, then name yours, as in {command}, or just connect: the gate asks for you."
+    remedy = f"{undo}, then name yours, as in {command}, or just connect: the gate asks for you."
+    return f" {marked_up(warning, 1000)} {remedy}"
 
 
 def _minutes(text: str) -> int | str:

@@ -44,7 +44,7 @@ class State:
     # Why there is none, or what is wrong with it.
     why: str = ""
     # By the monotonic clock: when something was last delivered, or asked for in vain.
-    quiet_since: float = field(default_factory=time.monotonic)
+    idle_since: float = field(default_factory=time.monotonic)
 
 
 class Connection:
@@ -76,7 +76,7 @@ class Connection:
             if message.get("type") == "disconnect":
                 return str(message.get("reason") or LOST)[:40]
             if isinstance(envelope_id := message.get("envelope_id"), str):
-                self._state.delivered_at, self._state.quiet_since = datetime.now(UTC), time.monotonic()
+                self._state.delivered_at, self._state.idle_since = datetime.now(UTC), time.monotonic()
                 task = asyncio.create_task(self._take(envelope_id, message.get("payload")))
                 self._at_work.add(task)
                 task.add_done_callback(self._at_work.discard)

@@ -1,4 +1,4 @@
-"""What every delivery goes through: taken once, from somebody we know; refused with the reason, and on the record."""
+"""Takes each delivery once, from somebody we know; refuses others with the reason, and puts that on record."""
 
 import hashlib
 import logging
@@ -20,7 +20,7 @@ from notifiers.slack.inbound.home import Home
 from notifiers.slack.inbound.interaction import Interaction
 from notifiers.slack.inbound.payload_parts import Malformed, Sender, short_run
 from notifiers.slack.inbound.payloads import Delivery, Pressed, Submitted, approval_id_of
-from notifiers.slack.inbound.people import SlackPeople, TurnedAway
+from notifiers.slack.inbound.people import RejectedSender, SlackPeople
 
 NOT_RECORDED = "Your answer was not recorded: {why}. Please try again."
 NOT_DONE = "{why}. Please try again."
@@ -43,7 +43,7 @@ Handler = Callable[[Interaction], Awaitable[Person | None]]
 
 
 class FieldError(Exception):
-    """A field of a form has to be mended before it can be taken."""
+    """A field of a form has to be corrected before it can be taken."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
@@ -55,7 +55,7 @@ class NotStored(Exception):
 
 
 class Dispatcher:
-    """Who came, what they may, and how they are told."""
+    """Identifies who sent a delivery, has it handled, and tells them how that ended."""
 
     def __init__(self, engine: Engine, people: SlackPeople, installation: Installation, home: Home) -> None:
         self.engine = engine
@@ -85,32 +85,33 @@ class Dispatcher:
             await self._refresh(interaction.place.user, person)
 
     async def who(self, interaction: Interaction) -> Person:
-        """The person of the directory who sent this. Raises TurnedAway, with the message for them, and Unavailable."""
+        """The person who sent this. Raises RejectedSender, with the message for them, and Unavailable."""
         delivery = interaction.delivery
         sender = delivery.sender
         author = delivery.author if isinstance(delivery, Pressed | Submitted) else None
         if why := await self.installation.why_not_ours(sender, author):
-            raise TurnedAway(why)
+            raise RejectedSender(why)
         interaction.person = await self.people.identify(sender.user)
         return interaction.person
 
     async def request(self, number: int, run: str) -> RequestView:
         """The request that a button or form is about, by the short form of its run.
 
-        Raises TurnedAway where its number is another request's now, as after a restored backup; NotFound, Unavailable.
+        Raises NotFound, Unavailable, and RejectedSender where its number is another request's now, as after a restored
+        backup.
         """
         request = await self.engine.request(number)
         if short_run(request.token_run) != run:
-            raise TurnedAway(OTHER_REQUEST.format(number=number))
+            raise RejectedSender(OTHER_REQUEST.format(number=number))
         return request
 
-    async def store(self, interaction: Interaction, given: SubmittedAnswer, run: str) -> Answer:
-        """Store an answer before anything else. Raises TurnedAway, Refused and NotFound, and NotStored for all else."""
+    async def store(self, interaction: Interaction, submitted: SubmittedAnswer, run: str) -> Answer:
+        """Store an answer, first of all. Raises RejectedSender, Refused, NotFound, and NotStored for all else."""
         try:
             with suppress(NotFound):  # an answer to no request is refused on record
-                await self.request(given.approval_id, run)
-            return await self.engine.store_answer(given)
-        except (TurnedAway, Refused, NotFound):
+                await self.request(submitted.approval_id, run)
+            return await self.engine.store_answer(submitted)
+        except (RejectedSender, Refused, NotFound):
             raise
         except CountersignError as error:
             raise NotStored(NOT_RECORDED.format(why=_bare(error))) from error
@@ -118,8 +119,8 @@ class Dispatcher:
             log.exception("what %s answered could not be stored", interaction.place.user)
             raise NotStored(NOT_RECORDED.format(why=INTERNAL)) from error
 
-    async def judged(self, interaction: Interaction, answer: Answer) -> None:
-        """Have a stored answer judged, and say what became of it. From here on nothing is lost, whatever fails."""
+    async def submit(self, interaction: Interaction, answer: Answer) -> None:
+        """Submit a stored answer to its request, and say what became of it. Whatever fails now, nothing is lost."""
         kept = KEPT.format(number=answer.approval_id)
         try:
             judgement = await interaction.in_time(self.engine.submit(answer), kept)
@@ -168,7 +169,7 @@ class Dispatcher:
 
     async def _excuse(self, interaction: Interaction, error: Exception) -> None:
         match error:
-            case TurnedAway():
+            case RejectedSender():
                 await self._refuse(interaction, str(error), error.person)
             case NotAllowed():
                 await self._refuse(interaction, str(error))

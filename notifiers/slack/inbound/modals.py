@@ -11,11 +11,11 @@ from countersign.permissions import why_not_answer
 from countersign.views import RequestView
 from notifiers.slack.client.api import SlackApi
 from notifiers.slack.config import CHANNEL
-from notifiers.slack.inbound.buttons import given
+from notifiers.slack.inbound.buttons import submitted_answer
 from notifiers.slack.inbound.dispatcher import Dispatcher, FieldError
 from notifiers.slack.inbound.interaction import Interaction
 from notifiers.slack.inbound.payloads import Named, Pressed, Submitted, named
-from notifiers.slack.inbound.people import TurnedAway
+from notifiers.slack.inbound.people import RejectedSender
 from notifiers.slack.outbound.views import answer_modal
 
 COMMENT = "comment"
@@ -48,7 +48,7 @@ class Modals:
         person = await self._dispatcher.who(interaction)
         request = await self._dispatcher.request(about.id, about.run)
         if why := await self._why_not(person, request, about, verdict):
-            raise TurnedAway(str(why), person)
+            raise RejectedSender(str(why), person)
         view = answer_modal(about, verdict, request)
         try:
             await self._api.call("views.update", delivery.user.id, view_id=interaction.place.view_id, view=view)
@@ -70,9 +70,9 @@ class Modals:
             if why and why.code == ErrorCode.REASON_NEEDED:  # of what can't be mended the engine keeps a record
                 raise FieldError(COMMENT, str(why))
         answer = await self._dispatcher.store(
-            interaction, given(delivery, about, person, form.verdict, comment), about.run
+            interaction, submitted_answer(delivery, about, person, form.verdict, comment), about.run
         )
-        await self._dispatcher.judged(interaction, answer)
+        await self._dispatcher.submit(interaction, answer)
         return person
 
     async def _why_not(

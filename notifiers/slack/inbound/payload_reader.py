@@ -59,7 +59,7 @@ class PayloadReader:
         try:
             delivery = understood(body)
         except Malformed as error:
-            await self._turn_away(body, error)
+            await self._reject(body, error)
             return BoltResponse(status=400, body="")
         if delivery is None:
             return BoltResponse(status=200, body="")
@@ -67,7 +67,7 @@ class PayloadReader:
         request.context[DELIVERY] = delivery
         return await self._app.async_dispatch(request)
 
-    async def _turn_away(self, body: Mapping[str, Any], error: Malformed) -> None:
+    async def _reject(self, body: Mapping[str, Any], error: Malformed) -> None:
         """Record a payload that Slack signed and that still can't be read, and tell its sender."""
         log.warning("Slack sent what can't be read: %s", error)
         try:

@@ -1,4 +1,4 @@
-"""Who a Slack user is: their account, its confirmed mail address, the person of the directory with that address."""
+"""Finds the person behind a Slack user: the one of the directory with their account's confirmed mail address."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -6,7 +6,7 @@ from functools import partial
 
 from countersign.errors import DISABLED, CountersignError, Unreachable
 from countersign.notifications import Person
-from notifiers.slack.client.accounts import Clock, Memory, address_of, why_not
+from notifiers.slack.client.accounts import Cache, Clock, address_of, why_not
 from notifiers.slack.client.api import SlackApi
 
 # How long an account's address is cached: so long a click may count after the address was changed in Slack. Who is
@@ -16,8 +16,8 @@ KNOWN_SECONDS = 300.0
 REFUSED_SECONDS = 30.0
 
 
-class TurnedAway(CountersignError):
-    """Who clicked or typed may not; the text is for them. `person` is who they are, if known."""
+class RejectedSender(CountersignError):
+    """Whoever clicked or typed is not allowed to; the text is for them. `person` is who they are, if known."""
 
     def __init__(self, message: str, person: Person | None = None) -> None:
         super().__init__(message)
@@ -32,19 +32,20 @@ class SlackPeople:
     ) -> None:
         self._api = api
         self._person_at = person_at
-        self._addresses = Memory(KNOWN_SECONDS, REFUSED_SECONDS, TurnedAway, clock)
+        self._addresses = Cache(KNOWN_SECONDS, REFUSED_SECONDS, RejectedSender, clock)
 
     async def identify(self, user: str) -> Person:
         """The person behind a Slack user.
 
-        Raises TurnedAway, with the message for them, and Unavailable where Slack or the directory can't be asked.
+        Raises RejectedSender, with the message for them, and Unavailable where Slack or the directory can't be asked.
         """
-        address = await self._addresses.recall(user, partial(self._address, user))
+        address = await self._addresses.get(user, partial(self._address, user))
         person = await self._person_at(address)
         if person is None:
-            raise TurnedAway(f"Nobody in Countersign's directory has your address {address}; ask for it to be added.")
+            message = f"Nobody in Countersign's directory has your address {address}; ask for it to be added."
+            raise RejectedSender(message)
         if not person.enabled:
-            raise TurnedAway(DISABLED, person)
+            raise RejectedSender(DISABLED, person)
         return person
 
     async def _address(self, user: str) -> str:
@@ -52,12 +53,12 @@ class SlackPeople:
         try:
             account = (await self._api.call("users.info", user, user=user)).get("user")
         except Unreachable:
-            raise TurnedAway(_refusal("is not known to it")) from None
+            raise RejectedSender(_refusal("is not known to it")) from None
         # Slack's answer must be for the id that was asked.
         if not isinstance(account, dict) or account.get("id") != user:
-            raise TurnedAway(_refusal("is not known to it"))
+            raise RejectedSender(_refusal("is not known to it"))
         if reason := why_not(account, ours):
-            raise TurnedAway(_refusal(reason))
+            raise RejectedSender(_refusal(reason))
         return address_of(account)
 
 

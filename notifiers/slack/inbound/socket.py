@@ -143,10 +143,10 @@ class Socket:
     async def _probe(self) -> None:
         """Call Slack's API after each minute without a delivery: that wakes an idle connection that went silent."""
         while True:
-            quiet = time.monotonic() - self._state.quiet_since
+            quiet = time.monotonic() - self._state.idle_since
             await asyncio.sleep(max(SILENCE_SECONDS - quiet, 0))
-            if time.monotonic() - self._state.quiet_since >= SILENCE_SECONDS:
-                self._state.quiet_since = time.monotonic()
+            if time.monotonic() - self._state.idle_since >= SILENCE_SECONDS:
+                self._state.idle_since = time.monotonic()
                 with suppress(CountersignError):  # `doctor` reports the app and its token
                     await self._api.call("auth.test", "the app")
 

@@ -49,8 +49,8 @@ def _heard(state: State) -> str:
     if state.heard_at is None:
         return ""
     now = datetime.now(UTC)
-    said = f"; last heard {_ago(state.heard_at, now)}"
-    return f"{said}, last click or command {_ago(state.delivered_at, now)}" if state.delivered_at else said
+    heard = f"; last heard {_ago(state.heard_at, now)}"
+    return f"{heard}, last click or command {_ago(state.delivered_at, now)}" if state.delivered_at else heard
 
 
 def _ago(at: datetime, now: datetime) -> str:

@@ -75,8 +75,8 @@ def moment(at: datetime) -> Ready:
 
 def listed(names: Sequence[Ready], most: int = MOST_NAMES) -> Ready:
     """Names in a sentence: `Grace and Heidi`, `Grace, Heidi and Ivan`, `Grace, Heidi and 12 others`."""
-    said = list(names) if len(names) <= most + 1 else [*names[:most], f"{len(names) - most} others"]
-    *first, last = said or [""]
+    shown = list(names) if len(names) <= most + 1 else [*names[:most], f"{len(names) - most} others"]
+    *first, last = shown or [""]
     return Ready(f"{', '.join(first)} and {last}" if first else last)
 
 

@@ -48,15 +48,15 @@ def context(text: str) -> Block:
     return ContextBlock(elements=[_markup(text)])
 
 
-def quote(said: str, longest: int, title: str = "") -> list[Block]:
+def quote(text: str, longest: int, title: str = "") -> list[Block]:
     """A person's text. Slack reads no markup in plain text, so it mentions, links and formats nothing.
 
     Every line is marked, so that none can pass for one of ours.
     """
-    text = escaping.several_lines(said, longest)
-    if not text:
+    lines = escaping.several_lines(text, longest).splitlines()
+    if not lines:
         return []
-    marked = "\n".join(f"› {line}" for line in text.splitlines())
+    marked = "\n".join(f"› {line}" for line in lines)
     return [*([section(f"*{title}*")] if title else []), SectionBlock(text=plain_text(marked))]
 
 

@@ -5,7 +5,7 @@ from functools import partial
 
 from countersign.errors import Unreachable
 from countersign.policy.fields import folded_address
-from notifiers.slack.client.accounts import Clock, Memory, address_of, why_not
+from notifiers.slack.client.accounts import Cache, Clock, address_of, why_not
 from notifiers.slack.client.api import SlackApi
 
 # An account hardly ever changes, Slack takes about 50 such look-ups a minute, and an answer is checked anew anyway.
@@ -19,16 +19,16 @@ class Recipients:
 
     def __init__(self, api: SlackApi, clock: Clock = time.monotonic) -> None:
         self._api = api
-        self._users = Memory(KNOWN_SECONDS, REFUSED_SECONDS, Unreachable, clock)
-        self._conversations = Memory(KNOWN_SECONDS, REFUSED_SECONDS, Unreachable, clock)
+        self._users = Cache(KNOWN_SECONDS, REFUSED_SECONDS, Unreachable, clock)
+        self._conversations = Cache(KNOWN_SECONDS, REFUSED_SECONDS, Unreachable, clock)
 
     async def user(self, address: str) -> str:
         """The Slack user with this mail address. Raises Unreachable, with the reason, and Unavailable."""
-        return await self._users.recall(address, partial(self._look_up, address))
+        return await self._users.get(address, partial(self._look_up, address))
 
     async def conversation(self, address: str) -> str:
         """The direct messages with the person at this address. Raises as `user` does."""
-        return await self._conversations.recall(address, partial(self._open, address))
+        return await self._conversations.get(address, partial(self._open, address))
 
     def forget(self, address: str) -> None:
         """Drop this person from the cache."""

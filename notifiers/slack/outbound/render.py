@@ -26,7 +26,7 @@ def label(name: str) -> str:
 def _labels() -> dict[str, str]:
     """Each line of the template is `name: text`."""
     lines = (line.partition(":") for line in plain("labels").splitlines())
-    return {name: said.strip() for name, _, said in lines}
+    return {name: text.strip() for name, _, text in lines}
 
 
 @cache

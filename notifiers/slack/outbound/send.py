@@ -13,7 +13,7 @@ from notifiers.slack.outbound.posted_messages import PostedMessages
 from notifiers.slack.outbound.recipients import Recipients
 
 # Else Slack would look for names and links in the text, and show previews of them.
-QUIET = {"parse": "none", "link_names": False}
+NO_PREVIEWS = {"parse": "none", "link_names": False}
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class SlackNotifier:
         about = f"the message about #{notification.approval_id}"
         try:
             await self._api.call(
-                "chat.update", about, channel=channel, ts=ts, text=content.text, blocks=content.blocks, **QUIET
+                "chat.update", about, channel=channel, ts=ts, text=content.text, blocks=content.blocks, **NO_PREVIEWS
             )
         except Unreachable as error:
             log.info("the message %s shows #%s no more: %s", reference, notification.approval_id, error)
@@ -105,7 +105,7 @@ class SlackNotifier:
             metadata=PostedMessages.mark(notification),
             unfurl_links=False,
             unfurl_media=False,
-            **QUIET,
+            **NO_PREVIEWS,
         )
         return f"{answer['channel']}/{answer['ts']}"
 

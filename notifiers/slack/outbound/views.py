@@ -15,7 +15,7 @@ from slack_sdk.models.blocks import (
 from slack_sdk.models.blocks.block_elements import InputInteractiveElement
 from slack_sdk.models.views import View
 
-from countersign.kinds.connection import Protocol
+from countersign.kinds.connection import ConnectionProtocol
 from countersign.models import LONGEST_ID, LONGEST_REASON, Status, Verdict
 from countersign.notifications import ProposedAnswer
 from countersign.permissions import Action, Principal, why_not, why_not_answer
@@ -61,7 +61,7 @@ def answer_modal(about: Named, verdict: Verdict, request: RequestView | None = N
 
 def connect_modal() -> dict[str, Any]:
     """The form that asks for a connection, with a field for each of a question's."""
-    protocols = [Option(text=parts.plain_text(one.value.upper()), value=one.value) for one in Protocol]
+    protocols = [Option(text=parts.plain_text(one.value.upper()), value=one.value) for one in ConnectionProtocol]
     blocks: list[Block] = [
         _text("device", LONGEST_ID, optional=False),
         _input("protocol", StaticSelectElement(action_id="protocol", options=protocols), optional=False),
@@ -73,9 +73,9 @@ def connect_modal() -> dict[str, Any]:
     return _modal("connect", label("connect_title"), blocks, "", submit=label("ask"))
 
 
-def message_modal(said: str) -> dict[str, Any]:
-    """A form's place taken by a message: why nothing can be answered, or what became of it."""
-    return _modal("told", label("told_title"), [parts.section(escaping.marked_up(said, LONGEST_INPUT // 2))], "")
+def message_modal(message: str) -> dict[str, Any]:
+    """A message in place of a form: why nothing can be answered, or what became of the answer."""
+    return _modal("told", label("told_title"), [parts.section(escaping.marked_up(message, LONGEST_INPUT // 2))], "")
 
 
 def home_view(mine: Mine, who: Principal, public_url: str = "") -> dict[str, Any]:

@@ -131,14 +131,14 @@ async def test_who_is_not_in_slack_will_be_asked_by_mail(slack: FaultySlack) -> 
     assert {person: state for person, (state, _) in found.items()} == dict.fromkeys(
         ["ivan", "judy", "nobody", "kim"], "warning"
     )
-    assert all("will be asked by mail instead" in message for _, message in found.values())
+    assert all("will be asked by another channel instead" in message for _, message in found.values())
     assert "guest" in found["ivan"][1]
 
 
 async def test_many_missing_people_are_counted(slack: FaultySlack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "MOST_NAMED", 1)
     found = wrong(await look(config(slack), policy("nobody", "kim", "grace")))
-    assert found["people"] == ("warning", "1 more will be asked by mail instead")
+    assert found["people"] == ("warning", "1 more will be asked by another channel instead")
 
 
 async def test_who_could_not_be_looked_at_is_not_called_missing(slack: FaultySlack) -> None:

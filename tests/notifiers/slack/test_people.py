@@ -10,12 +10,12 @@ import pytest_asyncio
 
 from countersign.errors import Unavailable, Unreachable
 from countersign.notifications import Person
-from notifiers.slack.client.accounts import SLACKBOT, Memory, why_not
+from notifiers.slack.client.accounts import SLACKBOT, Cache, why_not
 from notifiers.slack.client.api import SlackApi
 from notifiers.slack.client.installation import Installation
 from notifiers.slack.inbound import people
 from notifiers.slack.inbound.payload_parts import Sender
-from notifiers.slack.inbound.people import SlackPeople, TurnedAway
+from notifiers.slack.inbound.people import RejectedSender, SlackPeople
 from notifiers.slack.outbound import recipients
 from notifiers.slack.outbound.recipients import Recipients
 from sandbox.slack.workspace import TEAM
@@ -79,7 +79,7 @@ async def test_a_member_is_the_person_who_has_their_address(slack: FaultySlack, 
 @pytest.mark.parametrize("user", [*NOT_MEMBERS, "ULEFT"])
 async def test_who_is_no_member_is_turned_away_with_the_reason(known: SlackPeople, user: str) -> None:
     reason = NOT_MEMBERS[user][1] if user in NOT_MEMBERS else "is deactivated"
-    with pytest.raises(TurnedAway, match=f"Nothing was changed: .* your Slack account {reason}"):
+    with pytest.raises(RejectedSender, match=f"Nothing was changed: .* your Slack account {reason}"):
         await known.identify(user)
 
 
@@ -102,7 +102,7 @@ async def test_what_is_done_in_or_from_another_workspace_is_not_for_us(
     ],
 )
 async def test_who_is_unknown_here_or_there_is_turned_away(known: SlackPeople, user: str, message: str) -> None:
-    with pytest.raises(TurnedAway, match=message):
+    with pytest.raises(RejectedSender, match=message):
         await known.identify(user)
 
 
@@ -114,14 +114,14 @@ async def test_an_account_is_believed_for_five_minutes(slack: FaultySlack, known
     clock.now += people.KNOWN_SECONDS - 1
     assert await known.identify("UGRACE") == GRACE
     clock.now += 2
-    with pytest.raises(TurnedAway, match="guest"):
+    with pytest.raises(RejectedSender, match="guest"):
         await known.identify("UGRACE")
 
 
 async def test_a_refusal_is_soon_looked_at_anew(slack: FaultySlack, known: SlackPeople, clock: Clock) -> None:
     slack.state.people["UGRACE"]["is_restricted"] = True
     for _ in range(3):
-        with pytest.raises(TurnedAway, match="guest"):
+        with pytest.raises(RejectedSender, match="guest"):
             await known.identify("UGRACE")
     assert len(slack.calls_of("users.info")) == 1
     slack.state.people["UGRACE"]["is_restricted"] = False
@@ -156,7 +156,7 @@ async def test_an_address_that_slack_keeps_to_itself_is_a_missing_scope(slack: F
 async def test_an_answer_about_somebody_else_is_none(slack: FaultySlack, known: SlackPeople) -> None:
     other = {"id": "UHEIDI", "team_id": TEAM, "profile": {"email": "heidi@acme.example"}}
     slack.fail("users.info", Fault(body={"ok": True, "user": other}))
-    with pytest.raises(TurnedAway, match="is not known to it"):
+    with pytest.raises(RejectedSender, match="is not known to it"):
         await known.identify("UGRACE")
 
 
@@ -200,7 +200,7 @@ async def test_an_account_with_another_address_is_not_written_to(slack: FaultySl
 
 async def test_what_is_too_old_is_forgotten_when_much_is_known(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("notifiers.slack.client.accounts.MOST_KEPT", 3)
-    memory, asked = Memory(10, 1, Unreachable, clock), 0
+    cache, asked = Cache(10, 1, Unreachable, clock), 0
 
     async def ask() -> str:
         nonlocal asked
@@ -208,9 +208,9 @@ async def test_what_is_too_old_is_forgotten_when_much_is_known(clock: Clock, mon
         return "found"
 
     for key in "abc":
-        await memory.recall(key, ask)
+        await cache.get(key, ask)
     clock.now += 11
-    await memory.recall("d", ask)
-    assert len(memory._kept) == 1
-    await memory.recall("d", ask)
+    await cache.get("d", ask)
+    assert len(cache._kept) == 1
+    await cache.get("d", ask)
     assert asked == 4

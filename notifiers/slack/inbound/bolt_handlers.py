@@ -20,7 +20,7 @@ from notifiers.slack.client.api import SlackApi
 from notifiers.slack.client.log_redaction import redacting_logger
 from notifiers.slack.config import SlackConfig
 from notifiers.slack.inbound.buttons import Buttons
-from notifiers.slack.inbound.connect_command import Asking
+from notifiers.slack.inbound.connect_command import ConnectCommand
 from notifiers.slack.inbound.dispatcher import Dispatcher
 from notifiers.slack.inbound.home import Home
 from notifiers.slack.inbound.interaction import Interaction
@@ -28,7 +28,7 @@ from notifiers.slack.inbound.modals import Modals
 from notifiers.slack.inbound.payload_parts import Malformed
 from notifiers.slack.inbound.payload_reader import DELIVERY
 from notifiers.slack.inbound.payloads import Delivery, Opened
-from notifiers.slack.inbound.people import TurnedAway
+from notifiers.slack.inbound.people import RejectedSender
 from notifiers.slack.inbound.replies import Replies
 
 COMMAND = "/connect"
@@ -36,10 +36,10 @@ NAME = "notifiers.slack.bolt"
 _ANY = re.compile(r"")
 
 Handle = Callable[[Interaction, Any], Awaitable[Person | None]]
-Listener = Callable[[AsyncAck, AsyncBoltContext], Awaitable[None]]
+BoltListener = Callable[[AsyncAck, AsyncBoltContext], Awaitable[None]]
 
 
-class Listeners:
+class BoltHandlers:
     """Makes Bolt's listeners; `running` holds the tasks of those at work."""
 
     def __init__(
@@ -51,9 +51,9 @@ class Listeners:
         self._running = running
         self.buttons = Buttons(dispatcher)
         self.modals = Modals(dispatcher, api)
-        self.asking = Asking(dispatcher, api)
+        self.asking = ConnectCommand(dispatcher, api)
 
-    def taking(self, handle: Handle) -> Listener:
+    def taking(self, handle: Handle) -> BoltListener:
         """A listener that has the dispatcher serve whatever comes, by `handle`."""
 
         async def listener(ack: AsyncAck, context: AsyncBoltContext) -> None:
@@ -76,7 +76,7 @@ class Listeners:
             return None
         try:
             return await self._dispatcher.who(interaction)
-        except (TurnedAway, CountersignError) as error:
+        except (RejectedSender, CountersignError) as error:
             await self._home.say(delivery.event.user, str(error))
             return None
 
@@ -85,11 +85,11 @@ class Listeners:
         await interaction.received()
 
     async def unknown(self, interaction: Interaction, delivery: Delivery) -> None:
-        """A button, form or command that we never made, or make no more."""
+        """A button, form or command that we never made, or no longer make."""
         raise Malformed("nothing of ours has this name")
 
 
-def slack_app(config: SlackConfig, on: Listeners) -> AsyncApp:
+def slack_app(config: SlackConfig, on: BoltHandlers) -> AsyncApp:
     """Bolt's app: one workspace, one bot, no installation by OAuth, and no word to Slack before something comes in."""
     logger = redacting_logger(NAME, logging.WARNING)
     # Without a token: what we call, we call by our own SlackApi.

@@ -1,4 +1,4 @@
-"""Whom a policy can ask on a channel, and in which rooms: what `countersign doctor` looks for beforehand."""
+"""Which channels a policy uses, whom it can ask on each, and in which rooms."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -35,11 +35,11 @@ def rooms_used(policy: Policy, channel: str) -> list[str]:
 
 def channels_on(policy: Policy) -> list[str]:
     """The channels that the policy lets tell or ask anybody, in the order of their names."""
-    said = [
+    by_scope = [
         policy.channels,
         *(place.channels for place in [*policy.device_groups.values(), *policy.approval_workflows]),
     ]
-    return sorted({name for channels in said for name, use in channels.items() if use != "off"})
+    return sorted({name for channels in by_scope for name, use in channels.items() if use != "off"})
 
 
 def is_on(terms: dict[str, Any], channel: str) -> bool:

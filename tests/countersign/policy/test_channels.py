@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from countersign.directory import Policy
-from countersign.policy.reach import channels_on, people_asked, rooms_used
+from countersign.policy.channels import channels_on, people_asked, rooms_used
 
 PEOPLE = ("alice", "bob", "boss", "grace", "heidi", "ivan", "judy", "kim", "mallory")
 MANAGERS = [{"managers_of": "engineers"}]
