@@ -1,4 +1,4 @@
-"""Where all channels find their words."""
+"""Where all channels find their texts."""
 
 from functools import cache
 from pathlib import Path

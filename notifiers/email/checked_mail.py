@@ -83,9 +83,9 @@ class CheckedMail(NamedTuple):
     def source_id(self) -> str:
         """The same mail delivered twice is one answer; the same Message-ID with another answer is another."""
         reply, checked = self.reply, self.checked
-        said = reply.text if reply.verdict == "none" else reply.comment
-        says = f"{checked.person} {checked.approval_id} {checked.level} {reply.verdict} {said}"
-        return hashlib.sha256(f"{self.message_id}\n{says}".encode()).hexdigest()
+        text = reply.text if reply.verdict == "none" else reply.comment
+        answer = f"{checked.person} {checked.approval_id} {checked.level} {reply.verdict} {text}"
+        return hashlib.sha256(f"{self.message_id}\n{answer}".encode()).hexdigest()
 
     @property
     def proof(self) -> dict[str, str]:
@@ -98,7 +98,7 @@ class CheckedMail(NamedTuple):
         return {**about, **checks}
 
     @property
-    def said(self) -> SubmittedComment:
+    def submitted_comment(self) -> SubmittedComment:
         """What a person wrote about a request for others to read."""
         assert self.checked.approval_id is not None
         return SubmittedComment(

@@ -59,7 +59,7 @@ class Rule(NamedTuple):
 
     name: str
     check: Callable[[Reply, Facts], tuple[str, bool]]
-    back: AnswerBack = "help"
+    answer_back: AnswerBack = "help"
     reads: bool = False
 
     @property
@@ -71,14 +71,14 @@ class Rule(NamedTuple):
         """Why a mail fails this check."""
         if self.reads:
             return reply.reason
-        said = REASONS[self.code].format(reply=reply, authentic=facts.authentic.how, copy=REASONS["own_mail"])
-        return facts.outcome or said if self.name == "still waiting" else said
+        reason = REASONS[self.code].format(reply=reply, authentic=facts.authentic.how, copy=REASONS["own_mail"])
+        return facts.outcome or reason if self.name == "still waiting" else reason
 
 
-def _reads(name: str, *codes: str, back: AnswerBack = "help") -> Rule:
+def _reads(name: str, *codes: str, answer_back: AnswerBack = "help") -> Rule:
     """A check that the reader has made: it fails for mails that came out with one of these codes."""
     saw = {code: (code, False) for code in codes}
-    return Rule(name, lambda reply, facts: saw.get(reply.code, ("nothing against it", True)), back, reads=True)
+    return Rule(name, lambda reply, facts: saw.get(reply.code, ("nothing against it", True)), answer_back, reads=True)
 
 
 def _written_to_us(reply: Reply, facts: Facts) -> tuple[str, bool]:
@@ -101,7 +101,7 @@ def _replies_to_ours(reply: Reply, facts: Facts) -> tuple[str, bool]:
 
 # docs.aws.amazon.com/ses/latest/dg/header-fields.html: SES overrides Message-ID. `email` is its first region's.
 _BY_SES = re.compile(r"<[0-9a-f-]{20,120}@(?:email|[a-z]{2}(?:-[a-z]{1,12}){1,3}-\d)\.amazonses\.com>")
-BY_A_PERSON = _reads("by a person", "auto_reply", "bounce", "receipt", "list", "loop", "calendar", back="none")
+BY_A_PERSON = _reads("by a person", "auto_reply", "bounce", "receipt", "list", "loop", "calendar", answer_back="none")
 # "written to us": who sees a reply knows its token. What says that this mail is an answer must be its sender's own
 # words, in what a signature covers; else any "Yes" that an approver ever wrote could be sent to us anew, with a token
 # put on it. "replies to ours": To and Subject may be somebody else's choice, as in a mail they wrote with a Reply-To
@@ -185,18 +185,19 @@ def check_reply(reply: Reply, facts: Facts) -> CheckedReply:
     if failed := next((rule for rule, _, passed in found if not passed), None):
         code, why = reply.code if failed.reads else failed.code, failed.why(reply, facts)
         inquires = reply.asks and failed in (ONE_ANSWER, ANSWERS)
-        said = {"code": code, "message": why, "answer_back": _back(failed, reply, facts), "inquires": inquires}
+        result = {"code": code, "message": why, "answer_back": _answer_back(failed, reply, facts), "inquires": inquires}
     elif comments:
         message = "The mail is a comment for those who are asked."
-        said = {"comments": True, "comment": reply.text, "code": "comment", "message": message}
+        result = {"comments": True, "comment": reply.text, "code": "comment", "message": message}
     else:
         code = "undo" if undoes else "answer"
         message = "The mail asks to undo it." if undoes else f"The mail says {reply.verdict}."
-        said = {"undoes": undoes, "verdict": reply.verdict, "comment": reply.comment, "code": code, "message": message}
-    return CheckedReply.model_validate({"decides": failed is None, **said, **about})
+        verdict, comment = reply.verdict, reply.comment
+        result = {"undoes": undoes, "verdict": verdict, "comment": comment, "code": code, "message": message}
+    return CheckedReply.model_validate({"decides": failed is None, **result, **about})
 
 
-def _back(failed: Rule, reply: Reply, facts: Facts) -> AnswerBack:
+def _answer_back(failed: Rule, reply: Reply, facts: Facts) -> AnswerBack:
     """Who is told of a failed check.
 
     Nobody, where nothing proves that the sender has to do with this mail, as its From may be forged and its token
@@ -207,4 +208,4 @@ def _back(failed: Rule, reply: Reply, facts: Facts) -> AnswerBack:
         return "none"
     if failed is BY_A_PERSON and reply.guessed and facts.authentic.passed:
         return "help"
-    return failed.back
+    return failed.answer_back

@@ -68,13 +68,13 @@ class _Trial(EmailNotifier):
         """What is wrong with the reply address, if the server says so. Raises Unavailable, as sending does."""
         reply_to = reply_address(self._config.reply_address, 1, 1, SOME_TOKEN)
         try:
-            said = await self._trial.offer(self._config.sender_address, reply_to)
+            refusal = await self._trial.offer(self._config.sender_address, reply_to)
         except (SMTPException, OSError) as error:
             raise self._our_error(error, reply_to) from error
         message = (
-            f"the server refuses {self._config.reply_address} with a tag behind a + ({said}): replies would be lost"
+            f"the server refuses {self._config.reply_address} with a tag behind a + ({refusal}): replies would be lost"
         )
-        return warning(about="reply address", message=f"{message}; let it deliver plus-addresses") if said else None
+        return warning(about="reply address", message=f"{message}; let it deliver plus-addresses") if refusal else None
 
 
 class _TrialLine(Connections):

@@ -24,5 +24,5 @@ def preview(config: EmailConfig, notification: RequestNotification) -> str:
         return str(error)
     text = mail.get_body(("plain",))
     assert text is not None
-    said = READY_REPLY.sub("(a link that writes the reply)", str(text.get_content()))
-    return masked(f"Subject: {mail['Subject']}\n\n{said.strip()}\n")
+    shown = READY_REPLY.sub("(a link that writes the reply)", str(text.get_content()))
+    return masked(f"Subject: {mail['Subject']}\n\n{shown.strip()}\n")

@@ -118,9 +118,9 @@ def _signed(ring: KeyRing, key_id: str, approval_id: int, level: int, approver_i
     return code(ring, key_id, f"{context}:{approval_id:d}:{level:d}:{approver_id}", TAG_BYTES)
 
 
-def code(ring: KeyRing, key_id: str, said: str, most: int | None = None) -> str:
+def code(ring: KeyRing, key_id: str, text: str, most: int | None = None) -> str:
     """A key's id and the code it makes of a text, of at most so many bytes."""
-    mac = hmac.digest(ring.secret(key_id) or b"", said.encode("utf-8", "surrogatepass"), "sha256")
+    mac = hmac.digest(ring.secret(key_id) or b"", text.encode("utf-8", "surrogatepass"), "sha256")
     return key_id + _base32(mac[:most])
 
 
@@ -161,7 +161,7 @@ def in_subject(subject: str) -> int | None:
 
 
 def kind_said(message_id: str, kind: Kind) -> Kind:
-    """Of which kind one of our mails is by its Message-ID; `kind` where that doesn't tell, as for anybody else's."""
+    """The kind of one of our mails, by its Message-ID; `kind` where that doesn't say, as with anybody else's mail."""
     found = _MESSAGE_ID.fullmatch(message_id.strip().lower())
     kinds = {event.value: its for event, its in KIND_OF_EVENT.items()}
     return kinds.get(found["event"], kind) if found else kind

@@ -22,7 +22,7 @@ _MAY_ASK = {"question", "unclear", "turned", "both"}
 _WORDS_THAT_ASK = 3
 
 
-class Reading(NamedTuple):
+class MailVerdict(NamedTuple):
     """The answer of a mail or of one of its texts: a verdict, why none, what followed it, and the line read.
 
     `doubt` is the word below an approval that put it in doubt. `text` is all that its sender wrote; it `asks` where
@@ -47,24 +47,24 @@ class Context(NamedTuple):
     texts: int = 1
 
 
-def read_mail(mail: Part, about: Context) -> Reading:
+def read_mail(mail: Part, about: Context) -> MailVerdict:
     """What the mail answers. Raises Unreadable where there is no text to read, or where one is ambiguous."""
     shown = shown_texts(mail)
     about = about._replace(texts=len(shown.ways) + len(shown.further))
     answers = [_read_text(part, about) for part in shown.ways if part_text(part).strip()]
     if not answers:
-        return Reading("none", "empty")
+        return MailVerdict("none", "empty")
     verdicts = {answer.verdict for answer in answers}
     further = {_read_text(part, about).verdict for part in shown.further} - {"none"}
     differ = len(verdicts) > 1 or (verdicts != {"none"} and not further <= verdicts)
-    return Reading("none", "bodies_differ") if differ else answers[0]
+    return MailVerdict("none", "bodies_differ") if differ else answers[0]
 
 
-def _read_text(part: Part, about: Context) -> Reading:
+def _read_text(part: Part, about: Context) -> MailVerdict:
     """What one text answers: its first line that says anything, whole; what follows is the comment."""
     own = own_lines_of(part, about.texts)
     if own.forwarded:
-        return Reading("none", "forwarded")
+        return MailVerdict("none", "forwarded")
     lines, signature = signed(own.lines, about.words)
     reading = _read_lines(own, lines, signature, about)
     text = _comment(lines, [], about)
@@ -80,25 +80,25 @@ def _asks(text: str, lines: list[str], about: Context) -> bool:
     return all(read_line(each, about.names, about.words).verdict == "none" for each in looked_at)
 
 
-def _read_lines(own: Own, lines: list[str], signature: list[str], about: Context) -> Reading:
+def _read_lines(own: Own, lines: list[str], signature: list[str], about: Context) -> MailVerdict:
     first, line = _first_that_says(lines, about)
     shown = "".join(lines[first : first + 1])
     at, clean = _first_clean(lines, first, about) if line.code == "disguised" else (first, line)
     if clean.verdict == "reject":
-        return Reading("reject", "answer", _comment([clean.behind, *lines[at + 1 :]], signature, about), lines[at])
+        return MailVerdict("reject", "answer", _comment([clean.behind, *lines[at + 1 :]], signature, about), lines[at])
     if line.verdict == "none":
         reason = _comment(lines[first + 1 :], signature, about) if line.code == "undo" else ""
-        return Reading("none", line.code, reason, shown.replace(DISPLACED, ""))
+        return MailVerdict("none", line.code, reason, shown.replace(DISPLACED, ""))
     if any(DISPLACED in each for each in own.lines):
-        return Reading("none", "disguised", line=shown)
+        return MailVerdict("none", "disguised", line=shown)
     if shown in own.foreign:
-        return Reading("none", "below_a_quote", line=shown)
+        return MailVerdict("none", "below_a_quote", line=shown)
     rest, most = lines[first + 1 :], limits.MOST_BELOW // about.texts
     marked = [each.rstrip(" ?？") for each in own.marked]  # a question there is the one that is answered
     unread = rest[most].strip() or "..." if len(rest) > most else ""
     if doubt := unread or _doubt([*rest, *marked], signature, line, about):
-        return Reading("none", "doubted", line=shown, doubt=doubt)
-    return Reading(line.verdict, line.code, _comment(rest, signature, about), shown)
+        return MailVerdict("none", "doubted", line=shown, doubt=doubt)
+    return MailVerdict(line.verdict, line.code, _comment(rest, signature, about), shown)
 
 
 def _doubt(rest: list[str], signature: list[str], line: Line, about: Context) -> str:

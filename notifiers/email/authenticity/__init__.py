@@ -111,8 +111,8 @@ def _vouched(results: list[Result], domain: str) -> Authentic:
         if each.method == "dkim" and each.value == "pass" and aligned(domain, signer):
             return Authentic(True, f"dkim=pass header.d={signer}")
     unnamed = any(each.value == "pass" for each in dmarc)
-    said = "dmarc=pass names no domain, and no" if unnamed else "neither DMARC nor a"
-    return Authentic(False, f"{said} DKIM signature of {domain} passed")
+    missing = "dmarc=pass names no domain, and no" if unnamed else "neither DMARC nor a"
+    return Authentic(False, f"{missing} DKIM signature of {domain} passed")
 
 
 def _signer(result: Result) -> str:

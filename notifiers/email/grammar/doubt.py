@@ -53,7 +53,7 @@ def word_of_doubt(lines: list[str], answer: str, names: Names, words: Lexicon) -
 def _asks(line: str, words: Lexicon) -> bool:
     """Whether a question stands in a line, in whatever script."""
     pieces = _ENDS.split(line)  # sentences, and how each ends
-    asked = (fold_case(said).strip(" ¿") for said, asks in zip(pieces[::2], pieces[1::2], strict=False) if asks)
+    asked = (fold_case(each).strip(" ¿") for each, asks in zip(pieces[::2], pieces[1::2], strict=False) if asks)
     return any(each not in words.harmless_below.plain for each in asked)
 
 

@@ -101,14 +101,14 @@ class Reader(NamedTuple):
             twice = any(opening in table and rest in table for table in words.approve_by_language.values())
             if twice and opening not in words.conditions and rest not in words.conditions:
                 return "approve"
-            for said, beside, after in ((opening, rest, True), (rest, opening, False)):
-                kind = "approve" if said in words.approve else "reject" if said in words.reject else ""
-                if kind and self._goes_with(kind, said, beside, after=after):
-                    asks = beside in words.please and said in words.bare_verbs
-                    return f"{kind} order" if said in words.orders or asks else kind
+            for phrase, beside, after in ((opening, rest, True), (rest, opening, False)):
+                kind = "approve" if phrase in words.approve else "reject" if phrase in words.reject else ""
+                if kind and self._goes_with(kind, phrase, beside, after=after):
+                    asks = beside in words.please and phrase in words.bare_verbs
+                    return f"{kind} order" if phrase in words.orders or asks else kind
         return ""
 
-    def _goes_with(self, kind: str, said: str, text: str, *, after: bool) -> bool:
+    def _goes_with(self, kind: str, phrase: str, text: str, *, after: bool) -> bool:
         words, beside = self.lexicon, text.split(" ")
         if text in words.own or (kind == "reject" and text in words.sorry):
             return True
@@ -117,5 +117,5 @@ class Reader(NamedTuple):
         if beside[0] in words.by and len(beside) > 1:
             return self.names.is_sender(beside[1:])
         tables = (words.please, words.with_answer, words.thanks, words.closings)
-        spoken_to = self._is_known(beside) and said not in words.bare_verbs and said not in words.orders
+        spoken_to = self._is_known(beside) and phrase not in words.bare_verbs and phrase not in words.orders
         return spoken_to or any(text in table for table in tables) or self._with_name(beside) == "thanks"

@@ -208,9 +208,9 @@ def _marks(node: Any, *attributes: str) -> set[str]:
 
 def _styles_elsewhere(node: Any) -> bool:
     """Whether an element brings in a style sheet from elsewhere, a script or darkness."""
-    said = {name: (node.attrs.get(name) or "").lower().strip() for name in ("rel", "name", "content")}
-    darkens = said["name"] == "color-scheme" and "light" not in said["content"]
-    return "script" in node.name or "stylesheet" in said["rel"] or darkens
+    attributes = {name: (node.attrs.get(name) or "").lower().strip() for name in ("rel", "name", "content")}
+    darkens = attributes["name"] == "color-scheme" and "light" not in attributes["content"]
+    return "script" in node.name or "stylesheet" in attributes["rel"] or darkens
 
 
 def _has_plain_attributes(node: Any) -> bool:

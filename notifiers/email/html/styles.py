@@ -67,15 +67,15 @@ def inline_style(text: str) -> Style:
 def _read(declarations: Sequence[Any], *, dark_mode: bool = False) -> Style:
     """What a list of declarations says together; where it holds in dark mode only, its colours are no matter."""
     known = [each for each in declarations if each.type == "declaration"]
-    said = [(_BROWSER.sub("", each.lower_name), _without_spaces(each.value)) for each in known]
+    declared = [(_BROWSER.sub("", each.lower_name), _without_spaces(each.value)) for each in known]
     if dark_mode:
-        said = [(name, value) for name, value in said if not name.endswith(("color", "background"))]
-    wrong = {name for name, value in said if not _is_plain(name, value)}
+        declared = [(name, value) for name, value in declared if not name.endswith(("color", "background"))]
+    wrong = {name for name, value in declared if not _is_plain(name, value)}
     moving = {name for name in wrong if name.startswith(_MOVING)} - {"margin-left", "margin-right"}
-    displays = {_word(value) for name, value in said if name == "display"}
+    displays = {_word(value) for name, value in declared if name == "display"}
     moving |= displays & listed("moving_displays")
     hidden = displays == {"none"} and not moving
-    spaces = [_word(value).startswith("pre") for name, value in said if name == "white-space"]
+    spaces = [_word(value).startswith("pre") for name, value in declared if name == "white-space"]
     return Style(
         hidden,
         doubtful=not hidden and (bool(wrong) or len(displays) > 1 or len(known) < len(declarations)),
@@ -83,7 +83,9 @@ def _read(declarations: Sequence[Any], *, dark_mode: bool = False) -> Style:
         anywhere="position" in moving,
         block=not displays.isdisjoint(listed("block_displays")) if displays and not hidden else None,
         keeps_lines=spaces[-1] if spaces else None,
-        resized=any(_is_relative(token) for name, value in said if name in ("font", "font-size") for token in value),
+        resized=any(
+            _is_relative(token) for name, value in declared if name in ("font", "font-size") for token in value
+        ),
     )
 
 
@@ -162,7 +164,7 @@ def _is_text_colour(value: Value) -> bool:
 
 
 def _is_background(token: Any) -> bool:
-    """Whether dark text is read on a background that is said with this, among others."""
+    """Whether dark text can be read on a background that this declares, among other things."""
     if token.type in (*_NUMBERS, "literal") or _word([token]) in _BACKGROUNDS:
         return True
     colour = color3.parse_color(token)  # those that shine through add up

@@ -82,7 +82,7 @@ class MailHandler:
     async def _act(self, mail: CheckedMail) -> None:
         """Do what the mail asks for, beside an answer; a refusal is recorded, and told to its sender."""
         try:
-            act = self._engine.comment(mail.said) if mail.checked.comments else self._undo(mail)
+            act = self._engine.comment(mail.submitted_comment) if mail.checked.comments else self._undo(mail)
             await of_engine(act, *NOT_DONE)
         except NOT_DONE as error:
             refusal = {"message": message_of(error), "answer_back": "refusal"}
@@ -102,7 +102,7 @@ class MailHandler:
         """Pass a question on to the requester; returns what its sender is told of that, if anything."""
         assert mail.request is not None
         try:
-            await of_engine(self._engine.inquire(mail.said), *NOT_DONE)
+            await of_engine(self._engine.inquire(mail.submitted_comment), *NOT_DONE)
         except TooMany as error:
             return f"{error} "
         except NOT_DONE as error:  # the help mail says how the request ended

@@ -81,13 +81,13 @@ def _has(*names: str, no: tuple[str, ...] = ("no", "false", "none", "0")) -> Tes
 
     RFC 3834, section 5, allows comments; a value that is nothing else, or is never closed, is no "no".
     """
-    return lambda mail: any(said and keyword(said) not in no for name in names for said in mail.fields.all(name))
+    return lambda mail: any(value and keyword(value) not in no for name in names for value in mail.fields.all(name))
 
 
 def _bears(*names: str, begins: tuple[str, ...] = ("",)) -> Test:
     """Whether one of these fields is there, with a value that begins so."""
     return lambda mail: any(
-        said and keyword(said).startswith(begins) for name in names for said in mail.fields.all(name)
+        value and keyword(value).startswith(begins) for name in names for value in mail.fields.all(name)
     )
 
 
@@ -97,10 +97,10 @@ def _is_from(users: tuple[str, ...]) -> Test:
 
 
 def _answers_invitation(part: Part) -> bool:
-    """By the parameter that must repeat it (RFC 6047, section 2.4), on whatever part, or by the calendar itself."""
+    """Whether an invitation is answered: as the parameter of any part says (RFC 6047, 2.4), or the calendar itself."""
     calendar = beginning(part, limits.LARGEST_REPORT) if part.type in _CALENDARS else b""
-    said = _FOLD.sub(b"", calendar.replace(b"\0", b""))  # as UTF-16 has them
-    return keyword(part.params.get("method", "")) in _ANSWERS or bool(_METHOD.search(said))
+    unfolded = _FOLD.sub(b"", calendar.replace(b"\0", b""))  # as UTF-16 has them
+    return keyword(part.params.get("method", "")) in _ANSWERS or bool(_METHOD.search(unfolded))
 
 
 def _looped_by_sender(mail: Part) -> bool:

@@ -18,19 +18,19 @@ from countersign.errors import Unavailable, message_of
 from countersign.notifications import MailRef
 from notifiers.email.mailbox.fetch_retries import FetchRetries
 from notifiers.email.mailbox.imap import Connection, Mailbox
-from notifiers.email.mailbox.intake import STRAY_SECONDS, EngineFault, Handle, Intake
+from notifiers.email.mailbox.intake import MOVED_WITHIN_SECONDS, EngineFault, Handle, Intake
 from notifiers.email.mailbox.ledger import Claim, Disposition, Ledger
 
 __all__ = ["Claim", "Disposition", "EngineFault", "Handle", "Ledger", "MailRef", "Mailbox", "Watcher"]
 
 log = logging.getLogger(__name__)
 
-TICK_SECONDS = 0.5  # between two looks at `stop` while nothing happens
-LOOKING_SECONDS = 5.0  # between two notes that somebody looks at the mailbox, though it can't be read
+TICK_SECONDS = 0.5  # how often `stop` is checked while nothing happens
+NOTED_EVERY_SECONDS = 5.0  # how often it is noted that somebody tries to read the mailbox, while it can't be read
 FIRST_DELAY_SECONDS = 0.2
 LONGEST_DELAY_SECONDS = 60.0
 STABLE_SECONDS = 30.0  # a connection that lasted so long starts the delays afresh
-EMPTY_WAKES_IN_A_ROW = 20  # an IDLE that ends at once, without news, comes from a connection that is dead or mad
+EMPTY_WAKES_IN_A_ROW = 20  # an IDLE that ends at once, without news, comes from a connection that is dead or broken
 EMPTY_WAKE_SECONDS = 0.05
 
 
@@ -52,7 +52,7 @@ class Watcher:
     stop: threading.Event
     progress: Callable[[], None]
     retries: FetchRetries = field(default_factory=FetchRetries)
-    noted: float = -LOOKING_SECONDS
+    noted: float = -NOTED_EVERY_SECONDS
 
     def run(self) -> None:
         """Watch; never raises for what a server, a mail or an outage does."""
@@ -81,10 +81,10 @@ class Watcher:
             done, left = self._read(intake)
             if not left:
                 retries = _delays()
-            patience = self.mailbox.believe_silence_seconds
-            if left or intake.strays_lie:
-                patience = next(retries) if left else min(patience, STRAY_SECONDS)
-            waited = 0.0 if connection.told_of_more() else self._wait(connection, patience)
+            at_most = self.mailbox.renew_idle_seconds
+            if left or intake.left_to_others:
+                at_most = next(retries) if left else min(at_most, MOVED_WITHIN_SECONDS)
+            waited = 0.0 if connection.told_of_more() else self._wait(connection, at_most)
             empty_wakes = empty_wakes + 1 if not done and waited < EMPTY_WAKE_SECONDS else 0
             if empty_wakes > EMPTY_WAKES_IN_A_ROW:
                 raise ConnectionError("the server announces news again and again, but there is none")
@@ -126,8 +126,8 @@ class Watcher:
         self.progress()
 
     def _note(self) -> None:
-        """Note now and then that we look, as expiries wait for a mailbox only while somebody does."""
-        if time.monotonic() - self.noted < LOOKING_SECONDS:
+        """Note now and then that we try to read it, as expiries wait for a mailbox only while somebody does."""
+        if time.monotonic() - self.noted < NOTED_EVERY_SECONDS:
             return
         self.noted = time.monotonic()
         with suppress(Unavailable):  # then nobody can ask for it either

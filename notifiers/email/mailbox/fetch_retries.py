@@ -39,7 +39,7 @@ class FetchRetries:
                 count, not_before = count + 1, self._clock() + pause
             self._failed[uid] = count, not_before
 
-    def given(self, uids: Collection[int]) -> None:
+    def succeeded(self, uids: Collection[int]) -> None:
         """Note that the server gave these."""
         for uid in uids:
             self._failed.pop(uid, None)
@@ -52,6 +52,6 @@ class FetchRetries:
         """Whether it is time to ask again."""
         return self._clock() >= self._failed.get(uid, NEVER_FAILED)[1]
 
-    def is_hopeless(self, uid: int) -> bool:
+    def is_given_up(self, uid: int) -> bool:
         """Whether it was asked for often enough."""
         return self._failed.get(uid, NEVER_FAILED)[0] >= ATTEMPTS

@@ -1,4 +1,4 @@
-"""One look through the mailbox: each mail claimed, handled, marked and moved out of the way."""
+"""Deals with all mails of the mailbox: each is claimed, handled, marked and moved out of the way."""
 
 import hashlib
 import logging
@@ -28,8 +28,8 @@ BATCH_MAILS = 50
 BATCH_BYTES = 8_000_000
 # So many senders' mails are dealt with side by side, so that no stranger's mail that takes long holds up the others'.
 MOST_SENDERS_AT_ONCE = 8
-STRAY_SECONDS = 3.0  # how long whoever handled a mail is given to move it
-# Then whatever `handle` needs is down, and the rest of the look would fail alike.
+MOVED_WITHIN_SECONDS = 3.0  # how long whoever handled a mail is given to move it
+# Then whatever `handle` needs is down, and the mails that follow would fail alike.
 UNAVAILABLE_IN_A_ROW = 10
 LONGEST_MESSAGE_ID = 998  # RFC 5322, 2.1.1: the longest line
 HEAD_BYTES = 65_536
@@ -40,7 +40,7 @@ class EngineFault(Unavailable):
 
 
 Handle = Callable[[bytes, datetime], None]
-Given = TypeVar("Given")
+Item = TypeVar("Item")
 
 
 @dataclass
@@ -54,8 +54,8 @@ class Intake:
     handle_head: Handle
     go_on: Callable[[], bool]
     retries: FetchRetries
-    strays_lie: bool = False  # after a look: whether mails that others handled were left for now
-    _strays: dict[int, float] = field(default_factory=dict)  # these: UID to when it was seen first
+    left_to_others: bool = False  # whether `take_all` left mails for those who handled them to move
+    _handled_elsewhere: dict[int, float] = field(default_factory=dict)  # such mails: UID to when it was seen first
     _unavailable_in_a_row: int = 0
     # A database file has one writer, and who waits for it polls.
     _ledger_lock: threading.Lock = field(default_factory=threading.Lock)
@@ -65,7 +65,7 @@ class Intake:
         uids = self.connection.uids()
         self.retries.forget_all_but(self.connection.uidvalidity, uids)
         self._unavailable_in_a_row = done = 0
-        self.strays_lie = False
+        self.left_to_others = False
         for group in self._groups(uids):
             if not self._may_go_on():
                 break
@@ -74,18 +74,19 @@ class Intake:
 
     def _groups(self, uids: list[int]) -> Iterator[list[int]]:
         """Cut the listing into groups to ask for at once; mails that made trouble come last, each alone."""
-        calm = [uid for uid in uids if uid not in self.retries]
-        for start in range(0, len(calm), LISTED_AT_ONCE):
-            yield calm[start : start + LISTED_AT_ONCE]
+        others = [uid for uid in uids if uid not in self.retries]
+        for start in range(0, len(others), LISTED_AT_ONCE):
+            yield others[start : start + LISTED_AT_ONCE]
         for uid in uids:
             if uid in self.retries and self.retries.is_due(uid):
                 yield [uid]
 
     def _take(self, group: list[int]) -> int:
         """Deal with a group of mails and move them; gives how many were dealt with."""
-        if self.retries.is_hopeless(group[0]):
+        if self.retries.is_given_up(group[0]):
             ref = self._ref_unread(group[0], 0)
-            return self._move({ref.uid: self._once(ref, lambda: None, "quarantined", "the server does not give it")})
+            end = self._handle_once(ref, lambda: None, "quarantined", "the server does not give it")
+            return self._move({ref.uid: end})
         sizes = self._ask(self.connection.sizes, group)
         done = 0
         for batch in _batches(sizes, self.mailbox.largest_mail_bytes):
@@ -94,19 +95,19 @@ class Intake:
             done += self._move(self._deal_with(batch, sizes))
         return done
 
-    def _ask(self, question: Callable[[list[int]], dict[int, Given]], uids: list[int]) -> dict[int, Given]:
+    def _ask(self, question: Callable[[list[int]], dict[int, Item]], uids: list[int]) -> dict[int, Item]:
         """Ask the server about mails, remembering those about which it didn't answer."""
-        given: dict[int, Given] = {}
+        found: dict[int, Item] = {}
         try:
-            given = question(uids)
+            found = question(uids)
         finally:
-            self.retries.failed([uid for uid in uids if uid not in given], alone=len(uids) == 1)
-        return given
+            self.retries.failed([uid for uid in uids if uid not in found], alone=len(uids) == 1)
+        return found
 
     def _deal_with(self, batch: list[int], sizes: dict[int, int]) -> dict[int, Disposition | None]:
         small = [uid for uid in batch if sizes[uid] <= self.mailbox.largest_mail_bytes]
         mails = self._ask(self.connection.fetch, small)
-        self.retries.given(mails)
+        self.retries.succeeded(mails)
         ends = self._handle_side_by_side(mails)
         for uid in (uid for uid in batch if uid not in small):
             if not self._may_go_on():
@@ -116,14 +117,14 @@ class Intake:
 
     def _take_head(self, uid: int, size: int) -> Disposition | None:
         """Quarantine a mail that is too big, once what its header says of its sender was taken in."""
-        given = self._ask(self.connection.heads, [uid])
-        self.retries.given(given)
-        if uid not in given:
+        found = self._ask(self.connection.heads, [uid])
+        self.retries.succeeded(found)
+        if uid not in found:
             return None
-        head = given[uid]
+        head = found[uid]
         ref = replace(self._ref_unread(uid, size), message_id=_message_id(_head(head.raw)))
         handle = partial(self.handle_head, head.raw, head.arrived)
-        return self._once(ref, handle, "quarantined", f"too big: {size} bytes")
+        return self._handle_once(ref, handle, "quarantined", f"too big: {size} bytes")
 
     def _handle_side_by_side(self, mails: dict[int, Fetched]) -> dict[int, Disposition | None]:
         """Handle each sender's mails in their order, and those of several senders at once."""
@@ -140,14 +141,14 @@ class Intake:
         for ref, mail in mails:
             if not self._may_go_on():
                 break
-            ends[ref.uid] = self._once(ref, partial(self.handle, mail.raw, mail.arrived))
+            ends[ref.uid] = self._handle_once(ref, partial(self.handle, mail.raw, mail.arrived))
         return ends
 
     def _move(self, ends: dict[int, Disposition | None]) -> int:
         """Move what was dealt with out of the way; gives how many that were."""
         dealt_with = {uid: end for uid, end in ends.items() if end}
         ours = [uid for uid in dealt_with if self._is_ours_to_move(uid)]
-        self.strays_lie |= len(ours) < len(dealt_with)
+        self.left_to_others |= len(ours) < len(dealt_with)
         self.connection.move([uid for uid in ours if ends[uid] == "handled"], self.mailbox.done_folder)
         self.connection.move([uid for uid in ours if ends[uid] == "quarantined"], self.mailbox.quarantine_folder)
         return len(dealt_with)
@@ -157,13 +158,13 @@ class Intake:
 
         Two who move the same mail may make a copy of it.
         """
-        first_seen = self._strays.get(uid)
-        return first_seen is None or time.monotonic() - first_seen > STRAY_SECONDS
+        first_seen = self._handled_elsewhere.get(uid)
+        return first_seen is None or time.monotonic() - first_seen > MOVED_WITHIN_SECONDS
 
     def _may_go_on(self) -> bool:
         return self.go_on() and self._unavailable_in_a_row < UNAVAILABLE_IN_A_ROW
 
-    def _once(
+    def _handle_once(
         self, ref: MailRef, handle: Callable[[], None], end: Disposition = "handled", why: str = ""
     ) -> Disposition | None:
         """Handle a mail unless that was done before, and say what became of it; None where it is left for later."""
@@ -198,7 +199,7 @@ class Intake:
         if claim == "elsewhere":
             return None
         if claim != "ours":
-            self._strays.setdefault(ref.uid, time.monotonic())
+            self._handled_elsewhere.setdefault(ref.uid, time.monotonic())
         return claim
 
     def _ref(self, uid: int, raw: bytes, head: Message | None) -> MailRef:

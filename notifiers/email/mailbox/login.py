@@ -18,9 +18,9 @@ from notifiers.email.mailbox.oauth import AccessTokens
 logging.getLogger("imapclient.imaplib").setLevel(logging.INFO)
 
 NETWORK_SECONDS = 20.0  # for connecting, and for each answer of the server
-# How long silence in IDLE is believed. Then the mailbox is read again, which renews IDLE (RFC 2177 wants that at least
-# every 29 minutes) and finds out whether the connection still lives.
-BELIEVE_SILENCE_SECONDS = 10.0
+# After so long without news in IDLE the mailbox is read again. That renews IDLE (RFC 2177 wants this at least every 29
+# minutes) and finds out whether the connection still lives.
+RENEW_IDLE_SECONDS = 10.0
 POLL_SECONDS = 5.0  # between two looks at a server without IDLE
 LONGEST_NAME = 200  # what the ledger keeps
 
@@ -42,7 +42,7 @@ class Mailbox(Model, arbitrary_types_allowed=True, hide_input_in_errors=True):
     folder: str = "INBOX"
     done_folder: str = "Countersign/Done"
     quarantine_folder: str = "Countersign/Quarantine"
-    believe_silence_seconds: float = Field(default=BELIEVE_SILENCE_SECONDS, gt=0, le=29 * 60)
+    renew_idle_seconds: float = Field(default=RENEW_IDLE_SECONDS, gt=0, le=29 * 60)
     poll_seconds: float = Field(default=POLL_SECONDS, gt=0)
     network_seconds: float = Field(default=NETWORK_SECONDS, gt=0)
     largest_mail_bytes: int = Field(default=LARGEST_MAIL, ge=1)

@@ -31,8 +31,8 @@ _NAMES_MIME = re.compile(rb"\bMIME\b", re.IGNORECASE)
 class Unreadable(Exception):
     """The mail can't be read safely; `code` says why for machines, the text for people."""
 
-    def __init__(self, code: str, words: str) -> None:
-        super().__init__(words)
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
         self.code = code
 
 

@@ -17,7 +17,7 @@ _RULE = re.compile(r"[-_=*~]{20,}")
 class Signed(NamedTuple):
     """What a person says, and the signature below; what programs added is in neither."""
 
-    said: list[str]
+    own: list[str]
     signature: list[str]
 
 

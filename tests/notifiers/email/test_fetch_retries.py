@@ -17,7 +17,7 @@ def test_who_failed_in_company_is_asked_for_alone_at_once() -> None:
     mails.failed([1, 2], alone=False)
     assert [uid in mails for uid in (1, 2, 3)] == [True, True, False]
     assert mails.is_due(1)
-    mails.given([1])
+    mails.succeeded([1])
     assert 1 not in mails
 
 
@@ -26,7 +26,7 @@ def test_who_fails_alone_is_asked_for_less_and_less_often_and_given_up_in_the_en
     mails = FetchRetries(clock)
     mails.forget_all_but(1, [1])
     pauses = []
-    while not mails.is_hopeless(1):
+    while not mails.is_given_up(1):
         mails.failed([1], alone=True)
         start = clock.now
         while not mails.is_due(1):

@@ -35,7 +35,7 @@ def test_mail_that_arrived_while_nothing_ran_is_handled_and_moved(server: Server
 
 
 def test_mail_wakes_the_idling_watcher(server: Server, ledger: MemoryLedger) -> None:
-    with Watching(mailbox_on(server, believe_silence_seconds=600), ledger) as watching:
+    with Watching(mailbox_on(server, renew_idle_seconds=600), ledger) as watching:
         watching.until(lambda: ledger.read_until is not None)
         for number in range(3):
             server.deliver(mail(str(number)))
@@ -44,14 +44,14 @@ def test_mail_wakes_the_idling_watcher(server: Server, ledger: MemoryLedger) -> 
 
 
 def test_silence_is_believed_for_a_while_only(server: Server, ledger: MemoryLedger) -> None:
-    with Watching(mailbox_on(server, believe_silence_seconds=0.2), ledger) as watching:
+    with Watching(mailbox_on(server, renew_idle_seconds=0.2), ledger) as watching:
         for _ in range(3):
             watching.until_read_through()
     assert watching.progress >= 3
 
 
 def test_a_restarted_server_is_found_again(server: Server, ledger: MemoryLedger) -> None:
-    with Watching(mailbox_on(server, believe_silence_seconds=600), ledger) as watching:
+    with Watching(mailbox_on(server, renew_idle_seconds=600), ledger) as watching:
         watching.until(lambda: ledger.read_until is not None)
         server.stop()
         server.start()
@@ -207,7 +207,7 @@ def test_mail_handled_but_not_moved_before_a_crash_is_not_handled_again(server: 
         watching.until_read_through()
     with client_of(server, DONE) as client:
         client.move(client.search(), "INBOX")
-    with Watching(mailbox_on(server, believe_silence_seconds=600), ledger) as again:
+    with Watching(mailbox_on(server, renew_idle_seconds=600), ledger) as again:
         assert_soon_in(server, DONE, [b"one"])
     assert (watching.bodies, again.bodies) == ([b"one"], [])
 

@@ -28,7 +28,7 @@ def proxy(server: Server) -> Iterator[Proxy]:
 @pytest.fixture
 def settings(server: Server, proxy: Proxy) -> Mailbox:
     # Silence is believed for long, so that only the fault itself can bring the watcher back.
-    return mailbox_on(server, port=proxy.port, believe_silence_seconds=600)
+    return mailbox_on(server, port=proxy.port, renew_idle_seconds=600)
 
 
 def test_cut_while_idling(server: Server, proxy: Proxy, settings: Mailbox, ledger: MemoryLedger) -> None:
@@ -53,7 +53,7 @@ def test_it_says_that_it_looks_while_nobody_answers(proxy: Proxy, settings: Mail
 
 def test_frozen_while_idling(server: Server, proxy: Proxy, settings: Mailbox, ledger: MemoryLedger) -> None:
     """Nothing says that the line is dead: only not believing the silence finds out."""
-    short = settings.model_copy(update={"believe_silence_seconds": 0.5, "network_seconds": 0.5})
+    short = settings.model_copy(update={"renew_idle_seconds": 0.5, "network_seconds": 0.5})
     with Watching(short, ledger) as watching:
         watching.until(lambda: ledger.read_until is not None)
         proxy.freeze()

@@ -28,7 +28,7 @@ MAIL = b"Message-ID: <one@test>\r\n\r\none"
 def test_news_told_before_idling_is_heard(ledger: MemoryLedger) -> None:
     with (
         OddServer("speaks before idling") as server,
-        Watching(mailbox_on(server, believe_silence_seconds=600), ledger) as watching,
+        Watching(mailbox_on(server, renew_idle_seconds=600), ledger) as watching,
     ):
         watching.until(lambda: ledger.read_until is not None)
         server.deliver(MAIL)

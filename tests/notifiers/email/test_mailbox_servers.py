@@ -104,7 +104,7 @@ def test_with_uidplus_only_our_own_mails_are_expunged(ledger: MemoryLedger) -> N
 def test_without_idle_the_mailbox_is_polled(ledger: MemoryLedger) -> None:
     with Dovecot(more=offering("IMAP4rev1 NAMESPACE MOVE UIDPLUS")) as server:
         account = Account(server, "countersign")
-        with Watching(mailbox_on(account, believe_silence_seconds=600), ledger) as watching:
+        with Watching(mailbox_on(account, renew_idle_seconds=600), ledger) as watching:
             watching.until_read_through()
             account.deliver(mail("one"))
             watching.until_handled(b"one")
@@ -124,7 +124,7 @@ def test_folders_are_made_where_the_server_wants_them(ledger: MemoryLedger) -> N
 def test_encrypted_connections_wake_as_well(security: str, ledger: MemoryLedger) -> None:
     with Dovecot(tls=True) as server:
         account = Account(server, "countersign")
-        settings = mailbox_on(account, **server.settings_for(security), believe_silence_seconds=600)
+        settings = mailbox_on(account, **server.settings_for(security), renew_idle_seconds=600)
         with Watching(settings, ledger) as watching:
             watching.until(lambda: ledger.read_until is not None)
             for number in range(3):

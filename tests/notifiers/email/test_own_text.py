@@ -230,23 +230,23 @@ def test_a_forwarded_mail_is_told_from_an_answered_one() -> None:
 def test_a_signature_is_cut(mark: str) -> None:
     below = mark.split("\n")
     phone = len(below) == 1 and not mark.startswith(("-", "Best", "敬"))
-    said = signed(["Yes", *below, *["Grace"] * (len(below) == 1)], lexicon()).said
+    said = signed(["Yes", *below, *["Grace"] * (len(below) == 1)], lexicon()).own
     assert said == (["Yes", "Grace"] if phone else ["Yes"])
 
 
 def test_a_long_rule_above_a_copied_header_is_no_comment() -> None:
     block = "________________________________\nFrom: C\nSent: today\nTo: G\nSubject: x\n\nanything"
-    assert signed(own_lines(f"No\n\n{block}\nYes").lines, lexicon()).said == ["No", ""]
+    assert signed(own_lines(f"No\n\n{block}\nYes").lines, lexicon()).own == ["No", ""]
 
 
 @pytest.mark.parametrize("line", ["Ship the iPhone to Bob", "-----", "Use the Galaxy only"])
 def test_what_only_looks_like_a_signature_stays(line: str) -> None:
-    assert signed(["Yes", line, "Grace"], lexicon()).said == ["Yes", line, "Grace"]
+    assert signed(["Yes", line, "Grace"], lexicon()).own == ["Yes", line, "Grace"]
 
 
 def test_a_closing_in_the_middle_of_a_long_text_is_kept() -> None:
     lines = ["Yes", "Best", *["more"] * 20]
-    assert signed(lines, lexicon()).said == lines
+    assert signed(lines, lexicon()).own == lines
 
 
 OURS = "> Reply with APPROVE or REJECT as the first line; a comment may follow."

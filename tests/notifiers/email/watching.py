@@ -27,7 +27,7 @@ def mailbox_on(server: Server, **changes: Any) -> Mailbox:
         "security": "none",
         "username": server.username,
         "password": server.password,
-        "believe_silence_seconds": 0.5,
+        "renew_idle_seconds": 0.5,
         "network_seconds": 2.0,
         "poll_seconds": 0.1,
     }
