@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from countersign.durations import reads
+from countersign.durations import duration_parser
 from notifiers import AllSettings
 
 ENV_FILE = ".env"
@@ -35,8 +35,8 @@ LIMITS = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.l
 
 Network = IPv4Network | IPv6Network
 # A number alone means days, as it always did.
-Days = Annotated[timedelta, BeforeValidator(reads("days"))]
-HttpValid = Annotated[timedelta, BeforeValidator(reads("seconds", longest=timedelta(hours=12)))]
+Days = Annotated[timedelta, BeforeValidator(duration_parser("days"))]
+HttpValid = Annotated[timedelta, BeforeValidator(duration_parser("seconds", longest=timedelta(hours=12)))]
 
 
 class Settings(BaseSettings, AllSettings):

@@ -4,7 +4,7 @@ from bisect import bisect_right
 from itertools import islice
 
 from countersign.directory import Policy
-from countersign.kinds.connection import Protocol
+from countersign.kinds.connection import ConnectionProtocol
 from countersign.models import Model
 from countersign.permissions import Principal, may_ask_for
 
@@ -13,7 +13,7 @@ class Device(Model):
     """A device, and the protocols by which somebody may ask for it."""
 
     device: str
-    protocols: list[Protocol]
+    protocols: list[ConnectionProtocol]
 
 
 def devices_for(policy: Policy, who: Principal, query: str = "", after: str = "", limit: int = 50) -> list[Device]:
@@ -26,6 +26,6 @@ def devices_for(policy: Policy, who: Principal, query: str = "", after: str = ""
     found = (
         Device(device=device, protocols=protocols)
         for device in islice(devices, bisect_right(devices, after), None)
-        if wanted in device and (protocols := [one for one in Protocol if may_ask_for(who, device, one)])
+        if wanted in device and (protocols := [one for one in ConnectionProtocol if may_ask_for(who, device, one)])
     )
     return list(islice(found, limit))

@@ -17,7 +17,9 @@ WRITTEN = re.compile(r"\+?([0-9](?:_?[0-9]){0,8})(?:\.0+)?([smhd]?)")
 SHORTEST, LONGEST = SECOND, timedelta(days=36_500)
 
 
-def reads(unit: Unit, longest: timedelta = LONGEST, shortest: timedelta = SHORTEST) -> Callable[[object], timedelta]:
+def duration_parser(
+    unit: Unit, longest: timedelta = LONGEST, shortest: timedelta = SHORTEST
+) -> Callable[[object], timedelta]:
     """A parser for durations, for pydantic's BeforeValidator; a number alone is of this unit.
 
     It raises ValueError, with the remedy, for anything but a duration from `shortest` to `longest`.
@@ -77,4 +79,4 @@ AS_MINUTES = PlainSerializer(_as_minutes, when_used="json")
 
 
 # A duration that was read before, and may be none.
-StoredMinutes = Annotated[timedelta, BeforeValidator(reads("minutes", shortest=timedelta(0))), AS_MINUTES]
+StoredMinutes = Annotated[timedelta, BeforeValidator(duration_parser("minutes", shortest=timedelta(0))), AS_MINUTES]

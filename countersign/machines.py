@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
-from countersign.durations import reads, schema
+from countersign.durations import duration_parser, schema
 from countersign.models import NO_BOOL, Id, Model, without_controls
 from countersign.times import SECOND
 
@@ -31,14 +31,20 @@ def _one_line(value: str) -> str:
 Label = Annotated[str, Field(max_length=LONGEST_LABEL), AfterValidator(_one_line)]
 WRITTEN = PlainSerializer(lambda length: f"{length // SECOND}s", when_used="json")
 TokenLength = Annotated[
-    timedelta, BeforeValidator(reads("days", LONGEST_TOKEN)), WRITTEN, WithJsonSchema(schema("days", LONGEST_TOKEN))
+    timedelta,
+    BeforeValidator(duration_parser("days", LONGEST_TOKEN)),
+    WRITTEN,
+    WithJsonSchema(schema("days", LONGEST_TOKEN)),
 ]
 KeyLength = Annotated[
-    timedelta, BeforeValidator(reads("days", LONGEST_KEY)), WRITTEN, WithJsonSchema(schema("days", LONGEST_KEY))
+    timedelta,
+    BeforeValidator(duration_parser("days", LONGEST_KEY)),
+    WRITTEN,
+    WithJsonSchema(schema("days", LONGEST_KEY)),
 ]
 Overlap = Annotated[
     timedelta,
-    BeforeValidator(reads("hours", LONGEST_OVERLAP, SHORTEST_OVERLAP)),
+    BeforeValidator(duration_parser("hours", LONGEST_OVERLAP, SHORTEST_OVERLAP)),
     WRITTEN,
     WithJsonSchema(schema("hours", LONGEST_OVERLAP)),
 ]

@@ -24,7 +24,7 @@ from configuration import load, report
 from countersign.cli.files import content
 from countersign.cli.plan_page import confirmed, page
 from countersign.console import console, show
-from countersign.durations import reads
+from countersign.durations import duration_parser
 from countersign.errors import BadPolicy, BadQuestion, BadSetting, CountersignError, NotFound, Refused
 from countersign.kinds.connection import Protocol
 from countersign.kinds.device import DEVICE
@@ -304,7 +304,7 @@ def _owner(**fields: Any) -> Owner:
 
 def _duration(lasts: str) -> timedelta | None:
     try:
-        return reads("days")(lasts) if lasts else None
+        return duration_parser("days")(lasts) if lasts else None
     except ValueError as error:
         raise BadQuestion(f"--lasts {error}.") from None
 

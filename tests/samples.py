@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from countersign.fingerprints import Fingerprint, Posture
-from countersign.kinds.connection import ConnectionQuestion, Protocol
+from countersign.kinds.connection import ConnectionProtocol, ConnectionQuestion
 from countersign.kinds.device import DeviceQuestion
 from countersign.models import Decision, Event, GrantStatus, GrantView, Status, Verdict
 from countersign.notifications import Person, RequestNotification
@@ -28,7 +28,7 @@ NAMES = {p.id: p.name for p in (ALICE, GRACE, HEIDI, IVAN)}
 QUESTION = ConnectionQuestion(
     requester="alice",
     device="db-1",
-    protocol=Protocol.SSH,
+    protocol=ConnectionProtocol.SSH,
     reason="Replication lags.\nI must restart it.",
     ticket="INC-4711",
     source_address="203.0.113.7",

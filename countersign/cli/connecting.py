@@ -13,7 +13,7 @@ from countersign.cli.completion import Device, How
 from countersign.cli.options import DEFAULT_URL, Token, Url, connect, person
 from countersign.cli.output import console
 from countersign.errors import BadQuestion, CountersignError, Unavailable
-from countersign.kinds.connection import Protocol
+from countersign.kinds.connection import ConnectionProtocol
 from countersign.models import GATEWAY, Status, Subject
 from countersign.question import read_question
 
@@ -23,7 +23,7 @@ BASTION = "bastion"
 HOST = re.compile(r"(ssh://)?[A-Za-z0-9_][A-Za-z0-9_.@:-]{0,252}")
 NO_BASTION = "--bastion is missing: name the SSH host that leads to devices, such as bastion.example.com."
 # A gate tells these two apart by the port alone: where they share one, it asks for whichever has it in gate.toml.
-BY_SSH = {Protocol.SSH.value, Protocol.SFTP.value}
+BY_SSH = {ConnectionProtocol.SSH.value, ConnectionProtocol.SFTP.value}
 GAVE_UP = "Ctrl-C, before it was decided."
 
 commands = typer.Typer()
@@ -32,7 +32,7 @@ commands = typer.Typer()
 @commands.command("connect")
 def connect_to(
     device: Device,
-    protocol: How = Protocol.SSH,
+    protocol: How = ConnectionProtocol.SSH,
     arguments: Annotated[
         list[str] | None, typer.Argument(metavar="-- ARGUMENTS", help="What your client is given, too, behind `--`.")
     ] = None,
@@ -56,12 +56,12 @@ def connect_to(
     """Connect by your own client, through the gate: it asks, waits and lets you in. Ctrl-C withdraws while it waits."""
     asked = {"requester": "anybody", "device": device, "protocol": protocol}
     subject = read_question(asked, {"device": "DEVICE"}).subject
-    if protocol is Protocol.HTTP:
+    if protocol is ConnectionProtocol.HTTP:
         _open(address or f"https://{subject.target}/")
         return
     host = _bastion(bastion)
     try:
-        if protocol is Protocol.RDP:
+        if protocol is ConnectionProtocol.RDP:
             code = rdp_client.run(host, subject.target, port, client, arguments or [])
         else:
             code = programs.run(_ssh(host, subject.target, protocol, arguments or []))
@@ -71,10 +71,10 @@ def connect_to(
     raise typer.Exit(code)
 
 
-def _ssh(bastion: str, device: str, protocol: Protocol, more: Sequence[str]) -> list[str]:
+def _ssh(bastion: str, device: str, protocol: ConnectionProtocol, more: Sequence[str]) -> list[str]:
     """The client's command: ssh takes options and a command behind the device, sftp takes options before it alone."""
     through = ["-o", f"ProxyCommand=ssh -T {bastion} {device} %p"]
-    return ["ssh", *through, device, *more] if protocol is Protocol.SSH else ["sftp", *through, *more, device]
+    return ["ssh", *through, device, *more] if protocol is ConnectionProtocol.SSH else ["sftp", *through, *more, device]
 
 
 def _bastion(named: str) -> str:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from countersign.cli import kept_login
 from countersign.cli.output import console
-from countersign.durations import reads
+from countersign.durations import duration_parser
 from countersign.errors import BadQuestion, NotAllowed
 from countersign.http import Api, is_loopback
 from countersign.http_answers import Me
@@ -34,7 +34,7 @@ def approval_id(typed: str) -> int:
 def seconds_of(option: str, typed: str, longest: timedelta) -> float:
     """The seconds of a duration that somebody typed; BadQuestion names the option."""
     try:
-        return reads("seconds", longest)(typed).total_seconds()
+        return duration_parser("seconds", longest)(typed).total_seconds()
     except ValueError as error:
         raise BadQuestion(f"{option} {error}.") from None
 

@@ -35,17 +35,17 @@ class AbandonedRequests:
         self._is_wanted = is_wanted
         self._calls = Calls(4)
         self._name = ""
-        self._looking: asyncio.Task[None] | None = None
+        self._search: asyncio.Task[None] | None = None
         self._to_cancel: set[int] = set()
 
-    async def look(self) -> None:
+    async def find_left_over(self) -> None:
         """Begin to cancel what waits and nobody asks for again."""
         if not self._name:
             self._name = await self._own_name()
-        if self._looking is None or self._looking.done():
-            self._looking = self._background.start(self._look())
+        if self._search is None or self._search.done():
+            self._search = self._background.start(self._find())
 
-    async def _look(self) -> None:
+    async def _find(self) -> None:
         while True:
             try:
                 waiting = await self._calls(partial(self._api.requests, Status.WAITING, limit=MOST))

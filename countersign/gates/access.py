@@ -22,14 +22,14 @@ from countersign.gates.calls import Calls
 from countersign.gates.feed import now
 from countersign.gates.followed_requests import BAD_TOKEN, TICK_SECONDS, FollowedRequests
 from countersign.gates.other_grants import OtherGrants
-from countersign.gates.tracking import Asking, Request, Session, Tell, Wanted
+from countersign.gates.tracking import GateSession, Request, SharedQuestion, Tell, Wanted
 from countersign.grant_reuse import covers, is_yes, must_be_for, not_from_here
 from countersign.http import Api
 from countersign.models import Question, Status
 from countersign.times import moment, span
 from countersign.views import AuditEventView, RequestView
 
-__all__ = ["Access", "Session", "Tell", "Wanted"]
+__all__ = ["Access", "GateSession", "Tell", "Wanted"]
 
 # A token may have 250 calls under way: the portal keeps one that asks for 20 s where no worker is there.
 MOST_ASKING = 32
@@ -58,10 +58,10 @@ class Access:
         """
         self._api, self._retry_within = api, retry_within
         self._calls = Calls(MOST_ASKING)
-        self._asking: dict[_Key, Asking] = {}
+        self._asking: dict[_Key, SharedQuestion] = {}
         self._background = Background()
         self._abandoned = AbandonedRequests(api, self._background, retry_within, self._is_wanted)
-        opened, began = self._abandoned.opened, self._abandoned.look
+        opened, began = self._abandoned.opened, self._abandoned.find_left_over
         self._followed = FollowedRequests(api, grace, self._background, self._check, opened, began)
         self._other_grants = OtherGrants(api, self._background, self._followed)
 
@@ -89,7 +89,7 @@ class Access:
         """Have each event of a kind told that this gateway may see."""
         self._followed.listen(kind, heard)
 
-    async def ask(self, wanted: Wanted, tell: Tell) -> Session:
+    async def ask(self, wanted: Wanted, tell: Tell) -> GateSession:
         """Open or join the request, and wait until a grant says yes; `tell` gets sentences as they become true.
 
         Raises Refused, NotAllowed, BadQuestion and Unavailable, each with a message for the person. Where this is
@@ -115,7 +115,7 @@ class Access:
         except Unavailable:
             raise _away() from None
 
-    async def resume(self, wanted: Wanted, tell: Tell) -> Session | None:
+    async def resume(self, wanted: Wanted, tell: Tell) -> GateSession | None:
         """The session that a grant permits which lasts now; None where there is none. Nothing is asked for.
 
         Raises Unavailable, and BadQuestion.
@@ -129,7 +129,7 @@ class Access:
             raise _away() from None
         return self.session_by(longest, wanted, tell) if longest else None
 
-    def session_by(self, view: RequestView, wanted: Wanted, tell: Tell) -> Session | None:
+    def session_by(self, view: RequestView, wanted: Wanted, tell: Tell) -> GateSession | None:
         """The session that the grant of this request permits, as it was read now; None where it permits none.
 
         Raises Unavailable, and BadQuestion.
@@ -138,7 +138,7 @@ class Access:
             raise _away()
         if view.grant is None or not covers(view.grant, wanted.question.source_address, datetime.now(UTC)):
             return None
-        return Session(wanted, self._followed.follow(view), view.grant, tell)
+        return GateSession(wanted, self._followed.follow(view), view.grant, tell)
 
     def asker_withdrew(self, wanted: Wanted) -> None:
         """Whoever asked this, and whose `ask` was cancelled, wants it no more.
@@ -152,30 +152,30 @@ class Access:
 
     # --- who asks ----------------------------------------------------------------------------------------------------
 
-    def _joined(self, question: Question) -> Asking:
+    def _joined(self, question: Question) -> SharedQuestion:
         key = _key(question)
         asking = self._asking.get(key)
         if asking is None:
-            asking = self._asking[key] = Asking(question)
+            asking = self._asking[key] = SharedQuestion(question)
             asking.opening = self._background.start(self._open(asking))
         asking.people += 1
         if asking.leaving:
             asking.leaving.cancel()
         return asking
 
-    def _leave(self, asking: Asking) -> None:
+    def _leave(self, asking: SharedQuestion) -> None:
         asking.people -= 1
         if not asking.people:
             self._leave_after(asking, self._retry_within)
 
-    def _leave_after(self, asking: Asking, seconds: float) -> None:
+    def _leave_after(self, asking: SharedQuestion, seconds: float) -> None:
         if asking.is_kept or not asking.is_current:
             return
         if asking.leaving:
             asking.leaving.cancel()
         asking.leaving = asyncio.get_running_loop().call_later(seconds, self._give_up, asking)
 
-    def _give_up(self, asking: Asking) -> None:
+    def _give_up(self, asking: SharedQuestion) -> None:
         """Nobody has asked again: the request is cancelled."""
         self._drop(asking)
         if asking.opening and not asking.opening.done():
@@ -184,7 +184,7 @@ class Access:
         elif asking.request and asking.request.waits:
             self._abandoned.cancel(asking.request.approval_id)
 
-    def _drop(self, asking: Asking) -> None:
+    def _drop(self, asking: SharedQuestion) -> None:
         if asking.is_current:
             asking.is_current = False
             del self._asking[_key(asking.question)]
@@ -202,7 +202,7 @@ class Access:
 
     # --- the answer --------------------------------------------------------------------------------------------------
 
-    async def _open(self, asking: Asking) -> Request:
+    async def _open(self, asking: SharedQuestion) -> Request:
         """Ask the portal until it answers."""
         key = uuid.uuid4().hex
         try:
@@ -229,7 +229,7 @@ class Access:
             self._drop(asking)
             raise
 
-    async def _opened(self, asking: Asking, tell: Tell) -> Request:
+    async def _opened(self, asking: SharedQuestion, tell: Tell) -> Request:
         """The request once the portal has opened it; until then the asker is told what is known."""
         assert asking.opening
         said = ""
@@ -242,7 +242,7 @@ class Access:
         except CountersignError as error:
             raise _for_a_person(error) from None
 
-    async def _answer(self, asking: Asking, request: Request, wanted: Wanted, tell: Tell) -> Session:
+    async def _answer(self, asking: SharedQuestion, request: Request, wanted: Wanted, tell: Tell) -> GateSession:
         said, told_at = "", 0.0
         while True:
             changed = request.changed
@@ -274,7 +274,7 @@ class Access:
         return about if self.answers else f"{about}. {AWAY}", left
 
 
-def _session(request: Request, wanted: Wanted, tell: Tell) -> Session:
+def _session(request: Request, wanted: Wanted, tell: Tell) -> GateSession:
     """The session that the request's grant permits; Refused says why there is none."""
     view, at = request.view, datetime.now(UTC)
     assert view
@@ -283,7 +283,7 @@ def _session(request: Request, wanted: Wanted, tell: Tell) -> Session:
     if not is_yes(view.grant, at):
         raise Refused(f"#{request.approval_id}: {view.grant.message or 'the grant has ended.'}")
     must_be_for(view.grant, wanted.question.source_address)
-    session = Session(wanted, request, view.grant, tell)
+    session = GateSession(wanted, request, view.grant, tell)
     tell(f"#{request.approval_id} lets you in until {moment(session.ends_at)} ({span(session.ends_at - at)}).")
     return session
 

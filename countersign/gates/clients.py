@@ -51,7 +51,7 @@ class Client:
         except (TimeoutError, asyncio.LimitOverrunError, ValueError):
             raise BadQuestion("The first line must be one JSON object, and come at once.") from None
 
-    async def gone(self) -> bool:
+    async def disconnected(self) -> bool:
         """Wait until the client goes; whether it said so."""
         with suppress(OSError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             return protocol.message_of(await self.reader.readuntil(b"\n")).get("cancel") is True

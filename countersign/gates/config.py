@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from countersign.durations import reads
+from countersign.durations import duration_parser
 from countersign.errors import BadQuestion
 from countersign.gates.certificates import SshSection
 from countersign.gates.http_relay import HttpSection
@@ -34,8 +34,8 @@ EXAMPLES = {"address": '"10.0.0.5"', "listen": '"0.0.0.0:3389"', "portal": '"127
 REMEDIES = Remedies("`url` in gate.toml", "put it into the file that `token_file` in gate.toml names")
 
 Port = Annotated[int, NO_BOOL, Field(ge=1, le=65535)]
-Grace = Annotated[timedelta, BeforeValidator(reads("seconds", LONGEST_GRACE))]
-Retry = Annotated[timedelta, BeforeValidator(reads("seconds", LONGEST_RETRY))]
+Grace = Annotated[timedelta, BeforeValidator(duration_parser("seconds", LONGEST_GRACE))]
+Retry = Annotated[timedelta, BeforeValidator(duration_parser("seconds", LONGEST_RETRY))]
 
 
 def _one_protocol_a_port(ports: dict[str, int]) -> dict[str, int]:

@@ -73,18 +73,18 @@ class Check:
         self._must_be_answerable()
         self._must_be_free()
         try:
-            self._look()
+            self._check()
         finally:
             self._leave_nothing()
         return self._found
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         with self._connections(TIMES) as connections:
             if self._person:
                 self._nothing_before(connections, "nothing comes through before its person has asked")
             view = self._asked()
             if view is not None:
-                self._look_at_question(view)
+                self._check_question(view)
                 self._one_request(view)
             self._nothing_before(connections, "nothing comes through before the yes")
             if view is not None:
@@ -102,7 +102,7 @@ class Check:
             self._say("somebody connects, and the gateway asks", view is not None, remedy)
         return view
 
-    def _look_at_question(self, view: RequestView) -> None:
+    def _check_question(self, view: RequestView) -> None:
         if self._person:
             return
         self._say(
@@ -123,7 +123,7 @@ class Check:
         self._say(f"{TIMES} connections are one request", len(since) == 1, remedy)
 
     def _nothing_before(self, connections: Sequence[Connection], name: str) -> None:
-        through = [connection for connection in connections if connection.look()[0]]
+        through = [connection for connection in connections if connection.poll()[0]]
         said = f" It began with {through[0].said!r}." if through else ""
         remedy = f"Pass nothing on until the grant is Active and its end lies ahead.{said}"
         self._say(name, not through, remedy)
@@ -132,9 +132,9 @@ class Check:
         self._api.decide(view.approval_id, Verdict.APPROVE)
         began = time.monotonic()
         # A gate may close who waits, and let in who connects again.
-        closed = all(connection.look()[1] for connection in connections) and self._address.waits
+        closed = all(connection.poll()[1] for connection in connections) and self._address.waits
         with self._connections(1 if closed else 0) as again:
-            through = self._until(lambda: [one for one in (*connections, *again) if one.look()[0]])
+            through = self._until(lambda: [one for one in (*connections, *again) if one.poll()[0]])
             remedy = "Wait for the request with GET /requests/{id}/wait, and connect once its grant is Active."
             self._say("after the yes somebody gets through", bool(through), remedy, time.monotonic() - began)
             self._cut(view, through or [])
@@ -144,7 +144,7 @@ class Check:
         if not connections:
             return
         began = time.monotonic()
-        over = self._until(lambda: all(connection.look()[1] for connection in connections))
+        over = self._until(lambda: all(connection.poll()[1] for connection in connections))
         seconds = time.monotonic() - began
         remedy = "Follow GET /requests/{id}/wait or GET /events, and close what is open when its grant is over."
         is_well = bool(over) and seconds <= MOST_SECONDS
@@ -160,9 +160,9 @@ class Check:
                 return
             self._api.decide(view.approval_id, Verdict.REJECT, REASON)
             connection, began = connections[0], time.monotonic()
-            closed = self._until(lambda: connection.look()[1])
+            closed = self._until(lambda: connection.poll()[1])
             # Over other protocols what comes now may say why.
-            is_well = bool(closed) and (self._address.waits or not connection.look()[0])
+            is_well = bool(closed) and (self._address.waits or not connection.poll()[0])
             remedy = "Close the connection when the request is Rejected; say why, where the protocol can."
             self._say("a rejection closes the connection", is_well, remedy, time.monotonic() - began)
             if said := without_controls(connection.said):
@@ -246,16 +246,16 @@ class Check:
         try:
             for _ in range(times):
                 connections.append(self._address.connect())
-                connections[-1].look()
+                connections[-1].poll()
             yield connections
         finally:
             for connection in connections:
                 connection.close()
 
-    def _until(self, look: Callable[[], T], seconds: float | None = None) -> T | None:
+    def _until(self, find: Callable[[], T], seconds: float | None = None) -> T | None:
         """What is looked for, as soon as it is there; None where it does not come within so many seconds."""
         over = time.monotonic() + (self._patience if seconds is None else seconds)
-        while not (found := look()):
+        while not (found := find()):
             if time.monotonic() > over:
                 return None
             time.sleep(POLL_SECONDS)

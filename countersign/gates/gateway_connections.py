@@ -25,7 +25,7 @@ TOKENS = {"COUNTERSIGN_TOKEN", "COUNTERSIGN_PERSON_TOKEN"}
 class Connection(Protocol):
     """One connection to a gateway."""
 
-    def look(self) -> tuple[bool, bool]:
+    def poll(self) -> tuple[bool, bool]:
         """Whether anything has come through so far, and whether it is closed, or refused, now."""
 
     @property
@@ -46,7 +46,7 @@ class TcpConnection:
         with suppress(OSError):
             self._socket.send(greeting)
 
-    def look(self) -> tuple[bool, bool]:
+    def poll(self) -> tuple[bool, bool]:
         """Read what there is."""
         try:
             while not self._closed:
@@ -93,7 +93,7 @@ class CommandConnection:
         os.set_blocking(self._output, False)
         self._received = b""
 
-    def look(self) -> tuple[bool, bool]:
+    def poll(self) -> tuple[bool, bool]:
         """Read what there is."""
         is_over = self._process.poll() is not None
         with suppress(BlockingIOError):
@@ -120,7 +120,7 @@ class CommandConnection:
 
 
 class HttpConnection:
-    """Somebody with a browser: each look asks for the page again. What has come through is an answer of status 2xx."""
+    """Somebody with a browser: each `poll` asks for the page again. An answer of status 2xx has come through."""
 
     def __init__(self, url: httpx.URL, headers: dict[str, str], verify: ssl.SSLContext) -> None:
         """Raises BadQuestion where nothing answers there."""
@@ -135,7 +135,7 @@ class HttpConnection:
         except httpx.HTTPError:
             pass
 
-    def look(self) -> tuple[bool, bool]:
+    def poll(self) -> tuple[bool, bool]:
         """Ask for the page."""
         try:
             is_success = self._ask()

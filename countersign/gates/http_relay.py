@@ -19,7 +19,7 @@ from countersign.certificates import HostName
 from countersign.errors import BadQuestion, CountersignError, NotAllowed, Refused, Unavailable, message_of
 from countersign.gates.accounts import account_named
 from countersign.gates.targets import opened, pass_on
-from countersign.gates.tracking import Session, Wanted
+from countersign.gates.tracking import GateSession, Wanted
 from countersign.gates.unix_sockets import caller_of, listening
 from countersign.models import Id, Model
 from countersign.tasks import first_of, until_first
@@ -85,7 +85,7 @@ class Side:
             self.writer.write(data)
             await self.writer.drain()
 
-    async def gone(self) -> None:
+    async def disconnected(self) -> None:
         """Wait until it has ended the connection."""
         if data := await self.reader.read(READ_BYTES):
             self.http.receive_data(data)  # of the protocol that both go on with, if they do
@@ -104,7 +104,7 @@ class HttpRelay:
         self._access, self._device, self._target, self._proxy = access, device, target, proxy
         # All connections of a person from one address share a session; it is here from when it is looked for until it
         # has ended.
-        self._sessions: dict[Wanted, asyncio.Task[Session | None]] = {}
+        self._sessions: dict[Wanted, asyncio.Task[GateSession | None]] = {}
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Pass one connection on."""
@@ -149,7 +149,7 @@ class HttpRelay:
         finally:
             target.cut()
 
-    async def _session(self, headers: Iterable[tuple[bytes, bytes]]) -> Session:
+    async def _session(self, headers: Iterable[tuple[bytes, bytes]]) -> GateSession:
         """The session that the grant of this request permits; nothing is asked for."""
         told = {name: [value for one, value in headers if one == name] for name in (PERSON, ADDRESS)}
         if any(len(values) != 1 for values in told.values()):
@@ -166,7 +166,7 @@ class HttpRelay:
         return session
 
 
-def _lasts(session: "asyncio.Task[Session | None]") -> bool:
+def _lasts(session: "asyncio.Task[GateSession | None]") -> bool:
     """Whether a session goes on, or is looked for."""
     if not session.done():
         return True
@@ -195,7 +195,7 @@ async def _send_body(client: Side, target: Side) -> None:
             # Without trailers: an application could take one for a header that the proxy sets.
             await target.send(h11.EndOfMessage() if over else event)
         if over:
-            await client.gone()
+            await client.disconnected()
             return
 
 

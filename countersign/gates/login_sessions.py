@@ -8,7 +8,7 @@ from pathlib import Path
 
 from countersign.errors import BadQuestion, CountersignError, Refused, Unavailable
 from countersign.gates import processes
-from countersign.gates.access import Access, Session, Wanted
+from countersign.gates.access import Access, GateSession, Wanted
 from countersign.gates.accounts import Accounts, account_named
 from countersign.gates.calls import Calls
 from countersign.gates.feed import now
@@ -18,10 +18,10 @@ from countersign.tasks import until_first
 from countersign.times import duration
 
 # For sessions that processes run in, at once.
-MOST_LOOKS = 16
+MOST_CALLS = 16
 RETRY_SECONDS = 1.0
 GRANT_ENDED = "The grant has ended."
-# How often it is looked for what was left in the background.
+# How often processes that were left in the background are searched for.
 LOOK_SECONDS = 5.0
 SESSIONS_FILE = "sessions"
 
@@ -37,11 +37,11 @@ class LoginSessions:
         The list of sessions is kept in `folder`.
         """
         self._access, self._grace, self._accounts = access, grace, accounts
-        self._processes, self._looks = processes.Processes(), Calls(MOST_LOOKS)
+        self._processes, self._calls = processes.Processes(), Calls(MOST_CALLS)
         self._telling: set[asyncio.Task[None]] = set()
         self._sessions = Sessions(folder / SESSIONS_FILE)
         # What permits each session, by its leader on this host.
-        self._granted: dict[processes.Process, Session] = {}
+        self._granted: dict[processes.Process, GateSession] = {}
         self._watches: set[asyncio.Task[None]] = set()
 
     def resume(self) -> None:
@@ -63,18 +63,20 @@ class LoginSessions:
 
     async def around(self, pid: int) -> HostSession | None:
         """The session that a process runs in, if any. Raises Unavailable and OSError."""
-        return await self._looks(partial(self._sessions.around, pid))
+        return await self._calls(partial(self._sessions.around, pid))
 
-    def granted(self, session: HostSession) -> Session | None:
+    def granted(self, session: HostSession) -> GateSession | None:
         """What permits a session, where that is known."""
         return self._granted.get(session.leader)
 
-    async def begin(self, pid: int, account: str, service: str, wanted: Wanted, within: Session | None) -> Session:
+    async def begin(
+        self, pid: int, account: str, service: str, wanted: Wanted, within: GateSession | None
+    ) -> GateSession:
         """Have the session begin that a process leads, which ends with its grant. Raises CountersignError.
 
         `within` is what permits it already, if anything does.
         """
-        leader = processes.look(pid)
+        leader = processes.info_of(pid)
         if leader is None:
             raise BadQuestion("Whoever logs in has gone.")
         known = await self._accounts(partial(account_named, account))
@@ -99,13 +101,13 @@ class LoginSessions:
         self._start(session, granted)
         return granted
 
-    async def _resume(self, session: HostSession, within: Session | None = None) -> Session | None:
+    async def _resume(self, session: HostSession, within: GateSession | None = None) -> GateSession | None:
         """The session by a grant that lasts now, whose end is put on record; None where there is none.
 
         The portal is not asked where a session lasts that it is `within`, or was let in by: that one ends in time, too.
         """
         wanted = Wanted(session.person, session.device, session.protocol, session.source_address)
-        granted: Session | None = None
+        granted: GateSession | None = None
 
         def tell(message: str) -> None:
             if granted and granted.ends_at != session.ends_at:  # it goes on by another grant
@@ -120,12 +122,12 @@ class LoginSessions:
             session.ends_at = granted.ends_at
         return granted
 
-    def _start(self, session: HostSession, granted: Session | None) -> None:
+    def _start(self, session: HostSession, granted: GateSession | None) -> None:
         watch = asyncio.get_running_loop().create_task(self._watch(session, granted))
         self._watches.add(watch)
         watch.add_done_callback(self._watches.discard)
 
-    async def _watch(self, session: HostSession, granted: Session | None) -> None:
+    async def _watch(self, session: HostSession, granted: GateSession | None) -> None:
         """End a session when its grant ends, and forget it when it has ended by itself.
 
         Whatever fails meanwhile is tried again: there is no session that nobody watches.
@@ -138,7 +140,7 @@ class LoginSessions:
                 granted = None
                 await asyncio.sleep(RETRY_SECONDS)
 
-    async def _until_over(self, session: HostSession, granted: Session | None) -> None:
+    async def _until_over(self, session: HostSession, granted: GateSession | None) -> None:
         async with until_first(self._gone(session), self._over(session, granted)) as (gone, over):
             if gone.done():
                 gone.result()
@@ -151,14 +153,14 @@ class LoginSessions:
         while True:
             try:
                 await processes.end_of(session.leader)
-                if not session.among(await self._processes.look()):
+                if not session.among(await self._processes.all()):
                     return
             except OSError as error:  # as where no file can be opened any more: it is tried again
                 log.error("It can't be seen whether the session of %s goes on: %s", session.person, error)
-            # All sessions at the same moments, so that one look at the host's processes is for all.
+            # All sessions at the same moments, so that the host's processes are read once for all.
             await asyncio.sleep(LOOK_SECONDS - asyncio.get_running_loop().time() % LOOK_SECONDS)
 
-    async def _over(self, session: HostSession, granted: Session | None) -> str:
+    async def _over(self, session: HostSession, granted: GateSession | None) -> str:
         """Wait until the session has to end; why it has."""
         try:
             granted = granted or await self._granted_again(session)
@@ -171,7 +173,7 @@ class LoginSessions:
             granted.close()
             self._granted.pop(session.leader, None)
 
-    async def _granted_again(self, session: HostSession) -> Session:
+    async def _granted_again(self, session: HostSession) -> GateSession:
         """What permits a session that a service before this one let in; the error says why it has to end.
 
         While the portal does not answer it stays for the grace, and not past its grant's end.
@@ -213,6 +215,6 @@ class LoginSessions:
 
     async def _tell(self, session: HostSession, message: str) -> None:
         try:
-            processes.write_to_terminals(session.among(await self._processes.look()), message)
+            processes.write_to_terminals(session.among(await self._processes.all()), message)
         except OSError as error:
             log.error("A session of %s could not be told: %s (%s)", session.person, message, error)

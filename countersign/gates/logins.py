@@ -15,9 +15,9 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field
 
-from countersign.durations import reads
+from countersign.durations import duration_parser
 from countersign.errors import BadQuestion, NotAllowed
-from countersign.gates.access import Access, Session, Wanted
+from countersign.gates.access import Access, GateSession, Wanted
 from countersign.gates.accounts import Accounts, account_named
 from countersign.gates.limits import source_of
 from countersign.gates.login_sessions import LoginSessions
@@ -46,7 +46,7 @@ class PamSection(Model):
     """The section `[pam]` of gate.toml: what this host is called, how long a login waits, who is not asked about."""
 
     device: Id
-    wait: Annotated[timedelta, BeforeValidator(reads("seconds", LONGEST_WAIT))] = timedelta(hours=1)
+    wait: Annotated[timedelta, BeforeValidator(duration_parser("seconds", LONGEST_WAIT))] = timedelta(hours=1)
     exempt: list[Item] = []
     most_waits: Annotated[int, NO_BOOL, Field(ge=0)] = 256
 
@@ -68,14 +68,14 @@ class PamQuestion(Model):
     wait: bool = False
 
 
-class Login(NamedTuple):
+class HostLogin(NamedTuple):
     """What is asked of the portal; `within`: the session here that it is part of, whose grant is for the same."""
 
     wanted: Wanted
-    within: Session | None = None
+    within: GateSession | None = None
 
 
-class Logins:
+class HostLogins:
     """All logins of this host."""
 
     def __init__(self, access: Access, section: PamSection, grace: timedelta, folder: Path, accounts: Accounts) -> None:
@@ -84,7 +84,7 @@ class Logins:
         self.sessions = LoginSessions(access, grace, folder, accounts)
         self._waits: Counter[str] = Counter()
         # Those whom PAM was told to let in, and who may begin their session next.
-        self._let_in: set[Session] = set()
+        self._let_in: set[GateSession] = set()
 
     def read(self, first: Message, uid: int) -> PamQuestion:
         """What PAM asks, by a program of this account's; raises BadQuestion, and NotAllowed for all but root."""
@@ -92,7 +92,7 @@ class Logins:
             raise NotAllowed("Only root asks as PAM does.")
         return read_as(PamQuestion, first)
 
-    async def admit(self, asked: PamQuestion, login: Login, tell: Tell) -> Session:
+    async def admit(self, asked: PamQuestion, login: HostLogin, tell: Tell) -> GateSession:
         """Let somebody in, or their session begin. Raises CountersignError."""
         if asked.type == "open_session":
             return await self._begin(asked, login)
@@ -104,7 +104,7 @@ class Logins:
         with self._waiting(login.wanted) as may_wait:
             return await self._ask(login.wanted._replace(wait=may_wait), tell)
 
-    async def _ask(self, wanted: Wanted, tell: Tell) -> Session:
+    async def _ask(self, wanted: Wanted, tell: Tell) -> GateSession:
         """Ask; a yes that comes at once is not told, lest `sudo` mixes it with what its command prints."""
         loop = asyncio.get_running_loop()
         told: list[asyncio.Handle] = []
@@ -124,7 +124,7 @@ class Logins:
         loop.call_later(BEGINNING_SECONDS, self._forget, session)
         return session
 
-    async def _begin(self, asked: PamQuestion, login: Login) -> Session:
+    async def _begin(self, asked: PamQuestion, login: HostLogin) -> GateSession:
         """Have the session begin of who was let in."""
         let_in = next((one for one in self._let_in if one.lasts and _is_same(one.wanted, login.wanted)), None)
         within = login.within or let_in
@@ -133,14 +133,14 @@ class Logins:
             self._forget(within)
         return begun
 
-    def _forget(self, session: Session) -> None:
+    def _forget(self, session: GateSession) -> None:
         """Whoever was let in has begun their session, or had their time to."""
         self._let_in.discard(session)
         session.close()
 
     # --- who it is ---------------------------------------------------------------------------------------------------
 
-    async def identify(self, asked: PamQuestion) -> Login | None:
+    async def identify(self, asked: PamQuestion) -> HostLogin | None:
         """What is asked of the portal; None for who is not asked about. Raises BadQuestion, Unavailable and OSError."""
         caller = asked.service in CALLERS
         around = await self.sessions.around(asked.pid) if caller else None
@@ -156,7 +156,7 @@ class Logins:
         granted = self.sessions.granted(around) if around else None
         within = granted if granted and _is_same(granted.wanted, wanted) and granted.lasts else None
         reason = f"{asked.service} on {self._section.device}"
-        return Login(wanted._replace(reason=reason, wait=asked.wait), within)
+        return HostLogin(wanted._replace(reason=reason, wait=asked.wait), within)
 
     async def _is_let_in(self, person: str, caller: bool) -> bool:
         """Whether nobody is asked about them. A directory of accounts that hangs is only asked where it has to be."""

@@ -10,7 +10,7 @@ from countersign.gates.background import Background
 from countersign.gates.calls import Calls
 from countersign.gates.feed import now
 from countersign.gates.followed_requests import FollowedRequests
-from countersign.gates.tracking import WARNED_BEFORE, Request, Session, Wanted
+from countersign.gates.tracking import WARNED_BEFORE, GateSession, Request, Wanted
 from countersign.grant_reuse import covers
 from countersign.http import Api
 from countersign.views import RequestView
@@ -43,7 +43,7 @@ class OtherGrants:
                 session.is_looked_up, session.looked_up_at = True, now()
                 self._background.start(self._go_on_or_end(session))
 
-    async def _go_on_or_end(self, session: Session) -> None:
+    async def _go_on_or_end(self, session: GateSession) -> None:
         longer: RequestView | None = None
         try:
             async with asyncio.timeout(LOOKING.total_seconds()):
@@ -61,7 +61,7 @@ class OtherGrants:
         elif not session.is_warned:
             session.warn(at)
 
-    async def _longer_grant(self, session: Session) -> RequestView | None:
+    async def _longer_grant(self, session: GateSession) -> RequestView | None:
         """The request with the grant that covers the session for longest, where that is longer than its own does."""
         at = datetime.now(UTC)
         read = self._early if session.is_covered(at) else self._followed.read

@@ -43,7 +43,7 @@ class Process(NamedTuple):
     started: int
 
 
-class Seen(NamedTuple):
+class ProcessInfo(NamedTuple):
     """What proc(5) says of a process: `tty` is the number of its terminal, `login` that of its login by audit."""
 
     process: Process
@@ -52,7 +52,7 @@ class Seen(NamedTuple):
     login: int
 
 
-def look(pid: int) -> Seen | None:
+def info_of(pid: int) -> ProcessInfo | None:
     """What is known of a process; None where there is none, or none any more. OSError: it can't be known."""
     folder = Path(f"/proc/{pid}")
     with suppress(*NOT_SEEN, ValueError, IndexError):
@@ -62,7 +62,7 @@ def look(pid: int) -> Seen | None:
         if fields[0] == "X" or (fields[0] == "Z" and int(fields[17]) < 2):
             return None
         login = (folder / "sessionid").read_text() if (folder / "sessionid").exists() else NO_LOGIN
-        return Seen(Process(pid, int(fields[19])), int(fields[1]), int(fields[4]), int(login))
+        return ProcessInfo(Process(pid, int(fields[19])), int(fields[1]), int(fields[4]), int(login))
     return None
 
 
@@ -76,19 +76,19 @@ def user_of(pid: int) -> int | None:
 
 def is_alive(process: Process) -> bool:
     """Whether it still runs, and not another one by its pid."""
-    seen = look(process.pid)
+    seen = info_of(process.pid)
     return seen is not None and seen.process == process
 
 
 def ancestors(pid: int) -> Iterator[Process]:
     """A process, its parent, and so on."""
-    seen = look(pid)
+    seen = info_of(pid)
     while seen is not None:
         yield seen.process
-        seen = look(seen.parent) if seen.parent > 0 else None
+        seen = info_of(seen.parent) if seen.parent > 0 else None
 
 
-def of_session(every: Sequence[Seen], known: Iterable[Process], login: int, user: int) -> list[Seen]:
+def of_session(every: Sequence[ProcessInfo], known: Iterable[Process], login: int, user: int) -> list[ProcessInfo]:
     """The processes of a session: the known ones, all that these started, and others of its login that run as `user`.
 
     So what was left in the background is found. Of root's others only those with a terminal are its processes: a daemon
@@ -145,33 +145,33 @@ def send(process: Process, number: signal.Signals) -> None:
 
 
 class Processes:
-    """All processes of this host: they are looked at beside the event loop, once for all who ask at the same time."""
+    """All processes of this host, read beside the event loop, once for all who ask at the same time."""
 
     def __init__(self) -> None:
-        self._looks, self._logind = Calls(1), Calls(MOST_LOGINCTL)
-        self._next: asyncio.Task[list[Seen]] | None = None
+        self._calls, self._logind = Calls(1), Calls(MOST_LOGINCTL)
+        self._next: asyncio.Task[list[ProcessInfo]] | None = None
 
-    async def look(self) -> Sequence[Seen]:
+    async def all(self) -> Sequence[ProcessInfo]:
         """All of them, as they are now or a little later. Raises OSError."""
-        look = self._next
-        if look is None or look.done():
-            look = self._next = asyncio.create_task(self._look())
-        return await asyncio.shield(look)
+        reading = self._next
+        if reading is None or info_of.done():
+            reading = self._next = asyncio.create_task(self._read_all())
+        return await asyncio.shield(reading)
 
-    async def _look(self) -> list[Seen]:
+    async def _read_all(self) -> list[ProcessInfo]:
         try:
-            return await self._looks(self._begun)
+            return await self._calls(self._begun)
         except Unavailable:  # no thread is left, and sessions have to end all the same
             return self._begun()
 
-    def _begun(self) -> list[Seen]:
-        """Look: whoever asks from now on needs another look."""
+    def _begun(self) -> list[ProcessInfo]:
+        """Read them; whoever asks from now on has them read again."""
         self._next = None
-        return look_at_all()
+        return all_processes()
 
     async def end_session(self, leader: Process, login: int, user: int) -> bool:
         """End a session by its leader; whether nothing of it is left. Takes some seconds at most. Raises OSError."""
-        known = {one.process for one in of_session(await self.look(), [leader], login, user)}
+        known = {one.process for one in of_session(await self.all(), [leader], login, user)}
         # Without it all that is seen ends as well.
         with suppress(Unavailable, TimeoutError):
             async with asyncio.timeout(LOGINCTL_SECONDS):
@@ -180,11 +180,11 @@ class Processes:
             send(each, signal.SIGHUP)
             send(each, signal.SIGCONT)
         for _ in range(HANG_UP_TICKS):
-            if known.isdisjoint(one.process for one in await self.look()):
+            if known.isdisjoint(one.process for one in await self.all()):
                 break
             await asyncio.sleep(TICK_SECONDS)
         for _ in range(KILLS):
-            left = {one.process for one in of_session(await self.look(), known, login, user)}
+            left = {one.process for one in of_session(await self.all(), known, login, user)}
             if not left:
                 return True
             known |= left
@@ -194,12 +194,12 @@ class Processes:
         return False
 
 
-def look_at_all() -> list[Seen]:
+def all_processes() -> list[ProcessInfo]:
     """All processes; takes milliseconds for each hundred of them. Raises OSError."""
-    return [seen for name in os.listdir("/proc") if name.isdigit() and (seen := look(int(name)))]
+    return [seen for name in os.listdir("/proc") if name.isdigit() and (seen := info_of(int(name)))]
 
 
-def write_to_terminals(processes: Iterable[Seen], message: str) -> None:
+def write_to_terminals(processes: Iterable[ProcessInfo], message: str) -> None:
     """Write a line to the pseudoterminals of these processes, where it takes no time."""
     plain = "".join(character if character.isprintable() else " " for character in message)
     for tty in {one.tty for one in processes}:

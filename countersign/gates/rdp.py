@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field, StringConstraints
 
 from countersign.errors import BadQuestion, CountersignError, Refused, Unavailable
-from countersign.gates.access import Access, Session, Wanted
+from countersign.gates.access import Access, GateSession, Wanted
 from countersign.gates.calls import Calls
 from countersign.gates.feed import now
 from countersign.gates.limits import source_of
@@ -156,7 +156,7 @@ class RdpGate:
         routed = self._api.redeem_rdp_token(token)
         return routed, self._api.request(routed.approval_id)
 
-    def _session(self, routed: RoutedConnection, request: RequestView, source: str) -> Session:
+    def _session(self, routed: RoutedConnection, request: RequestView, source: str) -> GateSession:
         wanted = Wanted(routed.person, routed.device, VARIANT, source)
         session = self._access.session_by(request, wanted, lambda _: None)
         if session is None:
@@ -166,7 +166,7 @@ class RdpGate:
     async def _relay(
         self,
         routed: RoutedConnection,
-        session: Session,
+        session: GateSession,
         packet: FirstPacket,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,

@@ -26,7 +26,7 @@ from countersign.errors import (
     message_of,
 )
 from countersign.gates import protocol
-from countersign.gates.access import Access, Session
+from countersign.gates.access import Access, GateSession
 from countersign.gates.accounts import Accounts
 from countersign.gates.certificates import CertificateAuthority
 from countersign.gates.claims import ROOT, Claim, claim_of
@@ -34,7 +34,7 @@ from countersign.gates.clients import CLOSING_SECONDS, Client
 from countersign.gates.config import GateConfig, portal, read_token
 from countersign.gates.http_relay import relay
 from countersign.gates.limits import Questions
-from countersign.gates.logins import PAM, Logins
+from countersign.gates.logins import PAM, HostLogins
 from countersign.gates.protocol import LONGEST_LINE_BYTES, Message
 from countersign.gates.rdp import RdpGate
 from countersign.gates.targets import connected, cut
@@ -71,7 +71,7 @@ class GateService:
         self._config, self.access, self._parts = config, access, parts
         self._accounts = Accounts()
         folder = config.socket.parent
-        self.logins = Logins(access, config.pam, config.grace, folder, self._accounts) if config.pam else None
+        self.logins = HostLogins(access, config.pam, config.grace, folder, self._accounts) if config.pam else None
         self._authority = CertificateAuthority(config.ssh) if config.ssh else None
         self._questions = Questions(config.questions_a_minute)
         self._connections: Counter[int] = Counter()
@@ -150,18 +150,18 @@ class GateService:
             return await self._log_in(client, first)
         claim = await self._accounts(partial(claim_of, first, caller, self._config))
         self._questions.count(claim.wanted.person)
-        gone = asyncio.create_task(client.gone())
+        disconnected = asyncio.create_task(client.disconnected())
         try:
             asking = self.access.ask(claim.wanted, client.say)
-            session = await self._asked(asking, claim.wanted, gone)
+            session = await self._asked(asking, claim.wanted, disconnected)
             if session is not None:
                 answer = self._certify if claim.public_key else self._connect
                 try:
-                    await answer(client, claim, session, gone)
+                    await answer(client, claim, session, disconnected)
                 finally:
                     session.close()
         finally:
-            gone.cancel()
+            disconnected.cancel()
 
     async def _log_in(self, client: Client, first: Message) -> None:
         """Answer PAM: the session is the host's, and lasts longer than this connection."""
@@ -174,58 +174,62 @@ class GateService:
         wanted = login.wanted
         if question.type == "account" and not login.within:
             self._questions.count(wanted.person)
-        gone = asyncio.create_task(client.gone())
+        disconnected = asyncio.create_task(client.disconnected())
         try:
-            if session := await self._asked(self.logins.admit(question, login, client.say), wanted, gone):
+            if session := await self._asked(self.logins.admit(question, login, client.say), wanted, disconnected):
                 client.send(_yes(Claim(wanted), session))
         finally:
-            gone.cancel()
+            disconnected.cancel()
 
     async def _asked(
-        self, ask: Coroutine[Any, Any, Session], wanted: Wanted, gone: asyncio.Task[bool]
-    ) -> Session | None:
+        self, ask: Coroutine[Any, Any, GateSession], wanted: Wanted, disconnected: asyncio.Task[bool]
+    ) -> GateSession | None:
         """The session once a grant permits it; None where the client is gone before that."""
         asking = asyncio.create_task(ask)
-        first: set[asyncio.Future[Any]] = {asking, gone, self._stopping}
+        first: set[asyncio.Future[Any]] = {asking, disconnected, self._stopping}
         await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
         if asking.done():
             return asking.result()
         asking.cancel()
         with suppress(asyncio.CancelledError, CountersignError):
             (await asking).close()
-        if not gone.done():
+        if not disconnected.done():
             raise Unavailable(f"{STOPPED} Try again in a minute.")
-        if gone.result():
+        if disconnected.result():
             self.access.asker_withdrew(wanted)
         return None
 
-    async def _connect(self, client: Client, claim: Claim, session: Session, gone: asyncio.Task[bool]) -> None:
+    async def _connect(
+        self, client: Client, claim: Claim, session: GateSession, disconnected: asyncio.Task[bool]
+    ) -> None:
         """Connect to the target, and pass the connection on; it is cut when the session ends."""
         target = await connected(claim.wanted.device, claim.address, claim.port)
         try:
             if session.is_over:
                 raise Refused(await session.ended())
             await client.pass_on(_yes(claim, session), target)
-            await self._until_over(client, session, gone)
+            await self._until_over(client, session, disconnected)
         finally:
             cut(target)
 
-    async def _certify(self, client: Client, claim: Claim, session: Session, gone: asyncio.Task[bool]) -> None:
+    async def _certify(
+        self, client: Client, claim: Claim, session: GateSession, disconnected: asyncio.Task[bool]
+    ) -> None:
         """Send a certificate for the client's key."""
         assert self._authority
         key, now = claim.public_key, datetime.now(UTC)
         certificate = self._authority.sign(key, claim.wanted, session.approval_id, session.ends_at, now)
         client.send(_yes(claim, session) | {"certificate": certificate})
-        await self._until_over(client, session, gone)
+        await self._until_over(client, session, disconnected)
 
-    async def _until_over(self, client: Client, session: Session, gone: asyncio.Task[bool]) -> None:
-        async with until_first(session.ended(), gone) as (ended, _):
+    async def _until_over(self, client: Client, session: GateSession, disconnected: asyncio.Task[bool]) -> None:
+        async with until_first(session.ended(), disconnected) as (ended, _):
             if ended.done():
                 client.send({"end": ended.result()})
-                await asyncio.wait({gone}, timeout=CLOSING_SECONDS)
+                await asyncio.wait({disconnected}, timeout=CLOSING_SECONDS)
 
 
-def _yes(claim: Claim, session: Session) -> Message:
+def _yes(claim: Claim, session: GateSession) -> Message:
     yes = {"approval_id": session.approval_id, "ends_at": session.ends_at.isoformat()}
     return {"yes": yes | ({"address": claim.address, "port": claim.port} if claim.address else {})}
 

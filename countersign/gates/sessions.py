@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import AwareDatetime, BaseModel, TypeAdapter, ValidationError
 
 from countersign.gates import processes
-from countersign.gates.processes import Process, Seen
+from countersign.gates.processes import Process, ProcessInfo
 
 
 class HostSession(BaseModel):
@@ -32,8 +32,8 @@ class HostSession(BaseModel):
     source_address: str
     ends_at: AwareDatetime | None = None
 
-    def among(self, every: Sequence[Seen]) -> list[Seen]:
-        """Of all processes those of this session, also in the background once its leader has ended. Raises OSError."""
+    def among(self, every: Sequence[ProcessInfo]) -> list[ProcessInfo]:
+        """The processes of this session, also in the background after its leader ended. Raises OSError."""
         return processes.of_session(every, [self.leader], self.login, self.user)
 
 
@@ -56,7 +56,7 @@ class Sessions:
                 found = SESSIONS.validate_json(self._file.read_bytes())
             except ValidationError:
                 raise ValueError(f"{self._file} is not what a gate service wrote") from None
-            every = processes.look_at_all()
+            every = processes.all_processes()
             self._open = [one for one in found if one.among(every)]
         return list(self._open)
 
@@ -82,7 +82,7 @@ class Sessions:
         """The innermost session that a process runs in, also one that was put into the background."""
         by_leader = {one.leader: one for one in self._open}
         within = next((by_leader[each] for each in processes.ancestors(pid) if each in by_leader), None)
-        seen = processes.look(pid)
+        seen = processes.info_of(pid)
         if within or seen is None or seen.login == processes.NO_LOGIN:
             return within
         return next((one for one in reversed(self._open) if one.login == seen.login), None)

@@ -58,7 +58,7 @@ def _must_be_id(account: str) -> None:
         raise NotAllowed(f"{why}: accounts here have to be called as their people are in the policy.")
 
 
-class Asking:
+class SharedQuestion:
     """One question to the portal, for all who ask it here."""
 
     def __init__(self, question: Question) -> None:
@@ -80,8 +80,8 @@ class Request:
         self.approval_id = approval_id
         self.view: RequestView | None = None
         self.is_lost = False
-        self.sessions: set[Session] = set()
-        self.askings: set[Asking] = set()
+        self.sessions: set[GateSession] = set()
+        self.askings: set[SharedQuestion] = set()
         # Set when something about it changes, and another is put in its place.
         self.changed = asyncio.Event()
         # When what is known was asked for, by the feed's clock, and since when that is known to be out of date.
@@ -130,7 +130,7 @@ class Request:
         return f"#{self.approval_id} waits for {names}{by}{level}", f"{span(self.view.deadline - at)} left"
 
 
-class Session:
+class GateSession:
     """A connection that a grant lets stay; `ended` says when it has to go."""
 
     def __init__(self, wanted: Wanted, request: Request, grant: GrantView, tell: Tell) -> None:
@@ -158,11 +158,11 @@ class Session:
         """Whether it goes on, and its own grant lets it."""
         return not self.is_over and self.is_covered(datetime.now(UTC))
 
-    def another(self, tell: Tell) -> "Session":
+    def another(self, tell: Tell) -> "GateSession":
         """One more session by its grant, of one that `lasts`."""
         assert self.request.view
         assert self.request.view.grant
-        return Session(self.wanted, self.request, self.request.view.grant, tell)
+        return GateSession(self.wanted, self.request, self.request.view.grant, tell)
 
     async def ended(self) -> str:
         """Wait until the session has to end; returns why, as a sentence."""

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field
 
 from countersign.errors import CountersignError, Unavailable
-from countersign.gates.access import LIMITS_OF_A_PERSON, Access, Session, Wanted
-from countersign.gates.warpgate_api import Held, Listed, Warpgate
+from countersign.gates.access import LIMITS_OF_A_PERSON, Access, GateSession, Wanted
+from countersign.gates.warpgate_api import HeldSession, Listed, Warpgate
 from countersign.http import is_loopback
 from countersign.models import Id, Model
 from countersign.tasks import first_of
@@ -58,7 +58,7 @@ class WarpgateGate:
     def __init__(self, section: WarpgateSection, access: Access, token: str) -> None:
         self._targets, self._access = section.targets, access
         self._warpgate = Warpgate(section.url, token, section.ca_file)
-        self._tasks: dict[Held, asyncio.Task[None]] = {}
+        self._tasks: dict[HeldSession, asyncio.Task[None]] = {}
         self._closing: set[asyncio.Task[None]] = set()
         # Each with what is set when it is over there.
         self._let_in: dict[str, asyncio.Event] = {}
@@ -90,7 +90,7 @@ class WarpgateGate:
 
     # --- what Warpgate holds -----------------------------------------------------------------------------------------
 
-    def _follow(self, held: set[Held]) -> None:
+    def _follow(self, held: set[HeldSession]) -> None:
         """Ask for what is new, and ask no more for what is gone, or is somebody else's now."""
         for gone in [one for one in self._tasks if one not in held and one.id not in self._let_in]:
             self._tasks[gone].cancel()
@@ -99,11 +99,11 @@ class WarpgateGate:
             if one.id not in busy:
                 self._tasks[one] = _started(self._serve(one), partial(self._forget, one))
 
-    def _forget(self, held: Held, _: object) -> None:
+    def _forget(self, held: HeldSession, _: object) -> None:
         del self._tasks[held]
         self._settled.add(held.id)
 
-    async def _serve(self, held: Held) -> None:
+    async def _serve(self, held: HeldSession) -> None:
         session = await self._asked(held)
         if session is None:
             return
@@ -119,7 +119,7 @@ class WarpgateGate:
             await self._close(held.id)
             del self._let_in[held.id]
 
-    async def _asked(self, held: Held) -> Session | None:
+    async def _asked(self, held: HeldSession) -> GateSession | None:
         """The session that a grant permits; None after a no, which Warpgate was told, or without an answer."""
         try:
             wanted = _wanted(held, self._targets[held.target])
@@ -201,7 +201,7 @@ def _started(work: Coroutine[None, None, None], done: Callable[[asyncio.Task[Non
     return task
 
 
-def _wanted(held: Held, device: str) -> Wanted:
+def _wanted(held: HeldSession, device: str) -> Wanted:
     """What the person of a held session wants, of a device."""
     return Wanted(held.username, device, held.protocol.lower(), host_of(held.address or ""))
 

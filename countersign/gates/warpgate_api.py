@@ -26,7 +26,7 @@ SessionId = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")]
 T = TypeVar("T")
 
 
-class Held(Model, frozen=True):
+class HeldSession(Model, frozen=True):
     """A session that Warpgate holds (SessionApprovalItem); `address` is where its person comes from."""
 
     id: SessionId
@@ -93,9 +93,9 @@ class Warpgate:
             trust_env=False,
         )
 
-    async def held(self) -> list[Held]:
+    async def held(self) -> list[HeldSession]:
         """The sessions that are held."""
-        held = self._read(list[Held], await self._send("GET", "session-approvals"))
+        held = self._read(list[HeldSession], await self._send("GET", "session-approvals"))
         if len({one.id for one in held}) < len(held):
             raise Unavailable("it holds two sessions of one id")
         return held

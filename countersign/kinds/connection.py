@@ -11,7 +11,7 @@ from countersign.kinds.kind import SubjectKind
 from countersign.models import Id, Question, Scope, Subject, key_of
 
 
-class Protocol(StrEnum):
+class ConnectionProtocol(StrEnum):
     """How the requester wants to connect."""
 
     SSH = "ssh"
@@ -27,7 +27,7 @@ class ConnectionQuestion(Question):
     kind: Literal["connection"] = Field(default="connection", exclude=True)
     requester: Id
     device: Id
-    protocol: Protocol
+    protocol: ConnectionProtocol
 
     @property
     def subject(self) -> Subject:

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from countersign.certificates import HostName
-from countersign.durations import AS_MINUTES, reads, schema
+from countersign.durations import AS_MINUTES, duration_parser, schema
 from countersign.models import LONGEST_GRANT, ChannelUse, Id, Model, canonical_id, without_controls
 
 T = TypeVar("T")
@@ -106,13 +106,13 @@ Rooms = Annotated[dict[ChannelName, Room], BeforeValidator(_no_twins)]
 # A number alone means minutes, as it always did.
 Wait = Annotated[
     timedelta,
-    BeforeValidator(reads("minutes", LONGEST_WAIT)),
+    BeforeValidator(duration_parser("minutes", LONGEST_WAIT)),
     AS_MINUTES,
     WithJsonSchema(schema("minutes", LONGEST_WAIT)),
 ]
 GrantLength = Annotated[
     timedelta,
-    BeforeValidator(reads("minutes", LONGEST_GRANT)),
+    BeforeValidator(duration_parser("minutes", LONGEST_GRANT)),
     AS_MINUTES,
     WithJsonSchema(schema("minutes", LONGEST_GRANT)),
 ]

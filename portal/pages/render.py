@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from countersign import times
-from countersign.durations import reads
+from countersign.durations import duration_parser
 from countersign.refused_checks import checks_of
 from portal.auth import Caller
 from portal.context import Context
@@ -99,6 +99,6 @@ def _environment() -> Environment:
     environment.filters["seconds"] = lambda seconds: times.span(timedelta(seconds=seconds))
     environment.filters |= {"sentence": record.sentence, "detail": record.detail, "checks": checks_of}
     environment.filters |= {"entries_with": _entries_with}
-    environment.filters["written_duration"] = lambda written: times.duration(reads("days")(written))
+    environment.filters["written_duration"] = lambda written: times.duration(duration_parser("days")(written))
     environment.globals |= {"static": _version, "nonce": nonce, "tells_of": record.NOTIFICATIONS}
     return environment

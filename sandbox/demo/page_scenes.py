@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from countersign.kinds.connection import Protocol
+from countersign.kinds.connection import ConnectionProtocol
 from countersign.models import GrantStatus
 from sandbox.browser import Browser, Page
 from sandbox.demo.scenes import Play, Scene, approved
@@ -79,7 +79,7 @@ async def open_portal(play: Play) -> None:
 async def by_a_page(play: Play) -> Told:
     """Approved with a comment on the page that the mail links to."""
     comment = "Only the dump, please."
-    request = await play.ask("alice", "web-1", Protocol.SFTP, "Fetch the crash dump")
+    request = await play.ask("alice", "web-1", ConnectionProtocol.SFTP, "Fetch the crash dump")
     await request.record("opened alice", "level_started countersign", "noticed grace")
     link = f"{play.stage.portal_url}/requests/{request.approval_id}"
     must(link in text_of(await request.mail("grace", "asks to connect")), f"Grace's mail does not link to {link}")

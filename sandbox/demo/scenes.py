@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from countersign.kinds.connection import ConnectionQuestion, Protocol
+from countersign.kinds.connection import ConnectionProtocol, ConnectionQuestion
 from countersign.models import Asked, Question, Status
 from countersign.times import moment
 from sandbox.clients import Client
@@ -25,7 +25,7 @@ class Play:
     screen: Screen
     requests: list[Request] = field(default_factory=list)
 
-    async def ask(self, requester: str, device: str, protocol: Protocol, reason: str) -> Request:
+    async def ask(self, requester: str, device: str, protocol: ConnectionProtocol, reason: str) -> Request:
         """Open a request through the client, as any program can."""
         question = ConnectionQuestion(requester=requester, device=device, protocol=protocol, reason=reason)
         asked = await self.put(question)
@@ -47,7 +47,7 @@ class Play:
 
 async def nobody_answers(play: Play) -> Request:
     """The request that will expire while the other scenes play."""
-    request = await play.ask("dave", "bastion-1", Protocol.SSH, "Look at the log of last night")
+    request = await play.ask("dave", "bastion-1", ConnectionProtocol.SSH, "Look at the log of last night")
     await request.record("opened dave", "level_started countersign", "noticed ivan")
     play.screen.brief(await request.mail("ivan", "asks to connect"))
     minutes = (request.view().deadline - request.view().opened_at).total_seconds() / 60
@@ -58,7 +58,7 @@ async def nobody_answers(play: Play) -> Request:
 
 async def one_manager(play: Play) -> Told:
     """User-group managerial approval, answered from a mail client that quotes everything."""
-    request = await play.ask("alice", "web-1", Protocol.SSH, "Deploy release 4.2")
+    request = await play.ask("alice", "web-1", ConnectionProtocol.SSH, "Deploy release 4.2")
     await request.record("opened alice", "level_started countersign", "noticed grace")
     play.screen.letter(await request.mail("grace", "asks to connect"))
     await request.reply("grace", "Approved", Client.OUTLOOK, in_full=True)
@@ -69,7 +69,7 @@ async def one_manager(play: Play) -> Told:
 
 async def levels_and_quorum(play: Play) -> Told:
     """An approval workflow: the manager first, then two of three."""
-    request = await play.ask("bob", "db-1", Protocol.SSH, "Restore a table")
+    request = await play.ask("bob", "db-1", ConnectionProtocol.SSH, "Restore a table")
     await request.record("opened bob", "level_started countersign", "noticed grace")
     await request.reply("grace", "Yes.", Client.GMAIL)
     await request.record("answered grace", "level_started countersign", "noticed heidi", "noticed ivan", "noticed ada")
@@ -87,7 +87,7 @@ async def levels_and_quorum(play: Play) -> Told:
 async def rejected(play: Play) -> Told:
     """One rejection ends it; the comment reaches the requester."""
     comment = "The audit is next week; ask again then."
-    request = await play.ask("dave", "web-1", Protocol.SFTP, "Copy the access logs")
+    request = await play.ask("dave", "web-1", ConnectionProtocol.SFTP, "Copy the access logs")
     await request.record("opened dave", "level_started countersign", "noticed ivan")
     await request.reply("ivan", f"Rejected\n{comment}", Client.GMAIL)
     await request.record("answered ivan", "rejected ivan", "noticed dave", "noticed ivan")
@@ -100,7 +100,7 @@ async def rejected(play: Play) -> Told:
 
 async def own_request(play: Play) -> Told:
     """A manager's own request, where the policy lets it through."""
-    request = await play.ask("grace", "web-1", Protocol.SSH, "Look at the certificates")
+    request = await play.ask("grace", "web-1", ConnectionProtocol.SSH, "Look at the certificates")
     await request.record(
         "opened grace",
         "level_started countersign",
@@ -115,7 +115,7 @@ async def own_request(play: Play) -> Told:
 
 async def killed_worker(play: Play) -> Told:
     """Nothing is lost when the worker dies, not even what arrives before the next one."""
-    request = await play.ask("bob", "web-1", Protocol.SSH, "Renew the certificates")
+    request = await play.ask("bob", "web-1", ConnectionProtocol.SSH, "Renew the certificates")
     await request.record("opened bob", "level_started countersign", "noticed grace")
     killed = await play.stage.worker.kill()
     play.screen.aside(f"kill -9 {killed}: the worker is gone, and nobody reads the mailbox.")
@@ -131,7 +131,7 @@ async def killed_worker(play: Play) -> Told:
 
 async def strangers(play: Play) -> Told:
     """Who has the mail cannot answer it for somebody else, nor can who writes in their name."""
-    request = await play.ask("alice", "web-1", Protocol.HTTP, "Look at the new admin page")
+    request = await play.ask("alice", "web-1", ConnectionProtocol.HTTP, "Look at the new admin page")
     await request.record("opened alice", "level_started countersign", "noticed grace")
     mail = await request.mail("grace", "asks to connect")
     with step("Grace forwards her mail to Mallory"):

@@ -13,7 +13,7 @@ from rich.console import Console
 from countersign.cli.live import follow, patiently
 from countersign.errors import Unavailable
 from countersign.http import Api
-from countersign.kinds.connection import ConnectionQuestion, Protocol
+from countersign.kinds.connection import ConnectionProtocol, ConnectionQuestion
 from countersign.models import Status, Verdict
 from countersign.views import RequestView
 from sandbox.temporal_server import free_port
@@ -23,7 +23,7 @@ from tests.countersign.scripted import Server
 ME = {"name": "grace", "kind": "person", "admin": False}
 VIEW = RequestView(
     approval_id=1042,
-    question=ConnectionQuestion(requester="alice", device="db-1", protocol=Protocol.SSH),
+    question=ConnectionQuestion(requester="alice", device="db-1", protocol=ConnectionProtocol.SSH),
     requester_name="Alice",
     because="",
     status=Status.WAITING,

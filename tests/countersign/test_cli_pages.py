@@ -11,7 +11,7 @@ from rich.console import Console, RenderableType
 
 from countersign.cli import list_page, output, request_page, times
 from countersign.cli.exits import Code
-from countersign.kinds.connection import ConnectionQuestion, Protocol
+from countersign.kinds.connection import ConnectionProtocol, ConnectionQuestion
 from countersign.models import Decision, GrantStatus, GrantView, Status, Verdict
 from countersign.views import ApproverView, AuditEventView, RequestView
 from tests.samples import CHANGED_DEVICE
@@ -33,7 +33,12 @@ def decision(person: str, level: int = 1, verdict: Verdict = Verdict.APPROVE, co
 WAITING = RequestView(
     approval_id=1042,
     question=ConnectionQuestion(
-        requester="alice", device="db-1", protocol=Protocol.SSH, reason=LONG, source_address="10.0.0.7", minutes=90
+        requester="alice",
+        device="db-1",
+        protocol=ConnectionProtocol.SSH,
+        reason=LONG,
+        source_address="10.0.0.7",
+        minutes=90,
     ),
     requester_name="Alice Ainsworth",
     because="approval workflow Engineers to databases",
@@ -191,7 +196,9 @@ def test_a_wide_list_has_the_reason_and_a_narrow_one_has_not() -> None:
 
 def test_markup_in_any_text_is_only_text() -> None:
     bad = "[red]x[/red] [link=http://evil.example]y[/link] :boom: [/]"
-    question = ConnectionQuestion(requester="alice", device="db-1", protocol=Protocol.SSH, reason=bad, ticket=bad)
+    question = ConnectionQuestion(
+        requester="alice", device="db-1", protocol=ConnectionProtocol.SSH, reason=bad, ticket=bad
+    )
     update = {"question": question, "requester_name": bad, "because": bad, "message": bad}
     view = WAITING.model_copy(update={**update, "decisions": [decision("grace", comment=bad)]})
     line = AuditEventView(version=1, approval_id=1042, kind="opened", at=NOW, who=bad, channel=bad, detail=bad)

@@ -9,12 +9,12 @@ from temporalio.api.enums.v1 import WorkflowExecutionStatus
 
 from countersign.client import OPEN_WITHOUT_WORKER, TASK_QUEUE, Client, is_over
 from countersign.errors import CountersignError, Delayed, NotFound, Refused, Unavailable
-from countersign.kinds.connection import ConnectionQuestion, Protocol
+from countersign.kinds.connection import ConnectionProtocol, ConnectionQuestion
 from countersign.transitions import Cancel, Revoke
 from sandbox.temporal_server import free_port
 from tests.workflows.deployment import new_namespace
 
-QUESTION = ConnectionQuestion(requester="alice", device="db-1", protocol=Protocol.SSH)
+QUESTION = ConnectionQuestion(requester="alice", device="db-1", protocol=ConnectionProtocol.SSH)
 CANCEL = Cancel(approval_id=1, who="alice", channel="")
 
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from countersign.durations import LONGEST, Unit, reads, whole_minutes
+from countersign.durations import LONGEST, Unit, duration_parser, whole_minutes
 from countersign.times import SECOND
 
 
@@ -23,7 +23,7 @@ from countersign.times import SECOND
     ],
 )
 def test_a_number_has_its_own_unit_or_that_of_its_setting(unit: Unit, given: object, length: timedelta) -> None:
-    assert reads(unit)(given) == length
+    assert duration_parser(unit)(given) == length
 
 
 @pytest.mark.parametrize(
@@ -37,13 +37,13 @@ def test_a_number_has_its_own_unit_or_that_of_its_setting(unit: Unit, given: obj
 )
 def test_what_is_none_or_too_long_is_refused_with_how_it_is_written(given: object) -> None:
     with pytest.raises(ValueError, match="such as 90s, 15m, 36h or 2d, from 1s to 36500d; a number alone means days"):
-        reads("days")(given)
+        duration_parser("days")(given)
 
 
 def test_a_duration_may_have_a_shorter_limit() -> None:
-    assert reads("minutes", timedelta(days=90))("90d") == timedelta(days=90)
+    assert duration_parser("minutes", timedelta(days=90))("90d") == timedelta(days=90)
     with pytest.raises(ValueError, match="from 1s to 90d; a number alone means minutes"):
-        reads("minutes", timedelta(days=90))(90 * 24 * 60 + 1)
+        duration_parser("minutes", timedelta(days=90))(90 * 24 * 60 + 1)
 
 
 @pytest.mark.parametrize(("seconds", "minutes"), [(0, 0), (1, 1), (60, 1), (61, 2)])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from countersign.error_codes import ErrorCode
 from countersign.errors import Refused
 from countersign.grant_reuse import address_asked_for, answer_by, answer_by_any, is_for, is_yes
-from countersign.kinds.connection import ConnectionQuestion, Protocol
+from countersign.kinds.connection import ConnectionProtocol, ConnectionQuestion
 from countersign.models import GrantStatus, GrantView
 
 NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
@@ -27,7 +27,7 @@ HOUR = timedelta(hours=1)
 
 def question(address: str = "10.0.0.7", minutes: int | None = None) -> ConnectionQuestion:
     return ConnectionQuestion(
-        requester="alice", device="db-1", protocol=Protocol.SSH, source_address=address, minutes=minutes
+        requester="alice", device="db-1", protocol=ConnectionProtocol.SSH, source_address=address, minutes=minutes
     )
 
 

@@ -20,12 +20,12 @@ from countersign.errors import (
     Unavailable,
 )
 from countersign.http import LARGEST_ANSWER_BYTES, Api, is_loopback
-from countersign.kinds.connection import ConnectionQuestion, Protocol
+from countersign.kinds.connection import ConnectionProtocol, ConnectionQuestion
 from sandbox.temporal_server import free_port
 from tests.authority import SERVER, Authority
 from tests.countersign.scripted import Server
 
-QUESTION = ConnectionQuestion(requester="alice", device="db-1", protocol=Protocol.SSH)
+QUESTION = ConnectionQuestion(requester="alice", device="db-1", protocol=ConnectionProtocol.SSH)
 ASKED = {"approval_id": 1042, "status": "Waiting", "joined": False}
 
 

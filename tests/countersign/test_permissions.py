@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from countersign.error_codes import ErrorCode
-from countersign.kinds.connection import ConnectionQuestion, Protocol
+from countersign.kinds.connection import ConnectionProtocol, ConnectionQuestion
 from countersign.models import SERVICE, Decision, Scope, Status, Verdict
 from countersign.notifications import ProposedAnswer
 from countersign.permissions import (
@@ -50,7 +50,7 @@ OTHER = Principal("gateway:other")
 def request(**changes: object) -> RequestView:
     fields: dict[str, object] = {
         "approval_id": 1042,
-        "question": ConnectionQuestion(requester="alice", device="web-1", protocol=Protocol.SSH),
+        "question": ConnectionQuestion(requester="alice", device="web-1", protocol=ConnectionProtocol.SSH),
         "requester_name": "Alice",
         "asked_by": "gateway:vpn",
         "because": "",
@@ -148,7 +148,7 @@ def test_who_may_ask_for_whom() -> None:
         "bob": ErrorCode.OTHER_REQUESTER,
         "gateway:other": ErrorCode.OTHER_DEVICE,
     }
-    rdp = question.model_copy(update={"protocol": Protocol.RDP})
+    rdp = question.model_copy(update={"protocol": ConnectionProtocol.RDP})
     refusal = why_not_ask(VPN, rdp)
     assert refusal is not None
     assert refusal.code == ErrorCode.OTHER_PROTOCOL

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from countersign.kinds.connection import ConnectionQuestion, Protocol
+from countersign.kinds.connection import ConnectionProtocol, ConnectionQuestion
 from countersign.policy.file import load
 from countersign.who_approves import WhoApproves, who_approves
 from tests.countersign.policy.test_route import EXAMPLE, a_policy
@@ -21,7 +21,7 @@ ENGINEERS = {
 
 
 def found(policy: object = None, requester: str = "alice", device: str = "db-1", **asked: object) -> WhoApproves:
-    question = {"requester": requester, "device": device, "protocol": Protocol.SSH, **asked}
+    question = {"requester": requester, "device": device, "protocol": ConnectionProtocol.SSH, **asked}
     return who_approves(policy or a_policy(), ConnectionQuestion.model_validate(question))  # type: ignore[arg-type]
 
 

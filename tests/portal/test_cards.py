@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from countersign.kinds.connection import ConnectionQuestion, Protocol
+from countersign.kinds.connection import ConnectionProtocol, ConnectionQuestion
 from countersign.models import Decision, Status, Verdict
 from countersign.permissions import Principal
 from countersign.views import ApproverView, RequestView
@@ -31,7 +31,7 @@ def approval(level: int, person: str, lapsed: bool = False) -> Decision:
 def card(reader: str, level: int, decisions: list[Decision], **terms: object) -> Card:
     fields: dict[str, object] = {
         "approval_id": 1042,
-        "question": ConnectionQuestion(requester="alice", device="web-1", protocol=Protocol.SSH),
+        "question": ConnectionQuestion(requester="alice", device="web-1", protocol=ConnectionProtocol.SSH),
         "requester_name": "Alice",
         "because": "",
         "status": Status.WAITING,

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from countersign.kinds.connection import ConnectionQuestion, Protocol
+from countersign.kinds.connection import ConnectionProtocol, ConnectionQuestion
 from countersign.models import Approver, Scope, Status
 from countersign.transitions import AuditEvent, Opening, Transition
 from countersign.visibility import Visibility
@@ -62,7 +62,7 @@ def filled(url: str) -> Store:
     for n, (who, device, protocol) in enumerate(
         itertools.product(("alice", "bob"), ("web-1", "web-2"), ("ssh", "rdp"))
     ):
-        question = ConnectionQuestion(requester=who, device=device, protocol=Protocol(protocol))
+        question = ConnectionQuestion(requester=who, device=device, protocol=ConnectionProtocol(protocol))
         opening = Opening(question=question, workflow_id=question.workflow_id, run_id=str(n))
         opened = transactions(store).opener.open(opening).opened
         assert opened

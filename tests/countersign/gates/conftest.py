@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from countersign.errors import Delayed, Refused
-from countersign.kinds.connection import ConnectionQuestion, Protocol
+from countersign.kinds.connection import ConnectionProtocol, ConnectionQuestion
 from countersign.models import Status
 from sandbox.ssh_hosts import NoSsh, check_ssh
 from sandbox.wireguard_tool import NoWireGuard, check_networks, find_wireguard
@@ -50,7 +50,7 @@ def gate_installation(temporal_address: str, tmp_path_factory: pytest.TempPathFa
 
 def _have_worker_work_once(gates: GateInstallation) -> None:
     """The first request of a worker takes many seconds on a busy machine, longer than tests wait for theirs."""
-    question = ConnectionQuestion(requester="bob", device=gates.device(), protocol=Protocol.SSH)
+    question = ConnectionQuestion(requester="bob", device=gates.device(), protocol=ConnectionProtocol.SSH)
     with gates.api("bob") as api:
         while True:
             with suppress(Delayed):

@@ -14,7 +14,7 @@ from countersign.errors import CountersignError
 from countersign.gates.access import Access, Wanted
 from countersign.gates.targets import pass_on
 from countersign.http import Api
-from countersign.kinds.connection import ConnectionQuestion, Protocol
+from countersign.kinds.connection import ConnectionProtocol, ConnectionQuestion
 from countersign.tasks import first_of
 from tests.countersign.gates.gate_installation import GateInstallation
 from tests.countersign.installation import Run
@@ -73,7 +73,7 @@ class WrongGate:
         self.api, self.device, self.port = api, device, port
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        question = ConnectionQuestion(requester="alice", device=self.device, protocol=Protocol.SSH)
+        question = ConnectionQuestion(requester="alice", device=self.device, protocol=ConnectionProtocol.SSH)
         asking = asyncio.create_task(asyncio.to_thread(self.api.ask, question))
         try:
             await relayed(reader, writer, self.port)
@@ -174,7 +174,9 @@ def test_what_is_no_address_is_said(command: Run, url: str, message: str) -> Non
 def test_what_is_open_already_is_not_answered_in_passing(command: Run, gate_installation: GateInstallation) -> None:
     gates, device = gate_installation, gate_installation.device()
     with gates.api("alice") as api:
-        number = api.ask(ConnectionQuestion(requester="alice", device=device, protocol=Protocol.SSH)).approval_id
+        number = api.ask(
+            ConnectionQuestion(requester="alice", device=device, protocol=ConnectionProtocol.SSH)
+        ).approval_id
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"tcp://127.0.0.1:{server.getsockname()[1]}"
         portal = ["--url", gates.installation.url, "--token", gates.installation.tokens["grace"]]

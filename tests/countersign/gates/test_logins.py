@@ -12,7 +12,7 @@ import pytest
 
 from countersign.gates.access import Access
 from countersign.gates.accounts import MOST_AT_ONCE, Accounts
-from countersign.gates.logins import Logins, PamQuestion, PamSection
+from countersign.gates.logins import HostLogins, PamQuestion, PamSection
 from countersign.http import Api
 
 
@@ -26,7 +26,7 @@ async def test_a_directory_of_accounts_that_hangs_keeps_nobody_out_who_is_not_as
     try:
         with Api("http://127.0.0.1:1", "cs_secret") as api:
             section = PamSection(device="web-1", exempt=["rescue"])
-            logins = Logins(Access(api, 1.0, 1.0), section, timedelta(seconds=1), tmp_path, accounts)
+            logins = HostLogins(Access(api, 1.0, 1.0), section, timedelta(seconds=1), tmp_path, accounts)
             asked = PamQuestion(gate="pam", type="account", service="sudo", user="root", ruser=caller, pid=os.getpid())
             assert await logins.identify(asked) is None
     finally:

@@ -19,7 +19,7 @@ import pytest
 from countersign.errors import Unavailable
 from countersign.gates import processes
 from countersign.gates.calls import Calls
-from countersign.gates.processes import Process, Seen
+from countersign.gates.processes import Process, ProcessInfo
 from tests.countersign.gates.networks import SECONDS, wait_until
 
 # Its first thread ends (exit(2) ends a thread alone), and another one goes on.
@@ -63,7 +63,7 @@ async def test_a_process_whose_first_thread_has_ended_ends_with_its_session() ->
         assert process.stdin
         assert process.stdout
         assert process.stdout.readline() == "up\n"
-        seen = processes.look(process.pid)
+        seen = processes.info_of(process.pid)
         assert seen
         process.stdin.write("\n")
         process.stdin.close()
@@ -81,7 +81,7 @@ async def test_what_took_a_subordinate_number_ends_with_its_login() -> None:
         left = int(process.stdout.readline())
         try:
             wait_until(lambda: processes.user_of(process.pid) == 40001)
-            seen, hidden = processes.look(process.pid), processes.look(left)
+            seen, hidden = processes.info_of(process.pid), processes.info_of(left)
             assert seen
             assert hidden
             assert seen.login == hidden.login != processes.NO_LOGIN
@@ -92,26 +92,26 @@ async def test_what_took_a_subordinate_number_ends_with_its_login() -> None:
                 os.kill(left, signal.SIGKILL)
 
 
-async def test_who_looks_at_the_same_time_shares_a_look_that_began_after_they_asked() -> None:
+async def test_who_reads_at_the_same_time_shares_a_reading_that_began_after_they_asked() -> None:
     every = processes.Processes()
-    looks = [every.look() for _ in range(50)]
-    assert len({id(one) for one in await asyncio.gather(*looks)}) <= 2
+    reads = [every.all() for _ in range(50)]
+    assert len({id(one) for one in await asyncio.gather(*reads)}) <= 2
     with started("input()") as process:
-        assert process.pid in {one.process.pid for one in await every.look()}
+        assert process.pid in {one.process.pid for one in await every.all()}
 
 
 async def test_without_a_file_left_to_open_no_process_is_taken_for_gone() -> None:
     with started("import sys; print('up', flush=True); sys.stdin.read()") as process:
         assert process.stdout
         assert process.stdout.readline() == "up\n"
-        seen = processes.look(process.pid)
+        seen = processes.info_of(process.pid)
         assert seen
         before = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
         try:
-            for look in (partial(processes.look, process.pid), processes.look_at_all):
+            for read in (partial(processes.info_of, process.pid), processes.all_processes):
                 with pytest.raises(OSError, match="Too many open files"):
-                    look()
+                    read()
             with pytest.raises(OSError, match="Too many open files"):
                 await processes.end_of(seen.process)
         finally:
@@ -120,7 +120,7 @@ async def test_without_a_file_left_to_open_no_process_is_taken_for_gone() -> Non
 
 async def test_where_no_thread_can_be_started_a_session_ends_all_the_same() -> None:
     with started("input()") as process:
-        seen = processes.look(process.pid)
+        seen = processes.info_of(process.pid)
         assert seen
         size = threading.stack_size(1 << 46)
         try:
@@ -134,6 +134,6 @@ async def test_where_no_thread_can_be_started_a_session_ends_all_the_same() -> N
 
 @pytest.mark.timeout(60)
 def test_what_is_below_a_session_is_found_in_one_pass_however_deep_it_is() -> None:
-    every = [Seen(Process(pid, pid), pid - 1, 0, processes.NO_LOGIN) for pid in range(10_000_000, 10_100_000)]
+    every = [ProcessInfo(Process(pid, pid), pid - 1, 0, processes.NO_LOGIN) for pid in range(10_000_000, 10_100_000)]
     # A tenth of a second; with a pass for each level, or each process, minutes.
     assert processes.of_session(every, [every[1].process], processes.NO_LOGIN, 1000) == every[1:]

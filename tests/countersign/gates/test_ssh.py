@@ -19,7 +19,7 @@ import asyncssh
 import paramiko
 import pytest
 
-from countersign.kinds.connection import ConnectionQuestion, Protocol
+from countersign.kinds.connection import ConnectionProtocol, ConnectionQuestion
 from countersign.models import Status
 from sandbox.ssh_hosts import HOMES
 from tests.countersign.gates.gate_installation import until_told
@@ -106,7 +106,7 @@ def test_a_session_ends_with_its_grant(ssh_hosts: SshHosts) -> None:
     device = ssh_hosts.device()
     # No grant is shorter than a minute.
     question = ConnectionQuestion(
-        requester="alice", device=device, protocol=Protocol.SSH, minutes=1, source_address="127.0.0.1"
+        requester="alice", device=device, protocol=ConnectionProtocol.SSH, minutes=1, source_address="127.0.0.1"
     )
     with ssh_hosts.gates.api("alice") as api:
         number = api.ask(question).approval_id

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from sqlalchemy import select
 
 from countersign.errors import NotFound
-from countersign.kinds.connection import Protocol
+from countersign.kinds.connection import ConnectionProtocol
 from engine.credentials.tokens import TokenRules
 from engine.upkeep import Kept
 from store import Store
@@ -24,7 +24,11 @@ from store.tokens import FORM, Owner
 MONTH = timedelta(days=30)
 ADA = Owner(kind="person", name="ada", is_admin=True)
 BASTION = Owner(
-    kind="gateway", name="bastion", targets=["db-1"], target_groups=["web"], variants=[Protocol.SSH, Protocol.SFTP]
+    kind="gateway",
+    name="bastion",
+    targets=["db-1"],
+    target_groups=["web"],
+    variants=[ConnectionProtocol.SSH, ConnectionProtocol.SFTP],
 )
 
 

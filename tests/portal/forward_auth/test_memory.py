@@ -14,7 +14,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from countersign.kinds.connection import ConnectionQuestion, Protocol
+from countersign.kinds.connection import ConnectionProtocol, ConnectionQuestion
 from engine.credentials.application_sessions import ApplicationSessions, AtApplication
 from engine.credentials.tokens import TokenRules
 from engine.policy import apply_policy
@@ -77,7 +77,9 @@ async def asked(tmp_path: Path) -> AsyncIterator[Asked]:
 
 
 def _let_in(store: Store) -> str:
-    question = ConnectionQuestion(requester="alice", device=APP, protocol=Protocol.HTTP, source_address=ADDRESS)
+    question = ConnectionQuestion(
+        requester="alice", device=APP, protocol=ConnectionProtocol.HTTP, source_address=ADDRESS
+    )
     approved(store, **question.model_dump(exclude_defaults=True))
     now = datetime.now(UTC)
     row = {"person": "alice", "signed_in_by": "link", "browser": "test", "source_address": ADDRESS}
