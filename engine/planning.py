@@ -13,14 +13,14 @@ from countersign.directory import Policy
 from countersign.errors import Refused
 from countersign.kinds import question_from
 from countersign.models import OWN_APPROVAL, Route
-from countersign.policy.plan import Held, Waiting
+from countersign.policy.plan import ActiveGrant, Waiting
 from engine.rules import Rules
 from store import answers, grants, requests
 from store.database import reads
 
 AT_ONCE = 500
 
-P = TypeVar("P", Waiting, Held)
+P = TypeVar("P", Waiting, ActiveGrant)
 
 
 class Planning(Rules):
@@ -46,13 +46,13 @@ class Planning(Rules):
             ]
 
     @reads
-    def held(self, after: int = 0) -> list[Held]:
+    def held(self, after: int = 0) -> list[ActiveGrant]:
         """The grants that last, by their approval id: the next after this one, AT_ONCE at most."""
         with self.database.reading() as connection:
             rows = grants.lasting_after(connection, after, datetime.now(UTC), AT_ONCE)
             approved = _approved_by(connection, [row.approval_id for row in rows])
         return [
-            Held(
+            ActiveGrant(
                 approval_id=row.approval_id,
                 question=question_from(row.question),
                 lasts=Route.model_validate(row.route).grant_lasts,

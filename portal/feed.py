@@ -40,19 +40,19 @@ class Topic:
 About = int | Topic
 
 
-class Change(asyncio.Event):
+class FeedWaiter(asyncio.Event):
     """Set when something happens to the request or topic `about`, or anything at all when that is None."""
 
     def __init__(self, about: About | None) -> None:
         super().__init__()
         self.about = about
-        self.waiter_left = False
+        self.has_left = False
 
     def leave(self, watch: asyncio.Future[None]) -> None:
-        """The waiter is gone, as `watch` found, or can no longer be watched."""
+        """The waiter has left, as `watch` found, or can no longer be watched."""
         if not watch.cancelled():
             watch.exception()
-        self.waiter_left = True
+        self.has_left = True
         self.set()
 
 
@@ -73,7 +73,7 @@ class Feed:
         self._concerns: dict[int, Concern] = {}
         # What was read for all, by what it is about, and when that began.
         self._found: dict[About, tuple[asyncio.Future[Any], float]] = {}
-        self._waiting: set[Change] = set()
+        self._waiting: set[FeedWaiter] = set()
         self._wanted = asyncio.Event()
         self._reading = asyncio.Event()
         self._closed = False
@@ -84,23 +84,23 @@ class Feed:
         enough: Callable[[T], bool],
         seconds: float,
         about: About | None = None,
-        gone: Callable[[], Awaitable[None]] | None = None,
+        disconnected: Callable[[], Awaitable[None]] | None = None,
         again: Callable[[], Awaitable[T]] | None = None,
     ) -> T:
         """Read, and again at each change (of one request or topic), until `enough` or the time is over.
 
-        Returns the last read. It also ends when `gone` returns, as then nobody waits any more. `again` reads after a
-        change.
+        Returns the last read. It also ends when `disconnected` returns, as then nobody waits any more. `again` reads
+        after a change.
         """
         over = asyncio.get_running_loop().time() + seconds
-        with self._waiter(about) as change, _watching(change, gone):
+        with self._waiter(about) as waiter, _watching(waiter, disconnected):
             # From here on every change is noticed; what came before is in the first read.
             await _until(self._reading, over)
             while True:
-                change.clear()
+                waiter.clear()
                 seen = await read()
                 read = again or read
-                if enough(seen) or self._closed or change.waiter_left or not await _until(change, over):
+                if enough(seen) or self._closed or waiter.has_left or not await _until(waiter, over):
                     return seen
 
     @property
@@ -133,7 +133,7 @@ class Feed:
     async def shared(self, about: About, read: Callable[[], Awaitable[T]], seconds: float = math.inf) -> T:
         """Read something once for all who read it after the same change, and again when that was so long ago.
 
-        While the feed is not read, and so no change is noticed, each reads it.
+        While the feed is not read, no change is noticed, so then each caller reads it.
         """
         if not self._reading.is_set():
             return await read()
@@ -171,8 +171,8 @@ class Feed:
         """Return to all waiters what they have read last."""
         self._closed = True
         self._reading.set()
-        for change in self._waiting:
-            change.set()
+        for waiter in self._waiting:
+            waiter.set()
 
     async def _read(self) -> None:
         begun = asyncio.get_running_loop().time()
@@ -183,9 +183,9 @@ class Feed:
             changed = self._changed(page)
             self._forget(changed)
             self._keep(page)
-            for change in self._waiting:
-                if change.about is None or change.about in changed:
-                    change.set()
+            for waiter in self._waiting:
+                if waiter.about is None or waiter.about in changed:
+                    waiter.set()
         if page.newest < self.read_through:  # an older database was put in place of the one before
             self._go_on_from(page.newest)
         self.read_at = begun
@@ -219,8 +219,8 @@ class Feed:
         self._kept.clear()
         self._concerns.clear()
         self._found.clear()
-        for change in self._waiting:
-            change.set()
+        for waiter in self._waiting:
+            waiter.set()
 
     def _keep(self, page: FeedPage) -> None:
         for event in page.events:
@@ -234,14 +234,14 @@ class Feed:
             self._concerns = {number: one for number, one in self._concerns.items() if number in kept}
 
     @contextmanager
-    def _waiter(self, about: About | None) -> Iterator[Change]:
-        change = Change(about)
-        self._waiting.add(change)
+    def _waiter(self, about: About | None) -> Iterator[FeedWaiter]:
+        waiter = FeedWaiter(about)
+        self._waiting.add(waiter)
         self._wanted.set()
         try:
-            yield change
+            yield waiter
         finally:
-            self._waiting.discard(change)
+            self._waiting.discard(waiter)
             if isinstance(about, int) and not any(one.about == about for one in self._waiting):
                 self._found.pop(about, None)
 
@@ -251,12 +251,12 @@ def _concern(page: FeedPage, event: AuditEventView) -> Concern | None:
 
 
 @contextmanager
-def _watching(change: Change, gone: Callable[[], Awaitable[None]] | None) -> Iterator[None]:
-    if gone is None:
+def _watching(waiter: FeedWaiter, disconnected: Callable[[], Awaitable[None]] | None) -> Iterator[None]:
+    if disconnected is None:
         yield
         return
-    watch = asyncio.ensure_future(gone())
-    watch.add_done_callback(change.leave)
+    watch = asyncio.ensure_future(disconnected())
+    watch.add_done_callback(waiter.leave)
     try:
         yield
     finally:

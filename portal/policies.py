@@ -11,8 +11,8 @@ from countersign.errors import CountersignError, Refused, message_of
 from countersign.http_answers import PolicyText
 from countersign.policy import file as policy_file
 from countersign.policy.difference import PolicyDifference, difference
-from countersign.policy.edit import Change, edited
-from countersign.policy.plan import Held, PolicyPlan, Waiting, keeps_admin, plan, to_end
+from countersign.policy.edit import PolicyEdit, edited
+from countersign.policy.plan import ActiveGrant, PolicyPlan, Waiting, keeps_admin, plan, to_end
 from engine.engine import Engine
 from engine.heartbeat import CHANNEL_KEPT
 from engine.policy import ReadPolicy
@@ -25,7 +25,7 @@ LOCKS_OUT = (
 )
 
 log = logging.getLogger(__name__)
-P = TypeVar("P", Waiting, Held)
+P = TypeVar("P", Waiting, ActiveGrant)
 
 
 async def version_of(context: Context, version: int | None = None) -> PolicyText:
@@ -40,7 +40,7 @@ async def compared(context: Context, old: PolicyText, new: PolicyText) -> Policy
     return PolicyDifference(old=old.version, new=new.version, parts=parts)
 
 
-async def changed(context: Context, change: Change) -> PolicyText:
+async def changed(context: Context, change: PolicyEdit) -> PolicyText:
     """The text in force with one change, and the version that it was made from; nothing is changed.
 
     Raises Refused where that can only be changed in the text, and BadPolicy for a value that the field can't have.

@@ -154,7 +154,7 @@ class Processes:
     async def all(self) -> Sequence[ProcessInfo]:
         """All of them, as they are now or a little later. Raises OSError."""
         reading = self._next
-        if reading is None or info_of.done():
+        if reading is None or reading.done():
             reading = self._next = asyncio.create_task(self._read_all())
         return await asyncio.shield(reading)
 

@@ -28,7 +28,7 @@ NOT_TEXT = {"true", "false", *NULLS}
 DASH = re.compile(r" *- +")
 
 
-class Change(Model):
+class PolicyEdit(Model):
     """One change: a value that is set at a path, such as `user_groups`, `engineers`, `require_managerial_approval`; or
     an entry that is added to the list there, or removed from it. None is a value of fields that may be left out.
     """
@@ -46,7 +46,7 @@ class Splice(NamedTuple):
     new: str
 
 
-def edited(text: str, change: Change) -> str:
+def edited(text: str, change: PolicyEdit) -> str:
     """The text with this change. What it means is not checked.
 
     Raises BadPolicy for a text that is no policy, or a value that the field can't have; Refused where there is no such
@@ -70,7 +70,7 @@ def edited(text: str, change: Change) -> str:
     return changed
 
 
-def _with(policy: Policy, path: Sequence[str], change: Change) -> dict[str, Any]:
+def _with(policy: Policy, path: Sequence[str], change: PolicyEdit) -> dict[str, Any]:
     """The policy with this change, as it is stored."""
     document: dict[str, Any] = policy.model_dump(mode="json")
     holder: Any = document
@@ -105,7 +105,7 @@ class _Text:
         self.text, self.wanted = text, wanted
         self.line_end = "\r\n" if "\r\n" in text else "\n"
 
-    def splice(self, path: Sequence[str], change: Change) -> Splice:
+    def splice(self, path: Sequence[str], change: PolicyEdit) -> Splice:
         """Where to change the text, and how."""
         self.path = path
         # Its values are not looked at, so it need not find out their types.
@@ -131,7 +131,7 @@ class _Text:
         return self._removed(node, key, str(change.value))
 
     def _must_stand_behind(self, node: Node, place: int) -> None:
-        """An alias has the place of what it stands for, which is further up."""
+        """An alias is at the place of its anchor, which is further up."""
         if node.start_mark.index < place:
             raise _unknown(self.path)
 

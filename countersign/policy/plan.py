@@ -27,7 +27,7 @@ class Waiting(Model):
     what: str
 
 
-class Held(Model):
+class ActiveGrant(Model):
     """A grant that lasts: for what, for how long in all, and who approved it."""
 
     approval_id: int
@@ -54,20 +54,27 @@ class PolicyPlan(Model):
 
 
 def plan(
-    version: int, old: Policy | None, new: Policy, waiting: Iterable[Waiting], held: Sequence[Held], end_grants: bool
+    version: int,
+    old: Policy | None,
+    new: Policy,
+    waiting: Iterable[Waiting],
+    grants: Sequence[ActiveGrant],
+    end_grants: bool,
 ) -> PolicyPlan:
     """The plan for a new policy, by what is open now. `end_grants`: what the new policy would not give is to end."""
     empty = Policy(users={})
-    gone = [one for one in held if not new.enabled(one.question.requester)]
+    of_disabled = [one for one in grants if not new.enabled(one.question.requester)]
     cancelled = [
         Item(name=one.requester, description=one.what, approval_id=one.approval_id)
         for one in waiting
         if not new.enabled(one.requester)
     ]
-    revoked = [Item(name=one.question.requester, description=_what(one), approval_id=one.approval_id) for one in gone]
+    revoked = [
+        Item(name=one.question.requester, description=_what(one), approval_id=one.approval_id) for one in of_disabled
+    ]
     not_given = [
         Item(name=one.question.requester, description=f"{_what(one)}: {why}", approval_id=one.approval_id)
-        for one, why in not_given_by(new, held)
+        for one, why in not_given_by(new, grants)
     ]
     parts = [
         *changes(old or empty, new),
@@ -83,28 +90,28 @@ def keeps_admin(policy: Policy, author: str, by_token: bool) -> bool:
     return policy.enabled(author) and (by_token or policy.is_admin(author))
 
 
-def not_given_by(policy: Policy, held: Iterable[Held]) -> list[tuple[Held, str]]:
+def not_given_by(policy: Policy, grants: Iterable[ActiveGrant]) -> list[tuple[ActiveGrant, str]]:
     """The grants of enabled people that this policy would not give, each with the reason."""
-    judged = ((one, why_not(policy, one)) for one in held if policy.enabled(one.question.requester))
-    return [(one, why) for one, why in judged if why]
+    checked = ((one, why_not(policy, one)) for one in grants if policy.enabled(one.question.requester))
+    return [(one, why) for one, why in checked if why]
 
 
-def to_end(policy: Policy, held: Iterable[Held]) -> list[tuple[int, str]]:
+def to_end(policy: Policy, grants: Iterable[ActiveGrant]) -> list[tuple[int, str]]:
     """The same by their approval ids, as they are written down to be ended."""
-    return [(one.approval_id, why) for one, why in not_given_by(policy, held)]
+    return [(one.approval_id, why) for one, why in not_given_by(policy, grants)]
 
 
-def why_not(policy: Policy, held: Held) -> str:
+def why_not(policy: Policy, grant: ActiveGrant) -> str:
     """Why a policy would not give this grant on the approvals that it had; empty where it would."""
-    question = held.question
+    question = grant.question
     try:
         by = route_of(policy, question.model_copy(update={"minutes": None}))
     except Refused as error:
         return str(error)
-    if held.lasts > by.grant_lasts:
-        return f"It lasts {duration(held.lasts)}; {duration(by.grant_lasts)} is the most."
+    if grant.lasts > by.grant_lasts:
+        return f"It lasts {duration(grant.lasts)}; {duration(by.grant_lasts)} is the most."
     ballot = Ballot(
-        approval_id=held.approval_id,
+        approval_id=grant.approval_id,
         requester=question.requester,
         levels=by.levels,
         own_approval_counts=by.auto_approve_when_requester_is_approver,
@@ -112,8 +119,8 @@ def why_not(policy: Policy, held: Held) -> str:
     )
     for n in range(1, len(by.levels) + 1):
         ballot.start_level(people(policy, by, n, question.requester), NOW)
-        for person in held.approved_by:
-            answer = _approval(held, person, n)
+        for person in grant.approved_by:
+            answer = _approval(grant, person, n)
             if not ballot.level_passed and ballot.judge(answer) is None:
                 ballot.count(answer)
         if not ballot.level_passed:
@@ -121,10 +128,10 @@ def why_not(policy: Policy, held: Held) -> str:
     return ""
 
 
-def _approval(held: Held, person: str, level: int) -> Answer:
+def _approval(grant: ActiveGrant, person: str, level: int) -> Answer:
     return Answer(
         id=f"{person}.{level}",
-        approval_id=held.approval_id,
+        approval_id=grant.approval_id,
         level=level,
         person=person,
         verdict=Verdict.APPROVE,
@@ -133,5 +140,5 @@ def _approval(held: Held, person: str, level: int) -> Answer:
     )
 
 
-def _what(held: Held) -> str:
-    return str(held.question.subject)
+def _what(grant: ActiveGrant) -> str:
+    return str(grant.question.subject)

@@ -7,7 +7,7 @@ from fastapi import Query, Request, Response
 from countersign.redaction import redacted_event
 from countersign.views import AuditEventView
 from portal.api.requests import LARGEST, Seconds
-from portal.api.routes import gone, token_router
+from portal.api.routes import disconnected, token_router
 from portal.auth import CallerHere
 from portal.context import ContextHere
 
@@ -55,6 +55,8 @@ async def events(
         events, version = kept
         return events
 
-    found = await context.feed.first(read, lambda events: bool(events) or more, timeout, gone=gone(request))
+    found = await context.feed.first(
+        read, lambda events: bool(events) or more, timeout, disconnected=disconnected(request)
+    )
     response.headers[VERSION_HEADER] = str(version)
     return [redacted_event(event) for event in found]

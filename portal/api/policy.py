@@ -12,7 +12,7 @@ from countersign.http_answers import Applied, PolicyText
 from countersign.models import Model
 from countersign.policy import file as policy_file
 from countersign.policy.difference import PolicyDifference
-from countersign.policy.edit import Change
+from countersign.policy.edit import PolicyEdit
 from countersign.policy.plan import PolicyPlan
 from countersign.views import AppliedPolicy
 from portal import policies
@@ -164,7 +164,7 @@ async def plan(request: Request, context: ContextHere, caller: CallerHere, end_g
 
 
 @router.post("/policy/change", responses=described(HTTPStatus.FORBIDDEN, *WITH_BODY))
-async def change(body: Change, context: ContextHere, caller: CallerHere) -> PolicyText:
+async def change(body: PolicyEdit, context: ContextHere, caller: CallerHere) -> PolicyText:
     """The text in force with one change, and the version that it replaces. For admins.
 
     Nothing is changed: plan and apply the text. All else in it stays as it was written, comments too. 409: there is no

@@ -131,7 +131,7 @@ def add_handlers(app: FastAPI) -> None:
         app.add_exception_handler(kind, _ours)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, of_http)
-    app.add_exception_handler(ClientDisconnect, _gone)
+    app.add_exception_handler(ClientDisconnect, _disconnected)
     app.add_exception_handler(Exception, _internal)
 
 
@@ -173,7 +173,7 @@ def _methods(request: Request) -> list[str]:
     return [method for method, scope in scopes.items() if any(r.matches(scope)[0] is Match.FULL for r in routes)]
 
 
-async def _gone(_: Request, __: Exception) -> Response:
+async def _disconnected(_: Request, __: Exception) -> Response:
     """The client is gone, or was closed, before its request had arrived whole: nobody reads this."""
     return Response(status_code=HTTPStatus.REQUEST_TIMEOUT)
 

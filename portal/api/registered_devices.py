@@ -38,7 +38,7 @@ from engine.devices.registrant import Registrant
 from portal.api.paging import PageHere
 from portal.api.problems import described
 from portal.api.requests import LINKED, Seconds
-from portal.api.routes import WITH_BODY, DeviceRoute, gone, token_router
+from portal.api.routes import WITH_BODY, DeviceRoute, disconnected, token_router
 from portal.auth import Caller, CallerHere
 from portal.client_certificate import certificate_of
 from portal.connections import address_of
@@ -117,7 +117,7 @@ async def register(
         lambda now: now.status != "pending",
         wait,
         about=found.approval_id,
-        gone=gone(request),
+        disconnected=disconnected(request),
     )
 
 
@@ -174,7 +174,7 @@ async def admitted(
         return await context.feed.shared(ADMITTED, partial(context.run, _admitted, context.store), ADMITTED_SECONDS)
 
     return await context.feed.first(
-        read, lambda peers: peers.version != version, wait, about=ADMITTED, gone=gone(request)
+        read, lambda peers: peers.version != version, wait, about=ADMITTED, disconnected=disconnected(request)
     )
 
 

@@ -19,7 +19,7 @@ from countersign.redaction import redacted_event
 from countersign.views import AuditEventView, DelayedView, RequestView
 from portal.api.idempotency import Body, IdempotencyHere
 from portal.api.problems import described
-from portal.api.routes import WITH_BODY, gone, lead_on, token_router
+from portal.api.routes import WITH_BODY, disconnected, lead_on, token_router
 from portal.auth import Caller, CallerHere
 from portal.context import Context, ContextHere
 from store.filters import LONGEST_TEXT, Filters
@@ -230,7 +230,7 @@ async def wait(
         lambda view: view.version > after,
         timeout,
         about=approval_id,
-        gone=gone(request),
+        disconnected=disconnected(request),
         again=shared,
     )
 

@@ -174,7 +174,7 @@ def _is_attempt(request: Request, caller: auth.Caller) -> bool:
 
 @contextmanager
 def refusals_counted(request: Request, context: Context, caller: auth.Caller) -> Iterator[None]:
-    """Raise TooMany for who had too many refusals, and count what is refused now."""
+    """Raise TooMany for a caller with too many refusals, and count what is refused now."""
     if not _is_attempt(request, caller):
         yield
         return
@@ -186,14 +186,14 @@ def refusals_counted(request: Request, context: Context, caller: auth.Caller) ->
         raise
 
 
-def gone(request: Request) -> Callable[[], Coroutine[Any, Any, None]]:
+def disconnected(request: Request) -> Callable[[], Coroutine[Any, Any, None]]:
     """A function that returns when the client has closed its connection."""
 
-    async def until_gone() -> None:
+    async def until_disconnected() -> None:
         while (await request.receive())["type"] != "http.disconnect":
             pass
 
-    return until_gone
+    return until_disconnected
 
 
 def at_most(size: int, receive: Receive) -> Receive:

@@ -76,7 +76,7 @@ OFFERED: dict[DeviceStatus, Sequence[DeviceAction]] = {
 }
 
 
-class Change(NamedTuple):
+class FingerprintChange(NamedTuple):
     """What a device said of itself at some moment, with what differs from the time before; nothing at the first."""
 
     at: Snapshot
@@ -238,10 +238,12 @@ def _approvers(request: RequestView, names: Mapping[str, str]) -> list[str]:
     return list(dict.fromkeys(names.get(one.person, one.person) for one in approvals))
 
 
-def _changes(snapshots: Sequence[Snapshot]) -> list[Change]:
+def _changes(snapshots: Sequence[Snapshot]) -> list[FingerprintChange]:
     """The history, the newest first; of the oldest that is kept nothing is known to compare it with."""
     compared = [
-        Change(after, [one for one in details(after.fingerprint, before.fingerprint) if one.before is not None])
+        FingerprintChange(
+            after, [one for one in details(after.fingerprint, before.fingerprint) if one.before is not None]
+        )
         for after, before in pairwise(snapshots)
     ]
-    return [*compared, *(Change(one, []) for one in snapshots[-1:])]
+    return [*compared, *(FingerprintChange(one, []) for one in snapshots[-1:])]

@@ -11,7 +11,7 @@ from fastapi.responses import RedirectResponse
 from countersign.error_codes import ErrorCode
 from countersign.errors import BadPolicy, Refused
 from countersign.models import LONGEST_ID
-from countersign.policy.edit import Change
+from countersign.policy.edit import PolicyEdit
 from countersign.policy.file import LARGEST_FILE_BYTES
 from portal import policies
 from portal.api.policy import LARGEST_VERSION
@@ -122,7 +122,7 @@ async def change(
         wanted = SWITCHES.get(value, wanted)
     elif wanted is None:
         raise Refused("Nobody was named; write an id.")
-    new = await policies.changed(context, Change(path=path, action=action, value=wanted))
+    new = await policies.changed(context, PolicyEdit(path=path, action=action, value=wanted))
     return await _planned(request, context, caller, new.text, new.version, back)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from benchmarks.applying import large_policy
 from countersign.errors import BadPolicy, Refused
-from countersign.policy.edit import Change, edited
+from countersign.policy.edit import PolicyEdit, edited
 from countersign.yaml_lines import read
 from tests.countersign.policy.test_route import EXAMPLE
 
@@ -23,7 +23,7 @@ REQUIRE = "user_groups/g/require_managerial_approval"
 
 
 def changed(text: str, path: str, action: str, value: Any) -> str:
-    return edited(text, Change.model_validate({"path": path.split("/"), "action": action, "value": value}))
+    return edited(text, PolicyEdit.model_validate({"path": path.split("/"), "action": action, "value": value}))
 
 
 def lines_changed(before: str, after: str) -> list[str]:
@@ -256,7 +256,7 @@ CHANGES = st.one_of(
 @given(policies(), st.sampled_from(["g", "h"]), CHANGES)
 def test_it_says_what_was_meant_and_no_other_line_differs(text: str, group: str, change: tuple[str, str, Any]) -> None:
     field, action, value = change
-    path = Change.model_validate({"path": ["user_groups", group, field], "action": action, "value": value})
+    path = PolicyEdit.model_validate({"path": ["user_groups", group, field], "action": action, "value": value})
     try:
         after = edited(text, path)
     except Refused:

@@ -12,7 +12,7 @@ from countersign.directory import Policy
 from countersign.kinds.connection import ConnectionQuestion
 from countersign.policy.changes import MOST_ITEMS, changes
 from countersign.policy.file import load
-from countersign.policy.plan import Held, Waiting, keeps_admin, plan, to_end, why_not
+from countersign.policy.plan import ActiveGrant, Waiting, keeps_admin, plan, to_end, why_not
 
 EXAMPLE = (Path(__file__).parents[3] / "examples" / "policy.yaml").read_text()
 POLICY = load(EXAMPLE)
@@ -35,9 +35,11 @@ def taken_away(new: Policy) -> list[str]:
     return [part.kind for part in changes(POLICY, new) if part.takes_away]
 
 
-def held(requester: str = "alice", device: str = "web-1", minutes: int = 120, *approved_by: str) -> Held:
+def a_grant(requester: str = "alice", device: str = "web-1", minutes: int = 120, *approved_by: str) -> ActiveGrant:
     question = ConnectionQuestion.model_validate({"requester": requester, "device": device, "protocol": "ssh"})
-    return Held(approval_id=1042, question=question, lasts=timedelta(minutes=minutes), approved_by=list(approved_by))
+    return ActiveGrant(
+        approval_id=1042, question=question, lasts=timedelta(minutes=minutes), approved_by=list(approved_by)
+    )
 
 
 def test_nothing_changes() -> None:
@@ -166,7 +168,7 @@ def test_a_disabled_persons_requests_and_grants_are_in_the_plan() -> None:
         Waiting(approval_id=1, requester="bob", what="ssh to web-1"),
         Waiting(approval_id=2, requester="alice", what="x"),
     ]
-    grants = [held("bob", "web-1", 120, "grace"), held("alice", "web-1", 120, "grace")]
+    grants = [a_grant("bob", "web-1", 120, "grace"), a_grant("alice", "web-1", 120, "grace")]
     planned = plan(6, POLICY, new, waiting, grants, end_grants=False)
     found = {
         part.kind: [(item.approval_id, item.name, item.description) for item in part.items] for part in planned.parts
@@ -182,28 +184,28 @@ def test_a_disabled_persons_requests_and_grants_are_in_the_plan() -> None:
     ("grant", "replaced", "why"),
     [
         # As it was given, it would be given again.
-        (held("alice", "web-1", 120, "grace"), [], ""),
-        (held("alice", "web-1", 30, "grace"), [("grant_minutes: 120", "grant_minutes: 30")], ""),
-        (held("carol", "lab-1"), [], ""),
-        (held("grace", "web-1"), [], ""),
-        (held("bob", "db-1", 120, "grace", "heidi", "ada"), [], ""),
+        (a_grant("alice", "web-1", 120, "grace"), [], ""),
+        (a_grant("alice", "web-1", 30, "grace"), [("grant_minutes: 120", "grant_minutes: 30")], ""),
+        (a_grant("carol", "lab-1"), [], ""),
+        (a_grant("grace", "web-1"), [], ""),
+        (a_grant("bob", "db-1", 120, "grace", "heidi", "ada"), [], ""),
         # Asked as a fallback approver, where nobody else could be.
-        (held("dave", "bastion-1", 15, "ada"), [("managers: [ivan]\n    require", "managers: []\n    require")], ""),
-        (held("alice", "web-1", 120, "grace"), [("grant_minutes: 120", "grant_minutes: 60")],
+        (a_grant("dave", "bastion-1", 15, "ada"), [("managers: [ivan]\n    require", "managers: []\n    require")], ""),
+        (a_grant("alice", "web-1", 120, "grace"), [("grant_minutes: 120", "grant_minutes: 60")],
          "It lasts 2 hours; 1 hour is the most."),
-        (held("alice", "web-1", 120, "grace"), [("devices: [web-1]", "devices: [web-2]")],
+        (a_grant("alice", "web-1", 120, "grace"), [("devices: [web-1]", "devices: [web-2]")],
          "web-1 is in no device group; ask an administrator to put it in one."),
-        (held("carol", "lab-1"), [("devices: [lab-1]", "devices: [lab-1]\n    require_managerial_approval: true")],
+        (a_grant("carol", "lab-1"), [("devices: [lab-1]", "devices: [lab-1]\n    require_managerial_approval: true")],
          "Level 1 needs 1, and 0 approved who may (managerial approval is required by open-lab)."),
-        (held("bob", "db-1", 120, "grace", "heidi", "ada"), [("        quorum: 2\n", "        quorum: 3\n")],
+        (a_grant("bob", "db-1", 120, "grace", "heidi", "ada"), [("        quorum: 2\n", "        quorum: 3\n")],
          "Level 2 needs 3, and 2 approved who may (approval workflow Engineers to databases)."),
-        (held("alice", "web-1", 120, "grace"), [("managers: [grace]", "managers: [heidi]")],
+        (a_grant("alice", "web-1", 120, "grace"), [("managers: [grace]", "managers: [heidi]")],
          "Level 1 needs 1, and 0 approved who may (managerial approval is required by engineers)."),
-        (held("grace", "web-1"), [("auto_approve_when_requester_is_approver: true\n", "")],
+        (a_grant("grace", "web-1"), [("auto_approve_when_requester_is_approver: true\n", "")],
          "Level 1 needs 1, and 0 approved who may (managerial approval is required by engineers)."),
     ],
 )  # fmt: skip
-def test_which_grants_a_policy_would_not_give(grant: Held, replaced: list[tuple[str, str]], why: str) -> None:
+def test_which_grants_a_policy_would_not_give(grant: ActiveGrant, replaced: list[tuple[str, str]], why: str) -> None:
     new = changed(*replaced)
     assert why_not(new, grant) == why
     assert to_end(new, [grant]) == ([(1042, why)] if why else [])
@@ -212,7 +214,7 @@ def test_which_grants_a_policy_would_not_give(grant: Held, replaced: list[tuple[
 @pytest.mark.parametrize(("end_grants", "takes_away"), [(False, False), (True, True)])
 def test_grants_that_would_not_be_given_are_taken_away_on_demand(end_grants: bool, takes_away: bool) -> None:
     new = changed(("grant_minutes: 120", "grant_minutes: 60"))
-    planned = plan(6, POLICY, new, [], [held("alice", "web-1", 120, "grace")], end_grants)
+    planned = plan(6, POLICY, new, [], [a_grant("alice", "web-1", 120, "grace")], end_grants)
     [item] = next(part.items for part in planned.parts if part.kind == "grants_not_given")
     assert (item.approval_id, item.description) == (
         1042,
