@@ -188,8 +188,8 @@ class TooMany(Unavailable):
     @property
     def retry_after(self) -> int:
         """In how many seconds to try again; 1 where what answered, which may be a proxy, says nothing that is one."""
-        said = self.fields.get("retry_after")
-        return min(max(said, 1), LONGEST_RETRY_AFTER) if isinstance(said, int) else 1
+        seconds = self.fields.get("retry_after")
+        return min(max(seconds, 1), LONGEST_RETRY_AFTER) if isinstance(seconds, int) else 1
 
 
 class Delayed(Unavailable):

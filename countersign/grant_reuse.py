@@ -114,7 +114,7 @@ def address_asked_for(question: Question, decided: str) -> str:
 
 
 def being_decided(approval_id: int, decided: Question, lasts: timedelta, again: Question) -> str:
-    """What is being decided, for who asks again while the request waits; `lasts` is how long the grant would last."""
+    """What is being decided, for somebody who asks again meanwhile; `lasts`: how long the grant would last."""
     ticket = f", ticket {decided.ticket}" if decided.ticket else ""
     reason = " ".join(decided.reason.split())
     short = reason if len(reason) <= LONGEST_QUOTE else f"{reason[:LONGEST_QUOTE]}…"
@@ -127,14 +127,14 @@ def being_decided(approval_id: int, decided: Question, lasts: timedelta, again: 
 
 def on_record(question: Question) -> dict[str, str]:
     """What the record keeps of a repeated question."""
-    said = {
+    fields = {
         "reason": question.reason,
         "ticket": question.ticket,
         "minutes": str(question.minutes or ""),
         "source_address": question.source_address,
         "renew": "yes" if question.renew else "",
     }
-    return {name: value for name, value in said.items() if value}
+    return {name: value for name, value in fields.items() if value}
 
 
 def _says_the_same(decided: Question, lasts: timedelta, again: Question) -> bool:

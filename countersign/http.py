@@ -476,8 +476,8 @@ class Api:
         return self._send("POST", path, again=False, content=wanted.model_dump_json().encode(), headers=headers)
 
     def _post_policy(self, path: str, text: str, params: dict[str, Any]) -> Reply:
-        said = {name: str(value).lower() for name, value in params.items() if value is not None}
-        return self._post(path, text.encode(), kind="application/yaml", params=said)
+        written = {name: str(value).lower() for name, value in params.items() if value is not None}
+        return self._post(path, text.encode(), kind="application/yaml", params=written)
 
     def _get(self, path: str, also: int = 0, **options: Any) -> Reply:
         return self._send("GET", path, also, **options)

@@ -38,9 +38,9 @@ class LineWriter:
 
     def write(self, line: str) -> None:
         """Have a line written, as a handler of `logging` does; before it comes how many were left out."""
-        told = self._line_of(LEFT_OUT.format(self._left_out)) if self._left_out else ""
+        notice = self._line_of(LEFT_OUT.format(self._left_out)) if self._left_out else ""
         try:
-            self._lines.put_nowait(told + line)
+            self._lines.put_nowait(notice + line)
         except queue.Full:
             self._left_out += 1
         else:

@@ -60,9 +60,9 @@ def without_controls(value: str) -> str:
     return "".join(kept).strip()
 
 
-def sentence(said: str, why: str = "") -> str:
+def sentence(what: str, why: str = "") -> str:
     """What happened, and why where that was said: `Rejected by Grace: not today`, or `Rejected by Grace.`"""
-    return f"{said}: {why}" if why else f"{said.removesuffix('.')}."
+    return f"{what}: {why}" if why else f"{what.removesuffix('.')}."
 
 
 def canonical_address(value: object) -> str:

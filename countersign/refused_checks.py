@@ -19,8 +19,10 @@ class RecordedCheck(NamedTuple):
 
 def checks_of(row: AuditEventView) -> list[RecordedCheck]:
     """The checks that a row of the record holds, in the order in which they were made."""
-    found = [(int(match[1]), match[2], said) for name, said in row.proof.items() if (match := CHECK.fullmatch(name))]
-    return [_check(name, *said.partition(": ")) for _, name, said in sorted(found)]
+    found = [
+        (int(match[1]), match[2], result) for name, result in row.proof.items() if (match := CHECK.fullmatch(name))
+    ]
+    return [_check(name, *result.partition(": ")) for _, name, result in sorted(found)]
 
 
 def _check(name: str, outcome: str, _: str, saw: str) -> RecordedCheck:

@@ -50,8 +50,8 @@ def remedy(error: ErrorDetails, others: Mapping[str, str] | None = None) -> str:
     return message.format(**context) if message else UNNAMED
 
 
-def said_of(error: ErrorDetails) -> str:
-    """The same with the field before it, where there is no message of its own for this value."""
+def remedy_with_field(error: ErrorDetails) -> str:
+    """The remedy behind the name of its field; alone, where the error has a message of its own."""
     if error["type"] == "value_error":
         return remedy(error)
     return f"{' '.join(map(str, error['loc'])).replace('_', ' ')} {remedy(error)}"

@@ -21,19 +21,19 @@ def day(at: datetime) -> str:
 def duration(length: timedelta) -> str:
     """A length of time in all its units: `45 minutes`, `1 hour`, `2 hours 30 minutes`, `3 days`, `90 seconds`."""
     if length % MINUTE and length < 2 * MINUTE:
-        return _said((length // SECOND, "second"))
+        return _joined((length // SECOND, "second"))
     days, rest = divmod(length, DAY)
     hours, minutes, seconds = rest // HOUR, rest % HOUR // MINUTE, rest % MINUTE // SECOND
-    return _said((days, "day"), (hours, "hour"), (minutes, "minute"), (seconds, "second")) or "0 minutes"
+    return _joined((days, "day"), (hours, "hour"), (minutes, "minute"), (seconds, "second")) or "0 minutes"
 
 
 def span(length: timedelta) -> str:
     """A length of time in its two largest units, never longer than it is: `45 seconds`, `1 hour 20 minutes`."""
     if length < MINUTE:
-        return _said((int(length.total_seconds()), "second")) or "0 seconds"
+        return _joined((int(length.total_seconds()), "second")) or "0 seconds"
     if length < DAY:
-        return _said((length // HOUR, "hour"), (length % HOUR // MINUTE, "minute"))
-    return _said((length // DAY, "day"), (length % DAY // HOUR, "hour"))
+        return _joined((length // HOUR, "hour"), (length % HOUR // MINUTE, "minute"))
+    return _joined((length // DAY, "day"), (length % DAY // HOUR, "hour"))
 
 
 def ahead(until: datetime, now: datetime) -> str:
@@ -46,5 +46,5 @@ def ago(since: datetime, now: datetime) -> str:
     return f"{span(now - since)} ago" if now - since >= timedelta(seconds=1) else "just now"
 
 
-def _said(*parts: tuple[int, str]) -> str:
+def _joined(*parts: tuple[int, str]) -> str:
     return " ".join(f"{number} {unit}{'' if number == 1 else 's'}" for number, unit in parts if number > 0)

@@ -19,10 +19,10 @@ BY_SETTING = {
 OTHERWISE = "{} does not answer. Is Temporal running?"
 
 
-def why_unreachable(said: str, address: str = "TEMPORAL_ADDRESS") -> Unavailable:
+def why_unreachable(text: str, address: str = "TEMPORAL_ADDRESS") -> Unavailable:
     """What this message of the library means: BadSetting where waiting does not help."""
     for mark, message in BY_SETTING.items():
-        if mark in said:
+        if mark in text:
             return BadSetting(f"Temporal can't be reached: {message.format(address)}")
-    message = next((message for mark, message in FOR_NOW.items() if mark in said), OTHERWISE)
+    message = next((message for mark, message in FOR_NOW.items() if mark in text), OTHERWISE)
     return Unavailable(f"Temporal can't be reached: {message.format(address)}")

@@ -26,10 +26,10 @@ from countersign.cli.plan_page import confirmed, page
 from countersign.console import console, show
 from countersign.durations import duration_parser
 from countersign.errors import BadPolicy, BadQuestion, BadSetting, CountersignError, NotFound, Refused
-from countersign.kinds.connection import Protocol
+from countersign.kinds.connection import ConnectionProtocol
 from countersign.kinds.device import DEVICE
 from countersign.policy import plan as policy_plan
-from countersign.remedies import remedy, said_of
+from countersign.remedies import remedy, remedy_with_field
 from countersign.times import moment
 from countersign.version import HELP_OPTIONS, VersionOption
 from engine.credentials.tokens import TokenRules
@@ -114,7 +114,7 @@ def create(
     device: Annotated[list[str] | None, typer.Option(help="One of its devices; may be repeated.")] = None,
     device_group: Annotated[list[str] | None, typer.Option(help="A group of its devices; may be repeated.")] = None,
     protocol: Annotated[
-        list[Protocol] | None, typer.Option(case_sensitive=False, help="What it asks for; may be repeated.")
+        list[ConnectionProtocol] | None, typer.Option(case_sensitive=False, help="What it asks for; may be repeated.")
     ] = None,
     registers_devices: Annotated[
         bool, typer.Option("--registers-devices", help="It registers the devices that people connect with.")
@@ -356,7 +356,7 @@ def _failures_as_messages() -> Iterator[None]:
     try:
         yield
     except ValidationError as error:  # an option whose value can't be right
-        raise _end("; ".join(said_of(one) for one in error.errors()), 2) from None
+        raise _end("; ".join(remedy_with_field(one) for one in error.errors()), 2) from None
     except CountersignError as error:
         wrong = isinstance(error, BadQuestion | BadPolicy | BadSetting | NotFound) or is_lasting(error)
         raise _end(for_operators(error), 2 if wrong else 1) from None

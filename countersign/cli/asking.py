@@ -83,8 +83,8 @@ def request(
         show_json(asked)
         raise typer.Exit(exits.of_request(asked, address, times.now()))
     view = api.request(asked.approval_id)
-    if not as_json and (told := _told_of_address(view, address)):
-        console(stderr=True).print(Text(told))
+    if not as_json and (warning := _address_warning(view, address)):
+        console(stderr=True).print(Text(warning))
     if wait:
         view = _until_settled(api, view, as_json)
     if as_json:
@@ -97,14 +97,14 @@ def request(
     raise typer.Exit(exits.of_request(view, address, times.now()))
 
 
-def _told_of_address(view: RequestView, address: str) -> str:
+def _address_warning(view: RequestView, address: str) -> str:
     """What who asks from this address, or names none, is told where gates will refuse it; else empty."""
     if address:
         return not_from_here(view, address)
-    if not (told := names_no_address(view)):
+    if not (warning := names_no_address(view)):
         return ""
     undo = f"`countersign {'cancel' if view.status is Status.WAITING else 'give-back'} {view.approval_id}`"
-    return f"{told} {undo}, then name the address with --source-address, or just connect: the gate asks for you."
+    return f"{warning} {undo}, then name the address with --source-address, or just connect: the gate asks for you."
 
 
 def _asked(api: Api, question: Question, wait: bool, as_json: bool) -> Asked:

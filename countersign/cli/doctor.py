@@ -68,6 +68,8 @@ def page(found: Sequence[Finding]) -> RenderableType:
 
 def _summary(found: Sequence[Finding]) -> Text:
     counts = Counter(one.state for one in found)
-    said = [f"{counts[state]} {state}{'s' * (counts[state] > 1)}" for state in ("problem", "warning") if counts[state]]
-    style = "red" if counts["problem"] else "yellow" if said else "green"
-    return Text(f"{' and '.join(said) or 'All is well'}.", f"bold {style}")
+    counted = [
+        f"{counts[state]} {state}{'s' * (counts[state] > 1)}" for state in ("problem", "warning") if counts[state]
+    ]
+    style = "red" if counts["problem"] else "yellow" if counted else "green"
+    return Text(f"{' and '.join(counted) or 'All is well'}.", f"bold {style}")

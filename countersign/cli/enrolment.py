@@ -59,14 +59,14 @@ def explain(
 
 def _page(found: "EnrolmentExplained") -> Text:
     page = Text(found.message, style="bold")
-    said = [f"Country: {found.facts.country}."] if found.facts.country else []
+    lines = [f"Country: {found.facts.country}."] if found.facts.country else []
     if found.justification:
-        said.append("Whoever registers has to say why.")
+        lines.append("Whoever registers has to say why.")
     if found.session_seconds:
-        said.append(f"It may connect for {duration(found.session_seconds * SECOND)}, and then registers again.")
+        lines.append(f"It may connect for {duration(found.session_seconds * SECOND)}, and then registers again.")
     if found.tried:
-        said.append("Tried before, without a match:")
-    page.append("".join(f"\n{one}" for one in said), style="default")
+        lines.append("Tried before, without a match:")
+    page.append("".join(f"\n{one}" for one in lines), style="default")
     for one in found.tried:
         page.append(f"\n  {one.rule}", style="default").append(f" ({one.action})  {one.why}", style="bright_black")
     return page

@@ -23,7 +23,7 @@ from countersign.machines import (
     ServiceTokenSecret,
 )
 from countersign.models import Model
-from countersign.remedies import said_of
+from countersign.remedies import remedy_with_field
 from countersign.times import moment
 
 ONCE = "Keep it safe: it is shown only now."
@@ -138,7 +138,7 @@ def _wanted(shape: type[M], **given: Any) -> M:
     try:
         return shape(**given)
     except ValidationError as error:
-        raise BadQuestion("; ".join(said_of(one) for one in error.errors())) from None
+        raise BadQuestion("; ".join(remedy_with_field(one) for one in error.errors())) from None
 
 
 def _skips(one: ProvisioningKey) -> str:

@@ -133,12 +133,12 @@ def _must_be_free(interface: str, kept: KeptDevice) -> None:
 def _wait(found: Registered, again: Callable[[], Registered]) -> Registered:
     """What became of the registration once it is decided; the portal may be away meanwhile."""
     screen = console(stderr=True)
-    told = ""
+    shown = ""
     with screen.status("") as status:
         while found.status == "pending":
-            if (message := _waiting(found)) != told:
+            if (message := _waiting(found)) != shown:
                 status.update(Text(message))
-                told = message
+                shown = message
                 if not screen.is_terminal:
                     screen.print(Text(message), soft_wrap=True)
             rest()

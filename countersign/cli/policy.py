@@ -38,8 +38,8 @@ def check(file: PolicyFile, as_json: AsJson = False) -> None:
 
     policy, document = policy_file.load_with_places(files.content(file))
     counts, warnings = _counts(policy), policy_file.warnings(policy, document)
-    said = ", ".join(f"{number} {what.replace('_', ' ')}" for what, number in counts.items())
-    right = Text.assemble(("Right: ", "bold green"), said, ".")
+    counted = ", ".join(f"{number} {what.replace('_', ' ')}" for what, number in counts.items())
+    right = Text.assemble(("Right: ", "bold green"), counted, ".")
     warned = [Text(f"Warning: {warning}", "yellow") for warning in warnings]
     show_result({"problems": [], "warnings": warnings, **counts}, Group(*warned, right), as_json)
 

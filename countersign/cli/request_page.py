@@ -27,7 +27,7 @@ STYLES: dict[str, str] = {
 }
 MARKS = {Verdict.APPROVE: Text("✓", style="green"), Verdict.REJECT: Text("✗", style="red")}
 AVAILABILITY = {"away": "out of office", "unreachable": "can't be reached", "disabled": "disabled"}
-SAID = {Verdict.APPROVE: "approved", Verdict.REJECT: "rejected"}
+VERDICTS = {Verdict.APPROVE: "approved", Verdict.REJECT: "rejected"}
 
 
 def page(view: RequestView, timeline: Iterable[AuditEventView], at: datetime, *, whole: bool = False) -> RenderableType:
@@ -88,7 +88,7 @@ def who_and_what(view: RequestView) -> Text:
 
 
 def level_now(view: RequestView, at: datetime) -> list[RenderableType]:
-    """The level that a request has come to, and its people; nothing before the first."""
+    """The current level of a request, and its people; nothing before the first."""
     level = view.level
     return [indented(level_line(view, level)), indented(people(view, level, at), 4)] if level else []
 
@@ -112,12 +112,12 @@ def people(view: RequestView, level: int, at: datetime) -> Table:
     asked = [one for one in view.approvers if one.level == level]
     for one in asked:
         own = [d for d in decisions if d.person == one.person]
-        said = _said(own, at) if own else _silence(view, one)
-        table.add_row(_mark(own, view), _approver_cell(one), said)
+        cell = _answers(own, at) if own else _silence(view, one)
+        table.add_row(_mark(own, view), _approver_cell(one), cell)
     for decision in decisions:
         if decision.person not in {one.person for one in asked}:
             name = Text(name_of(view, decision.person))
-            table.add_row(MARKS[decision.verdict], name, _said([decision], at))
+            table.add_row(MARKS[decision.verdict], name, _answers([decision], at))
     return table
 
 
@@ -229,10 +229,10 @@ def _silence(view: RequestView, one: ApproverView) -> Text:
     return Text("told, no answer yet" if view.status is Status.WAITING else "did not answer", "bright_black")
 
 
-def _said(decisions: list[Decision], at: datetime) -> Text:
+def _answers(decisions: list[Decision], at: datetime) -> Text:
     return Text("\n").join(
         Text.assemble(
-            f"{SAID[d.verdict]} {times.clock(d.at, at)}",
+            f"{VERDICTS[d.verdict]} {times.clock(d.at, at)}",
             f" by {d.channel}" if d.channel else "",
             (f"\n{d.comment}" if d.comment else "", "italic"),
             ("\ncounts no longer, as they were disabled" if d.lapsed else "", "bright_black"),

@@ -273,9 +273,9 @@ class Client:
         try:
             # One id for all: while no worker answers, whoever asks next waits for the same.
             await with_our_errors(handle.execute_update(CLOCK_UPDATE, id=CLOCK_UPDATE, rpc_timeout=CLOCK_TIMEOUT))
-        except Refused as told:
+        except Refused as reply:
             with suppress(ValueError):
-                return datetime.fromisoformat(str(told))
+                return datetime.fromisoformat(str(reply))
         raise Unavailable("The worker could not tell the time: it is older than this program; start it again.")
 
     async def highest_number(self, newest: int, opened_at: datetime | None) -> int:

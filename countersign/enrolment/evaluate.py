@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 from countersign.enrolment.facts import Facts
-from countersign.enrolment.rules import IDENTITY, Action, EnrolmentRule, ExternalEvaluation, Selectors, said
+from countersign.enrolment.rules import IDENTITY, Action, EnrolmentRule, ExternalEvaluation, Selectors, selector_text
 from countersign.models import Model
 from countersign.policy.fields import folded_address
 
@@ -133,7 +133,7 @@ class _Known:
                 holding |= open_
             if missing := values - holding:
                 not_known = self._not_known(selector, missing & open_)
-                return f"require: {not_known or f'{said(selector, missing)} does not hold'}"
+                return f"require: {not_known or f'{selector_text(selector, missing)} does not hold'}"
         return ""
 
     def _excluded(self, exclude: Selectors, blocks: bool) -> str:
@@ -142,7 +142,7 @@ class _Known:
                 continue
             holding, open_ = self._split(selector, values)
             if holding:
-                return f"exclude: {said(selector, holding)} holds"
+                return f"exclude: {selector_text(selector, holding)} holds"
             if open_ and not blocks:
                 return f"exclude: {self._not_known(selector, open_)}, so it might hold"
         return ""
@@ -151,7 +151,7 @@ class _Known:
         if not values:
             return ""
         whys = {self._external(one).why for one in values} if selector == EXTERNAL else ()
-        return f"{said(selector, values)} is not known" + (f" ({', '.join(sorted(whys))})" if whys else "")
+        return f"{selector_text(selector, values)} is not known" + (f" ({', '.join(sorted(whys))})" if whys else "")
 
     def _split(self, selector: str, values: Values) -> tuple[Values, Values]:
         """The values that hold, and those of which it is not known; all others do not hold."""

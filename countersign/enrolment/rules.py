@@ -135,15 +135,15 @@ class Selectors(Described):
         return value if isinstance(value, list) else [value]
 
     def __str__(self) -> str:
-        return self._said
+        return self._text
 
     @cached_property
-    def _said(self) -> str:
-        return "; ".join(said(name, values) for name, values in self.conditions.items())
+    def _text(self) -> str:
+        return "; ".join(selector_text(name, values) for name, values in self.conditions.items())
 
 
 @lru_cache(maxsize=MOST_RULES)
-def said(selector: str, values: frozenset[Any]) -> str:
+def selector_text(selector: str, values: frozenset[Any]) -> str:
     """A selector with the first of its values, for people: `countries AT, DE`."""
     if values == {True}:
         return selector
@@ -179,9 +179,9 @@ class EnrolmentRule(Described):
     exclude: SomeSelectors = Field(default_factory=Selectors, exclude_if=_names_nothing)
     """None of these may hold."""
     approval_required: bool = False
-    """Of an `allow`: the device waits until somebody approves it."""
+    """With `allow`: the device waits until somebody approves it."""
     justification: bool = False
-    """Of an `allow`: whoever registers a device has to say why."""
+    """With `allow`: whoever registers a device has to say why."""
     session: GrantLength | None = None
     """How long a device that enrols by this rule may connect before it registers again; left out: for good."""
 

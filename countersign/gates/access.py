@@ -33,7 +33,7 @@ __all__ = ["Access", "GateSession", "Tell", "Wanted"]
 
 # A token may have 250 calls under way: the portal keeps one that asks for 20 s where no worker is there.
 MOST_ASKING = 32
-TOLD_EVERY_SECONDS = 60.0
+SHOWN_EVERY_SECONDS = 60.0
 ASK_AGAIN_SECONDS = 3.0
 # How long who doesn't wait for a yes is kept waiting, where the portal is slow.
 NO_WAIT_SECONDS = 10.0
@@ -141,7 +141,7 @@ class Access:
         return GateSession(wanted, self._followed.follow(view), view.grant, tell)
 
     def asker_withdrew(self, wanted: Wanted) -> None:
-        """Whoever asked this, and whose `ask` was cancelled, wants it no more.
+        """Whoever asked this, and whose `ask` was cancelled, no longer wants it.
 
         The request is cancelled at once, unless somebody else waits for it; also one that was kept for them.
         """
@@ -232,18 +232,18 @@ class Access:
     async def _opened(self, asking: SharedQuestion, tell: Tell) -> Request:
         """The request once the portal has opened it; until then the asker is told what is known."""
         assert asking.opening
-        said = ""
+        shown = ""
         while not (await asyncio.wait([asking.opening], timeout=TICK_SECONDS))[0]:
-            if asking.says != said:
-                said = asking.says
-                tell(said)
+            if asking.says != shown:
+                shown = asking.says
+                tell(shown)
         try:
             return asking.opening.result()
         except CountersignError as error:
             raise _for_a_person(error) from None
 
     async def _answer(self, asking: SharedQuestion, request: Request, wanted: Wanted, tell: Tell) -> GateSession:
-        said, told_at = "", 0.0
+        shown, shown_at = "", 0.0
         while True:
             changed = request.changed
             if request.view is None:
@@ -259,15 +259,15 @@ class Access:
             if not wanted.wait:
                 asking.is_kept = not refused
                 raise Refused(f"{about}; {left}. {refused or STAYS_OPEN}")
-            if about != said or now() - told_at >= TOLD_EVERY_SECONDS:
+            if about != shown or now() - shown_at >= SHOWN_EVERY_SECONDS:
                 tell(f"{about}; {left}" + (f". {refused}" if refused else ""))
-                said, told_at = about, now()
+                shown, shown_at = about, now()
             with suppress(TimeoutError):
-                async with asyncio.timeout(TOLD_EVERY_SECONDS):
+                async with asyncio.timeout(SHOWN_EVERY_SECONDS):
                     await changed.wait()
 
     def _how_it_is(self, request: Request) -> tuple[str, str]:
-        """What is said to who waits, when it changes; and what is added each time."""
+        """What those who wait are shown when it changes, and what is added each time."""
         if not request.waits:
             return f"#{request.approval_id} is decided", f"{AWAY}, and nobody gets in until it does"
         about, left = request.waiting_for(datetime.now(UTC))

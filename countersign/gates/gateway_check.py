@@ -124,8 +124,8 @@ class Check:
 
     def _nothing_before(self, connections: Sequence[Connection], name: str) -> None:
         through = [connection for connection in connections if connection.poll()[0]]
-        said = f" It began with {through[0].said!r}." if through else ""
-        remedy = f"Pass nothing on until the grant is Active and its end lies ahead.{said}"
+        beginning = f" It began with {through[0].beginning!r}." if through else ""
+        remedy = f"Pass nothing on until the grant is Active and its end lies ahead.{beginning}"
         self._say(name, not through, remedy)
 
     def _yes(self, view: RequestView, connections: Sequence[Connection]) -> None:
@@ -165,8 +165,8 @@ class Check:
             is_well = bool(closed) and (self._address.waits or not connection.poll()[0])
             remedy = "Close the connection when the request is Rejected; say why, where the protocol can."
             self._say("a rejection closes the connection", is_well, remedy, time.monotonic() - began)
-            if said := without_controls(connection.said):
-                self._found.append(Finding(part="what it said then", state="ok", about="", message=said))
+            if beginning := without_controls(connection.beginning):
+                self._found.append(Finding(part="what it said then", state="ok", about="", message=beginning))
 
     def _gone(self) -> None:
         name = "a person who has gone leaves no request behind"

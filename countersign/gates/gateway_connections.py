@@ -29,7 +29,7 @@ class Connection(Protocol):
         """Whether anything has come through so far, and whether it is closed, or refused, now."""
 
     @property
-    def said(self) -> str:
+    def beginning(self) -> str:
         """The beginning of what came back, for people."""
 
     def close(self) -> None:
@@ -60,7 +60,7 @@ class TcpConnection:
         return bool(self._received), self._closed
 
     @property
-    def said(self) -> str:
+    def beginning(self) -> str:
         """The beginning of what came back."""
         return self._received.decode(errors="replace").strip()
 
@@ -102,7 +102,7 @@ class CommandConnection:
         return bool(self._received), is_over
 
     @property
-    def said(self) -> str:
+    def beginning(self) -> str:
         """The beginning of what it printed; where that is nothing, of what it printed as errors."""
         self._errors.seek(0)
         return (self._received or self._errors.read(LONGEST_SAID)).decode(errors="replace").strip()
@@ -124,7 +124,7 @@ class HttpConnection:
 
     def __init__(self, url: httpx.URL, headers: dict[str, str], verify: ssl.SSLContext) -> None:
         """Raises BadQuestion where nothing answers there."""
-        self._url, self._through, self._said = url, False, ""
+        self._url, self._through, self._beginning = url, False, ""
         trust_env = not is_loopback(url.host)
         self._http = httpx.Client(headers=headers, timeout=CONNECT_SECONDS, verify=verify, trust_env=trust_env)
         try:
@@ -146,14 +146,14 @@ class HttpConnection:
     def _ask(self) -> bool:
         with self._http.stream("GET", self._url) as reply:
             part = next(reply.iter_bytes(LONGEST_SAID), b"")
-        self._said = part.decode(errors="replace")
+        self._beginning = part.decode(errors="replace")
         self._through = self._through or reply.is_success
         return reply.is_success
 
     @property
-    def said(self) -> str:
+    def beginning(self) -> str:
         """The beginning of the last answer."""
-        return self._said.strip()
+        return self._beginning.strip()
 
     def close(self) -> None:
         """Nothing stays open."""

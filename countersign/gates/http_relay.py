@@ -151,10 +151,10 @@ class HttpRelay:
 
     async def _session(self, headers: Iterable[tuple[bytes, bytes]]) -> GateSession:
         """The session that the grant of this request permits; nothing is asked for."""
-        told = {name: [value for one, value in headers if one == name] for name in (PERSON, ADDRESS)}
-        if any(len(values) != 1 for values in told.values()):
+        named = {name: [value for one, value in headers if one == name] for name in (PERSON, ADDRESS)}
+        if any(len(values) != 1 for values in named.values()):
             raise NotAllowed(NOT_TOLD)
-        person, address = (told[name][0].decode("latin-1") for name in (PERSON, ADDRESS))
+        person, address = (named[name][0].decode("latin-1") for name in (PERSON, ADDRESS))
         wanted = Wanted(person, self._device, PROTOCOL, address.rpartition(",")[2].strip(), wait=False)
         self._sessions = {one: its for one, its in self._sessions.items() if _lasts(its)}
         if wanted not in self._sessions:

@@ -107,10 +107,10 @@ class HostLogins:
     async def _ask(self, wanted: Wanted, tell: Tell) -> GateSession:
         """Ask; a yes that comes at once is not told, lest `sudo` mixes it with what its command prints."""
         loop = asyncio.get_running_loop()
-        told: list[asyncio.Handle] = []
+        shown: list[asyncio.Handle] = []
 
         def tell_soon(message: str) -> None:
-            told.append(loop.call_soon(tell, message))
+            shown.append(loop.call_soon(tell, message))
 
         try:
             async with asyncio.timeout(self._section.wait.total_seconds() if wanted.wait else None):
@@ -118,8 +118,8 @@ class HostLogins:
         except TimeoutError:
             # As who does not wait: the request stays open, and they are told so.
             session = await self._access.ask(wanted._replace(wait=False), tell_soon)
-        if len(told) == 1:
-            told[0].cancel()
+        if len(shown) == 1:
+            shown[0].cancel()
         self._let_in.add(session)
         loop.call_later(BEGINNING_SECONDS, self._forget, session)
         return session
@@ -141,7 +141,7 @@ class HostLogins:
     # --- who it is ---------------------------------------------------------------------------------------------------
 
     async def identify(self, asked: PamQuestion) -> HostLogin | None:
-        """What is asked of the portal; None for who is not asked about. Raises BadQuestion, Unavailable and OSError."""
+        """What the portal is asked; None for somebody not asked about. Raises BadQuestion, Unavailable, OSError."""
         caller = asked.service in CALLERS
         around = await self.sessions.around(asked.pid) if caller else None
         person = around.person if around else asked.ruser if caller else asked.user

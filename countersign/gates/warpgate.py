@@ -64,7 +64,7 @@ class WarpgateGate:
         self._let_in: dict[str, asyncio.Event] = {}
         # Those that came to an end since the last look began: what it shows of them is out of date.
         self._settled: set[str] = set()
-        self._told = ""
+        self._logged = ""
 
     async def run(self) -> NoReturn:
         """Follow what Warpgate holds until this is cancelled; then close what it let in."""
@@ -91,7 +91,7 @@ class WarpgateGate:
     # --- what Warpgate holds -----------------------------------------------------------------------------------------
 
     def _follow(self, held: set[HeldSession]) -> None:
-        """Ask for what is new, and ask no more for what is gone, or is somebody else's now."""
+        """Ask about new sessions, and stop asking about those that have ended, or are somebody else's now."""
         for gone in [one for one in self._tasks if one not in held and one.id not in self._let_in]:
             self._tasks[gone].cancel()
         busy = self._settled | {one.id for one in self._tasks}
@@ -159,7 +159,7 @@ class WarpgateGate:
                 self._closing.add(_started(self._close(session.id), self._closing.discard))
 
     async def _end(self) -> None:
-        """Ask no more, and close what was let in; its sessions end with the service."""
+        """Stop asking, and close what was let in; its sessions end with the service."""
         for held, task in self._tasks.items():
             if held.id not in self._let_in:
                 task.cancel()
@@ -170,21 +170,21 @@ class WarpgateGate:
         await self._warpgate.end()
 
     def _tell(self, message: str) -> None:
-        if message and message != self._told:
+        if message and message != self._logged:
             log.warning(message)
-        self._told = message
+        self._logged = message
 
 
 async def _insist(do: Callable[[], Awaitable[None]]) -> None:
     """Have something done there, however long that takes."""
-    said = ""
+    logged = ""
     while True:
         try:
             return await do()
         except Unavailable as error:
-            if str(error) != said:
-                said = str(error)
-                log.warning("Warpgate did not do what it was told (%s); it is told again until it does.", said)
+            if str(error) != logged:
+                logged = str(error)
+                log.warning("Warpgate did not do what it was told (%s); it is told again until it does.", logged)
         await asyncio.sleep(AGAIN_SECONDS)
 
 

@@ -62,7 +62,7 @@ class Gate:
         self._peers: dict[str, Peer] = {}
         self._set: dict[str, Peer] | None = None
         self._compared_at = 0.0
-        self._told: dict[str, str] = {}
+        self._logged: dict[str, str] = {}
 
     def run(self) -> NoReturn:
         """Work until an exception ends it; all peers are removed then. BadQuestion: there is no such interface."""
@@ -125,16 +125,16 @@ class Gate:
 
     def _take(self, at: float, admitted: Peers) -> None:
         self._heard_at = at
-        if self._told.pop("portal", ""):
+        if self._logged.pop("portal", ""):
             self._say("The portal answers again.")
         self._peers, left_out = usable(admitted.peers)
         self._tell("left out", " ".join(left_out))
 
     def _tell(self, about: str, message: str) -> None:
         """Say something that is seen again and again once, until it is another."""
-        if message and message != self._told.get(about):
+        if message and message != self._logged.get(about):
             self._say(message)
-        self._told[about] = message
+        self._logged[about] = message
 
     def _meanwhile(self) -> str:
         stay = (
@@ -161,7 +161,7 @@ class Gate:
         except Unavailable as error:
             self._tell("interface", str(error))
             return
-        self._told.pop("interface", "")
+        self._logged.pop("interface", "")
         self._tell_changes(had, networks)
         self._set, self._compared_at = wanted, now()
 

@@ -170,8 +170,8 @@ def _difference(old: Model, new: Model, name: str, label: str) -> Iterator[str]:
         return
     if name != "levels" and isinstance(before, list) and isinstance(after, list):
         gone, come = [one for one in before if one not in after], [one for one in after if one not in before]
-        told = [f"{sign} {_some(which)}" for sign, which in (("without", gone), ("with", come)) if which]
-        yield label + (", ".join(told) or f"in another order: {_some(after)}")
+        differences = [f"{sign} {_some(which)}" for sign, which in (("without", gone), ("with", come)) if which]
+        yield label + (", ".join(differences) or f"in another order: {_some(after)}")
     else:
         yield f"{label}{_value(name, before)} -> {_value(name, after)}"
 

@@ -36,7 +36,7 @@ def problems(policy: Policy, whole: bool = True) -> list[Problem]:
 
 
 def two_people_with_one_address(policy: Policy) -> Iterator[Problem]:
-    """An answer by mail is known by its sender, so an address stands for one person."""
+    """An answer by mail is known by its sender, so an address belongs to one person."""
     owners: dict[str, str] = {}
     for person, user in policy.users.items():
         for n, address in enumerate(user.addresses):
@@ -110,11 +110,11 @@ def workflows_never_reached(policy: Policy) -> Iterator[Problem]:
 
 def reminders_after_the_end(policy: Policy) -> Iterator[Problem]:
     """A reminder after the request has expired would never be sent."""
-    for path, said, terms in _terms_said(policy):
+    for path, scope, terms in _scopes(policy):
         expire = terms["approval_status_change_to_expire"]
-        if said.reminder_minutes is not None and said.reminder_minutes >= expire:
+        if scope.reminder_minutes is not None and scope.reminder_minutes >= expire:
             message = (
-                f"{duration(said.reminder_minutes)} is not before the request expires, after {duration(expire)}; "
+                f"{duration(scope.reminder_minutes)} is not before the request expires, after {duration(expire)}; "
                 "make it shorter"
             )
             yield Problem((*path, "reminder_minutes"), message)
@@ -130,9 +130,9 @@ def confirmation_without_effect(policy: Policy) -> Iterator[Problem]:
 
 def nobody_would_be_told(policy: Policy) -> Iterator[Problem]:
     """With every channel off nobody would be told of a request, and it would wait until it expires."""
-    for path, said, terms in _terms_said(policy):
+    for path, scope, terms in _scopes(policy):
         # A scope without channels of its own is reported where it inherits them from.
-        if (said.channels or not path) and all(use == "off" for use in terms["channels"].values()):
+        if (scope.channels or not path) and all(use == "off" for use in terms["channels"].values()):
             yield Problem((*path, "channels"), "no channel is left on, so nobody would be told; turn one on")
 
 
@@ -147,11 +147,11 @@ def nobody_is_admin(policy: Policy) -> Iterator[Problem]:
 
 def unknown_channels(policy: Policy) -> Iterator[Problem]:
     """A channel that does not exist would be waited for, and nobody be told."""
-    for path, said, _ in _terms_said(policy):
-        for channel in said.channels:
+    for path, scope, _ in _scopes(policy):
+        for channel in scope.channels:
             if channel not in CHANNELS:
                 yield Problem((*path, "channels", channel), f"is no channel; {channel_meant(channel)}")
-        for channel in said.rooms:
+        for channel in scope.rooms:
             if channel not in CHANNELS:
                 yield Problem((*path, "rooms", channel), f"is no channel; {channel_meant(channel)}")
             elif channel not in CHANNELS_WITH_ROOMS:
@@ -166,8 +166,8 @@ def channel_meant(channel: str) -> str:
 
 def channels_not_set_up(policy: Policy, set_up: Container[str]) -> Iterator[Problem]:
     """Where the policy uses a channel by which this installation can tell nobody: no mistake of the file alone."""
-    for path, said, _ in _terms_said(policy):
-        for channel, use in said.channels.items():
+    for path, scope, _ in _scopes(policy):
+        for channel, use in scope.channels.items():
             if use != "off" and channel in CHANNELS and channel not in set_up:
                 message = f"{channel} is not set up, so nobody is told there; see docs/settings.md, or write `off`"
                 yield Problem((*path, "channels", channel), message)
@@ -310,7 +310,7 @@ def _rules(policy: Policy) -> Iterator[tuple[Path, ApproverRule]]:
                 yield (*place, "levels", j, "approvers", k), rule
 
 
-def _terms_said(policy: Policy) -> Iterator[tuple[Path, Policy | RequestTerms, dict[str, Any]]]:
+def _scopes(policy: Policy) -> Iterator[tuple[Path, Policy | RequestTerms, dict[str, Any]]]:
     """Each place that may have terms of its own, what it says itself, and the terms that apply there."""
     yield (), policy, policy.model_dump(include=set(Terms.model_fields))
     for name, group in policy.device_groups.items():

@@ -78,7 +78,7 @@ def terms_for(policy: Policy, device_group: str, workflow: ApprovalWorkflow | No
 
 def combined(terms: type[RequestTerms], *scopes: RequestTerms | Policy) -> dict[str, Any]:
     """The terms that apply, by the names of their fields, from the closest scope that says something to the widest."""
-    said = {
+    by_field = {
         field: next((value for scope in scopes if (value := getattr(scope, field)) is not None), None)
         for field in terms.model_fields
     }
@@ -86,7 +86,7 @@ def combined(terms: type[RequestTerms], *scopes: RequestTerms | Policy) -> dict[
         "channels": {name: use for scope in reversed(scopes) for name, use in scope.channels.items()},
         "rooms": {name: room for scope in reversed(scopes) for name, room in scope.rooms.items()},
     }
-    return said | by_channel
+    return by_field | by_channel
 
 
 def people(policy: Policy, route: Route, level: int, requester: str) -> LevelPeople:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from countersign.errors import BadSetting
-from countersign.remedies import said_of
+from countersign.remedies import remedy_with_field
 from notifiers.email.config import TENANT, AuthenticityRule, EmailConfig, SmtpConfig
 from notifiers.email.grammar.lexicon import CODES
 from notifiers.email.mailbox.imap import Mailbox
@@ -74,7 +74,7 @@ def email_config(settings: EmailSettings, tokens: AccessTokens | None = None) ->
             ),
         )
     except ValidationError as error:
-        problems = "; ".join(said_of(one) for one in error.errors(include_input=False))
+        problems = "; ".join(remedy_with_field(one) for one in error.errors(include_input=False))
         raise BadSetting(f"The mail settings (COUNTERSIGN_MAIL_..., COUNTERSIGN_SMTP_...): {problems}.") from None
 
 

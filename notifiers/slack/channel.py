@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from countersign.errors import BadSetting
-from countersign.remedies import said_of
+from countersign.remedies import remedy_with_field
 from notifiers.base import Channel
 from notifiers.engine import Engine
 from notifiers.slack.config import SlackConfig
@@ -50,5 +50,5 @@ def slack_config(settings: SlackSettings) -> SlackConfig | None:
             instance_name=settings.instance_name,
         )
     except ValidationError as error:
-        problems = "; ".join(said_of(one) for one in error.errors(include_input=False))
+        problems = "; ".join(remedy_with_field(one) for one in error.errors(include_input=False))
         raise BadSetting(f"The Slack settings (COUNTERSIGN_SLACK_...): {problems}.") from None
