@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from benchmarks.place import Place, deployment, policy, process
 from countersign.client import Client
-from countersign.kinds.connection import ConnectionQuestion, Protocol
+from countersign.kinds.connection import ConnectionProtocol, ConnectionQuestion
 from engine.credentials.application_sessions import ApplicationSessions, AtApplication
 from engine.credentials.tokens import TokenRules
 from engine.policy import apply_policy
@@ -58,7 +58,9 @@ async def checks_per_second(place: Place, say: Callable[[str], None]) -> dict[st
     port = free_port()
     async with deployment(place, "forward-auth") as running:
         apply_policy(running.store, f"{policy()}\napplications: {{{APPLICATION}: {DEVICE}}}\n", "bench")
-        put = ConnectionQuestion(requester=PERSON, device=DEVICE, protocol=Protocol.HTTP, source_address="192.0.2.7")
+        put = ConnectionQuestion(
+            requester=PERSON, device=DEVICE, protocol=ConnectionProtocol.HTTP, source_address="192.0.2.7"
+        )
         await running.client.ask(put, asked_by=PERSON)
         secrets = await asyncio.to_thread(_let_in, running.store, put)
         server = process(

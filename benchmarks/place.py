@@ -16,7 +16,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from temporalio.client import Client as TemporalClient
 
 from countersign.client import Client
-from countersign.kinds.connection import ConnectionQuestion, Protocol
+from countersign.kinds.connection import ConnectionProtocol, ConnectionQuestion
 from engine.engine import Engine
 from engine.policy import apply_policy
 from sandbox.mail_settings import new_mail_keys
@@ -25,7 +25,7 @@ from store import Store
 
 PEOPLE, DEVICES = 60, 60
 APPROVER = "grace@example.test"
-PROTOCOLS = list(Protocol)
+PROTOCOLS = list(ConnectionProtocol)
 START_SECONDS = 60
 STOP_SECONDS = 30
 

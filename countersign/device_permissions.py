@@ -29,7 +29,7 @@ def must_be_allowed_to_register(who: Principal, person: str | None) -> None:
 
 
 def whose_devices(who: Principal, person: str) -> str:
-    """Whose devices they may list, who want those of `person`, or all that they may; "" for everybody's.
+    """Whose devices they may list, where they ask for those of `person` or for all that they may; "" for everybody's.
 
     Raises NotAllowed.
     """

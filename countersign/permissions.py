@@ -1,6 +1,6 @@
 """Who may do what: the one place that says so, for every channel, page, command and route (rules 2, 6 and 7).
 
-Whether an answer counts is decided by the ballot; what is said here of answers is what can be known before.
+Whether an answer counts is decided by the ballot; of answers, this says what can be known before.
 """
 
 from collections.abc import Collection, Mapping

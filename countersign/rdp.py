@@ -1,4 +1,4 @@
-"""RDP through a gate: what a person is handed to connect by, and what a gate learns of who comes with it.
+"""RDP through a gate: what a person is handed to connect by, and what a gate learns of the person who connects with it.
 
 The routing token of a connection is the field that MS-RDPBCGR, section 2.2.1.1, means for load balancers: a client
 sends it as the first thing, unencrypted, so it is good for one connection and two minutes.

@@ -54,7 +54,7 @@ class Credential:
 
     @property
     def proof(self) -> dict[str, str]:
-        """As it stands in the record."""
+        """The proof of who called, for the record."""
         return {self.kind: self.id}
 
 
@@ -77,7 +77,7 @@ class Caller:
 
     @property
     def proof(self) -> dict[str, str]:
-        """As it stands in the record, with when they last proved who they are."""
+        """The proof of who called, with when they last proved who they are."""
         confirmed = {"confirmed_at": moment(self.confirmed_at)} if self.confirmed_at else {}
         return self.credential.proof | confirmed
 

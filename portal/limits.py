@@ -18,7 +18,7 @@ class Refusals(PerHour):
     """Counts each person's refusals within an hour."""
 
     def must_have_room(self, who: str) -> None:
-        """Raise TooMany for who has had as many refusals as are allowed."""
+        """Raise TooMany for somebody who has had as many refusals as are allowed."""
         if left := math.ceil(self.seconds_left(who)):
             message = (
                 f"{self.most} of your attempts were refused within an hour; try again in {math.ceil(left / 60)} min."

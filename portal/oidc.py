@@ -162,9 +162,9 @@ class Provider:
     async def _ask(self) -> _Known:
         """Ask the provider for its addresses and keys."""
         async with self._client() as client:
-            said = await self._get(client, f"{self.issuer.rstrip('/')}/.well-known/openid-configuration")
+            document = await self._get(client, f"{self.issuer.rstrip('/')}/.well-known/openid-configuration")
             try:
-                metadata = Metadata.model_validate(said)
+                metadata = Metadata.model_validate(document)
                 keys = KeySet.import_key_set(await self._get(client, metadata.jwks_uri))  # type: ignore[arg-type]
             except (ValidationError, JoseError, ValueError, TypeError, KeyError) as error:
                 raise self._unavailable(f"what it says of itself is wrong ({type(error).__name__})") from None
@@ -194,12 +194,12 @@ class Provider:
 
     def _answer(self, response: httpx.Response) -> dict[str, Any]:
         try:
-            said = response.json()
+            document = response.json()
         except ValueError:
-            said = None
-        if response.status_code != httpx.codes.OK or not isinstance(said, dict):
+            document = None
+        if response.status_code != httpx.codes.OK or not isinstance(document, dict):
             raise self._unavailable(f"it answered {response.status_code}, not as the standard has it")
-        return said
+        return document
 
     async def _exchange(
         self, client: httpx.AsyncClient, metadata: Metadata, code: str, verifier: str
@@ -218,7 +218,7 @@ class Provider:
         return self._answer(response)
 
     def _credentials(self, metadata: Metadata) -> tuple[str, str, str]:
-        """Who we are, and how that is said (RFC 6749, section 2.3.1, which has both encoded for the header)."""
+        """Our credentials, as they are sent (RFC 6749, section 2.3.1, which has both encoded for the header)."""
         secret = self._client_secret.get_secret_value()
         if not secret:
             return self._client_id, "", "none"
@@ -257,8 +257,8 @@ class Provider:
         access_token = tokens.get("access_token")
         if not metadata.userinfo_endpoint or not isinstance(access_token, str):
             return {}
-        said = await self._get(client, metadata.userinfo_endpoint, Authorization=f"Bearer {access_token}")
-        return said if said.get("sub") == subject else {}
+        document = await self._get(client, metadata.userinfo_endpoint, Authorization=f"Bearer {access_token}")
+        return document if document.get("sub") == subject else {}
 
     def _unavailable(self, why: str) -> Unavailable:
         log.warning("%s can't be used: %s", self.issuer, why)

@@ -13,7 +13,7 @@ from countersign.cli import own_files
 from countersign.cli.options import of_login
 from countersign.errors import CountersignError, Unavailable
 from countersign.http import Api, is_loopback
-from countersign.kinds.connection import Protocol
+from countersign.kinds.connection import ConnectionProtocol
 
 # Somebody waits at a prompt.
 ANSWER_SECONDS = 2.0
@@ -58,4 +58,7 @@ def _keep(asked: str, devices: list[str]) -> None:
 Device = Annotated[
     str, typer.Argument(metavar="DEVICE", help="What to connect to, by its id.", autocompletion=device_names)
 ]
-How = Annotated[Protocol, typer.Argument(metavar="PROTOCOL", case_sensitive=False, help=f"How: {', '.join(Protocol)}.")]
+How = Annotated[
+    ConnectionProtocol,
+    typer.Argument(metavar="PROTOCOL", case_sensitive=False, help=f"How: {', '.join(ConnectionProtocol)}."),
+]

@@ -40,5 +40,5 @@ class Facts(Model):
 
     @property
     def is_machine(self) -> bool:
-        """Whether no person registers: a service token stands for a machine, whoever else is named beside it."""
+        """Whether no person registers: where there is a service token it is a machine, whoever else is named."""
         return not self.email or self.service_token is not None

@@ -73,7 +73,7 @@ def _named(rule: EnrolmentRule) -> Iterator[tuple[str, str]]:
 
 
 def _hidden(rules: list[EnrolmentRule]) -> Iterator[Problem]:
-    """The rules that are never come to, as one that is tried before matches whenever they do."""
+    """The rules that are never reached, as one that is tried before matches whenever they do."""
     tried = in_order(rules)
     places = {rule.name: n for n, rule in enumerate(rules)}
     left = MOST_COMPARISONS

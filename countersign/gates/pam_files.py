@@ -63,7 +63,7 @@ def why_not_ready() -> str:
 
 
 def may_not_ask(me: Me, device: str, protocols: Collection[str]) -> str:
-    """Why the token that this is said of may not ask for all of this, with the remedy; "" where it may."""
+    """Why the token described here may not ask for all of this, with the remedy; "" where it may."""
     if device not in me.devices:
         return "the token may not ask; put the device into a group that the token names, or make another token"
     missing = sorted(set(protocols) - set(me.protocols))

@@ -168,7 +168,7 @@ class Relay:
             way.start()
 
     def _send(self) -> None:
-        """To the target. Where it takes no more, what comes from it is still carried."""
+        """Pass on to the target; where it takes no more, what comes from it is still passed on."""
         buffer = memoryview(bytearray(BUFFER_BYTES))
         with suppress(OSError):
             while size := os.readv(IN, [buffer]):

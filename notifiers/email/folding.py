@@ -43,7 +43,7 @@ def table(name: str) -> dict[str, tuple[str, ...]]:
 
 
 def any_of(phrases: Iterable[str]) -> re.Pattern[str]:
-    """Any of these folded phrases, a Latin one not in the middle of a word; ` * ` in one stands for a few words."""
+    """Any of these folded phrases, a Latin one not in the middle of a word; ` * ` in one means a few words."""
     ways = (re.escape(phrase).replace(r"\ \*\ ", r"\ (?:.{1,60}?\ )?") for phrase in phrases)
     return re.compile(rf"(?<![a-z])(?:{'|'.join(ways)})")
 

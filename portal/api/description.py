@@ -54,10 +54,10 @@ def _operations(described: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _examples(operation: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Of what each example of its own is, and the example."""
+    """Each example of an operation, behind what it is an example of."""
     parts = {"body": operation.get("requestBody", {}), **operation["responses"]}
-    for part, said in parts.items():
-        for media_type, body in said.get("content", {}).items():
+    for part, content in parts.items():
+        for media_type, body in content.get("content", {}).items():
             if "example" in body:
                 yield f"{part}, {media_type}", shown(body["example"])
 
@@ -74,7 +74,7 @@ def kind(schema: dict[str, Any]) -> str:
         return f'"{schema["const"]}"'
     if schema.get("type") == "array":
         return f"list of {kind(schema.get('items', {}))}"
-    bounds = [f"{said} {schema[name]}" for name, said in BOUNDS.items() if name in schema]
+    bounds = [f"{words} {schema[name]}" for name, words in BOUNDS.items() if name in schema]
     return ", ".join([str(schema.get("format", schema.get("type", "any"))), *bounds])
 
 

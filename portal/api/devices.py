@@ -7,7 +7,7 @@ from fastapi import Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 
 from countersign.devices import Device, devices_for
-from countersign.kinds.connection import ConnectionQuestion, Protocol
+from countersign.kinds.connection import ConnectionProtocol, ConnectionQuestion
 from countersign.models import LONGEST_ID, Id
 from countersign.who_approves import WhoApproves, who_approves
 from portal.api.problems import described
@@ -45,7 +45,7 @@ async def devices(
 
 @router.get("/route", responses=described(HTTPStatus.FORBIDDEN))
 async def route(
-    context: ContextHere, caller: CallerHere, device: Id, protocol: Protocol, requester: Requester = None
+    context: ContextHere, caller: CallerHere, device: Id, protocol: ConnectionProtocol, requester: Requester = None
 ) -> WhoApproves:
     """Who would have to agree to a connection, and why, or why it would be refused; nothing is asked.
 

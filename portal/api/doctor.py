@@ -13,7 +13,7 @@ from portal.context import Context, ContextHere
 from portal.own_checks import own_checks
 from store.database_errors import for_operators
 
-router = token_router("standing")
+router = token_router("health")
 
 
 @router.get("/doctor", responses=described(HTTPStatus.FORBIDDEN))

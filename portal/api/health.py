@@ -19,11 +19,11 @@ from portal.context import Context, ContextHere
 HEALTH_SECONDS = 3.0
 
 open_to_all = APIRouter(
-    tags=["standing"],
+    tags=["health"],
     route_class=StrictRoute,
     responses=described(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.INTERNAL_SERVER_ERROR),
 )
-router = token_router("standing")
+router = token_router("health")
 
 
 @open_to_all.head("/health", include_in_schema=False)

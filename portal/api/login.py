@@ -67,8 +67,8 @@ async def poll(device: DeviceCode, context: ContextHere) -> JSONResponse:
     try:
         token = await context.run(context.engine.logins.poll, device.device_code)
     except Refused as error:
-        said = str(error.code).replace("-", "_")
-        return problem(HTTPStatus.BAD_REQUEST, error.code, message_of(error), error=said)
+        code = str(error.code).replace("-", "_")
+        return problem(HTTPStatus.BAD_REQUEST, error.code, message_of(error), error=code)
     kind: Literal["Bearer"] = "Bearer"
     made = LoginToken(access_token=token, token_type=kind, expires_in=int(TOKEN_LASTS.total_seconds()))
     return JSONResponse(made.model_dump(), headers={"Cache-Control": "no-store"})

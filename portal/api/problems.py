@@ -89,8 +89,8 @@ def problem(status: int, code: str, detail: str, headers: dict[str, str] | None 
 def body_of(status: int, code: str, detail: str, **fields: Any) -> dict[str, Any]:
     """The body of such a response."""
     kind, title = f"{TYPES}{code}", ErrorCode(code).meaning
-    told = Problem(type=kind, title=title, status=status, detail=without_controls(detail), **fields)
-    return told.model_dump(mode="json", exclude_none=True)
+    shown = Problem(type=kind, title=title, status=status, detail=without_controls(detail), **fields)
+    return shown.model_dump(mode="json", exclude_none=True)
 
 
 def described(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from countersign.directory import Policy
 from countersign.errors import NotAllowed
-from countersign.kinds.connection import ConnectionQuestion, Protocol
+from countersign.kinds.connection import ConnectionProtocol, ConnectionQuestion
 from countersign.permissions import may_ask_for
 from portal import auth
 from portal.forward_auth.proxied import Proxied, name_of
@@ -45,7 +45,9 @@ class Visit(NamedTuple):
 
 def question(person: str, device: str, source_address: str) -> ConnectionQuestion:
     """What somebody asks for, to open an application."""
-    return ConnectionQuestion(requester=person, device=device, protocol=Protocol.HTTP, source_address=source_address)
+    return ConnectionQuestion(
+        requester=person, device=device, protocol=ConnectionProtocol.HTTP, source_address=source_address
+    )
 
 
 @reads
@@ -56,7 +58,7 @@ def gateway(store: Store, asked: Proxied, public_url: str) -> Token:
         raise NotAllowed(UNKNOWN_PROXY)
     _, policy = store.policies.current()
     _must_be_for(policy, asked.host, asked.device, public_url)
-    if not may_ask_for(auth.of_gateway(token, policy).principal, asked.device, Protocol.HTTP):
+    if not may_ask_for(auth.of_gateway(token, policy).principal, asked.device, ConnectionProtocol.HTTP):
         raise NotAllowed(OTHER_DEVICE.format(asked.device))
     return token
 
@@ -72,12 +74,12 @@ def signed(store: Store, token_id: str, visit: Visit) -> str:
 def visit_of(store: Store, given: str, public_url: str) -> Visit:
     """The visit that was signed, whose host is an application's still. Raises NotAllowed."""
     text, _, signature = given.rpartition(".")
-    token_id, _, said = text.partition(".")
+    token_id, _, packed = text.partition(".")
     right = store.tokens.signature(token_id, text)
     if not right or not given.isascii() or not hmac.compare_digest(right, signature):
         raise NotAllowed(STALE)
     try:
-        visit = Visit(*json.loads(base64.urlsafe_b64decode(said)))
+        visit = Visit(*json.loads(base64.urlsafe_b64decode(packed)))
     except (binascii.Error, ValueError, TypeError):
         raise NotAllowed(STALE) from None
     if datetime.fromtimestamp(visit.at, UTC) + VISIT_LASTS < datetime.now(UTC):

@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from countersign.errors import BadQuestion
-from countersign.kinds.connection import CONNECTION, ConnectionQuestion, Protocol
+from countersign.kinds.connection import CONNECTION, ConnectionProtocol, ConnectionQuestion
 from countersign.models import LONGEST_ID, LONGEST_REASON, canonical_address
 from countersign.question import read_of
 from portal.api.devices import approvers_of, devices_of
@@ -27,7 +27,7 @@ class Typed(BaseModel):
     """What is typed."""
 
     device: str = Field(default="", max_length=LONGEST_ID)
-    protocol: str = Field(default=Protocol.SSH, max_length=LONGEST_ID)
+    protocol: str = Field(default=ConnectionProtocol.SSH, max_length=LONGEST_ID)
     reason: str = Field(default="", max_length=LONGEST_REASON)
     ticket: str = Field(default="", max_length=LONGEST_ID)
     minutes: str = Field(default="", max_length=LONGEST_ID)
@@ -71,7 +71,7 @@ async def form(
         request,
         "new",
         typed=typed,
-        protocols=list(Protocol),
+        protocols=list(ConnectionProtocol),
         found=found,
         problem=problem,
         devices=devices,

@@ -53,7 +53,7 @@ async def answer(
 
 @contextmanager
 def guesses_counted(context: Context, person: str) -> Iterator[None]:
-    """Raise TooMany for who typed too many codes that there are not, and count this one."""
+    """Raise TooMany for somebody who typed too many codes that do not exist, and count this one."""
     context.guesses.must_have_room(person)
     try:
         yield

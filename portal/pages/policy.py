@@ -7,7 +7,7 @@ from fastapi import Path, Query, Request, Response
 
 from countersign.directory import Policy
 from countersign.errors import BadQuestion
-from countersign.kinds.connection import CONNECTION, ConnectionQuestion, Protocol
+from countersign.kinds.connection import CONNECTION, ConnectionProtocol, ConnectionQuestion
 from countersign.models import LONGEST_ID
 from countersign.policy.difference import DifferentLine
 from countersign.question import read_of
@@ -36,7 +36,7 @@ async def show(
     before: Version | None = None,
     requester: Typed = "",
     device: Typed = "",
-    protocol: Typed = Protocol.SSH,
+    protocol: Typed = ConnectionProtocol.SSH,
 ) -> Response:
     """The policy in force, its versions, and who would have to approve somebody's request."""
     _, policy = await context.run(context.store.policies.current)
@@ -50,7 +50,7 @@ async def show(
         versions=versions[:PER_PAGE],
         next_before=versions[PER_PAGE - 1].version if len(versions) > PER_PAGE else None,
         typed={"requester": requester, "device": device, "protocol": protocol},
-        protocols=list(Protocol),
+        protocols=list(ConnectionProtocol),
         found=found,
         problem=problem,
     )
@@ -96,7 +96,7 @@ async def _who_approves(
 
 
 def first_lines(parts: Sequence[Sequence[DifferentLine]]) -> list[Sequence[DifferentLine]]:
-    """As many lines of what differs as anybody reads."""
+    """The first lines of what differs, as many as anybody reads."""
     found: list[Sequence[DifferentLine]] = []
     room = MOST_LINES
     for part in parts:

@@ -39,7 +39,7 @@ def test_the_people_of_a_level_are_those_of_now(store: Store) -> None:
         transactions(store).people.of_level(LevelStart(approval_id=1, level=1))
 
 
-def test_standing_says_who_may_no_longer_act_or_cannot_be_reached(store: Store) -> None:
+def test_availability_says_who_may_no_longer_act_or_cannot_be_reached(store: Store) -> None:
     request = opened(store, device="vaults-1")
     number = request.approval_id
     write(store, asking(number, "ivan", "grace"))
@@ -106,7 +106,7 @@ def test_who_has_written_about_a_request_can_be_reached(store: Store) -> None:
     assert transactions(store).people.recheck(look).away == ["heidi"]
 
 
-def test_a_standing_gets_no_better_and_is_kept_at_the_next_level(store: Store) -> None:
+def test_an_availability_gets_no_better_and_is_kept_at_the_next_level(store: Store) -> None:
     number = opened(store, device="databases-1").approval_id
     write(store, asking(number, "ivan", "grace"))
     for signal in ("unreachable", "away"):

@@ -54,12 +54,12 @@ async def problem_with(aim: Aim, kind: Kind) -> str:
     """What became of a forgery that should not have; "" where it was refused as it should be."""
     events = aim.context.deployment.store.events
     aim.context.count_anew()
-    stood, version = aim.standing(), events.last_version()
+    stood, version = aim.status_lines(), events.last_version()
     status = await kind.act(aim)
     lines = await recorded(aim, version) if kind.recorded else events.since(version)
     await aim.judged()
-    if aim.standing() != stood:
-        return f"it counted: {[line for line in aim.standing() if line not in stood]}"
+    if aim.status_lines() != stood:
+        return f"it counted: {[line for line in aim.status_lines() if line not in stood]}"
     if other := [f"{line.kind} {line.who}" for line in events.since(version) if line.kind not in HARMLESS]:
         return f"it was recorded as {other}"
     if status not in kind.answers:

@@ -20,7 +20,7 @@ from workflows.background import BackgroundWork
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-QUEUE = "standing"
+QUEUE = "background"
 WORKERS = 4
 
 

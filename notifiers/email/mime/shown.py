@@ -42,7 +42,7 @@ def _shown(part: Part) -> Shown:
 
 
 def _signed(part: Part) -> Shown:
-    """Of exactly two parts the first is what was signed, the second its signature (RFC 1847, section 2.1)."""
+    """Where there are exactly two parts, the first was signed, and the second is its signature (RFC 1847, 2.1)."""
     if len(part.parts) != 2 or _shown(part.parts[1]).ways:
         raise Unreadable("malformed", "The mail says that it is signed, but has no signature.")
     return _shown(part.parts[0])
@@ -57,7 +57,7 @@ def _alternatives(part: Part) -> Shown:
 
 
 def _in_turn(part: Part) -> Shown:
-    """Of parts shown one after another the first with any text opens the mail."""
+    """Where parts are shown one after another, the mail begins with the first that has any text."""
     root = part.params.get("start", "").strip()
     if part.type == "multipart/related" and root and part.parts[0].fields.first("content-id").strip() != root:
         raise Unreadable("malformed", "The mail begins somewhere else than at its first part.")

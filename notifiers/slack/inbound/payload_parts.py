@@ -112,7 +112,7 @@ def short_run(run: str) -> str:
 
 @dataclass(frozen=True)
 class Sender:
-    """Whom a payload says it is from: `team` is where it was done, `user_team` where the person belongs."""
+    """The sender that a payload names: `team` is where it was done, `user_team` where the person belongs."""
 
     user: str
     team: str

@@ -117,7 +117,7 @@ class Aim:
         """A genuine opening of the Home page."""
         return deepcopy(self.genuine.opening) | {"event_id": f"Ev{uuid.uuid4().hex[:10].upper()}"}
 
-    def standing(self) -> list[object]:
+    def status_lines(self) -> list[object]:
         """How both requests stand, and all that was ever recorded of them but refusals."""
         reading = self.context.deployment.store.reading
         views = [reading.request(one.id) for one in (self.request, self.other)]
