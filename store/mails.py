@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, case, delete, select, update
 
 from countersign.notifications import MailRef
 from store.database import StorePart, insert_new, insert_or_change, reads
-from store.tables import mailboxes, mails
+from store.tables import as_written, mailboxes, mails
 
 # A watcher tells more often than this that it looks, but for the time that a server takes to answer.
 LONGEST_GAP = timedelta(seconds=30)
@@ -57,7 +57,7 @@ class Mails(StorePart):
     @reads
     def quarantined(self, since: datetime) -> list[tuple[str, int, str]]:
         """The mailboxes with mails that were quarantined since a moment, how many, and why the latest was."""
-        ours = (mails.c.claimed_until > since) & (mails.c.state == "quarantined")
+        ours = (mails.c.claimed_until > since) & (mails.c.state == as_written("quarantined"))
         query = select(mails.c.mailbox, mails.c.why).where(ours).order_by(mails.c.claimed_until)
         with self.database.reading() as connection:
             found = connection.execute(query).all()

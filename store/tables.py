@@ -503,6 +503,7 @@ mails = Table(
     Column("why", Text, nullable=False),
     Column("claimed_until", Instant, nullable=False),
     Index("mails_by_time", "claimed_until"),
+    _index_where("mails_quarantined", "state = 'quarantined'", "claimed_until"),
 )
 
 mailboxes = Table(

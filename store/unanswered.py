@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 
 from countersign.models import ASKING, Status
 from store.database import Database, reads
-from store.tables import ROOM, answers, approvers, events, notifications, requests
+from store.tables import ROOM, answers, approvers, events, notifications, one_of, requests
 
 # So many of the newest requests are looked at, whatever there are.
 NEWEST = 500
@@ -27,17 +27,23 @@ def unanswered(database: Database, before: datetime) -> list[Unanswered]:
 
     Whom a request calls away, disabled or unreachable is left out, as is who has written in vain: they are known.
     """
-    newest = select(requests.c.approval_id).order_by(requests.c.approval_id.desc()).limit(NEWEST).scalar_subquery()
+    number = requests.c.approval_id
+    numbers = select(number).where(number > 0).order_by(number.desc()).limit(NEWEST)
+    with database.reading() as connection:
+        # Written into the statements: else PostgreSQL may read a whole table to join them.
+        newest = connection.execute(numbers).scalars().all()
     heard = (
-        select(answers.c.person).where(answers.c.approval_id.in_(newest)),
-        select(events.c.who).where(events.c.approval_id.in_(newest), events.c.kind.in_(("answer_refused", "inquired"))),
-        select(approvers.c.person).where(approvers.c.approval_id.in_(newest), approvers.c.availability != ""),
+        select(answers.c.person).where(one_of(answers.c.approval_id, newest)),
+        select(events.c.who).where(
+            one_of(events.c.approval_id, newest), events.c.kind.in_(("answer_refused", "inquired"))
+        ),
+        select(approvers.c.person).where(one_of(approvers.c.approval_id, newest), approvers.c.availability != ""),
     )
     asked = (
         select(notifications.c.person, notifications.c.channel, func.count(notifications.c.approval_id.distinct()))
         .join(requests, requests.c.approval_id == notifications.c.approval_id)
         .where(
-            notifications.c.approval_id.in_(newest),
+            one_of(notifications.c.approval_id, newest),
             notifications.c.event.in_(ASKING),
             notifications.c.state == "sent",
             notifications.c.written_at < before,
