@@ -6,7 +6,7 @@ what is on record, as Temporal may when a whole machine dies, is given it again.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row
 
-from countersign.errors import NotFound, NotYet, Refused
+from countersign.errors import NotFound, NotYet, Refused, Unavailable
 from countersign.models import Answer, Status
 from countersign.transitions import RecordedTransition, Settled, Transition
 from engine.together import each_for_itself
@@ -26,6 +26,8 @@ if TYPE_CHECKING:  # the transactions that it runs use this module themselves
 
 # A younger answer is still being submitted.
 LEFT_OVER_AFTER = timedelta(seconds=15)
+# Requests whose workflows are reminded side by side.
+REMINDED_AT_ONCE = 100
 
 
 # --- a change that is made again --------------------------------------------------------------------------------------
@@ -79,6 +81,8 @@ class Recovery:
         self._requests = resources.store.reading
         self._answers = resources.store.answers
         self._submit = submit
+        self._reminded_to = datetime.now(UTC), 0  # the deadline and the number of a request
+        self._not_reminded: Unavailable | None = None  # why one of them was not
 
     async def submit_left_over(self) -> None:
         """Submit the answers that a crash left between storing and judging: those to one request in turn."""
@@ -88,14 +92,26 @@ class Recovery:
     async def remind_workflows(self) -> None:
         """Submit the answers that counted again, for workflows that don't know them and would wait until the deadline.
 
-        When a whole machine dies, Temporal may have lost them; for all other workflows this changes nothing.
+        When a whole machine dies, Temporal may have lost them; for all other workflows this changes nothing. After it
+        was cancelled the next call goes on where it was. Raises at the end what failed; the next call then begins anew.
         """
-        await _in_turn(self._count_again, await self._run(self._answers.counted, datetime.now(UTC)))
+        while some := await self._run(self._requests.expiring_after, *self._reminded_to, REMINDED_AT_ONCE):
+            workflow_ids = {approval_id: workflow_id for approval_id, workflow_id, _ in some}
+            counted = await self._run(self._answers.counted_of, *workflow_ids)
+            try:
+                await _in_turn(partial(self._count_again, workflow_ids), counted)
+            except Unavailable as error:
+                self._not_reminded = error
+            last, _, deadline = some[-1]
+            self._reminded_to = deadline, last
+        failed, self._not_reminded = self._not_reminded, None
+        if failed is not None:
+            self._reminded_to = datetime.now(UTC), 0
+            raise failed
 
-    async def _count_again(self, answer: Answer) -> None:
-        workflow_id = await self._run(self._requests.workflow_of, answer.approval_id)
+    async def _count_again(self, workflow_ids: Mapping[int, str], answer: Answer) -> None:
         with suppress(Refused, NotFound, NotYet):
-            await self._client.decide(workflow_id, answer)
+            await self._client.decide(workflow_ids[answer.approval_id], answer)
 
 
 async def _in_turn(submit: Callable[[Answer], Awaitable[object]], answers: Sequence[Answer]) -> None:

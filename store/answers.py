@@ -13,7 +13,7 @@ from countersign.models import OWN_APPROVAL, Answer, Decision, Verdict
 from countersign.notifications import AnswerOutcome
 from store.database import StorePart, reads
 from store.many_rows import many_rows
-from store.tables import answers, as_written, one_of, requests
+from store.tables import answers, as_written, one_of
 
 # The columns of an answer that its request judges.
 SHOWN = list(Answer.model_fields)
@@ -52,23 +52,13 @@ class Answers(StorePart):
             return [view(row) for row in connection.execute(left)]
 
     @reads
-    def counted(self, now: datetime) -> list[Answer]:
-        """Answers that counted, oldest first, of the requests whose deadline lies ahead, settled or not."""
+    def counted_of(self, *approval_ids: int) -> list[Answer]:
+        """The answers of requests that counted and came in by a channel, in the order of each one's levels."""
         # A requester's own approval is made by the workflow, and came in by no channel.
-        lasting = select(requests.c.approval_id).where(requests.c.deadline > now)
         counted = answers.c.state == "accepted", answers.c.channel != OWN_APPROVAL
-        query = select(answers).where(answers.c.approval_id.in_(lasting), *counted)
+        query = select(answers).where(answers.c.approval_id.in_(approval_ids), *counted)
         with self.database.reading() as connection:
-            return [view(row) for row in connection.execute(query.order_by(answers.c.at))]
-
-    @reads
-    def counted_of(self, approval_id: int) -> list[Answer]:
-        """The answers of a request that counted and came in by a channel, in the order of its levels."""
-        own = answers.c.channel == OWN_APPROVAL
-        counted = answers.c.approval_id == approval_id, answers.c.state == "accepted", ~own
-        query = select(answers).where(*counted).order_by(answers.c.level, answers.c.at)
-        with self.database.reading() as connection:
-            return [view(row) for row in connection.execute(query)]
+            return [view(row) for row in connection.execute(query.order_by(answers.c.level, answers.c.at))]
 
     @reads
     def counted_before(self, answer: Answer) -> bool:

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, literal, select, tuple_
 
 from countersign.directory import Policy
 from countersign.errors import Refused, no_request
@@ -21,7 +22,7 @@ from store.filters import found_by
 from store.listing import LONGEST_LIST, Wanted, goes_on, numbers_of
 from store.policies import Policies
 from store.requests import request_row, waiting_after
-from store.tables import events
+from store.tables import Instant, events, requests
 from store.views import person, principal_name, rows_of, views
 from store.visibility import concerns
 
@@ -96,6 +97,16 @@ class Reading:
         return [(row.approval_id, row.workflow_id, row.run_id) for row in rows]
 
     @reads
+    def expiring_after(self, deadline: datetime, approval_id: int, limit: int) -> list[tuple[int, str, datetime]]:
+        """The next requests by their deadlines and numbers, settled or not: with the workflow's id and the deadline."""
+        columns = requests.c.approval_id, requests.c.workflow_id, requests.c.deadline
+        place = requests.c.deadline, requests.c.approval_id
+        later = tuple_(*place) > tuple_(literal(deadline, Instant()), literal(approval_id))
+        query = select(*columns).where(later).order_by(*place).limit(limit)
+        with self.database.reading() as connection:
+            return [(row.approval_id, row.workflow_id, row.deadline) for row in connection.execute(query)]
+
+    @reads
     def page(self, wanted: Wanted) -> tuple[list[RequestView], int | None]:
         """A page of requests, newest first, and the `before` of the next one; None where there is none.
 
@@ -109,12 +120,12 @@ class Reading:
         return shown, goes_on(wanted, [view.approval_id for view in shown], down_to)
 
     @reads
-    def mine(self, one: str) -> Mine:
-        """The requests that somebody has something to do with."""
-        waiting, more_waiting = self.waiting_for(one)
-        asked, more_asked = self.page(Wanted(requester=one))
-        held, more_held = self.page(Wanted(requester=one, has_active_grant=True))
-        revocable, more_revocable = self.page(Wanted(approver=one, has_active_grant=True))
+    def mine(self, one: str, limit: int = 50) -> Mine:
+        """The requests that somebody has something to do with: so many of each list."""
+        waiting, more_waiting = self.waiting_for(one, limit=limit)
+        asked, more_asked = self.page(Wanted(requester=one, limit=limit))
+        held, more_held = self.page(Wanted(requester=one, has_active_grant=True, limit=limit))
+        revocable, more_revocable = self.page(Wanted(approver=one, has_active_grant=True, limit=limit))
         active = {view.approval_id: view for view in [*held, *revocable]}
         goes_on = {"waiting": more_waiting, "asked": more_asked, "active": more_held or more_revocable}
         more = [name for name, after in goes_on.items() if after]

@@ -204,5 +204,5 @@ def test_an_approval_that_lapsed_is_shown_as_one_and_is_not_submitted_again(stor
     )
     write(store, a_transition(number, "1.grace.disabled", lapsed=[answer.id], events=[audit_event("approval_lapsed")]))
     assert [one.lapsed for one in store.reading.request(number).decisions] == [True]
-    assert store.answers.counted(soon(0)) == []
+    assert store.answers.counted_of(number) == []
     assert store.answers.outcome(answer.id)[0] == "lapsed"

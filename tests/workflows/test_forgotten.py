@@ -14,6 +14,7 @@ import pytest
 from countersign.client import TASK_QUEUE
 from countersign.models import Answer, Approver, Decision, GrantStatus, Status
 from countersign.transitions import GrantEnd, Opening, Transition
+from engine import recovery
 from tests.store.requests import a_transition, approving, audit_event
 from tests.workflows.deployment import Deployment, Request, refused, until, until_after
 
@@ -252,6 +253,17 @@ async def test_a_forgotten_answer_counts_once_when_it_is_submitted_again(deploym
     await until(lambda: request.asked_people(2))
     assert request.decided() == ["grace approve 1"]
     assert request.lines("answered") == ["answered grace"]
+
+
+async def test_all_workflows_are_reminded_of_what_counted_some_requests_after_others(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recovery, "REMINDED_AT_ONCE", 1)
+    requests = [await deployment.ask("alice") for _ in range(3)]
+    for request in requests:
+        deployment.transactions.transitions.write(approving(await request.store("grace")))
+    await deployment.engine.remind_workflows()
+    assert [(await request.outcome()).status for request in requests] == 3 * [Status.APPROVED]
 
 
 async def test_an_answer_that_meets_the_opening_taken_again_is_judged_when_that_is_over(deployment: Deployment) -> None:
