@@ -30,6 +30,9 @@ GROWING = {
     "sessions",
     "sign_ins",
     "tokens",
+    "application_sessions",
+    "logins",
+    "rdp_tokens",
     "service_tokens",
     "provisioning_keys",
 }

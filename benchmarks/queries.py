@@ -32,6 +32,7 @@ from store.mails import mailboxes_behind
 from store.registered_devices import WantedDevices
 from store.retention import Retention
 from store.sessions import asked_since
+from store.unanswered import unanswered
 
 Kind = Literal["list", "view", "sweep", "event", "other"]
 # At the server, in milliseconds: 99 of 100 take no longer.
@@ -205,6 +206,7 @@ def _views(store: Store, engine: Transactions, waiting_id: int) -> list[Query]:
         Query("view: its notifications", "view", partial(SentMessages(store).of, waiting_id)),
         Query("view: a device's snapshots", "view", partial(store.registered_devices.snapshots, device.id)),
         Query("view: the devices that gates admit", "view", lambda: admitted_devices(store, datetime.now(UTC))),
+        Query("view: what Slack's Home shows", "view", lambda: reading.mine(APPROVER, 10)),
         Query("view: who has an address", "view", lambda: reading.person_at("user-19@example.test")),
         Query("event: the last one, for one who watches", "event", lambda: store.seen.since(newest - 1, past, 500)),
         Query("event: the last 500, for one who watches", "event", lambda: store.seen.since(newest - 500, past, 500)),
@@ -254,6 +256,7 @@ def _sign_ins_begun(store: Store) -> object:
 
 
 def _others(store: Store, engine: Transactions, waiting_id: int) -> list[Query]:
+    now = datetime.now(UTC)
     rejected = RejectedInput(
         channel="email",
         source_id="<m@x>",
@@ -270,6 +273,9 @@ def _others(store: Store, engine: Transactions, waiting_id: int) -> list[Query]:
             "other",
             lambda: Messages(store).of(_unsent(store, waiting_id)),
         ),
+        Query("the next requests to expire", "other", lambda: store.reading.expiring_after(now, 0, 100)),
+        Query("who never answered", "other", lambda: unanswered(store.database, now)),
+        Query("mails that were quarantined", "other", lambda: store.mails.quarantined(now - timedelta(days=7))),
         Query("links that were asked for", "other", lambda: _sign_ins_begun(store)),
         Query("answers that counted", "other", lambda: store.answers.counted_of(waiting_id)),
     ]

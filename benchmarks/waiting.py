@@ -4,7 +4,7 @@ import asyncio
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from statistics import quantiles
 
@@ -18,6 +18,8 @@ AT_ONCE = 32
 # After so many more that wait, it is said how far it is.
 SAID_EACH = 1000
 MAIL_SECONDS = 60
+# 99 of 100 decisions may take so many times as long while MANY wait.
+MOST_TIMES = 1.5
 P50, P99 = "decision to mail, p50 ms", "decision to mail, p99 ms"
 PROCESSOR = "decision, ms of the worker's processor"
 TOLD = re.compile(r"<(\d+)\.(.+\.)?settled\.")
@@ -47,8 +49,18 @@ async def with_others_waiting(place: Place, say: Callable[[str], None]) -> dict[
         figures[f"worker MB, {MANY:,} waiting"] = _megabytes(running.pid)
     for what in (P50, P99, PROCESSOR):
         few, many = figures[f"{what}, {FEW:,} waiting"], figures[f"{what}, {MANY:,} waiting"]
-        figures[f"ratio: {what}, {MANY:,} / {FEW:,} waiting"] = many / few
+        figures[_ratio(what)] = many / few
     return figures
+
+
+def over_its_limit(figures: Mapping[str, float]) -> list[str]:
+    """That a decision takes too long while many wait, if so."""
+    times = figures[_ratio(P99)]
+    return [f"{_ratio(P99)} is {times:.2f}; it may be {MOST_TIMES}"] if times > MOST_TIMES else []
+
+
+def _ratio(what: str) -> str:
+    return f"ratio: {what}, {MANY:,} / {FEW:,} waiting"
 
 
 async def _measured(running: Deployment, sink: Sink, approval_ids: list[int], when: str) -> dict[str, float]:

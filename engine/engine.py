@@ -172,10 +172,10 @@ class Engine:
         """A request as it is now. Raises NotFound."""
         return await self._resources.run(self._reading.request, approval_id)
 
-    async def mine(self, person: str) -> Mine:
-        """The requests of a person, none for who is disabled."""
+    async def mine(self, person: str, limit: int = 50) -> Mine:
+        """The requests of a person, so many of each list; none for who is disabled."""
         caller = await self.principal(person)
-        return await self._resources.run(self._reading.mine, person) if caller.enabled else Mine()
+        return await self._resources.run(self._reading.mine, person, limit) if caller.enabled else Mine()
 
     async def put_in_force(
         self, read: ReadPolicy, who: str, replaces: int | None = None, end: Sequence[tuple[int, str]] = ()

@@ -68,5 +68,5 @@ class Engine(Protocol):
     async def request(self, approval_id: int) -> RequestView:
         """A request as it is now; raises NotFound."""
 
-    async def mine(self, person: str) -> Mine:
-        """The requests of a person."""
+    async def mine(self, person: str, limit: int) -> Mine:
+        """The requests of a person, so many of each list."""

@@ -21,7 +21,8 @@ from store.index_paths import NOTHING, NUMBER, Part, Path
 from store.tables import approvers, grants, requests
 from store.visibility import condition, is_asked
 
-LONGEST_LIST = 200
+# A page of requests: to read so many takes some 20 milliseconds.
+LONGEST_LIST = 100
 # Looking for a text in so many takes some 10 milliseconds.
 MOST_READ = 1_000
 # A group of so many is read by an index for each of its members.

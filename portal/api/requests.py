@@ -18,12 +18,13 @@ from countersign.models import Asked, GrantStatus, Id, PlainText, Question, Stat
 from countersign.redaction import redacted_event
 from countersign.views import AuditEventView, DelayedView, RequestView
 from portal.api.idempotency import Body, IdempotencyHere
+from portal.api.paging import LONGEST_LIST
 from portal.api.problems import described
 from portal.api.routes import WITH_BODY, disconnected, lead_on, token_router
 from portal.auth import Caller, CallerHere
 from portal.context import Context, ContextHere
 from store.filters import LONGEST_TEXT, Filters
-from store.listing import LONGEST_LIST, NO_NUMBER, Wanted
+from store.listing import NO_NUMBER, Wanted
 
 LONGEST_WAIT_SECONDS = 60
 # The largest number that every JSON reader keeps exactly (RFC 8259, section 6).
@@ -151,7 +152,7 @@ async def newest(
     """A page of the requests that you may see, newest first.
 
     Where there may be more, the header `Link` leads to the next page. A page may be shorter than `limit`, or empty, and
-    still lead on: one call searches only so far.
+    still lead on: it holds 100 at most, and one call searches only so far.
     """
     wanted = Wanted(status, requester or "", approver or "", caller.visibility, before, limit, filters, active_grant)
     page, goes_on = await context.run(context.store.reading.page, wanted)
@@ -171,7 +172,7 @@ async def approvals(
 ) -> list[RequestView]:
     """A page of the requests that wait for your answer, the most urgent first. For people.
 
-    Where there are more, the header `Link` leads to the next page.
+    Where there are more, the header `Link` leads to the next page. It holds 100 at most.
     """
     person = caller.must_be_person()
     page, goes_on = await context.run(context.store.reading.waiting_for, person, after, limit)

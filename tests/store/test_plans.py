@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 from sqlalchemy import event, text
 
-from benchmarks.history import Cost, end_by, over_limits
+from benchmarks.history import MOST_STATEMENTS, Cost, end_by, over_limits
 from benchmarks.plans import plan_of, statements
 from benchmarks.queries import LIVE, Query, queries
 from engine.policy import apply_policy
@@ -24,7 +24,6 @@ LITTLE, MUCH, WAITING, MOST_READ = 2_500, 10_000, 30, 100
 WAITS = FIRST_APPROVAL_ID + LITTLE + WAITING // 2
 # Indexes grow by a level at times, and what is newest is not always alike.
 TOLERANCE = 1.5
-MOST_STATEMENTS = {"list": 6, "event": 3, "sweep": 3}
 # PostgreSQL's driver takes its time for each row: a list has it read no more than a page of them.
 MOST_FETCHED = 60
 
@@ -106,15 +105,20 @@ def test_what_is_over_makes_nothing_dearer_and_no_table_that_grows_is_read_as_a_
 
 
 def test_a_limit_that_is_broken_is_named_and_ends_the_benchmark_with_1() -> None:
-    def cost(name: str, milliseconds: float, *scanned: str) -> Cost:
-        return Cost(Query(name, "sweep", lambda: None), 1, 1.0, milliseconds, 1.0, set(), set(scanned))
+    def cost(name: str, milliseconds: float, *scanned: str, asked: int = 3) -> Cost:
+        return Cost(Query(name, "sweep", lambda: None), asked, 1.0, milliseconds, 1.0, set(), set(scanned))
 
-    broken = over_limits("SQLite", [cost("fast", 4.9), cost("slow", 5.1), cost("whole", 1.0, "requests", "events")])
-    assert broken == ["SQLite: slow takes 5.1 ms; it may take 5", "SQLite: whole reads all of events, requests"]
+    found = [cost("fast", 4.9), cost("slow", 5.1), cost("whole", 1.0, "requests", "events"), cost("many", 1.0, asked=4)]
+    broken = over_limits("SQLite", found)
+    assert broken == [
+        "SQLite: slow takes 5.1 ms; it may take 5",
+        "SQLite: many takes 4 statements; it may take 3",
+        "SQLite: whole reads all of events, requests",
+    ]
     said = Console(file=StringIO(), width=200)
-    for found, code in ((broken, 1), ([], 0)):
+    for over, code in ((broken, 1), ([], 0)):
         with pytest.raises(SystemExit) as ended:
-            end_by(found, said)
+            end_by(over, said)
         assert ended.value.code == code
     assert isinstance(said.file, StringIO)
     assert "slow takes 5.1 ms" in said.file.getvalue()

@@ -9,7 +9,7 @@ from countersign.errors import Unavailable, Unreachable
 from countersign.notifications import Person
 from notifiers.engine import Engine
 from notifiers.slack.client.api import SlackApi
-from notifiers.slack.outbound.views import home_view, message_modal
+from notifiers.slack.outbound.views import MOST_LISTED, home_view, message_modal
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,8 @@ class Home:
         """Show what waits for them, what they asked for, and what they may use now."""
         # One after another for each person, so that an older look never overwrites a newer one.
         async with self._turns.setdefault(user, asyncio.Lock()):
-            mine, who = await self._engine.mine(person.id), await self._engine.principal(person.id)
+            mine = await self._engine.mine(person.id, MOST_LISTED)
+            who = await self._engine.principal(person.id)
             await self._publish(user, home_view(mine, who, self._public_url))
 
     async def say(self, user: str, message: str) -> None:
