@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import math
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -74,6 +74,7 @@ class Feed:
         # What was read for all, by what it is about, and when that began.
         self._found: dict[About, tuple[asyncio.Future[Any], float]] = {}
         self._waiting: set[FeedWaiter] = set()
+        self._waiting_about: Counter[About | None] = Counter()
         self._wanted = asyncio.Event()
         self._reading = asyncio.Event()
         self._closed = False
@@ -237,13 +238,17 @@ class Feed:
     def _waiter(self, about: About | None) -> Iterator[FeedWaiter]:
         waiter = FeedWaiter(about)
         self._waiting.add(waiter)
+        self._waiting_about[about] += 1
         self._wanted.set()
         try:
             yield waiter
         finally:
             self._waiting.discard(waiter)
-            if isinstance(about, int) and not any(one.about == about for one in self._waiting):
-                self._found.pop(about, None)
+            self._waiting_about[about] -= 1
+            if not self._waiting_about[about]:
+                del self._waiting_about[about]
+                if isinstance(about, int):
+                    self._found.pop(about, None)
 
 
 def _concern(page: FeedPage, event: AuditEventView) -> Concern | None:
