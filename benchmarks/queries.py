@@ -208,8 +208,16 @@ def _views(store: Store, engine: Transactions, waiting_id: int) -> list[Query]:
         Query("view: the devices that gates admit", "view", lambda: admitted_devices(store, datetime.now(UTC))),
         Query("view: what Slack's Home shows", "view", lambda: reading.mine(APPROVER, 10)),
         Query("view: who has an address", "view", lambda: reading.person_at("user-19@example.test")),
-        Query("event: the last one, for one who watches", "event", lambda: store.seen.since(newest - 1, past, 500)),
-        Query("event: the last 500, for one who watches", "event", lambda: store.seen.since(newest - 500, past, 500)),
+        Query(
+            "event: the last one, for one who watches",
+            "event",
+            lambda: store.visible_events.since(newest - 1, past, 500),
+        ),
+        Query(
+            "event: the last 500, for one who watches",
+            "event",
+            lambda: store.visible_events.since(newest - 500, past, 500),
+        ),
     ]
 
 

@@ -76,7 +76,7 @@ class RequestNotification(Notification):
     confirm: Confirm = ""
     in_reply_to: str = ""  # the source's own id of the message this one answers, where there is one
     room: str = ""  # where the policy wants one message for all who are asked; `to` is then no person
-    holds: str = ""  # the channel's reference of the message that shows this request to `to` already
+    live_message: str = ""  # the channel's reference of the message that already shows this request to `to`
     transition: int = 0  # the number of the request's last transition that this shows
 
     @property

@@ -15,9 +15,9 @@ from engine.devices import decisions as device_decisions
 
 @dataclass(frozen=True)
 class Consequences:
-    """For one kind, what follows when a request with this question and number is opened, and when one is settled.
+    """What happens, beside the record and the grant, when a request of one kind is opened, or is settled.
 
-    The feed's lock is held as it is settled, so that nothing else is written meanwhile.
+    `settled` is called while the feed's lock is held, so that nothing else is written meanwhile.
     """
 
     opened: Callable[[Connection, Any, int], None] = lambda *_: None

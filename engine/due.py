@@ -15,9 +15,9 @@ Find = Callable[[Connection, Policy, Collection[int] | None], list[int]]
 
 
 class Due:
-    """Checks all that is open the first time, and after a new policy; else those to which something has happened since.
+    """Checks all open requests at first and after a new policy; after that those with new events, and those still due.
 
-    What was found due is checked again each time until it no longer is. Each process keeps its own state.
+    Each process keeps its own state.
     """
 
     def __init__(self, find: Find) -> None:

@@ -35,7 +35,9 @@ class Rechecks(Rules):
 def _due(connection: Connection, policy: Policy, numbers: Collection[int] | None) -> list[int]:
     signalled = requests.waiting_signals(connection, numbers)
     told = {tuple(row) for row in (*signalled, *notifications.lost_among(connection, numbers))}
-    changed = {row.approval_id for row in requests.waiting_seats(connection, numbers) if _changed(policy, row, told)}
+    changed = {
+        row.approval_id for row in requests.waiting_approvers(connection, numbers) if _changed(policy, row, told)
+    }
     routes = requests.waiting_routes(connection, numbers)
     return sorted(changed.union(row.approval_id for row in routes if _in_vain(policy, row, told)))
 

@@ -1,7 +1,7 @@
 """What makes up for a crash: see docs/recovery.md.
 
-Whatever dies, a change is made twice at most and written once; a stored answer is judged; and a workflow that has lost
-what is on record, as Temporal may when a whole machine dies, is given it again.
+Whatever dies, a change is made twice at most and written once, and a stored answer is judged. A workflow that lost
+what is on record, as Temporal may when a whole machine dies, is told it again.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ def written_before(connection: Connection, transition: Transition, row: Row[Any]
 
 
 def end_alone(transition: Transition) -> Transition:
-    """The end that a transition brings which was written before without it.
+    """Only the end of a request, by a transition whose other parts were written before.
 
-    A workflow that counts answers again, in another order, settles the request with one that was not the last before.
+    A workflow that counts the same answers again, in another order, may settle the request with an earlier one.
     """
     nothing_else: dict[str, Any] = {"decision": None, "asked": [], "availability": {}, "lapsed": []}
     end = {"key": f"{transition.key}.end", "events": transition.events[-1:]}

@@ -84,15 +84,17 @@ def _durations(each: Iterable[tuple[str, float]]) -> list[Durations]:
 def _responses(counted: Counted, policy: Policy) -> list[Response]:
     """Who was asked, the slowest first."""
     took: dict[str, list[float]] = defaultdict(list)
-    seats = counted.asked
-    asked = Counter(who for one in counted.requests for who in {seat.person for seat in seats.get(one.approval_id, ())})
+    approvers = counted.asked
+    asked = Counter(
+        who for one in counted.requests for who in {each.person for each in approvers.get(one.approval_id, ())}
+    )
     let_expire = Counter[str]()
     for one in counted.requests:
         answers = counted.answers.get(one.approval_id, [])
         for answer in answers:
             took[answer.person].append(_seconds(_level_began(one, answers, answer.level), answer.at))
         if one.status == Status.EXPIRED:
-            last = {seat.person for seat in seats.get(one.approval_id, ()) if seat.level == one.level}
+            last = {each.person for each in approvers.get(one.approval_id, ()) if each.level == one.level}
             let_expire.update(last - {answer.person for answer in answers if answer.level == one.level})
     made = [
         Response(

@@ -22,7 +22,7 @@ from store.notifications import Notifications
 from store.numbers import Numbers
 from store.passkeys import Passkeys
 from store.policies import Policies
-from store.reading import Reading
+from store.reading import RequestReader
 from store.registered_devices import RegisteredDevices
 from store.requests import Requests
 from store.sessions import Sessions
@@ -65,7 +65,7 @@ class Store:
         self.requests = Requests(self.database)
         self.numbers = Numbers(self.database)
         self.answers = Answers(self.database)
-        self.reading = Reading(self.database, self.policies)
+        self.reading = RequestReader(self.database, self.policies)
         self.events = Events(self.database)
         self.audit = Audit(self.database, self.reading)
         self.statistics = Statistics(self.database)
@@ -78,7 +78,7 @@ class Store:
         self.registered_devices = RegisteredDevices(self.database, self.policies)
         self.certificates = Certificates(self.database)
         self.idempotency = Idempotency(self.database)
-        self.seen = VisibleEvents(self.database)
+        self.visible_events = VisibleEvents(self.database)
         self.workers = Workers(self.database)
 
     def try_to_write(self) -> None:

@@ -1,6 +1,6 @@
 """The requests that wait for somebody's answer, the most urgent first, along an index of what waits.
 
-Its cost grows with what waits, not with what is over: of each request that waits, it is looked up who is asked.
+The cost grows with the requests that wait, not with those that are over: for each that waits, its approvers are read.
 """
 
 from typing import Any
@@ -15,8 +15,8 @@ URGENCY = (requests.c.deadline, requests.c.approval_id)
 
 def waiting_for(one: str, after: int = 0) -> Select[Any]:
     """The numbers of those that wait for somebody's answer, after the request of this number in that order."""
-    seat = (approvers.c.approval_id == requests.c.approval_id) & (approvers.c.person == one)
-    asked = select(true()).where(seat, approvers.c.level == requests.c.level)
+    is_approver = (approvers.c.approval_id == requests.c.approval_id) & (approvers.c.person == one)
+    asked = select(true()).where(is_approver, approvers.c.level == requests.c.level)
     answered = select(true()).where(
         *(answers.c.approval_id == requests.c.approval_id, answers.c.level == requests.c.level),
         *(answers.c.person == one, answers.c.state == "accepted"),
@@ -31,7 +31,7 @@ def waiting_for(one: str, after: int = 0) -> Select[Any]:
 def _any(rows: Select[Any]) -> ColumnElement[bool]:
     """Whether there is such a row.
 
-    PostgreSQL looks that up for each request. An EXISTS it might answer by reading all that a person was ever asked. Of
-    a COALESCE it expects to hold for half of them, and so it reads them in their order until a page is full.
+    PostgreSQL might answer an EXISTS by reading everything that a person was ever asked, so each request is looked up
+    by a subquery. Within a COALESCE it expects half of the requests to match, and stops when the page is full.
     """
     return func.coalesce(rows.limit(1).scalar_subquery(), false(), type_=Boolean())

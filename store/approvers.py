@@ -34,9 +34,9 @@ def add(
 def worsen(connection: Connection, approval_id: int, level: int, person: str, availability: str) -> None:
     """Note that somebody is less available at a level than was known; it gets no better while the request waits."""
     of_request = approvers.c.approval_id == approval_id
-    seat = of_request & (approvers.c.person == person) & (approvers.c.level == level)
+    their_row = of_request & (approvers.c.person == person) & (approvers.c.level == level)
     better = approvers.c.availability.in_(AVAILABILITIES[: AVAILABILITIES.index(availability)])
-    connection.execute(update(approvers).where(seat, better).values(availability=availability))
+    connection.execute(update(approvers).where(their_row, better).values(availability=availability))
 
 
 def availability_of(connection: Connection, approval_id: int) -> dict[str, str]:
@@ -50,8 +50,8 @@ def availability_of(connection: Connection, approval_id: int) -> dict[str, str]:
 
 def at_level(connection: Connection, approval_id: int, level: int) -> list[str]:
     """Who was asked at a level of a request."""
-    seats = (approvers.c.approval_id == approval_id) & (approvers.c.level == level)
-    return list(connection.execute(select(approvers.c.person).where(seats)).scalars())
+    asked = (approvers.c.approval_id == approval_id) & (approvers.c.level == level)
+    return list(connection.execute(select(approvers.c.person).where(asked)).scalars())
 
 
 def people_of(connection: Connection, approval_id: int) -> list[str]:

@@ -16,7 +16,7 @@ from countersign.views import AuditEventView
 from store.database import Database, reads
 from store.events import view
 from store.listing import MOST_READ, NO_NUMBER
-from store.reading import Reading
+from store.reading import RequestReader
 from store.tables import events, requests
 
 LONGEST_PAGE = 500
@@ -56,7 +56,7 @@ class Found(NamedTuple):
 class Audit:
     """Searches the record."""
 
-    def __init__(self, database: Database, reading: Reading) -> None:
+    def __init__(self, database: Database, reading: RequestReader) -> None:
         self.database = database
         self.reading = reading
 

@@ -10,7 +10,7 @@ from store.tables import Instant
 
 
 @dataclass(frozen=True)
-class Reading:
+class ClockReading:
     """The database's time, and by how much at least this process' clock is ahead of it."""
 
     at: datetime
@@ -18,14 +18,14 @@ class Reading:
 
 
 @reads
-def read_clock(database: Database) -> Reading:
+def read_clock(database: Database) -> ClockReading:
     """Compare the database's clock with ours. SQLite has none of its own, so there they are the same."""
     before = datetime.now(UTC)
     if database.is_sqlite:
-        return Reading(before, timedelta(0))
+        return ClockReading(before, timedelta(0))
     with database.reading() as connection:
         at = connection.execute(select(type_coerce(func.clock_timestamp(), Instant))).scalar_one()
-    return Reading(at, apart(at, before, datetime.now(UTC)))
+    return ClockReading(at, apart(at, before, datetime.now(UTC)))
 
 
 def apart(theirs: datetime, before: datetime, after: datetime) -> timedelta:

@@ -1,4 +1,4 @@
-"""Which requests a page of a list shows, found at a cost that neither what is over nor what waits adds to.
+"""Finds the requests of one page of a list, at a cost that does not depend on how many requests there are.
 
 A page is read backwards along one index: that of a status, a requester, an approver, a device, Active grants, or what
 somebody may see; for a small group, of each of its members. Of the rows that other conditions may leave out, such as a

@@ -24,15 +24,19 @@ from sqlalchemy import (
 
 from countersign.models import ASKING, Event, Status
 from store.database import StorePart, insert_new, reads
-from store.tables import DOUBTFUL, NEVER_SHOWN, ROOM, among, as_written, notifications, one_of, requests
+from store.tables import NEVER_SHOWN, ROOM, UNCERTAIN, among, as_written, notifications, one_of, requests
 
-# What else there is to say stands below these, or in them.
+# The first notifications about a request: later ones are shown below these, or change them.
 FIRST_SAID = (Event.ASKED, Event.OPENED)
 IS_WAITING = notifications.c.state == as_written("waiting")
 
 
 def _waiting() -> Select[Any]:
-    """Not sent yet; what comes of a request waits for what asked or opened, where that was tried and may be there."""
+    """Not sent yet.
+
+    The later notifications of a request wait while the first one to the same person by the same channel was tried and
+    may have arrived.
+    """
     first = notifications.alias()
     same = [first.c[name] == notifications.c[name] for name in ("approval_id", "person", "channel")]
     unsaid = exists().where(
@@ -65,7 +69,7 @@ FREE_AMONG = (
 )
 ADD = insert(notifications)
 CHANGE = update(notifications).where(IS_OF_ID)
-BEGIN = CHANGE.values(shows=case((notifications.c.shows == DOUBTFUL, NEVER_SHOWN), else_=notifications.c.shows))
+BEGIN = CHANGE.values(shows=case((notifications.c.shows == UNCERTAIN, NEVER_SHOWN), else_=notifications.c.shows))
 BEGIN_FIRST = (
     update(notifications)
     .where(notifications.c.id.in_(IDS), notifications.c.tries == 0)
@@ -167,7 +171,7 @@ def free_among(connection: Connection, notification_ids: Sequence[str], now: dat
 def begin(connection: Connection, notification_id: str, **values: Any) -> None:
     """Change these columns of a notification that is sent or changed now.
 
-    What was doubtful until then is so no more.
+    What its message shows is no longer UNCERTAIN.
     """
     connection.execute(BEGIN, {"notification": notification_id, **values})
 

@@ -38,7 +38,7 @@ class FeedPage(NamedTuple):
     newest: int
 
 
-class Reading:
+class RequestReader:
     """Requests as they stand. Nothing here changes anything."""
 
     def __init__(self, database: Database, policies: Policies) -> None:

@@ -169,14 +169,14 @@ def was_asked_by_another(connection: Connection, approval_id: int) -> bool:
     return connection.execute(asked).first() is not None
 
 
-def waiting_seats(connection: Connection, numbers: Collection[int] | None) -> Sequence[Row[Any, Any, Any, Any]]:
+def waiting_approvers(connection: Connection, numbers: Collection[int] | None) -> Sequence[Row[Any, Any, Any, Any]]:
     """Number, requester, person and availability of each who is asked now, of these requests or of all that wait.
 
     A request at which nobody is asked has one row, without a person.
     """
-    seat = (approvers.c.approval_id == requests.c.approval_id) & (approvers.c.level == requests.c.level)
+    is_asked = (approvers.c.approval_id == requests.c.approval_id) & (approvers.c.level == requests.c.level)
     columns = requests.c.approval_id, requests.c.requester, approvers.c.person, approvers.c.availability
-    asked = select(*columns).join(approvers, seat, isouter=True).where(*_waits_among(numbers))
+    asked = select(*columns).join(approvers, is_asked, isouter=True).where(*_waits_among(numbers))
     return connection.execute(asked).all()
 
 

@@ -9,14 +9,14 @@ from sqlalchemy import Connection, Row, bindparam, case, select, update
 from countersign.notifications import Shown
 from store.database import StorePart, reads
 from store.notifications import is_free
-from store.tables import DOUBTFUL, NEVER_SHOWN, notifications
+from store.tables import NEVER_SHOWN, UNCERTAIN, notifications
 
 IS_SHOWN = notifications.c.shows.is_not(None)
 IS_OF_NUMBER = notifications.c.approval_id == bindparam("number")
 OUTDATE = update(notifications).where(IS_OF_NUMBER, IS_SHOWN).values(outdated=True)
 OUTDATED = select(notifications).where(notifications.c.outdated)
 # A change that was given up may be made yet, whatever comes in between.
-STAYS_DOUBTFUL = (notifications.c.shows == DOUBTFUL, DOUBTFUL)
+STAYS_UNCERTAIN = (notifications.c.shows == UNCERTAIN, UNCERTAIN)
 
 
 class ShownMessages(StorePart):
@@ -55,7 +55,7 @@ def show(connection: Connection, shown: Shown, transition: int) -> None:
     """
     values: dict[str, Any] = {"shows": None, "outdated": False}
     if shown.now is not None:
-        shows = case(STAYS_DOUBTFUL, (notifications.c.shows == shown.before, shown.now), else_=NEVER_SHOWN)
+        shows = case(STAYS_UNCERTAIN, (notifications.c.shows == shown.before, shown.now), else_=NEVER_SHOWN)
         values = {"shows": shows, "outdated": shows < transition}
     of = (notifications.c.id == shown.notification_id) & IS_SHOWN
     connection.execute(update(notifications).where(of).values(tries=0, **values))
@@ -72,11 +72,11 @@ def outdate_others(connection: Connection, approval_id: int, notification_id: st
     A change under way may have been made without what is new: so nobody knows what the message shows.
     """
     others = notifications.c.approval_id == approval_id, notifications.c.id != notification_id
-    shows = case(STAYS_DOUBTFUL, else_=NEVER_SHOWN)
+    shows = case(STAYS_UNCERTAIN, else_=NEVER_SHOWN)
     connection.execute(update(notifications).where(*others, IS_SHOWN).values(shows=shows, outdated=True))
 
 
-def doubt(connection: Connection, notification_ids: Sequence[str], retry_at: datetime) -> None:
+def mark_uncertain(connection: Connection, notification_ids: Sequence[str], retry_at: datetime) -> None:
     """Note that nobody knows what these messages show, nor will until then."""
-    values = {"shows": DOUBTFUL, "outdated": True, "retry_at": retry_at}
+    values = {"shows": UNCERTAIN, "outdated": True, "retry_at": retry_at}
     connection.execute(update(notifications).where(notifications.c.id.in_(notification_ids), IS_SHOWN).values(values))

@@ -37,10 +37,10 @@ LONGEST_WHO = 200
 FIRST_APPROVAL_ID = 1001
 # What begins the `person` of a notification to a room; no person's id begins so.
 ROOM = "#"
-# What a message `shows` before any transition: nobody knows.
+# What a message `shows` before any transition: it is not known.
 NEVER_SHOWN = 0
-# Nor will anybody for a while: a change was given up, and may yet be made, after the ones that come next.
-DOUBTFUL = -1
+# It is not known, nor will it be after the next change: an earlier one was given up and may still be made after it.
+UNCERTAIN = -1
 
 T = TypeVar("T")
 

@@ -1,4 +1,4 @@
-"""Who was asked again and again and has never answered, though no message to them came back: it may reach nobody."""
+"""Who was asked again and again and never answered, though no message came back: perhaps nothing reaches them."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -25,7 +25,7 @@ class Unanswered(NamedTuple):
 def unanswered(database: Database, before: datetime) -> list[Unanswered]:
     """Those who were asked before a moment about requests that expired or still wait, and have never answered any.
 
-    Whom a request calls away, disabled or unreachable is left out, as is who has written in vain: they are known.
+    Leaves out people known to be away, disabled or unreachable, and those whose answers were refused.
     """
     number = requests.c.approval_id
     numbers = select(number).where(number > 0).order_by(number.desc()).limit(NEWEST)

@@ -41,8 +41,8 @@ ALL = (
 )
 NUMBERS: BindParameter[int] = bindparam("numbers", expanding=True, literal_execute=True)
 OF_NUMBERS = ALL.where(requests.c.approval_id.in_(NUMBERS))
-SEATS = select(approvers).where(approvers.c.approval_id.in_(NUMBERS)).order_by(*approvers.primary_key)
-TOLD = select(
+APPROVERS = select(approvers).where(approvers.c.approval_id.in_(NUMBERS)).order_by(*approvers.primary_key)
+DELIVERIES = select(
     *(notifications.c[name] for name in ("approval_id", "level", "person", "state", "tries", "held_until"))
 ).where(notifications.c.approval_id.in_(NUMBERS), one_of(notifications.c.event, ASKING))
 
@@ -61,16 +61,16 @@ def route_from(written: str) -> Route:
 
 
 def views(
-    connection: Connection, policy: Policy, rows: Sequence[Row[Any]], told: "Told | None" = None
+    connection: Connection, policy: Policy, rows: Sequence[Row[Any]], deliveries: "DeliveryStates | None" = None
 ) -> list[RequestView]:
-    """The views of such rows, in their order; `told`, where that was read already."""
+    """The views of such rows, in their order; `deliveries`, where they were read already."""
     if not rows:
         return []
     numbers = [row.approval_id for row in rows]
-    asked = _seats(connection, numbers)
+    asked = _approvers(connection, numbers)
     decisions = decisions_by_request(connection, numbers)
-    told = told or Told(connection, rows)
-    return [_view(policy, row, asked[row.approval_id], decisions.get(row.approval_id, []), told) for row in rows]
+    deliveries = deliveries or DeliveryStates(connection, rows)
+    return [_view(policy, row, asked[row.approval_id], decisions.get(row.approval_id, []), deliveries) for row in rows]
 
 
 def person(policy: Policy, one: str) -> Person:
@@ -89,10 +89,10 @@ def principal_name(policy: Policy, who: str) -> str:
     return policy.users[who].name if who in policy.users else who
 
 
-def _seats(connection: Connection, numbers: Sequence[int]) -> dict[int, list[Row[Any]]]:
+def _approvers(connection: Connection, numbers: Sequence[int]) -> dict[int, list[Row[Any]]]:
     """Who was asked about each of these requests, in the order of levels."""
     found: dict[int, list[Row[Any]]] = defaultdict(list)
-    for row in many_rows(connection, SEATS, {"numbers": numbers}):
+    for row in many_rows(connection, APPROVERS, {"numbers": numbers}):
         found[row.approval_id].append(row)
     return found
 
@@ -102,13 +102,13 @@ def _grant(row: Row[Any], policy: Policy) -> GrantView | None:
     return held.view(row, policy, GRANT) if row.grant_approval_id is not None else None
 
 
-class Told:
+class DeliveryStates:
     """Whom a message that asks them has reached, or is on its way to, of those of these requests that wait."""
 
     def __init__(self, connection: Connection, rows: Iterable[Row[Any]]) -> None:
         waiting = [row.approval_id for row in rows if row.status == Status.WAITING]
         self._states: dict[tuple[int, int, str], set[str]] = defaultdict(set)
-        for row in many_rows(connection, TOLD, {"numbers": waiting}) if waiting else ():
+        for row in many_rows(connection, DELIVERIES, {"numbers": waiting}) if waiting else ():
             on_its_way = row.state == "waiting" and (row.tries == 0 or row.held_until is not None)
             self._states[row.approval_id, row.level, row.person].add("on its way" if on_its_way else row.state)
 
@@ -123,7 +123,7 @@ def _view(
     row: Row[Any],
     asked: Sequence[Row[Any]],
     decisions: list[Decision],
-    told: Told,
+    deliveries: DeliveryStates,
 ) -> RequestView:
     route = route_from(row.route)
     rooms, settled = route.rooms.values(), row.status != Status.WAITING
@@ -155,7 +155,7 @@ def _view(
                 name=principal_name(policy, one.person),
                 because=one.because,
                 availability=one.availability,
-                told=settled or told.is_in({"sent"}, row.approval_id, one.level, one.person, rooms),
+                told=settled or deliveries.is_in({"sent"}, row.approval_id, one.level, one.person, rooms),
             )
             for one in asked
         ],

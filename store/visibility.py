@@ -31,8 +31,8 @@ def condition(visibility: Visibility) -> ColumnElement[bool]:
 
 def is_asked(one: str) -> ColumnElement[bool]:
     """A condition on requests: somebody was asked about it."""
-    seat = approvers.alias()
-    return exists().where(seat.c.approval_id == requests.c.approval_id, seat.c.person == one)
+    asked = approvers.alias()
+    return exists().where(asked.c.approval_id == requests.c.approval_id, asked.c.person == one)
 
 
 def concerns(connection: Connection, numbers: Collection[int]) -> dict[int, Concern]:

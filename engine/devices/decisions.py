@@ -17,7 +17,7 @@ def opened(connection: Connection, question: DeviceQuestion, approval_id: int) -
 
 
 def settled(connection: Connection, policy: Policy, question: DeviceQuestion, transition: Transition) -> None:
-    """Approved or denied is the device; one that nobody decided about, or not in time, waits until it asks again.
+    """Approve or deny the device. Where nobody decided in time, it waits until it registers again.
 
     An approval that comes after a block, an archiving or a revocation does nothing; nor does it let in what has changed
     since it was asked for: that is asked about anew. The feed's lock is held, so that no other device gets the same

@@ -1,4 +1,7 @@
-"""Evaluates the enrolment rules for who registers a device: who they are once, and all else at each connection."""
+"""Evaluates the enrolment rules for a device.
+
+Who its person is, is decided when it enrols; address, country and certificate are checked at every connection.
+"""
 
 from datetime import UTC, datetime
 from typing import Any

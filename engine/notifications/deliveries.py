@@ -28,7 +28,7 @@ AS_LOST = ("approval_id", "level", "message", "in_reply_to", "fields")
 
 
 class Deliveries(Rules):
-    """What becomes of notifications. Each method is one transaction."""
+    """Records tries to send notifications: begun, sent, due again, or given up. Each method is one transaction."""
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
@@ -67,8 +67,8 @@ class Deliveries(Rules):
     def begin(self, notification_ids: Sequence[str], now: datetime) -> dict[str, int]:
         """Write down that these are being sent, or changed, now; returns how often each was, with this time.
 
-        What another is at is left out. Each is held for a while (`hold`), and due again after twice as long each time.
-        What was doubtful until now is so no more.
+        Leaves out those that another worker is sending. Others may take these over after HELD_FOR without a renewal
+        (`hold`); the pause before the next try doubles each time. What messages show is no longer UNCERTAIN.
         """
         with self.database.transaction() as connection:
             rows = notifications.free_among(connection, notification_ids, now)
@@ -77,11 +77,11 @@ class Deliveries(Rules):
                 notifications.begin(connection, row.id, **values)
         return {row.id: row.tries + 1 for row in rows}
 
-    def doubt(self, notification_ids: Sequence[str]) -> None:
-        """Record that changes of these messages were given up and may yet be made: change them once more after that."""
+    def mark_uncertain(self, notification_ids: Sequence[str]) -> None:
+        """Record that changes of these messages were given up and may still be made: change them once more later."""
         with self.database.transaction() as connection:
             retry_at = datetime.now(UTC) + notifying.FIRST_RETRY
-            shown_messages.doubt(connection, notification_ids, retry_at)
+            shown_messages.mark_uncertain(connection, notification_ids, retry_at)
 
     def show(self, changes: Sequence[Shown]) -> None:
         """Record what messages show now.

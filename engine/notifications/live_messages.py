@@ -54,7 +54,7 @@ class LiveMessages:
             log.warning(
                 "the message of notification %s stays as it was: no answer within %s s", notification.id, seconds
             )
-            await self._run(self.deliveries.doubt, [notification.id])
+            await self._run(self.deliveries.mark_uncertain, [notification.id])
         except CountersignError as error:
             log.warning("the message of notification %s stays as it was: %s", notification.id, message_of(error))
         except Exception:

@@ -14,7 +14,7 @@ from engine.rules import Rules
 from store import shown_messages
 from store.database import reads
 from store.tables import ROOM
-from store.views import Told, person, principal_name, route_from, rows_of, views
+from store.views import DeliveryStates, person, principal_name, route_from, rows_of, views
 
 
 class Messages(Rules):
@@ -33,23 +33,26 @@ class Messages(Rules):
         _, policy = self.policies.in_force(connection)
         numbers = {row.approval_id for row in rows if row.approval_id is not None}
         about = {row.approval_id: row for row in rows_of(connection, list(numbers))}
-        told = Told(connection, about.values())
-        shown = {view.approval_id: view for view in views(connection, policy, list(about.values()), told)}
+        deliveries = DeliveryStates(connection, about.values())
+        shown = {view.approval_id: view for view in views(connection, policy, list(about.values()), deliveries)}
         routes = {n: route_from(row.route) for n, row in about.items()}
-        held = self._held(connection, rows)
+        live_messages = self._live_messages(connection, rows)
         return [
             (
                 row.channel,
                 _general(policy, row)
                 if row.approval_id is None
-                else _message(policy, shown[row.approval_id], routes[row.approval_id], row, told).model_copy(
-                    update={"holds": held.get(_place(row), ""), "transition": about[row.approval_id].transition}
+                else _message(policy, shown[row.approval_id], routes[row.approval_id], row, deliveries).model_copy(
+                    update={
+                        "live_message": live_messages.get(_place(row), ""),
+                        "transition": about[row.approval_id].transition,
+                    }
                 ),
             )
             for row in rows
         ]
 
-    def _held(self, connection: Connection, rows: Sequence[Row[Any]]) -> dict[tuple[Any, ...], str]:
+    def _live_messages(self, connection: Connection, rows: Sequence[Row[Any]]) -> dict[tuple[Any, ...], str]:
         """The newest live message of each person about a request, on the channels of these notifications."""
         live = {row.approval_id for row in rows if row.channel in self.live and row.approval_id is not None}
         if not live:
@@ -73,14 +76,16 @@ def _general(policy: Policy, row: Row[Any]) -> Notification:
     )
 
 
-def _message(policy: Policy, view: RequestView, route: Route, row: Row[Any], told: Told) -> RequestNotification:
+def _message(
+    policy: Policy, view: RequestView, route: Route, row: Row[Any], deliveries: DeliveryStates
+) -> RequestNotification:
     # Approvers see the level they were asked at, the requester the current one.
     level = view.level if row.person == view.question.requester else row.level
-    seats = [one.person for one in view.approvers if one.level == level]
-    asked = [person(policy, one) for one in seats]
+    approvers = [one.person for one in view.approvers if one.level == level]
+    asked = [person(policy, one) for one in approvers]
     about = {"sent", "on its way"}, view.approval_id, level
     waits = view.status is Status.WAITING
-    untold = [one for one in seats if waits and not told.is_in(*about, one, route.rooms.values())]
+    untold = [one for one in approvers if waits and not deliveries.is_in(*about, one, route.rooms.values())]
     return RequestNotification(
         id=row.id,
         event=Event(row.event),

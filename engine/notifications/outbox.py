@@ -19,10 +19,10 @@ from store.tables import NEVER_SHOWN
 
 # A transition waits so long for its notifications; what takes longer goes on in the background.
 HEALTHY_SECONDS = 0.9
-# A message that could be found again if it was posted is broken off after this, and at the second try after that.
+# A post that can be looked up afterwards is cancelled after the first of these; from the second try on after the other.
 LIVE_SECONDS = 8.0
-PATIENT_SECONDS = 60.0
-# One that can't be found again comes twice where a worker is killed between sending it and recording that. So the next
+LATER_LIVE_SECONDS = 60.0
+# One that can't be looked up comes twice where a worker is killed between sending it and recording that. So the next
 # begins when the one before is recorded, or has taken this long.
 NEXT_AFTER_SECONDS = 0.1
 # So many notifications of a channel may be on their way at once before the sweeper begins no more of them.
@@ -66,7 +66,7 @@ class Outbox:
         self._ended: dict[int | None, list[Result]] = {}  # by request; not written yet
         self._read_through = 0  # the version of the record up to which new notifications were looked for
         self._writing = asyncio.Lock()
-        self._turns: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._sending: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     # --- for others ---------------------------------------------------------------------------------------------------
 
@@ -111,7 +111,7 @@ class Outbox:
         if self.live:
             rows = await self._run(self.shown_messages.left_behind, datetime.now(UTC), CHANGES_AT_ONCE)
             begun = await self._run(self.deliveries.begin, [row.id for row in rows], datetime.now(UTC)) if rows else {}
-            await self.live_messages.change([row for row in rows if row.id in begun], PATIENT_SECONDS)
+            await self.live_messages.change([row for row in rows if row.id in begun], LATER_LIVE_SECONDS)
             if begun:
                 await self._run(self.notifications.release, list(begun))
 
@@ -166,7 +166,7 @@ class Outbox:
         """Send one notification and record what became of it; returns that."""
         self._under_way[notification.id] = channel
         try:
-            async with self._turn(channel):
+            async with self._next_to_send(channel):
                 result = await self._try(channel, notification, tries)
                 await self._record(notification.approval_id, result)
         finally:
@@ -177,15 +177,15 @@ class Outbox:
         return result.state
 
     @asynccontextmanager
-    async def _turn(self, channel: str) -> AsyncIterator[None]:
-        """Wait until it is the turn of the next notification on a channel, and take it."""
+    async def _next_to_send(self, channel: str) -> AsyncIterator[None]:
+        """Wait until the notification before on this channel is recorded, or has taken NEXT_AFTER_SECONDS."""
         if channel in self.live:
             yield
             return
-        turn = self._turns[channel]
-        await turn.acquire()
+        sending = self._sending[channel]
+        await sending.acquire()
         over = asyncio.get_running_loop().create_future()
-        over.add_done_callback(lambda _: turn.release())
+        over.add_done_callback(lambda _: sending.release())
         timer = asyncio.get_running_loop().call_later(NEXT_AFTER_SECONDS, _set, over)
         try:
             yield
@@ -198,7 +198,7 @@ class Outbox:
         sender = self.senders.get(channel)
         if sender is None:
             return ended.model_copy(update={"state": "unreachable", "text": f"no worker has the channel {channel}"})
-        seconds = (LIVE_SECONDS if tries == 1 else PATIENT_SECONDS) if channel in self.live else None
+        seconds = (LIVE_SECONDS if tries == 1 else LATER_LIVE_SECONDS) if channel in self.live else None
         try:
             async with asyncio.timeout(seconds):
                 reference = await sender.send(notification)
@@ -223,7 +223,7 @@ class Outbox:
         """The transition that its own message shows; None where it replies to a message that the person has already."""
         if channel not in self.live or not isinstance(notification, RequestNotification):
             return None
-        if reference in ("", notification.holds):
+        if reference in ("", notification.live_message):
             return None
         # A message that was found to have been posted by an earlier try may show anything older.
         return NEVER_SHOWN if notification.again else notification.transition

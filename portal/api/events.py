@@ -49,7 +49,9 @@ async def events(
         # Who doesn't wait is told what is on record at this moment, and not what was read shortly before.
         kept = context.feed.after(version, caller.visibility, LONGEST_LIST) if timeout else None
         if kept is None:
-            events, version = await context.run(context.store.seen.since, version, caller.visibility, LONGEST_LIST)
+            events, version = await context.run(
+                context.store.visible_events.since, version, caller.visibility, LONGEST_LIST
+            )
             more = version < context.feed.read_through
             return await context.run(context.store.reading.named, events) if events else []
         events, version = kept

@@ -88,7 +88,7 @@ def filled(url: str) -> Store:
 def test_a_list_and_the_feed_hold_what_a_look_allows(store: Store, visibility: Visibility) -> None:
     visible = [view.approval_id for view in store.reading.page(Wanted())[0] if visibility.sees(view)]
     assert [view.approval_id for view in store.reading.page(Wanted(visibility=visibility))[0]] == visible
-    lines, last = store.seen.since(0, visibility, 500)
+    lines, last = store.visible_events.since(0, visibility, 500)
     everything = store.events.since(0, 10**6)
     allowed = [one for one in everything if visibility.everything or one.approval_id in visible]
     assert lines == allowed
@@ -129,10 +129,10 @@ def _numbers_of_all_pages(store: Store, wanted: Wanted) -> Iterator[int]:
 def test_the_feed_goes_on_where_it_stopped(store: Store) -> None:
     visibility, version, told = Visibility(person="grace"), 0, []
     while True:
-        lines, version = store.seen.since(version, visibility, 2)
+        lines, version = store.visible_events.since(version, visibility, 2)
         told += [one.version for one in lines]
         if not lines:
             break
-    assert told == [one.version for one in store.seen.since(0, visibility, 500)[0]]
+    assert told == [one.version for one in store.visible_events.since(0, visibility, 500)[0]]
     assert version == store.events.last_version()
-    assert store.seen.since(version, visibility, 2) == ([], version)
+    assert store.visible_events.since(version, visibility, 2) == ([], version)

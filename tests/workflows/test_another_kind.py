@@ -209,7 +209,7 @@ async def test_a_gateway_sees_connections_alone(deployment: Deployment) -> None:
         kind="lunch", key="lunch:alice:web-1", target="web-1", fields={"restaurant": "web-1"}
     )
     assert not gateway.sees(view)
-    assert deployment.store.seen.since(0, gateway, 100)[0] == []
+    assert deployment.store.visible_events.since(0, gateway, 100)[0] == []
 
 
 async def test_it_is_listed_and_shown_by_api_and_command_line_and_answered_by_mail_and_in_slack(

@@ -68,7 +68,7 @@ def short(notification: RequestNotification, config: SlackConfig) -> Content:
     blocks = [parts.section(sentence), *_what_happened(notification)]
     if notification.event in STILL_ASKED and notification.status is Status.WAITING:
         blocks += _why(notification) + _decisions(notification, shown)
-    if not notification.holds:
+    if not notification.live_message:
         blocks.append(parts.context(markup("foot", **shown)))
     return Content(f"#{notification.approval_id} · {sentence}", parts.as_json(blocks))
 

@@ -46,9 +46,13 @@ class SlackNotifier:
         if not isinstance(notification, RequestNotification):
             await self._post_anew(notification, "", general(notification, self._config))
             return ""
-        if notification.event in OUTCOMES and notification.holds and notification.to.id != notification.requester.id:
-            return notification.holds  # their own message changes to say it
-        if notification.holds and notification.event not in {Event.ASKED, Event.OPENED}:
+        if (
+            notification.event in OUTCOMES
+            and notification.live_message
+            and notification.to.id != notification.requester.id
+        ):
+            return notification.live_message  # their own message changes to say it
+        if notification.live_message and notification.event not in {Event.ASKED, Event.OPENED}:
             return await self._reply(notification)
         content = await self._shown(notification) if _is_live(notification) else short(notification, self._config)
         reference = await self._post_anew(notification, notification.room, content)
@@ -74,13 +78,13 @@ class SlackNotifier:
 
     async def _reply(self, notification: RequestNotification) -> str:
         """Post it as a reply to the message that shows the request; by itself, where that was deleted."""
-        channel, _, ts = notification.holds.partition("/")
+        channel, _, ts = notification.live_message.partition("/")
         content = short(notification, self._config)
         try:
             await self._post(notification, Place(channel, ts), content)
         except Unreachable:
             await self._post(notification, Place(channel), content)
-        return notification.holds
+        return notification.live_message
 
     async def _post_anew(self, notification: Notification, room: str, content: Content) -> str:
         """Post it in this room, or where that is "", in the conversation with its person."""

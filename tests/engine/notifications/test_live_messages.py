@@ -137,9 +137,9 @@ def test_a_notification_names_what_its_person_holds_already(board: Store) -> Non
     tell = [Recipient(event=Event.REMINDED, person=one) for one in ("alice", "grace")]
     write(board, a_transition(number, "transition 2", recipients=tell))
     told = notifications_of(board, number, 2)
-    assert told["alice", "slack"].holds == "C/opened.alice"
-    assert told["grace", "slack"].holds == "C/asked.grace"
-    assert told["alice", "email"].holds == ""
+    assert told["alice", "slack"].live_message == "C/opened.alice"
+    assert told["grace", "slack"].live_message == "C/asked.grace"
+    assert told["alice", "email"].live_message == ""
     assert told["grace", "slack"].transition == 2
 
 

@@ -371,7 +371,7 @@ def test_a_short_message_says_one_thing(told: RequestNotification, sentence: str
 
 def test_a_short_message_carries_the_words_and_names_the_request_where_it_stands_alone() -> None:
     alone = short(notification(Event.ANSWER_REFUSED, message="It was for level 1."), CONFIG)
-    below = short(notification(Event.ANSWER_REFUSED, message="It was for level 1.", holds="D1/1.2"), CONFIG)
+    below = short(notification(Event.ANSWER_REFUSED, message="It was for level 1.", live_message="D1/1.2"), CONFIG)
     assert list(texts(alone.blocks))[1:] == [
         "*What happened*",
         "› It was for level 1.",

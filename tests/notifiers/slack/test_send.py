@@ -88,8 +88,8 @@ async def test_a_room_is_asked_once_and_mentions_whom_slack_knows(slack: FaultyS
 
 
 async def test_a_reminder_stands_below_the_prompt(slack: FaultySlack, notifier: SlackNotifier) -> None:
-    holds = await notifier.send(notification())
-    assert await notifier.send(notification(Event.REMINDED, holds=holds)) == holds
+    reference = await notifier.send(notification())
+    assert await notifier.send(notification(Event.REMINDED, live_message=reference)) == reference
     prompt, reminder = await seen(slack, "grace")
     assert reminder["thread_ts"] == prompt["ts"]
     assert "Still waiting for you" in reminder["text"]
@@ -106,8 +106,8 @@ async def test_a_reminder_without_a_prompt_is_one(slack: FaultySlack, notifier: 
 async def test_an_outcome_is_told_below_the_requesters_status(
     slack: FaultySlack, notifier: SlackNotifier, event: Event
 ) -> None:
-    holds = await notifier.send(notification(Event.OPENED, ALICE))
-    assert await notifier.send(settled(event=event, to=ALICE, holds=holds)) == holds
+    reference = await notifier.send(notification(Event.OPENED, ALICE))
+    assert await notifier.send(settled(event=event, to=ALICE, live_message=reference)) == reference
     status, outcome = await seen(slack, "alice")
     assert outcome["thread_ts"] == status["ts"]
     assert "you may connect" in outcome["text"]
@@ -120,8 +120,8 @@ async def test_an_outcome_is_told_below_the_requesters_status(
 async def test_an_approver_who_holds_a_prompt_is_told_by_it_and_others_in_a_word(
     slack: FaultySlack, notifier: SlackNotifier, event: Event
 ) -> None:
-    holds = await notifier.send(notification())
-    assert await notifier.send(settled(event=event, holds=holds)) == holds
+    reference = await notifier.send(notification())
+    assert await notifier.send(settled(event=event, live_message=reference)) == reference
     assert len(await seen(slack, "grace")) == 1
     assert await notifier.send(settled(event=event, to=HEIDI)) == ""
     [message] = await seen(slack, "heidi")
@@ -131,8 +131,11 @@ async def test_an_approver_who_holds_a_prompt_is_told_by_it_and_others_in_a_word
 @pytest.mark.parametrize("event", [Event.ANSWER_REFUSED, Event.HELP])
 async def test_who_is_refused_reads_why(slack: FaultySlack, notifier: SlackNotifier, event: Event) -> None:
     assert await notifier.send(notification(event, message="It was for level 1.")) == ""
-    holds = await notifier.send(notification())
-    assert await notifier.send(notification(event, message="It was for level 1.", holds=holds, id="another")) == holds
+    reference = await notifier.send(notification())
+    assert (
+        await notifier.send(notification(event, message="It was for level 1.", live_message=reference, id="another"))
+        == reference
+    )
     alone, prompt, below = await seen(slack, "grace")
     assert "It was for level 1." in whole(alone["blocks"])
     assert "thread_ts" not in alone
@@ -142,9 +145,9 @@ async def test_who_is_refused_reads_why(slack: FaultySlack, notifier: SlackNotif
 async def test_what_stood_above_was_deleted_so_the_words_stand_alone(
     slack: FaultySlack, notifier: SlackNotifier
 ) -> None:
-    holds = await notifier.send(notification())
+    reference = await notifier.send(notification())
     slack.fail("chat.postMessage", faults.fails("thread_not_found"))
-    assert await notifier.send(notification(Event.HELP, holds=holds)) == holds
+    assert await notifier.send(notification(Event.HELP, live_message=reference)) == reference
     _, alone = await seen(slack, "grace")
     assert "thread_ts" not in alone
 
@@ -176,12 +179,12 @@ async def test_a_message_whose_answer_was_lost_is_found_and_not_posted_again(
 async def test_a_reply_whose_answer_was_lost_is_found_in_its_thread(
     slack: FaultySlack, notifier: SlackNotifier
 ) -> None:
-    holds = await notifier.send(notification())
+    reference = await notifier.send(notification())
     slack.fail("chat.postMessage", faults.cut().afterwards())
-    reminder = notification(Event.REMINDED, holds=holds)
+    reminder = notification(Event.REMINDED, live_message=reference)
     with pytest.raises(Unavailable):
         await notifier.send(reminder)
-    assert await notifier.send(reminder.model_copy(update={"again": True})) == holds
+    assert await notifier.send(reminder.model_copy(update={"again": True})) == reference
     assert len(await seen(slack, "grace")) == 2
 
 
