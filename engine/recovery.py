@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Row
 from countersign.errors import NotFound, NotYet, Refused, Unavailable
 from countersign.models import Answer, Status
 from countersign.transitions import RecordedTransition, Settled, Transition
-from engine.together import each_for_itself
+from engine.concurrently import run_each
 from store import grants, transition_keys
 from store.answers import decisions_of
 
@@ -124,4 +124,4 @@ async def _in_turn(submit: Callable[[Answer], Awaitable[object]], answers: Seque
         for answer in its:
             await submit(answer)
 
-    await each_for_itself([partial(to_one, its) for its in by_request.values()])
+    await run_each([partial(to_one, its) for its in by_request.values()])

@@ -5,8 +5,8 @@ from functools import partial
 
 from countersign.models import Status
 from countersign.transitions import gone, time_over
+from engine.concurrently import run_each
 from engine.resources import Resources
-from engine.together import each_for_itself
 
 # So many waiting requests are checked each time.
 CHECKED_AT_ONCE = 20
@@ -32,7 +32,7 @@ class Settling:
         """
         rows = await self._run(self._requests.waiting_after, self._checked_through, CHECKED_AT_ONCE)
         self._checked_through = rows[-1][0] if len(rows) == CHECKED_AT_ONCE else 0
-        await each_for_itself([partial(self._settle_if, *row) for row in rows])
+        await run_each([partial(self._settle_if, *row) for row in rows])
         late = await self._run(self._grants.overdue, datetime.now(UTC) - OVERDUE_AFTER, CHECKED_AT_ONCE)
         for approval_id in late:
             await self._run(self._transactions.granting.end, time_over(approval_id, datetime.now(UTC)))

@@ -4,8 +4,8 @@ from functools import partial
 
 from countersign.errors import NotFound, Refused
 from countersign.transitions import Revoke
+from engine.concurrently import run_each
 from engine.resources import Resources
-from engine.together import each_for_itself
 from engine.undoing import Undoing
 
 
@@ -27,7 +27,7 @@ class Sweeping:
             return  # no policy was ever applied, so nothing is open
         to_revoke = await self._run(self._transactions.granting.to_revoke)
         rechecks = [partial(self._recheck, approval_id) for approval_id in to_recheck]
-        await each_for_itself([*rechecks, *(partial(self._revoke, revocation) for revocation in to_revoke)])
+        await run_each([*rechecks, *(partial(self._revoke, revocation) for revocation in to_revoke)])
 
     async def _revoke(self, revocation: Revoke) -> None:
         view = await self._run(self._requests.request, revocation.approval_id)

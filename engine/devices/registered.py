@@ -14,12 +14,12 @@ from countersign.registration import (
     Registered,
     RegisteredDevice,
 )
+from engine.concurrently import run_each
 from engine.devices.enrolling import Enrolling
 from engine.devices.external_evaluation import ExternalEvaluations
 from engine.devices.registering import OPEN_TO_DECISION
 from engine.devices.registrant import Registrant
 from engine.resources import Resources
-from engine.together import each_for_itself
 from engine.undoing import Undoing
 
 # A request that was not opened after so long is opened by the sweeper.
@@ -101,7 +101,7 @@ class Devices:
         due = datetime.now(UTC) - LEFT_AFTER
         with suppress(Refused):  # no policy was ever applied, so there are no devices
             found = await self._run(self._resources.store.registered_devices.to_ask, due, SWEPT_AT_ONCE)
-            await each_for_itself([partial(self._ask_left_over, one) for one in found])
+            await run_each([partial(self._ask_left_over, one) for one in found])
 
     async def act(
         self,
@@ -137,7 +137,7 @@ class Devices:
     ) -> int:
         """Revoke all devices of a person, or take that back; returns how many it changed."""
         found = await self._run(self._actions.act_on_all, action, who, reason, channel, proof, person)
-        await each_for_itself([partial(self._withdraw, waiting, one, who) for one, waiting in found if waiting])
+        await run_each([partial(self._withdraw, waiting, one, who) for one, waiting in found if waiting])
         return len(found)
 
 
