@@ -35,28 +35,28 @@ class RequestActivities:
     async def open(self, opening: Opening) -> OpenReply:
         """Open a request, or answer its question by a grant that lasts."""
         with refusals_are_final():
-            return await self.engine.open(opening)
+            return await self.engine.run(self.engine.opener.open, opening)
 
     @activity.defn(name="people_of_level")
     async def people(self, start: LevelStart) -> LevelPeople:
         """The people of a level, as the directory has them now."""
         with refusals_are_final(NotFound):
-            return await self.engine.people(start)
+            return await self.engine.run(self.engine.people.of_level, start)
 
     @activity.defn(name="record_repeat")
     async def ask_again(self, again: AskAgain) -> Settled | None:
         """Record that the question was asked again."""
         with refusals_are_final(NotFound):
-            return await self.engine.ask_again(again)
+            return await self.engine.run(self.engine.asking.ask_again, again)
 
     @activity.defn(name="people_standing")
     async def availability(self, recheck: Recheck) -> Availability:
         """Who of these people may no longer act, or can't be reached."""
         with refusals_are_final(NotFound):
-            return await self.engine.recheck(recheck)
+            return await self.engine.run(self.engine.people.recheck, recheck)
 
     @activity.defn(name="last_answers")
     async def timely_answers(self, check: DeadlineCheck) -> TimelyAnswers:
         """The answers that came in time and were not judged yet."""
         with refusals_are_final(NotFound):
-            return await self.engine.timely_answers(check)
+            return await self.engine.run(self.engine.deadline.timely_answers, check)

@@ -24,7 +24,7 @@ class TransitionActivities:
     async def carry_out(self, transition: Transition) -> TransitionResult:
         """Write one change of a request, start its grant if it opened one, and tell those whom it concerns."""
         with refusals_are_final(NotFound):
-            written = await self.engine.write(transition)
+            written = await self.engine.run(self.engine.transitions.write, transition)
         return await self.engine.carry_out(transition, written)
 
     @activity.defn(name="end_grant")

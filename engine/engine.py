@@ -1,29 +1,17 @@
 """The one facade of the engine: channels, pages, workflows and sweepers call it, and nothing behind it."""
 
-from collections.abc import Sequence
 from concurrent.futures import Executor
-from functools import partial
 
 from countersign.client import Client
 from countersign.enrolment.explain import EnrolmentExplained, EnrolmentQuestion, explained, facts_of
-from countersign.machines import CredentialKind
-from countersign.models import Asked, LevelPeople, Question
+from countersign.models import Asked, Question
 from countersign.notifications import Person, SubmittedComment
 from countersign.permissions import Action, Principal, disabled
 from countersign.transitions import (
     GRANT_TRANSITION,
-    AskAgain,
     AuditEvent,
-    Availability,
-    DeadlineCheck,
     GrantEnd,
-    LevelStart,
-    Opening,
-    OpenReply,
-    Recheck,
     RecordedTransition,
-    Settled,
-    TimelyAnswers,
     Transition,
     TransitionResult,
 )
@@ -42,7 +30,6 @@ from engine.devices.registered import Devices
 from engine.notifications.outbox import Outbox
 from engine.notifications.sent_messages import SentMessages
 from engine.planning import Planning
-from engine.policy import ReadPolicy, put_in_force
 from engine.recovery import Recovery
 from engine.resources import Resources
 from engine.settling import Settling
@@ -57,8 +44,8 @@ from store import Store
 class Engine:
     """Decides what happens, has it recorded, and has the people concerned notified.
 
-    Its methods are for what Temporal or a channel has to do with. What ends in one transaction is done by its parts,
-    which the caller runs in a thread, as in `await run(engine.passkeys.challenge, session_id)`.
+    What needs Temporal or a channel, too, is a method here or of `devices`. The other parts need the database alone;
+    their methods are transactions, which block, so callers use a thread, as by `engine.run(engine.passkeys.add, ...)`.
 
     `outbox` sends what is written here at once, and its channels tell a sender of a refusal; without one, the sweeper
     of a worker sends it. `executor` is where transactions run, the store's own where there is none. `most_an_hour` is
@@ -80,10 +67,13 @@ class Engine:
         self.application_sessions, self.certificates = ApplicationSessions(store), ClientCertificates(store)
         # What pages show.
         self.planning, self.sent, self.overviews = Planning(store), SentMessages(store), Overviews(store)
-        self._transactions = Transactions(store, most_an_hour)
+        # What workflows have read and written.
+        inner = self._transactions = Transactions(store, most_an_hour)
+        self.opener, self.people, self.asking = inner.opener, inner.people, inner.asking
+        self.deadline, self.transitions = inner.deadline, inner.transitions
         self._reading = store.reading
-        self._put_in_force = partial(put_in_force, store)
-        self._resources = Resources(client, store, self._transactions, executor or store.database.executor, outbox)
+        self._resources = Resources(client, store, inner, executor or store.database.executor, outbox)
+        self.run = self._resources.run
         settling = Settling(self._resources)
         submitting = Submitting(self._resources, settling)
         self._undoing = Undoing(self._resources, settling)
@@ -111,8 +101,8 @@ class Engine:
         if who != question.requester and not (await self.principal(who)).enabled:
             raise disabled()
         if question.renew:
-            question = await self._resources.run(self._transactions.granting.with_address, question)
-        asked = await self._resources.run(self._transactions.asking.answer_on_record, question, who)
+            question = await self.run(self._transactions.granting.with_address, question)
+        asked = await self.run(self._transactions.asking.answer_on_record, question, who)
         return asked or await self._resources.client.ask(question, request_id, who)
 
     async def inquire(self, given: SubmittedComment) -> None:
@@ -127,40 +117,33 @@ class Engine:
         await self._pass_on(Action.COMMENT, given)
 
     async def _pass_on(self, action: Action, given: SubmittedComment) -> None:
-        await self._resources.run(self._transactions.comments.pass_on, action, given)
+        await self.run(self._transactions.comments.pass_on, action, given)
         await self._resources.answer_back(given.approval_id)
 
     async def report(self, person: str, approval_id: int | None, signal: str, detail: str) -> None:
         """Record that a person is `away` or `unreachable`; the sweeper has their requests check again who may act."""
-        await self._resources.run(self._transactions.signals.add, person, approval_id, signal, detail)
+        await self.run(self._transactions.signals.add, person, approval_id, signal, detail)
 
     async def record_attempt(self, event: AuditEvent) -> None:
         """Record that somebody tried what they may not do; repeated tries are counted."""
-        await self._resources.run(self._transactions.rejected_inputs.record_attempt, event)
+        await self.run(self._transactions.rejected_inputs.record_attempt, event)
 
     async def person_at(self, address: str) -> Person | None:
         """The person of the directory with this mail address, whatever its case."""
-        return await self._resources.run(self._reading.person_at, address)
+        return await self.run(self._reading.person_at, address)
 
     async def person(self, person: str) -> Person:
         """Somebody of the directory by id."""
-        return await self._resources.run(self._reading.person, person)
+        return await self.run(self._reading.person, person)
 
     async def send_sign_in_link(self, address: str, caller: From, go_to: str, channel: str) -> None:
         """Send a link to sign in by to whoever has this address, if anybody; see `SignIn.send_link`."""
-        await self._resources.run(self.sign_in.send_link, address, caller, go_to, channel)
+        await self.run(self.sign_in.send_link, address, caller, go_to, channel)
         await self._resources.send_new()
-
-    async def record_refused_machine(
-        self, kind: CredentialKind, credential_id: str, why: str, source_address: str
-    ) -> None:
-        """Record that a machine was refused which named a credential that there is; repeated ones are counted."""
-        rules = self.service_tokens if kind == "service_token" else self.provisioning_keys
-        await self._resources.run(rules.record_refused, credential_id, why, source_address)
 
     async def explain_enrolment(self, asked: EnrolmentQuestion) -> EnrolmentExplained:
         """Which enrolment rule would answer; external evaluations are asked. Raises Refused for an unknown person."""
-        _, policy = await self._resources.run(self._resources.store.policies.current)
+        _, policy = await self.run(self._resources.store.policies.current)
         facts = facts_of(policy, asked)
         return explained(policy, facts, await self._external_evaluations.answers(policy.enrolment or [], facts))
 
@@ -170,47 +153,14 @@ class Engine:
 
     async def request(self, approval_id: int) -> RequestView:
         """A request as it is now. Raises NotFound."""
-        return await self._resources.run(self._reading.request, approval_id)
+        return await self.run(self._reading.request, approval_id)
 
     async def mine(self, person: str, limit: int = 50) -> Mine:
         """The requests of a person, so many of each list; none for who is disabled."""
         caller = await self.principal(person)
-        return await self._resources.run(self._reading.mine, person, limit) if caller.enabled else Mine()
-
-    async def put_in_force(
-        self, read: ReadPolicy, who: str, replaces: int | None = None, end: Sequence[tuple[int, str]] = ()
-    ) -> int:
-        """Put a policy in force as a new version, and return its number; `enforce_directory` then carries it out.
-
-        Raises Refused where it was planned against another version than the one in force.
-        """
-        return await self._resources.run(self._put_in_force, read, who, replaces, end)
+        return await self.run(self._reading.mine, person, limit) if caller.enabled else Mine()
 
     # --- for the workflows --------------------------------------------------------------------------------------------
-
-    async def open(self, opening: Opening) -> OpenReply:
-        """Open a request, or answer its question by a grant that lasts. Raises Refused, TooMany, recorded."""
-        return await self._resources.run(self._transactions.opener.open, opening)
-
-    async def people(self, start: LevelStart) -> LevelPeople:
-        """The people of a level, as the directory has them now."""
-        return await self._resources.run(self._transactions.people.of_level, start)
-
-    async def recheck(self, recheck: Recheck) -> Availability:
-        """Who of these people may no longer act, or can't be reached."""
-        return await self._resources.run(self._transactions.people.recheck, recheck)
-
-    async def ask_again(self, again: AskAgain) -> Settled | None:
-        """Record that the question of an open request was asked again, once; returns how it ended, if it has."""
-        return await self._resources.run(self._transactions.asking.ask_again, again)
-
-    async def timely_answers(self, check: DeadlineCheck) -> TimelyAnswers:
-        """The answers that came before the deadline and were not refused, and whether there may be more."""
-        return await self._resources.run(self._transactions.deadline.timely_answers, check)
-
-    async def write(self, transition: Transition) -> RecordedTransition:
-        """Write one change of a request, once. Raises NotFound where it is not on record."""
-        return await self._resources.run(self._transactions.transitions.write, transition)
 
     async def carry_out(self, transition: Transition, written: RecordedTransition) -> TransitionResult:
         """Start the grant of a change that was written, if it opened one, and tell those whom it concerns.
@@ -232,6 +182,6 @@ class Engine:
 
     async def end_grant(self, end: GrantEnd) -> None:
         """End or revoke a grant, once, and tell those whom it concerns."""
-        await self._resources.run(self._transactions.granting.end, end)
+        await self.run(self._transactions.granting.end, end)
         if self._resources.outbox is not None:
             await self._resources.outbox.deliver(end.approval_id, GRANT_TRANSITION)

@@ -11,6 +11,7 @@ from countersign.errors import CountersignError, Refused, message_of
 from countersign.http_answers import PolicyText
 from countersign.policy import file as policy_file
 from countersign.policy.difference import PolicyDifference, difference
+from engine import policy as engine_policy
 from countersign.policy.edit import PolicyEdit, edited
 from countersign.policy.plan import ActiveGrant, PolicyPlan, Waiting, keeps_admin, plan, to_end
 from engine.engine import Engine
@@ -86,7 +87,7 @@ async def put_in_force(
         raise Refused(LOCKS_OUT.format(caller.name), ErrorCode.AUTHOR_LOSES_ADMIN)
     held = await _all_of(context, context.engine.planning.held) if end_grants else []
     end = await context.work(to_end, read.policy, held)
-    return await context.engine.put_in_force(read, caller.name, replaces, end)
+    return await context.run(engine_policy.put_in_force, context.store, read, caller.name, replaces, end)
 
 
 async def enforce(engine: Engine) -> None:

@@ -111,7 +111,9 @@ class TokenRoute(StrictRoute):
         try:
             return await context.run(machines.caller, context.store, sent)
         except auth.NoToken as error:
-            await context.engine.record_refused_machine(sent.kind, sent.id, str(error), address)
+            engine = context.engine
+            part = engine.service_tokens if sent.kind == "service_token" else engine.provisioning_keys
+            await context.run(part.record_refused, sent.id, str(error), address)
             raise
 
     def _at_once(self, context: Context) -> AtOnce:
