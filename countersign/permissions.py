@@ -4,7 +4,7 @@ Whether an answer counts is decided by the ballot; of answers, this says what ca
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
@@ -61,6 +61,8 @@ class Principal:
     name: str
     enabled: bool = True
     admin: bool = False
+    # An admin by their token, whatever the policy says.
+    appointed: bool = False
     scope: Scope = NO_SCOPE
     # The requests that it asked for, too, while they waited, as far as that was looked up.
     joined: frozenset[int] = frozenset()
@@ -83,12 +85,17 @@ class Principal:
         return self.name.startswith((SERVICE, PROVISIONING))
 
 
-def principal(policy: Policy, name: str, admin: bool = False) -> Principal:
-    """A person of the directory, or a gateway; `admin`: they have proven to be one, whatever the policy says."""
-    if name.startswith(GATEWAY):
-        return Principal(name)
-    enabled = policy.enabled(name)
-    return Principal(name, enabled=enabled, admin=enabled and (admin or policy.is_admin(name)))
+def principal(policy: Policy, name: str, appointed: bool = False) -> Principal:
+    """A person of the directory, or a gateway."""
+    return as_of(policy, Principal(name, appointed=appointed))
+
+
+def as_of(policy: Policy, who: Principal) -> Principal:
+    """The same as this policy has them: who was disabled since it was known who calls may do nothing (rule 6)."""
+    if who.is_gateway:
+        return who
+    enabled = policy.enabled(who.name)
+    return replace(who, enabled=enabled, admin=enabled and (who.appointed or policy.is_admin(who.name)))
 
 
 def must_be_allowed(who: Principal, action: Action, request: RequestView) -> None:
@@ -146,7 +153,12 @@ def visible_to(who: Principal) -> Visibility:
 
 
 def why_not_ask(who: Principal, question: Question) -> NotAllowed | None:
-    """Why somebody may not ask this: a person asks for themselves, an admin for all, a gateway in its scope."""
+    """Why somebody may not ask this: a person asks for themselves, an admin for all, a gateway in its scope.
+
+    Who is disabled and asks for themselves is refused by the rules, on record.
+    """
+    if not who.enabled and who.name != question.requester:
+        return disabled()
     if not who.is_gateway:
         if question.requester == who.name or who.admin:
             return None

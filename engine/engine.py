@@ -6,7 +6,7 @@ from countersign.client import Client
 from countersign.enrolment.explain import EnrolmentExplained, EnrolmentQuestion, explained, facts_of
 from countersign.models import Asked, Question
 from countersign.notifications import Person, SubmittedComment
-from countersign.permissions import Action, Principal, disabled
+from countersign.permissions import Action, Principal, as_of, principal, why_not_ask
 from countersign.transitions import (
     GRANT_TRANSITION,
     AuditEvent,
@@ -76,15 +76,15 @@ class Engine:
         self.run = self._resources.run
         settling = Settling(self._resources)
         submitting = Submitting(self._resources, settling)
-        self._undoing = Undoing(self._resources, settling)
+        undoing = Undoing(self._resources, settling)
         alerts = Alerts(self._resources)
-        sweeping, recovery = Sweeping(self._resources, self._undoing), Recovery(self._resources, submitting.submit)
+        sweeping, recovery = Sweeping(self._resources, undoing), Recovery(self._resources, submitting.submit)
         self._external_evaluations = ExternalEvaluations()
-        self.devices = Devices(self._resources, self._undoing, self._external_evaluations)
+        self.devices = Devices(self._resources, undoing, self._external_evaluations)
         # What people do, on any channel.
         self.store_answer, self.submit = submitting.store, submitting.submit
         self.record_rejected = submitting.record_rejected
-        self.cancel, self.revoke, self.give_back = self._undoing.cancel, self._undoing.revoke, self._undoing.give_back
+        self.cancel, self.revoke, self.give_back = undoing.cancel, undoing.revoke, undoing.give_back
         # What is about no request.
         self.notify = self._resources.notify
         # What sweepers do.
@@ -92,18 +92,20 @@ class Engine:
         self.alert_admins, self.tell_of_expiry = alerts.of_mailboxes, alerts.of_expiry
         self.submit_left_over, self.remind_workflows = recovery.submit_left_over, recovery.remind_workflows
 
-    async def ask(self, question: Question, who: str, request_id: str) -> Asked:
-        """Open or join the request for a question, or answer it by a grant that lasts. Raises Refused, Unavailable.
+    async def ask(self, question: Question, who: Principal, request_id: str) -> Asked:
+        """Open or join the request for a question, or answer it by a grant that lasts.
 
         `who` asks: the requester, or an admin or gateway for them; the same `request_id` is the same call made again.
+        Raises NotAllowed, Refused, Unavailable.
         """
-        # A disabled person who asks for themselves is refused by the rules, on record.
-        if who != question.requester and not (await self.principal(who)).enabled:
-            raise disabled()
+        if who.name != question.requester:
+            who = as_of(await self.run(self._reading.policy), who)
+        if why := why_not_ask(who, question):
+            raise why
         if question.renew:
             question = await self.run(self._transactions.granting.with_address, question)
-        asked = await self.run(self._transactions.asking.answer_on_record, question, who)
-        return asked or await self._resources.client.ask(question, request_id, who)
+        asked = await self.run(self._transactions.asking.answer_on_record, question, who.name)
+        return asked or await self._resources.client.ask(question, request_id, who.name)
 
     async def inquire(self, given: SubmittedComment) -> None:
         """Pass a question of somebody who is asked on to the requester, once (rule 9).
@@ -149,7 +151,7 @@ class Engine:
 
     async def principal(self, person: str) -> Principal:
         """Somebody, as the policy in force has them, to ask what they may do."""
-        return await self._undoing.principal(person)
+        return principal(await self.run(self._reading.policy), person)
 
     async def request(self, approval_id: int) -> RequestView:
         """A request as it is now. Raises NotFound."""

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from countersign.error_codes import ErrorCode
 from countersign.errors import CountersignError, NotFound, Refused, Unavailable
 from countersign.models import GrantStatus, Judgement, Status
-from countersign.permissions import Action, Principal, disabled, must_be_allowed, principal
+from countersign.permissions import Action, Principal, as_of, disabled, must_be_allowed
 from countersign.transitions import GONE, Cancel, Revoke, Undo, withdrawn
 from countersign.views import RequestView
 from engine.resources import Resources
@@ -30,10 +30,9 @@ class Undoing:
     async def cancel(
         self,
         approval_id: int,
-        who: str,
+        who: Principal,
         channel: str,
         reason: str = "",
-        admin: bool = False,
         undo_id: str = "",
         proof: dict[str, str] | None = None,
     ) -> Judgement:
@@ -42,7 +41,7 @@ class Undoing:
         A call with the same `undo_id` returns what the first brought about, whatever crashed meanwhile. Where
         its workflow can't do it, it is cancelled on record, which is what counts.
         """
-        view = await self._allowed(Action.CANCEL, approval_id, who, admin)
+        view = await self._allowed(Action.CANCEL, approval_id, who)
         cancellation = await self._undo(
             Cancel, approval_id=approval_id, who=who, channel=channel, reason=reason, id=undo_id, proof=proof or {}
         )
@@ -77,15 +76,14 @@ class Undoing:
     async def revoke(
         self,
         approval_id: int,
-        who: str,
+        who: Principal,
         channel: str,
         reason: str = "",
-        admin: bool = False,
         undo_id: str = "",
         proof: dict[str, str] | None = None,
     ) -> None:
         """End a grant early: an approver of the request may, and an admin (rule 7)."""
-        view = await self._allowed(Action.REVOKE, approval_id, who, admin)
+        view = await self._allowed(Action.REVOKE, approval_id, who)
         revocation = await self._undo(
             Revoke, approval_id=approval_id, who=who, channel=channel, reason=reason, id=undo_id, proof=proof or {}
         )
@@ -94,7 +92,7 @@ class Undoing:
     async def give_back(
         self,
         approval_id: int,
-        who: str,
+        who: Principal,
         channel: str,
         reason: str = "",
         undo_id: str = "",
@@ -135,19 +133,19 @@ class Undoing:
         """Whether the request, or its grant, was ended by this very call, which is made again."""
         return bool(undo_id) and await self._run(self._requests.brought_about, approval_id, undo_id)
 
-    async def _undo(self, kind: type[U], who: str, **fields: Any) -> U:
-        name = (await self._run(self._requests.person, who)).name
-        return kind.model_validate({"who": who, "name": name, **fields})
+    async def _undo(self, kind: type[U], who: Principal, **fields: Any) -> U:
+        name = (await self._run(self._requests.person, who.name)).name
+        return kind.model_validate({"who": who.name, "name": name, **fields})
 
-    async def _allowed(self, action: Action, approval_id: int, who: str, admin: bool = False) -> RequestView:
-        """The request, if they may do this to it; raises NotAllowed, NotFound."""
-        caller = await self.principal(who, admin)
-        if not caller.enabled:
+    async def _allowed(self, action: Action, approval_id: int, who: Principal) -> RequestView:
+        """The request, if they may do this to it now; raises NotAllowed, NotFound."""
+        who = as_of(await self._run(self._requests.policy), who)
+        if not who.enabled:
             raise disabled()
         view = await self._run(self._requests.request, approval_id)
-        if caller.is_gateway:
-            caller = await self._with_asked(caller, view)
-        must_be_allowed(caller, action, view)
+        if who.is_gateway:
+            who = await self._with_asked(who, view)
+        must_be_allowed(who, action, view)
         return view
 
     async def _with_asked(self, gateway: Principal, view: RequestView) -> Principal:
@@ -158,7 +156,3 @@ class Undoing:
         return replace(
             gateway, joined=this if name in askers else frozenset(), asked_alone=this if alone else frozenset()
         )
-
-    async def principal(self, who: str, admin: bool = False) -> Principal:
-        """Who calls, as the policy in force knows them."""
-        return principal(await self._run(self._requests.policy), who, admin)

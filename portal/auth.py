@@ -62,14 +62,12 @@ class Credential:
 class Caller:
     """Who calls, by their credential and the policy in force.
 
-    `appointed`: an admin by their token, whatever the policy says. `machine` is what a machine called with.
-    `shown_name` is a person's name, `ends_at` when their session does, and `confirmed_at` when they last proved who
-    they are.
+    `machine` is what a machine called with. `shown_name` is a person's name, `ends_at` when their session does, and
+    `confirmed_at` when they last proved who they are.
     """
 
     credential: Credential
     principal: Principal
-    appointed: bool = False
     machine: ServiceToken | ProvisioningKey | None = None
     shown_name: str = ""
     ends_at: datetime = NEVER
@@ -142,7 +140,7 @@ def caller(store: Store, authorization: str) -> Caller:
     who = person_now(store, token.owner.name, token.owner.is_admin)
     if not who.enabled:
         raise invalid(f"{who.name} is disabled or not in the directory, so this token opens nothing.")
-    return Caller(_credential(token), who, appointed=token.owner.is_admin)
+    return Caller(_credential(token), who)
 
 
 @reads
@@ -156,7 +154,7 @@ def person_now(store: Store, name: str, appointed: bool) -> Principal:
     except Refused:
         if not appointed:
             raise
-        return Principal(name, admin=True)
+        return Principal(name, admin=True, appointed=True)
     return principal(policy, name, appointed)
 
 

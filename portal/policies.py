@@ -99,7 +99,7 @@ async def enforce(engine: Engine) -> None:
 
 
 def _keeps_admin(caller: Caller, policy: Policy) -> bool:
-    return keeps_admin(policy, caller.name, caller.appointed)
+    return keeps_admin(policy, caller.name, caller.principal.appointed)
 
 
 async def _all_of(context: Context, read: Callable[[int], list[P]]) -> list[P]:

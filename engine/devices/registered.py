@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from countersign.errors import CountersignError, NotAllowed, Refused, TooMany, Unavailable
-from countersign.permissions import Principal
+from countersign.permissions import Principal, must_be_admin
 from countersign.registration import (
     REGISTRATION_STATUS,
     DeviceAction,
@@ -130,14 +130,15 @@ class Devices:
     async def _withdraw(self, approval_id: int, device: RegisteredDevice, who: str) -> None:
         # An answer that comes first changes nothing: what was done to the device goes before its decision.
         with suppress(CountersignError):
-            await self._undoing.cancel(approval_id, who, "", device.message, admin=True)
+            await self._undoing.cancel(approval_id, Principal(who, appointed=True), "", device.message)
 
     async def act_on_all(
-        self, action: DeviceAction, who: str, reason: str, channel: str, proof: dict[str, str], person: str
+        self, action: DeviceAction, who: Principal, reason: str, channel: str, proof: dict[str, str], person: str
     ) -> int:
-        """Revoke all devices of a person, or take that back; returns how many it changed."""
-        found = await self._run(self._actions.act_on_all, action, who, reason, channel, proof, person)
-        await run_each([partial(self._withdraw, waiting, one, who) for one, waiting in found if waiting])
+        """Revoke all devices of a person, or take that back; returns how many it changed. For admins."""
+        must_be_admin(who)
+        found = await self._run(self._actions.act_on_all, action, who.name, reason, channel, proof, person)
+        await run_each([partial(self._withdraw, waiting, one, who.name) for one, waiting in found if waiting])
         return len(found)
 
 

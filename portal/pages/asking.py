@@ -91,8 +91,7 @@ async def devices(
 async def ask(request: Request, context: ContextHere, caller: CallerHere, sent: Annotated[Sent, Form()]) -> Response:
     """Ask for the reader, and lead to the request."""
     question = _question(caller, _fields(request, sent))
-    caller.must_be_allowed(question)
-    asked = await context.engine.ask(question, caller.name, call_id(caller, sent.once))
+    asked = await context.engine.ask(question, caller.principal, call_id(caller, sent.once))
     return to_request(asked.approval_id)
 
 

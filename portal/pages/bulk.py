@@ -67,7 +67,7 @@ class Bulk:
     async def _cancel(self, number: int) -> None:
         await seen(self.context, self.caller, number)
         once = call_id(self.caller, f"{self.once}.{number}")
-        await self.context.engine.cancel(number, self.caller.name, CHANNEL, self.reason, self.caller.is_admin, once)
+        await self.context.engine.cancel(number, self.caller.principal, CHANNEL, self.reason, once)
 
 
 @router.get("/approvals/reject")

@@ -104,7 +104,7 @@ async def cancel(
 ) -> Response:
     """Withdraw a request that waits."""
     await seen(context, caller, approval_id)
-    await context.engine.cancel(approval_id, caller.name, CHANNEL, reason, caller.is_admin, call_id(caller, once))
+    await context.engine.cancel(approval_id, caller.principal, CHANNEL, reason, call_id(caller, once))
     return to_request(approval_id)
 
 
@@ -114,7 +114,7 @@ async def revoke(
 ) -> Response:
     """End a grant early, as an approver or admin."""
     await seen(context, caller, approval_id)
-    await context.engine.revoke(approval_id, caller.name, CHANNEL, reason, caller.is_admin, call_id(caller, once))
+    await context.engine.revoke(approval_id, caller.principal, CHANNEL, reason, call_id(caller, once))
     return to_request(approval_id)
 
 
@@ -124,7 +124,7 @@ async def give_back(
 ) -> Response:
     """End a grant early that isn't needed any more, as its requester."""
     await seen(context, caller, approval_id)
-    await context.engine.give_back(approval_id, caller.name, CHANNEL, reason, call_id(caller, once))
+    await context.engine.give_back(approval_id, caller.principal, CHANNEL, reason, call_id(caller, once))
     return to_request(approval_id)
 
 

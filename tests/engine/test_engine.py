@@ -14,6 +14,7 @@ import pytest_asyncio
 from countersign.client import Client
 from countersign.errors import NotAllowed, NotFound, Refused, Unavailable
 from countersign.models import GrantStatus, Status
+from countersign.permissions import Principal
 from engine.engine import Engine
 from engine.policy import apply_policy
 from sandbox.temporal_server import free_port
@@ -65,13 +66,13 @@ async def test_what_was_judged_needs_no_temporal(engine: Engine, store: Store) -
 async def test_who_may_not_is_told_so_before_temporal_is_asked(engine: Engine, store: Store) -> None:
     number = opened(store).approval_id
     with pytest.raises(NotAllowed, match=r"Only Alice A\. or an admin may cancel"):
-        await engine.cancel(number, "bob", "page")
+        await engine.cancel(number, Principal("bob"), "page")
     with pytest.raises(NotAllowed, match="Only an approver"):
-        await engine.revoke(number, "bob", "page")
+        await engine.revoke(number, Principal("bob"), "page")
     with pytest.raises(Refused, match="has no grant to revoke"):
-        await engine.revoke(number, "ada", "page", admin=True)
+        await engine.revoke(number, Principal("ada"), "page")
     with pytest.raises(NotFound):
-        await engine.cancel(number + 1, "alice", "page")
+        await engine.cancel(number + 1, Principal("alice"), "page")
 
 
 async def test_without_a_policy_nothing_is_open_to_look_at(store: Store) -> None:
@@ -102,7 +103,7 @@ async def test_a_request_is_cancelled_on_record_and_the_same_call_again_hears_so
     number = opened(store).approval_id
     write(store, asking(number, "grace"))
     for _ in range(2):
-        judged = await engine.cancel(number, "alice", "page", "not needed", undo_id="key-1")
+        judged = await engine.cancel(number, Principal("alice"), "page", "not needed", undo_id="key-1")
         assert (judged.accepted, judged.status, judged.message) == (
             True,
             Status.CANCELLED,
@@ -110,13 +111,13 @@ async def test_a_request_is_cancelled_on_record_and_the_same_call_again_hears_so
         )
     assert kinds(store, number).count("cancelled") == 1
     with pytest.raises(Refused, match=f"#{number} is already Cancelled: Cancelled by Alice A"):
-        await engine.cancel(number, "ada", "page", admin=True, undo_id="key-2")
+        await engine.cancel(number, Principal("ada"), "page", undo_id="key-2")
 
 
 async def test_what_was_decided_before_is_not_cancelled_on_record(engine: Engine, store: Store) -> None:
     number = approved(store)
     with pytest.raises(Refused, match=f"#{number} is already Approved"):
-        await engine.cancel(number, "alice", "page", undo_id="key-1")
+        await engine.cancel(number, Principal("alice"), "page", undo_id="key-1")
 
 
 @pytest.mark.parametrize(
@@ -133,4 +134,4 @@ async def test_a_grant_is_ended_on_record_and_the_same_call_again_hears_so(
     assert grant.status is not GrantStatus.ACTIVE
     assert kinds(store, number).count(kind) == 1
     with pytest.raises(Refused, match="over already"):
-        await engine.revoke(number, "ada", "page", admin=True, undo_id="key-2")
+        await engine.revoke(number, Principal("ada"), "page", undo_id="key-2")

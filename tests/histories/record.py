@@ -68,7 +68,7 @@ async def approved_after_the_deadline(deployment: Deployment) -> str:
 async def cancelled(deployment: Deployment) -> str:
     """Withdrawn by the requester."""
     request = await deployment.ask("alice")
-    await deployment.engine.cancel(request.id, "alice", "page", "not needed")
+    await deployment.engine.cancel(request.id, Principal("alice"), "page", "not needed")
     return await ended(request, Status.CANCELLED)
 
 
@@ -184,7 +184,7 @@ async def grant_revoked(deployment: Deployment) -> str:
     request = await deployment.ask("alice")
     await request.says("grace")
     await request.outcome()
-    await deployment.engine.revoke(request.id, "grace", "page", "enough")
+    await deployment.engine.revoke(request.id, Principal("grace"), "page", "enough")
     return await grant_over(request, GrantStatus.REVOKED)
 
 
@@ -192,7 +192,7 @@ async def grant_given_back(deployment: Deployment) -> str:
     """Given back by the requester."""
     request = await deployment.ask("carol")
     await request.outcome()
-    await deployment.engine.give_back(request.id, "carol", "page", "done")
+    await deployment.engine.give_back(request.id, Principal("carol"), "page", "done")
     return await grant_over(request, GrantStatus.ENDED)
 
 

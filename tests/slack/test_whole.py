@@ -8,6 +8,7 @@ import time
 import pytest
 
 from countersign.models import GeneralEvent, Status
+from countersign.permissions import Principal
 from engine.credentials.tokens import TokenRules
 from engine.engine import Engine
 from sandbox.slack import people
@@ -109,7 +110,7 @@ async def test_cancelling_takes_the_buttons_away(context: Context) -> None:
     await context.settled(request, "Cancelled", "grace", "alice")
     late = await context.deployment.ask("alice")
     prompt = await context.message("grace", late.id)
-    await context.deployment.engine.cancel(late.id, "alice", "test")
+    await context.deployment.engine.cancel(late.id, Principal("alice"), "test")
     await context.settled(late, "Cancelled", "grace")
     await context.click(prompt, "approve", "grace")
     await context.ephemerals("grace", f"#{late.id} is already Cancelled")
@@ -131,7 +132,7 @@ async def test_who_holds_a_grant_gives_it_back(context: Context) -> None:
 
 async def test_who_asks_in_whose_name_is_shown(context: Context) -> None:
     question = context.deployment.question("alice")
-    asked = await context.deployment.engine.ask(question, "ada", "once")
+    asked = await context.deployment.ask_as("ada", question)
     await context.message("grace", asked.approval_id, "*Ada A.* asks for *Alice A.*", "*Asked by*")
     await context.message("alice", asked.approval_id, "*Ada A.* asked in your name")
 
@@ -141,7 +142,7 @@ async def test_a_revoked_grant_shows_on_every_copy(context: Context) -> None:
     await context.click(await context.message("grace", request.id), "approve", "grace")
     await request.outcome()
     await context.settled(request, "Approved", "grace", "alice")
-    await context.deployment.engine.revoke(request.id, "grace", "test", "Enough.")
+    await context.deployment.engine.revoke(request.id, Principal("grace"), "test", "Enough.")
     for person in ("grace", "alice"):
         await context.message(person, request.id, "Revoked by Grace G.: Enough.")
 

@@ -25,8 +25,9 @@ from countersign.client import Client
 from countersign.directory import Policy
 from countersign.errors import Refused, Unavailable
 from countersign.kinds.connection import ConnectionQuestion
-from countersign.models import Answer, Asked, Judgement, Outcome, Question, Status, Verdict
+from countersign.models import Answer, Asked, Judgement, Outcome, Question, Scope, Status, Verdict
 from countersign.notifications import SubmittedAnswer
+from countersign.permissions import Principal
 from engine.engine import Engine
 from engine.notifications.outbox import Outbox
 from engine.policy import ReadPolicy, apply_policy, put_in_force
@@ -222,6 +223,11 @@ class Deployment:
     async def ask_for(self, question: Question) -> Request:
         """Ask this question."""
         return Request(self, question, await self.client.ask(question, asked_by=question.requester))
+
+    async def ask_as(self, who: str, question: Question) -> Asked:
+        """Somebody asks this question, perhaps for its requester; a gateway has it in its scope."""
+        scope = Scope(targets=frozenset({question.subject.target}), variants=frozenset({question.subject.variant}))
+        return await self.engine.ask(question, Principal(who, scope=scope), uuid.uuid4().hex)
 
     def question(self, requester: str, group: str = "web", **fields: Any) -> ConnectionQuestion:
         """A question that nobody asked yet."""

@@ -174,11 +174,11 @@ async def test_what_waits_is_asked_once_and_an_approval_may_bring_a_grant_for_it
     other = await deployment.ask_for(lunch("marios", minutes=60))
     assert (again.id, again.asked.joined, other.asked.joined) == (first.id, True, False)
     await first.says("grace")
-    granted = await deployment.engine.ask(lunch(), "alice", "")
+    granted = await deployment.ask_as("alice", lunch())
     assert granted.grant is not None
     assert granted.grant.approval_id == first.id
-    assert (await deployment.engine.ask(lunch("marios"), "alice", "")).grant is None
-    await deployment.engine.give_back(first.id, "alice", "test")
+    assert (await deployment.ask_as("alice", lunch("marios"))).grant is None
+    await deployment.engine.give_back(first.id, Principal("alice"), "test")
     await mailed(deployment, "alice", first.id, "Ended: your permission to have lunch at luigis is over.")
 
 

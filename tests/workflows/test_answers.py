@@ -9,6 +9,7 @@ import pytest
 
 from countersign.errors import DISABLED, NotFound
 from countersign.models import Answer, Asked, Judgement, Status
+from countersign.permissions import Principal
 from countersign.transitions import Opening
 from tests.store.requests import approving
 from tests.workflows.deployment import Deployment, Request, refused, until
@@ -80,7 +81,7 @@ async def test_a_cancellation_and_an_approval_at_the_same_instant_leave_one_outc
     request = await deployment.ask("alice")
     answer = await request.store("grace")
     judged, cancelled = await asyncio.gather(
-        deployment.engine.submit(answer), deployment.engine.cancel(request.id, "alice", "page"), return_exceptions=True
+        deployment.engine.submit(answer), deployment.engine.cancel(request.id, Principal("alice"), "page"), return_exceptions=True
     )
     outcome = await request.outcome()
     assert isinstance(judged, Judgement)
@@ -216,7 +217,7 @@ async def test_what_is_on_record_counts_again_where_temporal_never_heard_of_it(d
     deployment.start_worker()
     assert (await request.outcome()).status is Status.APPROVED
     assert settling_lines(request) == ["approved grace", "granted alice"]
-    await deployment.engine.revoke(request.id, "grace", "page")
+    await deployment.engine.revoke(request.id, Principal("grace"), "page")
     assert deployment.transactions.granting.ask(request.question, "alice") is None
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import update
 
 from countersign.kinds.connection import ConnectionQuestion
 from countersign.models import GrantView, Status
+from countersign.permissions import Principal
 from store.listing import Wanted
 from store.tables import grants
 from tests.workflows.deployment import Deployment, Request, refused
@@ -195,7 +196,7 @@ async def test_rule_10_a_disabled_person_hears_no_yes_from_a_grant(deployment: D
 
 async def test_after_the_revocation_the_question_opens_a_new_request(deployment: Deployment) -> None:
     request = await granted(deployment)
-    await deployment.engine.revoke(request.id, "grace", "page")
+    await deployment.engine.revoke(request.id, Principal("grace"), "page")
     anew = await deployment.ask_for(request.question)
     assert anew.id > request.id
     assert (anew.asked.status, anew.asked.joined) == (Status.WAITING, False)

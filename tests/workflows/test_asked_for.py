@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 
 import pytest
 from sqlalchemy import update
@@ -21,7 +20,7 @@ async def asked_by(deployment: Deployment, who: str, requester: str = "alice", g
     question = deployment.question(requester, group, reason="deploy")
     if who == STARTED_IN_TEMPORAL:
         return Request(deployment, question, await deployment.client.ask(question))
-    return Request(deployment, question, await deployment.engine.ask(question, who, uuid.uuid4().hex))
+    return Request(deployment, question, await deployment.ask_as(who, question))
 
 
 async def mail_to(request: Request, login: str, saying: str) -> str:
@@ -63,7 +62,7 @@ async def test_where_nobody_has_to_agree_the_outcome_says_who_asked(deployment: 
 
 async def test_who_repeats_a_question_is_on_record_by_their_own_name(deployment: Deployment) -> None:
     request = await asked_by(deployment, "alice")
-    again = await deployment.engine.ask(request.question, "gateway:bastion", uuid.uuid4().hex)
+    again = await deployment.ask_as("gateway:bastion", request.question)
     assert (again.approval_id, again.joined) == (request.id, True)
     assert request.lines("opened", "asked_again") == ["opened alice", "asked_again gateway:bastion"]
     assert deployment.store.reading.request(request.id).asked_by == "alice"
@@ -71,7 +70,7 @@ async def test_who_repeats_a_question_is_on_record_by_their_own_name(deployment:
 
 async def test_a_refusal_names_who_asked(deployment: Deployment) -> None:
     question = deployment.question("zoe")
-    await asyncio.gather(deployment.engine.ask(question, "gateway:bastion", uuid.uuid4().hex), return_exceptions=True)
+    await asyncio.gather(deployment.ask_as("gateway:bastion", question), return_exceptions=True)
     row = [line for line in deployment.store.events.since(0, 10**6) if line.kind == "refused"][-1]
     assert (row.who, row.proof["requester"]) == ("gateway:bastion", "zoe")
 

@@ -88,7 +88,7 @@ async def test_a_rule_may_need_an_approval_and_a_reason(enrolment: Enrolment) ->
     assert asked.approval_id is not None
     view = enrolment.deployment.store.reading.request(asked.approval_id)
     assert view.question.reason == "for the trip"
-    await enrolment.deployment.engine.cancel(asked.approval_id, "alice", "test")
+    await enrolment.deployment.engine.cancel(asked.approval_id, Principal("alice"), "test")
 
 
 async def test_who_somebody_is_counts_when_they_enrol_and_where_they_are_each_time(enrolment: Enrolment) -> None:

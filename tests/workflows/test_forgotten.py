@@ -13,6 +13,7 @@ import pytest
 
 from countersign.client import TASK_QUEUE
 from countersign.models import Answer, Approver, Decision, GrantStatus, Status
+from countersign.permissions import Principal
 from countersign.transitions import GrantEnd, Opening, Transition
 from engine import recovery
 from tests.store.requests import a_transition, approving, audit_event
@@ -119,7 +120,7 @@ async def test_an_answer_to_a_level_at_which_nobody_was_asked_is_refused(deploym
 
 async def test_all_who_were_asked_at_a_forgotten_level_hear_of_the_end(deployment: Deployment) -> None:
     request = await forgotten_level(deployment)
-    await deployment.engine.cancel(request.id, "alice", "page")
+    await deployment.engine.cancel(request.id, Principal("alice"), "page")
     await request.until_mailed(alice=["settled"], grace=["asked", "settled"], heidi=["settled"], ivan=["settled"])
 
 
@@ -169,7 +170,7 @@ async def test_a_forgotten_approval_is_not_overruled_by_a_later_answer(deploymen
     assert (outcome.status, outcome.message) == (Status.APPROVED, "Approved by grace.")
     assert [one.person for one in outcome.decisions] == ["grace"]
     assert outcome.grant == deployment.store.reading.request(request.id).grant
-    await deployment.engine.revoke(request.id, "grace", "page")  # its grant's own workflow runs
+    await deployment.engine.revoke(request.id, Principal("grace"), "page")  # its grant's own workflow runs
     assert request.lines("approved", "rejected", "granted", "grant_revoked") == [
         "approved grace",
         "granted alice",
@@ -180,7 +181,7 @@ async def test_a_forgotten_approval_is_not_overruled_by_a_later_answer(deploymen
 async def test_a_forgotten_approval_is_not_cancelled(deployment: Deployment) -> None:
     request = await deployment.ask("alice")
     deployment.transactions.transitions.write(approving(await request.store("grace")))
-    assert "already Approved" in await refused(deployment.engine.cancel(request.id, "alice", "page"))
+    assert "already Approved" in await refused(deployment.engine.cancel(request.id, Principal("alice"), "page"))
     assert (await request.outcome()).status is request.status is Status.APPROVED
 
 
@@ -192,7 +193,7 @@ async def test_a_cancellation_made_again_after_its_worker_died_hears_that_it_wor
     await request.outcome()
     newer = await deployment.ask_for(request.question)  # whose workflow has the same id
     assert (await again()).status is Status.CANCELLED
-    other = deployment.engine.cancel(request.id, "alice", "page", undo_id="key-2")
+    other = deployment.engine.cancel(request.id, Principal("alice"), "page", undo_id="key-2")
     assert await refused(other) == f"#{request.id} is already Cancelled: Cancelled by alice: not needed"
     assert newer.status is Status.WAITING
     assert request.lines("cancelled") == ["cancelled alice"]
@@ -201,7 +202,7 @@ async def test_a_cancellation_made_again_after_its_worker_died_hears_that_it_wor
 async def test_a_cancellation_that_was_forgotten_is_not_taken_for_another_persons(deployment: Deployment) -> None:
     request = await deployment.ask("alice")
     deployment.transactions.transitions.write(cancelling(request.id, "alice", "key-1"))
-    await deployment.engine.cancel(request.id, "ada", "page", admin=True)
+    await deployment.engine.cancel(request.id, Principal("ada"), "page")
     assert (await request.outcome()).message == "Cancelled by alice: not needed"
 
 
@@ -231,9 +232,9 @@ async def test_who_revokes_what_was_revoked_and_forgotten_hears_that_it_is_over(
         undo_id="key-1",
     )
     deployment.transactions.granting.end(end)
-    await deployment.engine.revoke(request.id, "grace", "page", undo_id="key-1")
+    await deployment.engine.revoke(request.id, Principal("grace"), "page", undo_id="key-1")
     over = f"The grant of #{request.id} is over already."
-    assert await refused(deployment.engine.revoke(request.id, "ada", "page", admin=True)) == over
+    assert await refused(deployment.engine.revoke(request.id, Principal("ada"), "page")) == over
 
 
 async def test_a_forgotten_approval_outlives_the_deadline(quick: Deployment) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from countersign.models import Status
+from countersign.permissions import Principal
 from tests.workflows.deployment import Deployment, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -19,7 +20,7 @@ async def test_rule_11_the_record_of_a_request_from_the_question_to_the_revocati
     await request.says("heidi", level=2)
     await request.says("ada", level=2)
     await request.outcome()
-    await deployment.engine.revoke(request.id, "heidi", "page", "enough")
+    await deployment.engine.revoke(request.id, Principal("heidi"), "page", "enough")
     assert request.lines() == [
         "opened alice",
         "level_started countersign",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import uuid
 
 import pytest
 
 from countersign.models import Asked, GrantStatus, Question, Status
+from countersign.permissions import Principal
 from tests.workflows.deployment import Deployment, Request, refused
 from tests.workflows.people import policy
 from tests.workflows.test_asked_for import mail_to
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def asked(deployment: Deployment, question: Question, who: str = "") -> Asked:
-    return await deployment.engine.ask(question, who or question.requester, uuid.uuid4().hex)
+    return await deployment.ask_as(who or question.requester, question)
 
 
 async def approved(deployment: Deployment, question: Question) -> Request:
@@ -49,9 +49,9 @@ async def test_a_renewal_is_decided_as_a_request_of_its_own_and_its_grant_begins
     assert all(grant is not None and grant.status is GrantStatus.ACTIVE for grant in grants)
     yes = await asked(deployment, question, "gateway:bastion")
     assert yes.approval_id == opened.approval_id
-    await deployment.engine.give_back(opened.approval_id, "alice", "page")
+    await deployment.engine.give_back(opened.approval_id, Principal("alice"), "page")
     assert (await asked(deployment, question)).approval_id == first.id
-    await deployment.engine.revoke(first.id, "grace", "page")
+    await deployment.engine.revoke(first.id, Principal("grace"), "page")
     assert (await asked(deployment, question)).status is Status.WAITING
 
 

@@ -16,6 +16,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from countersign.client import grant_workflow
 from countersign.errors import Refused
 from countersign.models import GrantStatus, Status
+from countersign.permissions import Principal
 from countersign.transitions import GONE, Opening
 from tests.workflows.deployment import POLL_SECONDS, WAIT_SECONDS, Deployment, Request, until
 
@@ -117,7 +118,7 @@ async def test_a_revoked_grant_that_is_reset_stays_revoked(deployment: Deploymen
     request = await deployment.ask("alice")
     await request.says("grace")
     await request.outcome()
-    await deployment.engine.revoke(request.id, "grace", "page", "enough")
+    await deployment.engine.revoke(request.id, Principal("grace"), "page", "enough")
     workflow = await grant_of(request)
     await workflow.result()
     await reset(deployment.client.temporal, workflow)
@@ -133,7 +134,7 @@ async def test_signals_change_nothing(deployment: Deployment) -> None:
     assert (await request.says("grace")).status is Status.APPROVED
     await request.outcome()
     await (await grant_of(request)).signal("revoke", {"approval_id": request.id})
-    await deployment.engine.revoke(request.id, "grace", "page")
+    await deployment.engine.revoke(request.id, Principal("grace"), "page")
     assert request.lines("grant_revoked") == ["grant_revoked grace"]
 
 
@@ -150,7 +151,7 @@ async def test_a_grant_whose_workflow_was_deleted_can_be_revoked(deployment: Dep
     await request.says("grace")
     await request.outcome()
     await delete(deployment.client.temporal, await grant_of(request))
-    await deployment.engine.revoke(request.id, "grace", "page")
+    await deployment.engine.revoke(request.id, Principal("grace"), "page")
     assert request.lines("grant_revoked") == ["grant_revoked grace"]
 
 

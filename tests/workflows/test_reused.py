@@ -12,6 +12,7 @@ import pytest
 
 from countersign.client import grant_workflow
 from countersign.models import GrantStatus, Status
+from countersign.permissions import Principal
 from countersign.transitions import GrantEnd, GrantTerms
 from store.tables import requests
 from tests.databases import new_sqlite
@@ -68,7 +69,7 @@ async def test_the_end_of_an_old_grant_ends_no_new_one_of_its_number(deployment:
     old = deployment.client.temporal.get_workflow_handle(grant_workflow(request.id, terms.run))
     assert await old.result() == GrantStatus.ENDED
     assert status_of(request) is GrantStatus.ACTIVE
-    await deployment.engine.revoke(request.id, "grace", "test")
+    await deployment.engine.revoke(request.id, Principal("grace"), "test")
     assert status_of(request) is GrantStatus.REVOKED
 
 
@@ -79,7 +80,7 @@ async def test_a_grant_from_before_runs_were_kept_is_revoked_as_ever(deployment:
     assert (await request.says("grace")).accepted
     await request.outcome()
     workflow = deployment.client.temporal.get_workflow_handle(grant_workflow(request.id))
-    await deployment.engine.revoke(request.id, "grace", "test")
+    await deployment.engine.revoke(request.id, Principal("grace"), "test")
     assert status_of(request) is GrantStatus.REVOKED
     assert await workflow.result() == GrantStatus.REVOKED
 

@@ -9,6 +9,7 @@ import pytest
 from temporalio.client import WorkflowHandle
 
 from countersign.models import GrantStatus, Status
+from countersign.permissions import Principal
 from countersign.transitions import GONE
 from tests.workflows.deployment import Deployment, Request, refused, until
 from workflows.change import CANCELLED_IN_TEMPORAL
@@ -97,7 +98,7 @@ async def test_the_sweeper_may_settle_it_in_the_same_moment(
         judged = await request.says("grace")
         assert judged.message == f"#{request.id} is already Cancelled: {GONE}"
     else:
-        judged = await deployment.engine.cancel(request.id, "alice", "page")
+        judged = await deployment.engine.cancel(request.id, Principal("alice"), "page")
         assert (judged.accepted, judged.message) == (True, GONE)
     assert judged.status is Status.CANCELLED
 
@@ -121,13 +122,13 @@ async def test_what_runs_is_not_settled(deployment: Deployment) -> None:
 async def test_a_grant_whose_workflow_is_gone_can_be_revoked_and_ends_on_time(deployment: Deployment) -> None:
     request, workflow = await granted(deployment)
     await workflow.terminate()
-    await deployment.engine.revoke(request.id, "grace", "page", "enough")
+    await deployment.engine.revoke(request.id, Principal("grace"), "page", "enough")
     grant = deployment.store.reading.request(request.id).grant
     assert grant is not None
     name = deployment.store.reading.person("grace").name
     assert (grant.status, grant.message) == (GrantStatus.REVOKED, f"Revoked by {name}: enough")
     over = f"The grant of #{request.id} is over already."
-    assert await refused(deployment.engine.revoke(request.id, "grace", "page")) == over
+    assert await refused(deployment.engine.revoke(request.id, Principal("grace"), "page")) == over
     other, workflow = await granted(deployment)
     await workflow.terminate()
     assert other.id in deployment.store.grants.overdue(datetime.now(UTC) + timedelta(days=1), 1000)

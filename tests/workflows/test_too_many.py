@@ -9,6 +9,7 @@ import pytest_asyncio
 
 from countersign.errors import TooMany
 from countersign.models import Status
+from countersign.permissions import Principal
 from engine.credentials.tokens import TokenRules
 from portal.__main__ import plan
 from portal.app import create_app
@@ -29,7 +30,7 @@ async def deployment(temporal_address: str, sqlite_url: str) -> AsyncIterator[De
 
 async def test_more_requests_than_may_be_are_refused_with_when_to_try_again(deployment: Deployment) -> None:
     first = await deployment.ask("alice")
-    await deployment.engine.cancel(first.id, "alice", "page")
+    await deployment.engine.cancel(first.id, Principal("alice"), "page")
     second = await deployment.ask("alice")
     with pytest.raises(TooMany) as raised:
         await deployment.client.ask(deployment.question("alice"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 
 from countersign.errors import DISABLED, NotAllowed, NotFound
 from countersign.models import GrantStatus, Status
+from countersign.permissions import Principal
 from tests.workflows.deployment import Deployment, Request, refused, until, until_after
 from tests.workflows.people import policy
 
@@ -93,7 +93,7 @@ async def test_rule_6_a_disabled_requesters_requests_are_cancelled_and_their_gra
 
 async def test_rule_7_the_requester_cancels_while_it_waits(deployment: Deployment) -> None:
     request = await deployment.ask("alice")
-    judged = await deployment.engine.cancel(request.id, "alice", "page", "not needed any more")
+    judged = await deployment.engine.cancel(request.id, Principal("alice"), "page", "not needed any more")
     assert (judged.accepted, judged.status) == (True, Status.CANCELLED)
     outcome = await request.outcome()
     assert (outcome.status, outcome.message) == (Status.CANCELLED, "Cancelled by Alice A.: not needed any more")
@@ -101,7 +101,7 @@ async def test_rule_7_the_requester_cancels_while_it_waits(deployment: Deploymen
     await request.until_mailed(alice=["settled"], grace=["asked", "settled"])
     assert not (await request.says("grace")).accepted
     assert deployment.store.reading.request(request.id).grant is None
-    answer = await refused(deployment.engine.cancel(request.id, "alice", "page"))
+    answer = await refused(deployment.engine.cancel(request.id, Principal("alice"), "page"))
     assert answer == f"#{request.id} is already Cancelled: Cancelled by Alice A.: not needed any more"
 
 
@@ -109,19 +109,19 @@ async def test_rule_7_nobody_else_cancels_but_an_admin(deployment: Deployment) -
     request = await deployment.ask("alice")
     for stranger in ("bob", "grace"):
         with pytest.raises(NotAllowed, match=r"Only Alice A\. or an admin may cancel"):
-            await deployment.engine.cancel(request.id, stranger, "page")
+            await deployment.engine.cancel(request.id, Principal(stranger), "page")
     assert request.status is Status.WAITING
-    await deployment.engine.cancel(request.id, "ada", "slack")  # an admin of the directory, by whatever channel
+    await deployment.engine.cancel(request.id, Principal("ada"), "slack")  # an admin of the directory, by whatever channel
     assert (await request.outcome()).message == "Cancelled by Ada A."
 
 
 async def test_rule_7_a_gateway_cancels_what_it_alone_asked_for(deployment: Deployment) -> None:
     question = deployment.question("alice")
-    asked = await deployment.engine.ask(question, "gateway:bastion", uuid.uuid4().hex)
-    await deployment.engine.ask(question, "gateway:bastion", uuid.uuid4().hex)
+    asked = await deployment.ask_as("gateway:bastion", question)
+    await deployment.ask_as("gateway:bastion", question)
     with pytest.raises(NotAllowed, match="A gateway may cancel what it opened itself"):
-        await deployment.engine.cancel(asked.approval_id, "gateway:other", "portal")
-    judged = await deployment.engine.cancel(asked.approval_id, "gateway:bastion", "portal", "the connection was closed")
+        await deployment.engine.cancel(asked.approval_id, Principal("gateway:other"), "portal")
+    judged = await deployment.engine.cancel(asked.approval_id, Principal("gateway:bastion"), "portal", "the connection was closed")
     assert (judged.status, judged.message) == (
         Status.CANCELLED,
         "Cancelled by Gateway bastion: the connection was closed",
@@ -136,29 +136,29 @@ async def test_rule_7_a_gateway_does_not_cancel_what_somebody_else_asked_for_too
     deployment: Deployment, who: str
 ) -> None:
     question = deployment.question("alice")
-    asked = await deployment.engine.ask(question, "gateway:bastion", uuid.uuid4().hex)
-    await deployment.engine.ask(question, who, uuid.uuid4().hex)
+    asked = await deployment.ask_as("gateway:bastion", question)
+    await deployment.ask_as(who, question)
     with pytest.raises(NotAllowed, match=r"Only Alice A\. or an admin"):
-        await deployment.engine.cancel(asked.approval_id, "gateway:bastion", "portal")
+        await deployment.engine.cancel(asked.approval_id, Principal("gateway:bastion"), "portal")
     own = await deployment.ask("alice")
-    await deployment.engine.ask(own.question, "gateway:bastion", uuid.uuid4().hex)
+    await deployment.ask_as("gateway:bastion", own.question)
     with pytest.raises(NotAllowed, match=r"Only Alice A\. or an admin"):
-        await deployment.engine.cancel(own.id, "gateway:bastion", "portal")
+        await deployment.engine.cancel(own.id, Principal("gateway:bastion"), "portal")
     assert (Request(deployment, question, asked).status, own.status) == (Status.WAITING, Status.WAITING)
 
 
 async def test_rule_7_what_is_decided_is_not_cancelled(deployment: Deployment) -> None:
     request = await approved(deployment)
-    assert f"#{request.id} is already Approved" in await refused(deployment.engine.cancel(request.id, "alice", "page"))
+    assert f"#{request.id} is already Approved" in await refused(deployment.engine.cancel(request.id, Principal("alice"), "page"))
     with pytest.raises(NotFound):
-        await deployment.engine.cancel(request.id + 1000, "alice", "page")
+        await deployment.engine.cancel(request.id + 1000, Principal("alice"), "page")
 
 
 async def test_rule_7_an_approver_revokes_while_the_grant_lasts(deployment: Deployment) -> None:
     request = await approved(deployment)
     question = request.question
     assert deployment.transactions.granting.ask(question, "alice") is not None
-    await deployment.engine.revoke(request.id, "grace", "page", "enough")
+    await deployment.engine.revoke(request.id, Principal("grace"), "page", "enough")
     # At once: the very next asking hears it.
     assert deployment.transactions.granting.ask(question, "alice") is None
     grant = deployment.store.reading.request(request.id).grant
@@ -166,7 +166,7 @@ async def test_rule_7_an_approver_revokes_while_the_grant_lasts(deployment: Depl
     assert grant.status is GrantStatus.REVOKED
     await request.until_mailed(alice=["settled", "grant_ended"], grace=["asked", "settled", "grant_ended"])
     assert request.lines()[-1] == "grant_revoked grace"
-    assert await refused(deployment.engine.revoke(request.id, "grace", "page")) == (
+    assert await refused(deployment.engine.revoke(request.id, Principal("grace"), "page")) == (
         f"The grant of #{request.id} is over already."
     )
 
@@ -175,16 +175,16 @@ async def test_rule_7_nobody_else_revokes_but_an_admin(deployment: Deployment) -
     request = await approved(deployment)
     for stranger in ("alice", "bob", "ivan"):
         with pytest.raises(NotAllowed, match="Only an approver"):
-            await deployment.engine.revoke(request.id, stranger, "page")
+            await deployment.engine.revoke(request.id, Principal(stranger), "page")
     assert deployment.transactions.granting.ask(request.question, "alice") is not None
-    await deployment.engine.revoke(request.id, "ada", "page", admin=True)
+    await deployment.engine.revoke(request.id, Principal("ada"), "page")
     assert deployment.transactions.granting.ask(request.question, "alice") is None
 
 
 async def test_rule_7_two_revocations_at_once_are_one(deployment: Deployment) -> None:
     request = await approved(deployment)
     people = ("ada", "grace", "heidi", "ivan")
-    wishes = [deployment.engine.revoke(request.id, one, "page", admin=True) for one in people]
+    wishes = [deployment.engine.revoke(request.id, Principal(one, appointed=True), "page") for one in people]
     results = await asyncio.gather(*wishes, return_exceptions=True)
     assert sum(result is None for result in results) == 1
     assert len(request.lines("grant_revoked", "grant_ended")) == 1
@@ -192,7 +192,7 @@ async def test_rule_7_two_revocations_at_once_are_one(deployment: Deployment) ->
 
 async def test_rule_7_what_was_never_approved_has_nothing_to_revoke(deployment: Deployment) -> None:
     request = await deployment.ask("alice")
-    assert await refused(deployment.engine.revoke(request.id, "grace", "page")) == (
+    assert await refused(deployment.engine.revoke(request.id, Principal("grace"), "page")) == (
         f"#{request.id} is Waiting and has no grant to revoke."
     )
 
@@ -202,7 +202,7 @@ async def test_rule_7_what_was_never_approved_has_nothing_to_revoke(deployment: 
 
 async def test_rule_7_a_requester_gives_a_grant_back(deployment: Deployment) -> None:
     request = await approved(deployment)
-    await deployment.engine.give_back(request.id, "alice", "page", "done already")
+    await deployment.engine.give_back(request.id, Principal("alice"), "page", "done already")
     grant = deployment.store.reading.request(request.id).grant
     assert grant is not None
     assert (grant.status, grant.message, grant.ended_early) == (
@@ -215,34 +215,34 @@ async def test_rule_7_a_requester_gives_a_grant_back(deployment: Deployment) -> 
     await request.until_mailed(grace=["asked", "settled"], alice=["settled", "grant_ended"])
     mail = await asyncio.to_thread(deployment.person("alice").wait_for_mail, request.id, "Given back by Alice A.")
     assert "its end was to be" in str(mail)
-    assert "is over already" in await refused(deployment.engine.give_back(request.id, "alice", "page"))
+    assert "is over already" in await refused(deployment.engine.give_back(request.id, Principal("alice"), "page"))
 
 
 async def test_rule_7_a_gateway_hands_back_a_grant_that_it_asked_for_and_no_other(deployment: Deployment) -> None:
     question = deployment.question("carol")
-    asked = await deployment.engine.ask(question, "gateway:bastion", uuid.uuid4().hex)
+    asked = await deployment.ask_as("gateway:bastion", question)
     for who in ("gateway:other", "bob", "ada"):
         with pytest.raises(NotAllowed, match=r"Only Carol C\., or a gateway that asked"):
-            await deployment.engine.give_back(asked.approval_id, who, "portal")
-    await deployment.engine.give_back(asked.approval_id, "gateway:bastion", "portal", "logged out")
+            await deployment.engine.give_back(asked.approval_id, Principal(who), "portal")
+    await deployment.engine.give_back(asked.approval_id, Principal("gateway:bastion"), "portal", "logged out")
     grant = deployment.store.reading.request(asked.approval_id).grant
     assert grant is not None
     assert (grant.status, grant.message) == (GrantStatus.ENDED, "Given back by Gateway bastion: logged out")
     own = await deployment.ask("carol")
     with pytest.raises(NotAllowed, match="Only Carol"):
-        await deployment.engine.give_back(own.id, "gateway:bastion", "portal")
+        await deployment.engine.give_back(own.id, Principal("gateway:bastion"), "portal")
 
 
 async def test_rule_7_a_gateway_that_joined_a_request_hands_its_grant_back_too(deployment: Deployment) -> None:
     request = await deployment.ask("alice")
-    joined = await deployment.engine.ask(request.question, "gateway:bastion", uuid.uuid4().hex)
+    joined = await deployment.ask_as("gateway:bastion", request.question)
     assert joined.approval_id == request.id
     await request.says("grace")
-    again = await deployment.engine.ask(request.question, "gateway:other", uuid.uuid4().hex)
+    again = await deployment.ask_as("gateway:other", request.question)
     assert again.grant is not None
     with pytest.raises(NotAllowed, match="a gateway that asked"):
-        await deployment.engine.give_back(request.id, "gateway:other", "portal")
-    await deployment.engine.give_back(request.id, "gateway:bastion", "portal", "logged out")
+        await deployment.engine.give_back(request.id, Principal("gateway:other"), "portal")
+    await deployment.engine.give_back(request.id, Principal("gateway:bastion"), "portal", "logged out")
     grant = deployment.store.reading.request(request.id).grant
     assert grant is not None
     assert grant.message == "Given back by Gateway bastion: logged out"
@@ -251,7 +251,7 @@ async def test_rule_7_a_gateway_that_joined_a_request_hands_its_grant_back_too(d
 async def test_rule_7_a_requester_who_would_revoke_hears_that_they_may_give_back(deployment: Deployment) -> None:
     request = await approved(deployment)
     with pytest.raises(NotAllowed, match="You may give it back"):
-        await deployment.engine.revoke(request.id, "alice", "page")
+        await deployment.engine.revoke(request.id, Principal("alice"), "page")
 
 
 async def test_rule_6_who_was_disabled_may_do_nothing_on_any_channel(deployment: Deployment) -> None:
@@ -260,14 +260,14 @@ async def test_rule_6_who_was_disabled_may_do_nothing_on_any_channel(deployment:
     deployment.apply(policy(disabled=("grace",)))
     for channel in ("page", "slack", "email"):
         with pytest.raises(NotAllowed, match="Your account is disabled"):
-            await deployment.engine.revoke(request.id, "grace", channel)
+            await deployment.engine.revoke(request.id, Principal("grace"), channel)
         with pytest.raises(NotAllowed, match="Your account is disabled"):
-            await deployment.engine.cancel(waiting.id, "grace", channel, admin=True)
+            await deployment.engine.cancel(waiting.id, Principal("grace", appointed=True), channel)
         with pytest.raises(NotAllowed, match="Your account is disabled"):
-            await deployment.engine.give_back(request.id, "grace", channel)
+            await deployment.engine.give_back(request.id, Principal("grace"), channel)
         assert "disabled" in await refused(waiting.store("grace", channel=channel))
     with pytest.raises(NotAllowed, match="Your account is disabled"):
-        await deployment.engine.ask(deployment.question("alice"), "grace", uuid.uuid4().hex)
+        await deployment.ask_as("grace", deployment.question("alice"))
     assert (await deployment.engine.mine("grace")).active == []
     grant = deployment.store.reading.request(request.id).grant
     assert grant is not None

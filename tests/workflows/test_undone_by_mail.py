@@ -91,7 +91,7 @@ async def test_the_requester_gives_back_by_a_reply(deployment: Deployment) -> No
 
 async def test_who_was_asked_for_cancels_by_a_reply(deployment: Deployment) -> None:
     question = deployment.question("alice", "web", reason="deploy")
-    request = Request(deployment, question, await deployment.engine.ask(question, "ada", uuid.uuid4().hex))
+    request = Request(deployment, question, await deployment.ask_as("ada", question))
     await take(request, await reply_to(request, "alice", "in your name", "CANCEL\n\nNot me."))
     assert (await request.outcome()).status is Status.CANCELLED
     assert request.lines("cancelled") == ["cancelled alice"]

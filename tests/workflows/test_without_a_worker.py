@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from countersign.models import GrantStatus, Status
+from countersign.permissions import Principal
 from countersign.transitions import Cancel, withdrawn
 from tests.workflows.deployment import Deployment
 
@@ -15,7 +16,7 @@ async def test_a_request_is_cancelled_and_the_same_question_opens_another(asleep
     asleep.start_worker()
     request = await asleep.ask("alice")
     await asleep.stop_worker()
-    judged = await asleep.engine.cancel(request.id, "alice", "page", "not needed", undo_id="key-1")
+    judged = await asleep.engine.cancel(request.id, Principal("alice"), "page", "not needed", undo_id="key-1")
     name = asleep.store.reading.person("alice").name
     assert (judged.status, judged.message) == (Status.CANCELLED, f"Cancelled by {name}: not needed")
     assert request.status is Status.CANCELLED
@@ -23,7 +24,7 @@ async def test_a_request_is_cancelled_and_the_same_question_opens_another(asleep
     assert (await request.outcome()).message == judged.message
     assert request.lines("cancelled") == ["cancelled alice"]
     await request.until_mailed(alice=["settled"], grace=["asked", "settled"])
-    again = await asleep.engine.cancel(request.id, "alice", "page", "not needed", undo_id="key-1")
+    again = await asleep.engine.cancel(request.id, Principal("alice"), "page", "not needed", undo_id="key-1")
     assert again.message == judged.message
     newer = await asleep.ask_for(request.question)
     assert (newer.id != request.id, newer.status) == (True, Status.WAITING)
@@ -46,8 +47,8 @@ async def test_a_grant_is_revoked_or_given_back(asleep: Deployment) -> None:
         assert (await request.says("grace")).status is Status.APPROVED
         await request.outcome()
     await asleep.stop_worker()
-    await asleep.engine.revoke(revoked.id, "grace", "page", "enough", undo_id="key-1")
-    await asleep.engine.give_back(returned.id, "alice", "page", undo_id="key-2")
+    await asleep.engine.revoke(revoked.id, Principal("grace"), "page", "enough", undo_id="key-1")
+    await asleep.engine.give_back(returned.id, Principal("alice"), "page", undo_id="key-2")
     grants = [asleep.store.reading.request(request.id).grant for request in (revoked, returned)]
     assert [grant and grant.status for grant in grants] == [GrantStatus.REVOKED, GrantStatus.ENDED]
     asleep.start_worker()

@@ -96,7 +96,8 @@ class MailHandler:
         if who == view.question.requester:
             undo = self._engine.cancel if view.status is Status.WAITING else self._engine.give_back
         comment = mail.checked.comment
-        await undo(view.approval_id, who, CHANNEL, comment, undo_id=mail.source_id, proof=mail.proof)
+        principal = await self._engine.principal(who)
+        await undo(view.approval_id, principal, CHANNEL, comment, undo_id=mail.source_id, proof=mail.proof)
 
     async def _inquire(self, mail: CheckedMail) -> str:
         """Pass a question on to the requester; returns what its sender is told of that, if anything."""

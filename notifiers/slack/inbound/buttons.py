@@ -32,9 +32,9 @@ class Buttons:
         """Cancel a request: its status message then says so."""
         person = await self._dispatcher.who(interaction)
         number = await self._number(interaction, delivery)
-        judgement = await interaction.in_time(
-            self._dispatcher.engine.cancel(number, person.id, CHANNEL, undo_id=delivery.source_id), ""
-        )
+        engine = self._dispatcher.engine
+        who = await engine.principal(person.id)
+        judgement = await interaction.in_time(engine.cancel(number, who, CHANNEL, undo_id=delivery.source_id), "")
         await (interaction.received() if judgement.accepted else interaction.say(judgement.message))
         return person
 
@@ -51,7 +51,8 @@ class Buttons:
     ) -> Person:
         person = await self._dispatcher.who(interaction)
         number = await self._number(interaction, delivery)
-        await interaction.in_time(end(number, person.id, CHANNEL, undo_id=delivery.source_id), "")
+        who = await self._dispatcher.engine.principal(person.id)
+        await interaction.in_time(end(number, who, CHANNEL, undo_id=delivery.source_id), "")
         await interaction.received()
         return person
 

@@ -89,9 +89,10 @@ class ConnectCommand:
     async def _ask(self, interaction: Interaction, question: ConnectionQuestion, person: Person) -> Person:
         # The same delivery asks only once.
         request_id = f"slack:{person.id}:{source_id(interaction.delivery)}"
-        asked = await interaction.in_time(self._dispatcher.engine.ask(question, person.id, request_id), ASKING)
+        engine = self._dispatcher.engine
+        asked = await interaction.in_time(engine.ask(question, await engine.principal(person.id), request_id), ASKING)
         try:
-            view = await self._dispatcher.engine.request(asked.approval_id)
+            view = await engine.request(asked.approval_id)
         except NotFound:
             view = None
         await interaction.say(Ready(message_of(asked, question, view) + _address_warning(question, view)))

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from countersign.models import GrantStatus, Status
+from countersign.permissions import Principal
 from sandbox.slack import people
 from sandbox.slack.workspace import Json
 from tests.local_slack import faults
@@ -34,7 +35,7 @@ async def cancel_all(way: WayIn, approver: str) -> None:
     engine, reading = way.deployment.engine, way.deployment.store.reading
     while waiting := reading.waiting_for(approver)[0]:
         for one in waiting:
-            await engine.cancel(one.approval_id, one.question.requester, "page")
+            await engine.cancel(one.approval_id, Principal(one.question.requester), "page")
 
 
 async def test_it_shows_what_waits_and_answers_from_there(way: WayIn) -> None:
