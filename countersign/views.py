@@ -91,9 +91,10 @@ class RequestView(Model):
 
     @property
     def awaited(self) -> list[ApproverView]:
-        """Those whom the current level waits for."""
-        answered = {one.person for one in self.decisions if one.level == self.level}
-        return [one for one in self.approvers if one.level == self.level and one.person not in answered]
+        """Those whom the current level waits for: who is asked, was not disabled, and has no answer that counts."""
+        answered = {one.person for one in self.decisions if one.level == self.level and not one.lapsed}
+        asked = [one for one in self.approvers if one.level == self.level and one.availability != "disabled"]
+        return [one for one in asked if one.person not in answered]
 
     def ended(self, arrived: datetime | None = None) -> Refused:
         """The refusal that says that the request has ended, and how, to whose answer `arrived`, perhaps in time."""

@@ -79,14 +79,11 @@ def _must_have_room(connection: Connection, approval_id: int, kind: Kind, person
 
 def _recipients(action: Action, policy: Policy, view: RequestView, route: Route) -> Iterator[tuple[str, str]]:
     """Whom each channel tells: the requester, or those who are asked now and have not answered, or their room."""
-    requester = view.question.requester
-    decided = {one.person for one in view.decisions if one.level == view.level and not one.lapsed} | {requester}
-    seats = [one.person for one in view.approvers if one.level == view.level]
-    silent = [one for one in seats if one not in decided and policy.enabled(one)]
+    silent = [one.person for one in view.awaited if policy.enabled(one.person)]
     for channel, use in route.channels.items():
         if use == "off":
             continue
         room = route.rooms.get(channel, "")
-        people = [requester] if action is Action.INQUIRE else [f"{ROOM}{room}"] if room and silent else silent
+        people = [view.question.requester] if action is Action.INQUIRE else [f"{ROOM}{room}"] if room and silent else silent
         for one in people:
             yield one, channel

@@ -49,7 +49,7 @@ class Granting(Rules):
         """The same within a transaction: the reply, or the refusal, with its row in the record."""
         now = datetime.now(UTC)
         _, policy = self.policies.in_force(connection)
-        lasting = _lasting(connection, policy, question, now)
+        lasting = lasting_for(connection, policy, question, now)
         if question.renew or not lasting:
             return None, None
         if not policy.enabled(question.requester):
@@ -72,7 +72,7 @@ class Granting(Rules):
             return question
         with self.database.reading() as connection:
             _, policy = self.policies.in_force(connection)
-            lasting = _lasting(connection, policy, question, datetime.now(UTC))
+            lasting = lasting_for(connection, policy, question, datetime.now(UTC))
         return question.model_copy(update={"source_address": lasting[0][0].source_address}) if lasting else question
 
     def renewed_by(self, connection: Connection, question: Question) -> int | None:
@@ -80,7 +80,7 @@ class Granting(Rules):
         if not question.renew:
             return None
         _, policy = self.policies.in_force(connection)
-        lasting = _lasting(connection, policy, question, datetime.now(UTC))
+        lasting = lasting_for(connection, policy, question, datetime.now(UTC))
         return next((grant.approval_id for grant, _ in lasting if is_for(grant, question.source_address)), None)
 
     def end(self, end: GrantEnd) -> bool:
@@ -112,7 +112,7 @@ class Granting(Rules):
             return [_revocation(row, policy, version) for row in grants.rows_of(connection, due[:REVOKED_AT_ONCE])]
 
 
-def _lasting(
+def lasting_for(
     connection: Connection, policy: Policy, question: Question, now: datetime
 ) -> list[tuple[GrantView, timedelta]]:
     """The Active grants for what this question asks for, whose end lies ahead, and how long each was for.

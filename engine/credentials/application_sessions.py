@@ -13,11 +13,12 @@ from sqlalchemy import Connection, Row
 from countersign.directory import Policy
 from countersign.error_codes import ErrorCode
 from countersign.errors import NotAllowed, Refused
-from countersign.grant_reuse import is_for, is_yes, must_be_for
+from countersign.grant_reuse import is_for, must_be_for
 from countersign.models import GrantView, Question
+from engine.granting import lasting_for
 from engine.record import PORTAL, append_or_count, event
 from engine.rules import Rules
-from store import application_sessions, grants
+from store import application_sessions
 from store.database import reads
 from store.events import append
 from store.tokens import hashed
@@ -121,8 +122,7 @@ def _grant(connection: Connection, policy: Policy, question: Question, now: date
     """The grant that ends last among those that cover the question; where none does, another that lasts."""
     if not policy.enabled(question.requester):
         return None
-    held = [grants.view(row, policy) for row in grants.active_for(connection, question)]
-    lasting = [grant for grant in held if is_yes(grant, now)]
+    lasting = [grant for grant, _ in lasting_for(connection, policy, question, now)]
     covering = [grant for grant in lasting if is_for(grant, question.source_address)]
     return next(iter(covering or lasting), None)
 

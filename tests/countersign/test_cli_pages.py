@@ -144,6 +144,14 @@ def test_an_approval_that_lapsed_is_shown_as_one_that_counts_no_longer() -> None
     assert "counts no longer, as they were disabled" in page
 
 
+def test_it_waits_for_who_was_not_disabled_and_has_no_answer_that_counts() -> None:
+    lapsed = decision("heidi", 2).model_copy(update={"lapsed": True})
+    view = WAITING.model_copy(update={"decisions": [decision("grace"), lapsed]})
+    assert request_page.awaited(view) == ["heidi", "ivan"]
+    approvers = [one.model_copy(update={"availability": "disabled"}) for one in view.approvers]
+    assert request_page.awaited(view.model_copy(update={"approvers": approvers})) == []
+
+
 def test_who_is_not_among_those_asked_is_shown_when_they_counted() -> None:
     own = WAITING.model_copy(update={"decisions": [decision("alice", 2, comment="The requester is manager of it.")]})
     page = printed(request_page.page(own, [], NOW))

@@ -14,6 +14,7 @@ from countersign.notifications import ProposedAnswer
 from countersign.permissions import (
     Action,
     Principal,
+    as_of,
     may_ask_for,
     may_end,
     principal,
@@ -132,10 +133,17 @@ def test_an_admin_is_one_by_the_directory_or_by_their_token_unless_disabled() ->
     policy = load(POLICY)
     assert principal(policy, "ada").admin
     assert not principal(policy, "alice").admin
-    assert principal(policy, "alice", admin=True).admin
-    assert principal(policy, "gone", admin=True) == Principal("gone", enabled=False)
+    assert principal(policy, "alice", appointed=True).admin
+    assert principal(policy, "gone", appointed=True) == Principal("gone", enabled=False, appointed=True)
     assert principal(policy, "nobody") == Principal("nobody", enabled=False)
     assert principal(policy, "gateway:vpn") == Principal("gateway:vpn")
+
+
+def test_who_was_disabled_since_it_was_known_who_calls_is_so_now() -> None:
+    policy = load(POLICY)
+    assert as_of(policy, Principal("gone", admin=True)) == Principal("gone", enabled=False)
+    assert not as_of(policy, Principal("alice", admin=True)).admin
+    assert as_of(policy, VPN) is VPN
 
 
 def test_who_may_ask_for_whom() -> None:
@@ -152,6 +160,10 @@ def test_who_may_ask_for_whom() -> None:
     refusal = why_not_ask(VPN, rdp)
     assert refusal is not None
     assert refusal.code == ErrorCode.OTHER_PROTOCOL
+    assert why_not_ask(replace(ALICE, enabled=False), question) is None  # the rules refuse it, on record
+    refusal = why_not_ask(replace(ADA, enabled=False), question)
+    assert refusal is not None
+    assert refusal.code == ErrorCode.DISABLED_PERSON
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,8 @@ import asyncio
 import pytest
 from sqlalchemy import update
 
+from countersign.error_codes import ErrorCode
+from countersign.errors import NotAllowed
 from countersign.models import STARTED_IN_TEMPORAL, Status
 from store.tables import requests
 from tests.workflows.deployment import Deployment, Request
@@ -66,6 +68,19 @@ async def test_who_repeats_a_question_is_on_record_by_their_own_name(deployment:
     assert (again.approval_id, again.joined) == (request.id, True)
     assert request.lines("opened", "asked_again") == ["opened alice", "asked_again gateway:bastion"]
     assert deployment.store.reading.request(request.id).asked_by == "alice"
+
+
+@pytest.mark.parametrize(
+    ("who", "code"), [("bob", ErrorCode.OTHER_REQUESTER), ("gateway:bastion", ErrorCode.OTHER_DEVICE)]
+)
+async def test_nobody_asks_for_somebody_else_but_admins_and_gateways_in_their_scope(
+    deployment: Deployment, who: str, code: str
+) -> None:
+    question = deployment.question("alice")
+    with pytest.raises(NotAllowed) as refused:
+        await deployment.engine.ask(question, Principal(who), "")
+    assert refused.value.code == code
+    assert deployment.store.requests.waiting_for(question) is None
 
 
 async def test_a_refusal_names_who_asked(deployment: Deployment) -> None:
