@@ -5,6 +5,7 @@ Whether an answer counts is decided by the ballot; of answers, this says what ca
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from enum import StrEnum
 from typing import Protocol
 
@@ -39,6 +40,9 @@ from countersign.models import (
 from countersign.notifications import ProposedAnswer
 from countersign.views import Explained, RequestView
 from countersign.visibility import Visibility
+
+# How long after somebody signed in, or confirmed that it is them, an approval counts that needs it.
+CONFIRMED_FOR = timedelta(minutes=5)
 
 
 class Action(StrEnum):

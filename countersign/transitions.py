@@ -24,6 +24,9 @@ from countersign.models import (
 )
 from countersign.times import MINUTE
 
+# Who is on record for what the engine does by itself.
+ENGINE = "countersign"
+
 Kind = Literal[
     "opened",
     "asked_again",
@@ -227,7 +230,7 @@ GONE = "Its workflow was ended in Temporal, or lost there. Ask again."
 
 def gone(approval_id: int, run: str, level: int, requester: str) -> Transition:
     """The transition that settles a request whose workflow was ended in Temporal, or lost: nothing else would."""
-    event = AuditEvent(kind="cancelled", at=datetime.now(UTC), who="countersign", detail=GONE)
+    event = AuditEvent(kind="cancelled", at=datetime.now(UTC), who=ENGINE, detail=GONE)
     return _cancelled(approval_id, run, level, requester, "gone", event)
 
 

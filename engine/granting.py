@@ -11,7 +11,7 @@ from countersign.errors import Refused
 from countersign.grant_reuse import answer_by_any, is_for, is_yes, on_record
 from countersign.models import Asked, Event, GrantStatus, GrantView, Question, Route, Status
 from countersign.policy.route import why_cannot_act
-from countersign.transitions import GRANT_TRANSITION, GrantEnd, Kind, Recipient, Revoke
+from countersign.transitions import ENGINE, GRANT_TRANSITION, GrantEnd, Kind, Recipient, Revoke
 from engine.due import Due
 from engine.notifications.notifying import Notifying
 from engine.record import append_or_count, event
@@ -22,8 +22,6 @@ from store.events import append
 
 # More than this many have to wait for the next sweep; a statement takes only so many parameters.
 REVOKED_AT_ONCE = 1000
-# Who ends what a policy takes away from people who are disabled.
-ENGINE = "countersign"
 
 
 class Granting(Rules):

@@ -1,7 +1,7 @@
 """Who calls: a person or a gateway, by a token or a session, known before anything of the body is read."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cached_property
 from http import HTTPStatus
 from typing import Annotated, Literal
@@ -15,7 +15,7 @@ from countersign.error_codes import ErrorCode
 from countersign.errors import CountersignError, Refused, message_of
 from countersign.machines import ProvisioningKey, ServiceToken
 from countersign.models import Question, Scope
-from countersign.permissions import Principal, must_be_admin, must_be_person, principal, visible_to, why_not_ask
+from countersign.permissions import CONFIRMED_FOR, Principal, must_be_admin, must_be_person, principal, visible_to, why_not_ask
 from countersign.times import moment
 from countersign.visibility import Visibility
 from portal.api.problems import problem
@@ -26,8 +26,6 @@ from store.tokens import FORM, Token
 REMEDY = (
     "people make one on the page Tokens or by `countersign login`, an operator with `python -m portal token create`"
 )
-# How long after somebody signed in, or confirmed that it is them, an approval counts that needs it.
-CONFIRMED_FOR = timedelta(minutes=5)
 NEVER = datetime.max.replace(tzinfo=UTC)
 # For the API's description only: `TokenRoute` checks the token.
 BEARER = HTTPBearer(

@@ -9,9 +9,8 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from countersign.ballot import Ballot
     from countersign.models import OWN_APPROVAL, Approver, Decision, Event, Status
-    from countersign.transitions import AuditEvent, Kind, Opened, Recipient, Transition
+    from countersign.transitions import ENGINE, AuditEvent, Kind, Opened, Recipient, Transition
 
-ENGINE = "countersign"
 # Who is on record for what was done in Temporal directly.
 TEMPORAL = "temporal"
 CANCELLED_IN_TEMPORAL = "Cancelled in Temporal, by whoever may write to its namespace."

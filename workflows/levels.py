@@ -7,8 +7,8 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from activities.requests import RequestActivities
     from countersign.models import Event
-    from countersign.transitions import DeadlineCheck, LevelStart, Recipient
-    from workflows.change import ENGINE, BallotChange
+    from countersign.transitions import ENGINE, DeadlineCheck, LevelStart, Recipient
+    from workflows.change import BallotChange
     from workflows.execute import execute
     from workflows.open_request import OpenRequest
 

@@ -17,6 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from countersign.errors import NotFound, Refused
     from countersign.models import Answer, Approver, Event, GrantStatus, GrantView, Question, Status, Verdict
     from countersign.transitions import (
+        ENGINE,
         AuditEvent,
         Cancel,
         GrantTerms,
@@ -27,7 +28,7 @@ with workflow.unsafe.imports_passed_through():
         Transition,
         TransitionResult,
     )
-    from workflows.change import ENGINE, BallotChange
+    from workflows.change import BallotChange
     from workflows.execute import execute, refusal_in
     from workflows.temporal_summary import show
 

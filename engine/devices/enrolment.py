@@ -9,6 +9,7 @@ from countersign.directory import Policy
 from countersign.fingerprints import Fingerprint, changed
 from countersign.models import Status
 from countersign.registration import DeviceDecision
+from countersign.transitions import ENGINE
 from engine.devices.limits import must_have_room
 from engine.devices.registrant import Enrolment, Registrant
 from engine.record import append_or_count, event, record
@@ -52,10 +53,10 @@ def enrol(
     after = devices.change(connection, row.id, **values) if values else row
     if values.get("decision") == DeviceDecision.APPROVED:
         why = said.rule or "nobody requires approval"
-        record(connection, "device_approved", "countersign", why, {"device": row.id}, now)
+        record(connection, "device_approved", ENGINE, why, {"device": row.id}, now)
     elif row.decision == DeviceDecision.APPROVED and values.get("decision") == DeviceDecision.PENDING:
         why = "what it says of itself has changed"
-        record(connection, "device_pending", "countersign", why, {"device": row.id}, now)
+        record(connection, "device_pending", ENGINE, why, {"device": row.id}, now)
     elif "session_ends_at" in values:
         why = said.rule or "no rule is needed"
         record(connection, "device_enrolled", by.who, why, {**by.proof, "device": row.id}, now)

@@ -15,6 +15,7 @@ from countersign.fingerprints import Fingerprint, changed, details
 from countersign.kinds.device import DeviceQuestion
 from countersign.policy.route import must_be_enabled
 from countersign.registration import DeviceStatus, Presented, RegisteredDevice, status_of
+from countersign.transitions import ENGINE
 from engine.credentials.machines import must_last, use_provisioning_key
 from engine.devices.enrolment import enrol
 from engine.devices.limits import must_have_made_few, must_have_room
@@ -131,7 +132,7 @@ def _replace(connection: Connection, own: Sequence[Row[Any]], now: datetime) -> 
         if row.archived_at is None:
             message = "Another device registered with its key."
             devices.change(connection, row.id, archived_at=now, to_ask=False, message=message)
-            record(connection, "device_archived", "countersign", message, {"device": row.id}, now)
+            record(connection, "device_archived", ENGINE, message, {"device": row.id}, now)
 
 
 def _add(

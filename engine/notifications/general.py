@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from countersign.models import GeneralEvent
 from countersign.policy.channels import channels_on
-from countersign.transitions import AuditEvent
+from countersign.transitions import ENGINE, AuditEvent
 from engine.notifications.notifying import notification
 from engine.rules import Rules
 from store import notifications
@@ -48,4 +48,4 @@ def write(
         for channel in channels
     ]
     if rows and notifications.add_new(connection, *rows):
-        append(connection, None, [AuditEvent(kind=event, at=at, who="countersign", detail=key)])
+        append(connection, None, [AuditEvent(kind=event, at=at, who=ENGINE, detail=key)])

@@ -12,6 +12,7 @@ from countersign.models import LONGEST_COMMENT, LONGEST_REASON, NO_BOOL, Judgeme
 from countersign.notifications import PassedOn, SubmittedAnswer, SubmittedComment
 from countersign.transitions import AuditEvent
 from countersign.views import RequestView
+from engine.record import PORTAL
 from portal.api.idempotency import Body, IdempotencyHere
 from portal.api.problems import described
 from portal.api.requests import ApprovalId, seen
@@ -19,7 +20,6 @@ from portal.api.routes import WITH_BODY, token_router
 from portal.auth import Caller, CallerHere
 from portal.context import Context, ContextHere
 
-CHANNEL = "portal"
 STORED = "Your answer is stored; it will be judged as soon as a worker is back."
 ABOUT_REQUEST = described(HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, *WITH_BODY)
 
@@ -93,7 +93,7 @@ async def decided(context: Context, caller: Caller, view: RequestView, answer: D
     """
     stored = await context.engine.store_answer(
         SubmittedAnswer(
-            channel=CHANNEL,
+            channel=PORTAL,
             source_id=f"{caller.credential.id}.{source_id}",
             approval_id=view.approval_id,
             level=answer.level or max(view.level, 1),
@@ -119,7 +119,7 @@ async def _record_attempt(context: Context, caller: Caller, approval_id: int, an
     """Record that somebody tried to decide what they may not."""
     proof = {**caller.credential.proof, "verdict": answer.verdict.value, "request": str(approval_id)}
     now = datetime.now(UTC)
-    event = AuditEvent(kind="answer_refused", at=now, who=caller.name, channel=CHANNEL, detail=message, proof=proof)
+    event = AuditEvent(kind="answer_refused", at=now, who=caller.name, channel=PORTAL, detail=message, proof=proof)
     await context.engine.record_attempt(event)
 
 
@@ -145,7 +145,7 @@ async def pass_on(context: Context, caller: Caller, view: RequestView, text: str
     """Have what a person writes passed on, once for each `source_id`. Raises NotAllowed, Refused, TooMany."""
     is_requester = caller.name == view.question.requester
     given = SubmittedComment(
-        channel=CHANNEL, source_id=source_id, approval_id=view.approval_id, person=caller.name, text=text
+        channel=PORTAL, source_id=source_id, approval_id=view.approval_id, person=caller.name, text=text
     )
     await (context.engine.comment if is_requester else context.engine.inquire)(given)
 
@@ -158,7 +158,7 @@ async def cancel(
     await seen(context, caller, approval_id)
 
     async def withdraw(undo_id: str) -> JSONResponse:
-        done = await context.engine.cancel(approval_id, caller.principal, CHANNEL, undo.reason, undo_id)
+        done = await context.engine.cancel(approval_id, caller.principal, PORTAL, undo.reason, undo_id)
         return JSONResponse(done.model_dump(mode="json"))
 
     return await once(withdraw)
@@ -173,7 +173,7 @@ async def revoke(
     await seen(context, caller, approval_id)
 
     async def end(undo_id: str) -> JSONResponse:
-        await context.engine.revoke(approval_id, caller.principal, CHANNEL, undo.reason, undo_id)
+        await context.engine.revoke(approval_id, caller.principal, PORTAL, undo.reason, undo_id)
         return JSONResponse(await _view(context, caller, approval_id))
 
     return await once(end, lambda _: _view(context, caller, approval_id))
@@ -190,7 +190,7 @@ async def give_back(
     await seen(context, caller, approval_id)
 
     async def end(undo_id: str) -> JSONResponse:
-        await context.engine.give_back(approval_id, caller.principal, CHANNEL, undo.reason, undo_id)
+        await context.engine.give_back(approval_id, caller.principal, PORTAL, undo.reason, undo_id)
         return JSONResponse(await _view(context, caller, approval_id))
 
     return await once(end, lambda _: _view(context, caller, approval_id))

@@ -18,7 +18,7 @@ from countersign.models import PlainText
 from countersign.redaction import redacted_event
 from countersign.transitions import AuditEvent
 from countersign.views import AuditEventView
-from portal.api.answers import CHANNEL
+from engine.record import PORTAL
 from portal.api.problems import described
 from portal.api.requests import LARGEST, LINKED
 from portal.api.routes import lead_on, token_router
@@ -114,7 +114,7 @@ async def exported(context: Context, caller: Caller, wanted: WantedEvents, form:
         kind="audit_exported",
         at=datetime.now(UTC),
         who=who,
-        channel=CHANNEL,
+        channel=PORTAL,
         detail=f"as {form}" + "".join(f", {name} {value}" for name, value in narrowed.items()),
         proof=caller.credential.proof,
     )

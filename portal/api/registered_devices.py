@@ -35,6 +35,7 @@ from countersign.views import AuditEventView
 from countersign.visibility import Concern
 from engine.devices.admitted import admitted_devices
 from engine.devices.registrant import Registrant
+from engine.record import PORTAL
 from portal.api.paging import PageHere
 from portal.api.problems import described
 from portal.api.requests import LINKED, Seconds
@@ -47,7 +48,6 @@ from portal.feed import Topic
 from store import Store
 from store.registered_devices import LONGEST_QUERY, WantedDevices, no_device
 
-CHANNEL = "portal"
 MOST_CLAIMS = 50
 TheDevice = Annotated[str, Path(pattern="^d[0-9a-f]{12}$", description="The id of a registered device.")]
 LongestClaim = Annotated[str, Field(max_length=LONGEST_ID)]
@@ -243,7 +243,7 @@ async def act(
     more; `unrevoke`: it is as it was. `leave`: remove your own device, where the policy lets devices leave.
     """
     await seen_device(context, caller, device_id)
-    return await context.engine.devices.act(device_id, action, caller.principal, why.reason, CHANNEL, caller.proof)
+    return await context.engine.devices.act(device_id, action, caller.principal, why.reason, PORTAL, caller.proof)
 
 
 @router.post("/people/{person}/devices/{action}", responses=described(HTTPStatus.FORBIDDEN, *WITH_BODY))
@@ -257,4 +257,4 @@ async def act_on_all(
 async def all_of_person(context: Context, caller: Caller, person: str, action: str, reason: str) -> int:
     """Revoke all devices of a person, or take that back; returns how many it changed. Raises NotAllowed."""
     act_on_all = context.engine.devices.act_on_all
-    return await act_on_all(DeviceAction(action), caller.principal, reason, CHANNEL, caller.proof, person)
+    return await act_on_all(DeviceAction(action), caller.principal, reason, PORTAL, caller.proof, person)

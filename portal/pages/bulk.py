@@ -8,7 +8,8 @@ from fastapi import Form, Query, Request, Response
 
 from countersign.errors import CountersignError, Refused, message_of
 from countersign.models import LONGEST_REASON, PlainText, Verdict
-from portal.api.answers import CHANNEL, Deciding, decided, may_try
+from engine.record import PORTAL
+from portal.api.answers import Deciding, decided, may_try
 from portal.api.requests import LARGEST, seen
 from portal.api.routes import refusals_counted
 from portal.auth import Caller, CallerHere
@@ -67,7 +68,7 @@ class Bulk:
     async def _cancel(self, number: int) -> None:
         await seen(self.context, self.caller, number)
         once = call_id(self.caller, f"{self.once}.{number}")
-        await self.context.engine.cancel(number, self.caller.principal, CHANNEL, self.reason, once)
+        await self.context.engine.cancel(number, self.caller.principal, PORTAL, self.reason, once)
 
 
 @router.get("/approvals/reject")

@@ -8,7 +8,7 @@ from countersign.models import Decision, GrantStatus, Status, Verdict
 from countersign.notifications import ProposedAnswer
 from countersign.permissions import Action, Principal, why_not, why_not_answer
 from countersign.views import ApproverView, RequestView
-from portal.api.answers import CHANNEL
+from engine.record import PORTAL
 
 
 class Level(NamedTuple):
@@ -40,7 +40,7 @@ class Card:
 
     def _may_answer(self, level: int, verdict: Verdict) -> bool:
         # The page has them prove who they are, and write a comment, where that is needed.
-        answer = ProposedAnswer(level=level, verdict=verdict, channel=CHANNEL, signed_in=True, confirmed=True)
+        answer = ProposedAnswer(level=level, verdict=verdict, channel=PORTAL, signed_in=True, confirmed=True)
         return why_not_answer(self.reader, self.request, answer) is None
 
     @property

@@ -6,7 +6,8 @@ from urllib.parse import quote
 from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 
-from portal.auth import CONFIRMED_FOR, CallerHere
+from countersign.permissions import CONFIRMED_FOR
+from portal.auth import CallerHere
 from portal.context import ContextHere
 from portal.pages.render import page
 from portal.pages.route import page_router

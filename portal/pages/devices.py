@@ -16,7 +16,8 @@ from countersign.fingerprints import details
 from countersign.models import LONGEST_ID, LONGEST_REASON, Detail, Id, PlainText, Status, Verdict
 from countersign.registration import DeviceAction, DeviceStatus, Snapshot
 from countersign.views import RequestView
-from portal.api.registered_devices import CHANNEL, TheDevice, all_of_person, seen_device
+from engine.record import PORTAL
+from portal.api.registered_devices import TheDevice, all_of_person, seen_device
 from portal.auth import Caller, CallerHere
 from portal.context import ContextHere
 from portal.pages.lists import cards, person_of
@@ -223,7 +224,7 @@ async def act(
 ) -> Response:
     """Do it."""
     await seen_device(context, caller, device_id)
-    await context.engine.devices.act(device_id, action, caller.principal, reason, CHANNEL, caller.proof)
+    await context.engine.devices.act(device_id, action, caller.principal, reason, PORTAL, caller.proof)
     return RedirectResponse(f"/devices/{device_id}", HTTPStatus.SEE_OTHER)
 
 

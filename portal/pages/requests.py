@@ -12,7 +12,8 @@ from countersign.models import LONGEST_COMMENT, LONGEST_REASON, PlainText, Verdi
 from countersign.notifications import PassedOn, ProposedAnswer
 from countersign.permissions import why_never
 from countersign.redaction import redacted_event
-from portal.api.answers import CHANNEL, Deciding, decided, may_try, pass_on
+from engine.record import PORTAL
+from portal.api.answers import Deciding, decided, may_try, pass_on
 from portal.api.notifications import NotificationId, text_of
 from portal.api.rdp import HandedOut
 from portal.api.requests import LONGEST_TIMELINE, ApprovalId, seen
@@ -75,7 +76,7 @@ async def answer(
     given = Deciding(verdict=verdict, comment=comment, level=level)
     view = await may_try(context, caller, approval_id, given)
     proposed = ProposedAnswer(
-        level=level, verdict=verdict, channel=CHANNEL, comment=comment, signed_in=True, confirmed=caller.has_confirmed
+        level=level, verdict=verdict, channel=PORTAL, comment=comment, signed_in=True, confirmed=caller.has_confirmed
     )
     why = why_never(caller.principal, approval_id, view, proposed)
     if why and why.code == ErrorCode.CONFIRMATION_NEEDED:
@@ -104,7 +105,7 @@ async def cancel(
 ) -> Response:
     """Withdraw a request that waits."""
     await seen(context, caller, approval_id)
-    await context.engine.cancel(approval_id, caller.principal, CHANNEL, reason, call_id(caller, once))
+    await context.engine.cancel(approval_id, caller.principal, PORTAL, reason, call_id(caller, once))
     return to_request(approval_id)
 
 
@@ -114,7 +115,7 @@ async def revoke(
 ) -> Response:
     """End a grant early, as an approver or admin."""
     await seen(context, caller, approval_id)
-    await context.engine.revoke(approval_id, caller.principal, CHANNEL, reason, call_id(caller, once))
+    await context.engine.revoke(approval_id, caller.principal, PORTAL, reason, call_id(caller, once))
     return to_request(approval_id)
 
 
@@ -124,7 +125,7 @@ async def give_back(
 ) -> Response:
     """End a grant early that isn't needed any more, as its requester."""
     await seen(context, caller, approval_id)
-    await context.engine.give_back(approval_id, caller.principal, CHANNEL, reason, call_id(caller, once))
+    await context.engine.give_back(approval_id, caller.principal, PORTAL, reason, call_id(caller, once))
     return to_request(approval_id)
 
 

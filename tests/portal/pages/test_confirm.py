@@ -9,7 +9,7 @@ from playwright.async_api import expect
 from sqlalchemy import select
 
 from countersign.models import Status
-from portal.auth import CONFIRMED_FOR
+from countersign.permissions import CONFIRMED_FOR
 from store.tables import answers
 from tests.portal.context import VAULT
 from tests.portal.pages.conftest import Site

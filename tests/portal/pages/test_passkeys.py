@@ -16,7 +16,7 @@ from sqlalchemy import update
 
 from engine.policy import apply_policy
 from portal.app import create_app
-from portal.auth import CONFIRMED_FOR
+from countersign.permissions import CONFIRMED_FOR
 from portal.pages.site import Site as About
 from portal.server import Server
 from sandbox.temporal_server import free_port
