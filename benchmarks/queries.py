@@ -22,7 +22,6 @@ from engine.record import sum_up
 from engine.statistics import Overviews
 from engine.transactions import Transactions
 from engine.upkeep import Kept
-from portal.context import REPLIES_KEPT
 from sandbox.history import APPROVER, SECOND_APPROVER, requester
 from store import Store, notifications
 from store.audit import WantedEvents
@@ -240,7 +239,6 @@ def _sweeps(store: Store, engine: Transactions) -> list[Query]:
         "messages left behind": lambda: store.shown_messages.left_behind(now, 50),
         "what is kept no longer": partial(Retention(store.database).forget_some, KEPT.oldest(now)),
         "what was counted": lambda: sum_up(store.database),
-        "replies to repeated requests": lambda: store.idempotency.forget(now - REPLIES_KEPT),
     }
     return [Query(f"sweep: {name}", "sweep", ask) for name, ask in work.items()]
 

@@ -9,7 +9,6 @@ from countersign.notifications import Person, SubmittedComment
 from countersign.permissions import Action, Principal, as_of, principal, why_not_ask
 from countersign.transitions import (
     GRANT_TRANSITION,
-    AuditEvent,
     GrantEnd,
     RecordedTransition,
     Transition,
@@ -17,6 +16,7 @@ from countersign.transitions import (
 )
 from countersign.views import Mine, RequestView
 from engine.alerts import Alerts
+from engine.audit import Audit
 from engine.credentials.application_sessions import ApplicationSessions
 from engine.credentials.client_certificates import ClientCertificates
 from engine.credentials.device_login import DeviceLogin
@@ -66,6 +66,7 @@ class Engine:
         self.service_tokens, self.provisioning_keys = ServiceTokenRules(store), ProvisioningKeyRules(store)
         self.application_sessions, self.certificates = ApplicationSessions(store), ClientCertificates(store)
         # What pages show.
+        self.audit = Audit(store)
         self.planning, self.sent, self.overviews = Planning(store), SentMessages(store), Overviews(store)
         # What workflows have read and written.
         inner = self._transactions = Transactions(store, most_an_hour)
@@ -125,10 +126,6 @@ class Engine:
     async def report(self, person: str, approval_id: int | None, signal: str, detail: str) -> None:
         """Record that a person is `away` or `unreachable`; the sweeper has their requests check again who may act."""
         await self.run(self._transactions.signals.add, person, approval_id, signal, detail)
-
-    async def record_attempt(self, event: AuditEvent) -> None:
-        """Record that somebody tried what they may not do; repeated tries are counted."""
-        await self.run(self._transactions.rejected_inputs.record_attempt, event)
 
     async def person_at(self, address: str) -> Person | None:
         """The person of the directory with this mail address, whatever its case."""

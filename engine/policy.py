@@ -12,10 +12,17 @@ from sqlalchemy import Connection
 from countersign.directory import Policy
 from countersign.error_codes import ErrorCode
 from countersign.errors import Refused
+from countersign.permissions import Principal, must_be_admin
 from countersign.policy import file as policy_file
+from countersign.policy.plan import keeps_admin
 from engine.record import record
 from store import Store, grants, policies
 from store.events import append
+
+LOCKS_OUT = (
+    "By this policy {} would be no admin any more. Keep the role admin for yourself, have another admin apply it, or "
+    "say that you give it up (give_up_admin=true; `countersign policy apply --yes`)."
+)
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,21 @@ def put_in_force(
         record(connection, "policy_applied", who, f"policy version {version}", {}, now)
     store.policies.remember(version, read.policy)
     return version
+
+
+def put_in_force_by(
+    store: Store,
+    read: ReadPolicy,
+    who: Principal,
+    replaces: int | None = None,
+    end: Sequence[tuple[int, str]] = (),
+    give_up_admin: bool = False,
+) -> int:
+    """The same for an admin; Refused also where they would be none any more, and don't `give_up_admin`."""
+    must_be_admin(who)
+    if not (give_up_admin or keeps_admin(read.policy, who.name, who.appointed)):
+        raise Refused(LOCKS_OUT.format(who.name), ErrorCode.AUTHOR_LOSES_ADMIN)
+    return put_in_force(store, read, who.name, replaces, end)
 
 
 def _next_version(connection: Connection, replaces: int | None) -> int:

@@ -9,7 +9,6 @@ from sqlalchemy import Connection
 
 from countersign.models import Event
 from countersign.notifications import RejectedInput
-from countersign.transitions import AuditEvent
 from engine.notifications.answering import HELP_AT_MOST, tell, told_lately
 from engine.record import append_or_count, event
 from engine.rules import Rules
@@ -37,11 +36,6 @@ class RejectedInputs(Rules):
             # Strangers may call themselves anything, so they are counted together.
             whose = refused.person.id if refused.person else "stranger"
             append_or_count(connection, refused.approval_id, audit_event, "turned down", whose)
-
-    def record_attempt(self, attempt: AuditEvent) -> None:
-        """Record that somebody tried what they may not do."""
-        with self.database.transaction() as connection:
-            append_or_count(connection, None, attempt, attempt.who)
 
 
 def _is_new(connection: Connection, refused: RejectedInput, now: datetime) -> bool:

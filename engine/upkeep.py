@@ -66,6 +66,8 @@ class Kept:
     tokens: timedelta = timedelta(days=30)
     # Longer than a code for a web application may be used.
     unused_codes: timedelta = timedelta(hours=1)
+    # What a repeated call of the API is answered.
+    replies: timedelta = timedelta(days=1)
 
     def oldest(self, now: datetime) -> Oldest:
         """What is older than this is kept no longer."""

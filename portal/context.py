@@ -32,9 +32,6 @@ from portal.single_flight import SingleFlight
 from store import Store
 from store.database import run_in
 
-# How often old replies for repeated requests are deleted.
-TIDY_SECONDS = 3600
-REPLIES_KEPT = timedelta(days=1)
 # How many calls of one token are answered at the same time: most of them wait for something to happen.
 CALLS_AT_ONCE = 250
 # And of all tokens: fewer than there may be connections, so that `/health` can always be asked.
@@ -123,8 +120,7 @@ class Context:
 
     async def _write_use(self, token_id: str, kind: str) -> None:
         with suppress(Unavailable):  # it is in the log, and the next use is written
-            now = datetime.now(UTC)
-            await self.run(self.store.tokens.note_use, token_id, now, now - USED_EVERY, kind)
+            await self.run(self.engine.tokens.note_use, token_id, kind)
 
     async def _writable(self) -> bool:
         try:
@@ -150,7 +146,6 @@ class Plan:
     site: Site = field(default_factory=Site)
     previews: Previews = field(default_factory=dict)
     countries: CountryFile = field(default_factory=CountryFile)
-    tidy_seconds: float = TIDY_SECONDS
     calls_at_once: int = CALLS_AT_ONCE
     calls_in_all: int = CALLS_IN_ALL
     refusals_an_hour: int = 0
@@ -168,7 +163,7 @@ class Plan:
             lambda: run_in(turns, store.events.last_version),
             lambda version: run_in(turns, store.reading.events_after, version),
         )
-        tasks = [asyncio.create_task(feed.run()), asyncio.create_task(_tidy(store, turns, self.tidy_seconds))]
+        following = asyncio.create_task(feed.run())
         try:
             client = await self.connect()
             engine = Engine(client, store, executor=turns)
@@ -178,9 +173,8 @@ class Plan:
                 await asyncio.gather(*context.writing, return_exceptions=True)
         finally:
             feed.close()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
             await asyncio.to_thread(store.close)
 
 
@@ -201,17 +195,6 @@ async def _listen(name: str, listener: Listener) -> None:
         await listener.run(lambda: None)
     except Exception:
         log.exception("nothing more is heard by %s", name)
-
-
-async def _tidy(store: Store, turns: FairExecutor, seconds: float) -> None:
-    while True:
-        try:
-            await run_in(turns, store.idempotency.forget, datetime.now(UTC) - REPLIES_KEPT)
-        except Unavailable:
-            pass  # it is in the log, and is tried again
-        except Exception:
-            log.exception("old replies could not be dropped; that is tried again")
-        await asyncio.sleep(seconds)
 
 
 def _here(request: Request) -> Context:

@@ -6,24 +6,17 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from countersign.directory import CHANNELS, Policy
-from countersign.error_codes import ErrorCode
 from countersign.errors import CountersignError, Refused, message_of
 from countersign.http_answers import PolicyText
 from countersign.policy import file as policy_file
 from countersign.policy.difference import PolicyDifference, difference
-from engine import policy as engine_policy
 from countersign.policy.edit import PolicyEdit, edited
 from countersign.policy.plan import ActiveGrant, PolicyPlan, Waiting, keeps_admin, plan, to_end
 from engine.engine import Engine
 from engine.heartbeat import CHANNEL_KEPT
-from engine.policy import ReadPolicy
+from engine.policy import ReadPolicy, put_in_force_by
 from portal.auth import Caller
 from portal.context import Context
-
-LOCKS_OUT = (
-    "By this policy {} would be no admin any more. Keep the role admin for yourself, have another admin apply it, or "
-    "say that you give it up (give_up_admin=true; `countersign policy apply --yes`)."
-)
 
 log = logging.getLogger(__name__)
 P = TypeVar("P", Waiting, ActiveGrant)
@@ -64,7 +57,7 @@ async def planned(context: Context, caller: Caller, text: str | bytes, end_grant
     waiting, held = await _all_of(context, planning.waiting), await _all_of(context, planning.held)
     found = await context.work(plan, version, old, policy, waiting, held, end_grants)
     found.warnings = policy_file.warnings(policy, document, await _set_up(context))
-    found.author_loses_admin = not _keeps_admin(caller, policy)
+    found.author_loses_admin = not keeps_admin(policy, caller.name, caller.principal.appointed)
     return found
 
 
@@ -83,11 +76,9 @@ async def put_in_force(
     """
     # Read and checked outside the store's threads, which others wait for.
     read = await context.work(ReadPolicy.of, text)
-    if not give_up_admin and not _keeps_admin(caller, read.policy):
-        raise Refused(LOCKS_OUT.format(caller.name), ErrorCode.AUTHOR_LOSES_ADMIN)
     held = await _all_of(context, context.engine.planning.held) if end_grants else []
     end = await context.work(to_end, read.policy, held)
-    return await context.run(engine_policy.put_in_force, context.store, read, caller.name, replaces, end)
+    return await context.run(put_in_force_by, context.store, read, caller.principal, replaces, end, give_up_admin)
 
 
 async def enforce(engine: Engine) -> None:
@@ -96,10 +87,6 @@ async def enforce(engine: Engine) -> None:
         await engine.enforce_directory()
     except CountersignError as error:
         log.warning("the sweeper will enforce the new policy: %s", message_of(error))
-
-
-def _keeps_admin(caller: Caller, policy: Policy) -> bool:
-    return keeps_admin(policy, caller.name, caller.principal.appointed)
 
 
 async def _all_of(context: Context, read: Callable[[int], list[P]]) -> list[P]:

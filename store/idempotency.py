@@ -3,12 +3,10 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Row, delete, select, tuple_, update
+from sqlalchemy import Row, select, update
 
 from store.database import StorePart, insert_new, reads
 from store.tables import idempotency
-
-FORGOTTEN_AT_ONCE = 500
 
 Reply = dict[str, Any]
 
@@ -50,18 +48,6 @@ class Idempotency(StorePart):
     def release(self, token_id: str, key: str, lease: timedelta) -> None:
         """Give a claim back: there is no reply yet, and who repeats the request may find one."""
         self._change(token_id, key, {"at": datetime.now(UTC) - lease - timedelta(seconds=1)})
-
-    def forget(self, before: datetime) -> None:
-        """Drop the replies that were claimed before a moment, a few at a time, so that nobody waits for that."""
-        old = idempotency.c.at < before
-        key = tuple_(idempotency.c.token_id, idempotency.c.key)
-        full = True
-        while full:
-            with self.database.transaction() as connection:
-                some = select(idempotency.c.token_id, idempotency.c.key).where(old).limit(FORGOTTEN_AT_ONCE)
-                found = [tuple(row) for row in connection.execute(some)]
-                connection.execute(delete(idempotency).where(key.in_(found), old))
-            full = len(found) == FORGOTTEN_AT_ONCE
 
     def _change(self, token_id: str, key: str, values: dict[str, Any]) -> None:
         with self.database.transaction() as connection:

@@ -32,6 +32,7 @@ from store.tables import (
     as_written,
     client_certificates,
     grants,
+    idempotency,
     logins,
     mails,
     notifications,
@@ -53,7 +54,8 @@ Old = tuple[Table, ColumnElement[bool]]
 
 class Oldest(NamedTuple):
     """What is older than these moments is kept no longer: mails by when they came, signals and notifications by when
-    their request and grant were over, sessions, tokens and codes by their ends.
+    their request and grant were over, sessions, tokens and codes by their ends,
+    replies to repeated calls by when these were made first.
     """
 
     mails: datetime
@@ -62,6 +64,7 @@ class Oldest(NamedTuple):
     sessions: datetime
     tokens: datetime
     unused_codes: datetime
+    replies: datetime
 
 
 def _moment(name: str) -> BindParameter[datetime]:
@@ -69,7 +72,7 @@ def _moment(name: str) -> BindParameter[datetime]:
     return bindparam(name, type_=Instant(), literal_execute=True)
 
 
-MAILS, SIGNALS, NOTIFICATIONS, SESSIONS, TOKENS, CODES = map(_moment, Oldest._fields)
+MAILS, SIGNALS, NOTIFICATIONS, SESSIONS, TOKENS, CODES, REPLIES = map(_moment, Oldest._fields)
 PAST: BindParameter[int] = bindparam("past", type_=Number, literal_execute=True)
 _IS_UNUSED = application_sessions.c.hash == as_written("")
 _IS_GENERAL = notifications.c.approval_id.is_(None) & (notifications.c.state != as_written("waiting"))
@@ -85,6 +88,7 @@ OLD: list[Old] = [
     (tokens, tokens.c.ends_at < TOKENS),
     (client_certificates, client_certificates.c.ends_at < TOKENS),
     (logins, logins.c.ends_at < SESSIONS),
+    (idempotency, idempotency.c.at < REPLIES),
     (rdp_tokens, rdp_tokens.c.ends_at < SESSIONS),
     (sign_ins, sign_ins.c.ends_at < SESSIONS),
     (notifications, _IS_GENERAL & (notifications.c.written_at < NOTIFICATIONS)),

@@ -68,16 +68,6 @@ class Tokens(StorePart):
         lasts = row is not None and row.ended_at is None and (row.ends_at is None or row.ends_at > datetime.now(UTC))
         return _view(row) if row and lasts else None
 
-    def note_use(self, token_id: str, now: datetime, unless_since: datetime, kind: str = "token") -> None:
-        """Remember that it is used now, unless it is known to have been after a moment.
-
-        `kind` is that of the credential: those of machines have tables of their own.
-        """
-        table = USED_IN[kind]
-        not_known = table.c.used_at.is_(None) | (table.c.used_at <= unless_since)
-        with self.database.transaction() as connection:
-            connection.execute(update(table).where(table.c.id == token_id, not_known).values(used_at=now))
-
     @reads
     def signature(self, token_id: str, text: str) -> str:
         """A signature of a text, which only who has this token or the database can make; empty where it has ended."""
@@ -140,6 +130,16 @@ def one(connection: Connection, token_id: str) -> Token:
     if row is None:
         raise no_token(token_id)
     return _view(row)
+
+
+def note_use(connection: Connection, token_id: str, now: datetime, unless_since: datetime, kind: str) -> None:
+    """Remember that it is used now, unless it is known to have been after a moment.
+
+    `kind` is that of the credential: those of machines have tables of their own.
+    """
+    table = USED_IN[kind]
+    not_known = table.c.used_at.is_(None) | (table.c.used_at <= unless_since)
+    connection.execute(update(table).where(table.c.id == token_id, not_known).values(used_at=now))
 
 
 def no_token(token_id: str) -> NotFound:

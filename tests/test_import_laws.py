@@ -7,13 +7,16 @@ import configparser
 import re
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import grimp
 import pytest
 from alembic.script import ScriptDirectory
 
+from store import Store
 from store.alembic_migrations import config
+from store.database import only_reads
 
 ROOT = Path(__file__).parent.parent
 # Alembic loads these by their path: they are no package, and the linter doesn't see them.
@@ -100,6 +103,25 @@ def test_no_package_imports_the_worker() -> None:
     files = [path for package in checked_packages() for path in (ROOT / package).rglob("*.py")]
     assert files
     assert not [path for path in files if {"worker", "worker_checks"} & imported_by(path)]
+
+
+# What repeated calls are answered is the portal's own. That the database can be written is found out by trying.
+WRITTEN_BY_THE_PORTAL = {"idempotency", "try_to_write"}
+
+
+def test_the_portal_only_reads_the_store_and_has_the_engine_write(sqlite_url: str) -> None:
+    """A part of the store that is passed on has methods that read alone."""
+    files = [path.read_text() for path in (ROOT / "portal").rglob("*.py")]
+    lines = [line for file in files for line in file.splitlines() if not line.startswith(("from ", "import "))]
+    used = set(re.findall(r"\bstore\.([a-z_]+)(?:\.([a-z_]+))?", "\n".join(lines)))
+    writing = set()
+    with closing(Store(sqlite_url)) as store:
+        for part, method in used:
+            of = getattr(store, part)
+            methods = [method] if method else [name for name in vars(type(of)) if not name.startswith("_")]
+            writing |= {part for name in methods if not only_reads(getattr(of, name))}
+    assert writing - WRITTEN_BY_THE_PORTAL - {"database", "close"} == set()
+    assert not [line for line in lines if ".transaction()" in line]
 
 
 # What a connection is made of, as code or a template would name it.

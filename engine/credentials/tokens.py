@@ -52,6 +52,12 @@ class TokenRules(Rules):
             raise no_token(token_id)
         return self.end(token_id, who.name)
 
+    def note_use(self, token_id: str, kind: str = "token", now: datetime | None = None) -> None:
+        """Remember that a credential of this kind is used now, unless it is known to have been within USED_EVERY."""
+        now = now or datetime.now(UTC)
+        with self.database.transaction() as connection:
+            tokens.note_use(connection, token_id, now, now - USED_EVERY, kind)
+
 
 def create(connection: Connection, owner: Owner, who: str, lasts: timedelta | None, label: str) -> str:
     """Make a token, on record. A gateway is never an admin."""

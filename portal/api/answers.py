@@ -10,7 +10,6 @@ from pydantic import Field
 from countersign.errors import NotAllowed, NotFound, Unavailable, refused_with
 from countersign.models import LONGEST_COMMENT, LONGEST_REASON, NO_BOOL, Judgement, Model, PlainText, Verdict
 from countersign.notifications import PassedOn, SubmittedAnswer, SubmittedComment
-from countersign.transitions import AuditEvent
 from countersign.views import RequestView
 from engine.record import PORTAL
 from portal.api.idempotency import Body, IdempotencyHere
@@ -118,9 +117,7 @@ async def decided(context: Context, caller: Caller, view: RequestView, answer: D
 async def _record_attempt(context: Context, caller: Caller, approval_id: int, answer: Deciding, message: str) -> None:
     """Record that somebody tried to decide what they may not."""
     proof = {**caller.credential.proof, "verdict": answer.verdict.value, "request": str(approval_id)}
-    now = datetime.now(UTC)
-    event = AuditEvent(kind="answer_refused", at=now, who=caller.name, channel=PORTAL, detail=message, proof=proof)
-    await context.engine.record_attempt(event)
+    await context.run(context.engine.audit.record_attempt, caller.name, message, proof)
 
 
 @router.post("/requests/{approval_id}/comments", response_model=RequestView, responses=ABOUT_REQUEST)

@@ -16,9 +16,7 @@ from pydantic import AfterValidator
 from countersign.errors import NotAllowed
 from countersign.models import PlainText
 from countersign.redaction import redacted_event
-from countersign.transitions import AuditEvent
 from countersign.views import AuditEventView
-from engine.record import PORTAL
 from portal.api.problems import described
 from portal.api.requests import LARGEST, LINKED
 from portal.api.routes import lead_on, token_router
@@ -108,17 +106,9 @@ async def export(
 
 async def exported(context: Context, caller: Caller, wanted: WantedEvents, form: Format) -> StreamingResponse:
     """The file, read and sent in parts, after the record says who has it. Raises NotAllowed."""
-    who = caller.must_be_admin()
     narrowed = {name: str(value) for name, value in asdict(wanted).items() if value and name != "limit"}
-    event = AuditEvent(
-        kind="audit_exported",
-        at=datetime.now(UTC),
-        who=who,
-        channel=PORTAL,
-        detail=f"as {form}" + "".join(f", {name} {value}" for name, value in narrowed.items()),
-        proof=caller.credential.proof,
-    )
-    last = await context.run(context.store.events.record, None, event)
+    detail = f"as {form}" + "".join(f", {name} {value}" for name, value in narrowed.items())
+    last = await context.run(context.engine.audit.record_export, caller.principal, detail, caller.credential.proof)
     headers = {"Content-Disposition": f'attachment; filename="audit.{form}"'}
     parts = _parts(context, caller, replace(wanted, limit=PART), last)
     return StreamingResponse(_written(parts, form), media_type=TYPES[form], headers=headers)

@@ -10,8 +10,8 @@ from sqlalchemy import update
 
 from countersign.errors import Refused, TooMany
 from countersign.notifications import Person, RejectedInput
-from countersign.transitions import AuditEvent
 from countersign.views import AuditEventView
+from engine.audit import Audit
 from engine.notifications.answering import REFUSALS_TOLD_AT_MOST
 from engine.notifications.deliveries import Deliveries
 from engine.record import WINDOW, WRITTEN_EACH, sum_up
@@ -113,8 +113,7 @@ def test_questions_that_are_refused_or_answered_by_a_grant_are_counted(store: St
 
 def test_what_was_counted_about_no_request(store: Store) -> None:
     for _ in range(ALL):
-        line = AuditEvent(kind="answer_refused", at=datetime.now(UTC), who="bob", channel="portal", detail="No.")
-        transactions(store).rejected_inputs.record_attempt(line)
+        Audit(store).record_attempt("bob", "No.", {})
     assert len(rows(store, "answer_refused")) == WRITTEN_EACH
 
 

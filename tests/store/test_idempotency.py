@@ -87,16 +87,6 @@ def test_a_look_finds_what_a_claim_would_and_claims_nothing(store: Store, replie
     assert replies.find("t", "k", "d", LEASE) == REPLY
 
 
-def test_old_replies_are_forgotten(store: Store, replies: Idempotency) -> None:
-    replies.claim("t", "old", "d", LEASE)
-    age(store, KEPT)
-    replies.claim("t", "new", "d", LEASE)
-    replies.forget(datetime.now(UTC) - KEPT)
-    with store.database.reading() as connection:
-        assert connection.execute(select(func.count()).select_from(idempotency)).scalar_one() == 1
-    assert replies.claim("t", "old", "d", LEASE) == "ours"
-
-
 def test_of_many_at_once_one_claims(replies: Idempotency) -> None:
     with ThreadPoolExecutor(4) as pool:
         claims = list(pool.map(lambda _: replies.claim("t", "k", "d", LEASE), range(12)))

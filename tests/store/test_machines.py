@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 
 from countersign.machines import NewProvisioningKey, NewServiceToken, ServiceTokenSecret
 from engine.credentials.machines import ProvisioningKeyRules, ServiceTokenRules
-from engine.credentials.tokens import USED_EVERY
+from engine.credentials.tokens import TokenRules
 from store import Store, machine_secrets
 from store.machine_secrets import PREFIX, PROVISIONING_KEY, SERVICE_SECRET, is_kept, is_whole, kept, new_secret
 from store.machines import count_device
@@ -138,8 +138,7 @@ def test_a_key_that_has_ended_or_expired_counts_no_device(store: Store) -> None:
 def test_a_use_is_written_once_a_minute_in_its_own_table(store: Store) -> None:
     token, now = made(store), datetime.now(UTC)
     for later in (0, 59, 60):
-        at = now + timedelta(seconds=later)
-        store.tokens.note_use(token.client_id, at, at - USED_EVERY, "service_token")
+        TokenRules(store).note_use(token.client_id, "service_token", now + timedelta(seconds=later))
         [found] = store.service_tokens.page()
         assert found.used_at == now + timedelta(seconds=60 * (later // 60))
 

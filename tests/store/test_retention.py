@@ -24,6 +24,7 @@ from store.tables import application_sessions as application_sessions_table
 from store.tables import (
     client_certificates,
     events,
+    idempotency,
     mails,
     notifications,
     rejected_input,
@@ -70,6 +71,15 @@ def test_one_statement_tells_that_nothing_is_old(store: Store) -> None:
     settled(store)
     retention = Retention(store.database)
     assert len(statements(store, lambda: retention.forget_some(KEPT.oldest(datetime.now(UTC))))) == 1
+
+
+def test_replies_to_repeated_calls_are_forgotten_after_a_day(store: Store) -> None:
+    day, lease = timedelta(days=1), timedelta(minutes=1)
+    store.idempotency.claim("t", "k", "d", lease)
+    forget(store, datetime.now(UTC) + day - timedelta(minutes=1))
+    assert store.idempotency.find("t", "k", "d", lease) == "busy"
+    forget(store, datetime.now(UTC) + day)
+    assert count(store, idempotency) == 0
 
 
 def test_mails_that_were_dealt_with_long_ago_are_forgotten_and_others_not(store: Store) -> None:

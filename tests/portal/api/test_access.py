@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from engine.credentials.tokens import USED_EVERY, TokenRules
+from engine.credentials.tokens import TokenRules
 from store import sessions
 from store.tokens import Owner, Token
 from tests.portal.context import Portal, until
@@ -103,9 +103,9 @@ async def test_the_use_of_a_token_is_written_once_a_minute(portal: Portal) -> No
     assert first
     assert first >= before
     # Another portal may know nothing of that.
-    portal.store.tokens.note_use(found.id, at := first + timedelta(seconds=59), at - USED_EVERY)
+    TokenRules(portal.store).note_use(found.id, now=first + timedelta(seconds=59))
     assert await used() == first
-    portal.store.tokens.note_use(found.id, at := first + timedelta(seconds=60), at - USED_EVERY)
+    TokenRules(portal.store).note_use(found.id, now=first + timedelta(seconds=60))
     assert await used() == first + timedelta(seconds=60)
 
 

@@ -218,22 +218,6 @@ async def test_what_failed_unexpectedly_may_be_repeated_at_once(sqlite_url: str)
     store.close()
 
 
-async def test_tidying_goes_on_after_an_error_that_nobody_expected(
-    sqlite_url: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    store = Store(sqlite_url)
-    store.idempotency.claim("t", "k", "d", LEASE)
-    change(store, "UPDATE idempotency SET at = '2020-01-01 00:00:00.000000'")
-    change(store, "CREATE TRIGGER broken BEFORE DELETE ON idempotency BEGIN SELECT RAISE(ABORT, 'broken'); END")
-    often = replace(without_temporal(sqlite_url), tidy_seconds=0.05)
-    async with serving(Server(create_app(often), "127.0.0.1", 0)):
-        await until(lambda: caplog.text.count("old replies could not be dropped") > 1)
-        assert store.idempotency.find("t", "k", "d", LEASE) == "free"
-        change(store, "DROP TRIGGER broken")
-        await until(lambda: rows(store) == 0)
-    store.close()
-
-
 @pytest.mark.parametrize("key", ["a b", "x" * 201, "\u00e9"])
 async def test_what_is_no_key(portal: Portal, key: str) -> None:
     headers = httpx.Headers({"Idempotency-Key": key}, encoding="latin-1")
