@@ -84,6 +84,8 @@ def _recipients(action: Action, policy: Policy, view: RequestView, route: Route)
         if use == "off":
             continue
         room = route.rooms.get(channel, "")
-        people = [view.question.requester] if action is Action.INQUIRE else [f"{ROOM}{room}"] if room and silent else silent
+        people = (
+            [view.question.requester] if action is Action.INQUIRE else [f"{ROOM}{room}"] if room and silent else silent
+        )
         for one in people:
             yield one, channel

@@ -14,7 +14,10 @@ class Engine(Protocol):
     """What a channel calls with everything it receives."""
 
     async def ask(self, question: Question, who: Principal, request_id: str) -> Asked:
-        """Open the request for a question, or join it, or be answered by a grant; raises NotAllowed, Refused, Unavailable."""
+        """Open or join the request for a question, or be answered by a grant.
+
+        Raises NotAllowed, Refused, Unavailable.
+        """
 
     async def store_answer(self, given: SubmittedAnswer) -> Answer:
         """Store the answer before anything else; raises Refused, recorded, where it could never count."""
@@ -23,7 +26,14 @@ class Engine(Protocol):
         """Have its request judge a stored answer; a refusal is recorded before this returns. Raises Unavailable."""
 
     async def cancel(
-        self, approval_id: int, who: Principal, channel: str, reason: str = "", *, undo_id: str = "", proof: Proof = None
+        self,
+        approval_id: int,
+        who: Principal,
+        channel: str,
+        reason: str = "",
+        *,
+        undo_id: str = "",
+        proof: Proof = None,
     ) -> Judgement:
         """Withdraw a waiting request; raises NotAllowed, Refused, NotFound, Unavailable.
 
@@ -32,12 +42,26 @@ class Engine(Protocol):
         """
 
     async def revoke(
-        self, approval_id: int, who: Principal, channel: str, reason: str = "", *, undo_id: str = "", proof: Proof = None
+        self,
+        approval_id: int,
+        who: Principal,
+        channel: str,
+        reason: str = "",
+        *,
+        undo_id: str = "",
+        proof: Proof = None,
     ) -> None:
         """End a grant early; raises NotAllowed, Refused, NotFound, Unavailable."""
 
     async def give_back(
-        self, approval_id: int, who: Principal, channel: str, reason: str = "", *, undo_id: str = "", proof: Proof = None
+        self,
+        approval_id: int,
+        who: Principal,
+        channel: str,
+        reason: str = "",
+        *,
+        undo_id: str = "",
+        proof: Proof = None,
     ) -> None:
         """End early a grant of one's own; raises NotAllowed, Refused, NotFound, Unavailable."""
 

@@ -15,7 +15,15 @@ from countersign.error_codes import ErrorCode
 from countersign.errors import CountersignError, Refused, message_of
 from countersign.machines import ProvisioningKey, ServiceToken
 from countersign.models import Question, Scope
-from countersign.permissions import CONFIRMED_FOR, Principal, must_be_admin, must_be_person, principal, visible_to, why_not_ask
+from countersign.permissions import (
+    CONFIRMED_FOR,
+    Principal,
+    must_be_admin,
+    must_be_person,
+    principal,
+    visible_to,
+    why_not_ask,
+)
 from countersign.times import moment
 from countersign.visibility import Visibility
 from portal.api.problems import problem

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from countersign.directory import CHANNELS, Policy
-from countersign.errors import CountersignError, Refused, message_of
+from countersign.directory import CHANNELS
+from countersign.errors import CountersignError, message_of
 from countersign.http_answers import PolicyText
 from countersign.policy import file as policy_file
 from countersign.policy.difference import PolicyDifference, difference

@@ -13,6 +13,7 @@ from countersign.certificates import Revoking
 from countersign.enrolment.facts import Certificate
 from countersign.errors import NotAllowed, Refused
 from countersign.models import sentence
+from countersign.permissions import Principal, must_be_admin
 from countersign.times import moment
 from engine.credentials import certificate_chains as chains
 from engine.credentials.tokens import USED_EVERY
@@ -31,13 +32,14 @@ Proof = Mapping[str, str]
 class ClientCertificates(Rules):
     """What admins change, and the check of what a client presents. Each method is a transaction."""
 
-    def trust(self, pem: str, hosts: Sequence[str], who: str, proof: Proof) -> list[str]:
+    def trust(self, pem: str, hosts: Sequence[str], who: Principal, proof: Proof) -> list[str]:
         """Trust the authorities of a PEM file for these host names, all or none; returns their ids.
 
         Raises BadQuestion for what can't be read or is no authority's, Refused for one that is trusted already.
         """
+        must_be_admin(who)
         found, now = chains.read_authorities(pem), datetime.now(UTC)
-        rows = [_row(one, list(dict.fromkeys(hosts)), who, now) for one in found]
+        rows = [_row(one, list(dict.fromkeys(hosts)), who.name, now) for one in found]
         with self.database.transaction() as connection:
             if len(certificates.authorities(connection)) + len(rows) > MOST_AUTHORITIES:
                 raise Refused(f"At most {MOST_AUTHORITIES} authorities are trusted; remove one first.")
@@ -46,23 +48,27 @@ class ClientCertificates(Rules):
                     raise Refused(f"{row['name']} is trusted already; to change its host names, remove it first.")
             for row in rows:
                 shown = {**proof, "authority": row["sha256"]}
-                record(connection, "certificate_authority_added", who, _about(row), shown, now)
+                record(connection, "certificate_authority_added", who.name, _about(row), shown, now)
         return [row["id"] for row in rows]
 
-    def distrust(self, authority_id: str, who: str, proof: Proof) -> None:
+    def distrust(self, authority_id: str, who: Principal, proof: Proof) -> None:
         """Trust an authority no longer; what it has revoked stays revoked. Raises NotFound."""
+        must_be_admin(who)
         with self.database.transaction() as connection:
             row = certificates.authority(connection, authority_id)
             connection.execute(delete(certificate_authorities).where(certificate_authorities.c.id == authority_id))
             shown = {**proof, "authority": row.sha256}
-            record(connection, "certificate_authority_removed", who, _about(row._mapping), shown, datetime.now(UTC))
+            record(
+                connection, "certificate_authority_removed", who.name, _about(row._mapping), shown, datetime.now(UTC)
+            )
 
-    def add_list(self, pem: str, who: str, proof: Proof) -> str:
+    def add_list(self, pem: str, who: Principal, proof: Proof) -> str:
         """Take a revocation list of a trusted authority in place of the one before; returns the authority's id.
 
         Raises BadQuestion for a list that can't be read, is out of date or a part of one; Refused for one that no
         trusted authority has issued, or that is older than the one that is known.
         """
+        must_be_admin(who)
         now = datetime.now(UTC)
         given = chains.read_revocation_list(pem, now)
         with self.database.transaction() as connection:
@@ -75,20 +81,21 @@ class ClientCertificates(Rules):
             if known is not None and known.issued_at > given.last_update_utc:
                 raise Refused(f"A newer revocation list is known, of {moment(known.issued_at)}; upload the newest.")
             connection.execute(delete(revocation_lists).where(revocation_lists.c.key_id == issuer.key_id))
-            connection.execute(insert(revocation_lists).values(_list_row(given, issuer.key_id, who, now)))
+            connection.execute(insert(revocation_lists).values(_list_row(given, issuer.key_id, who.name, now)))
             about = f"{issuer.name}: {len(given)} revoked"
-            record(connection, "revocation_list_added", who, about, {**proof, "authority": issuer.sha256}, now)
+            record(connection, "revocation_list_added", who.name, about, {**proof, "authority": issuer.sha256}, now)
         return str(issuer.id)
 
-    def revoke(self, authority_id: str, revoking: Revoking, who: str, proof: Proof) -> None:
+    def revoke(self, authority_id: str, revoking: Revoking, who: Principal, proof: Proof) -> None:
         """Revoke a certificate by its authority and serial number, for good; again changes nothing. Raises NotFound."""
+        must_be_admin(who)
         now, serial = datetime.now(UTC), revoking.serial
         with self.database.transaction() as connection:
             issuer = certificates.authority(connection, authority_id)
             row = {"key_id": issuer.key_id, "serial": serial, "reason": revoking.reason}
-            if insert_new(connection, revoked_certificates, row | {"revoked_by": who, "revoked_at": now}):
+            if insert_new(connection, revoked_certificates, row | {"revoked_by": who.name, "revoked_at": now}):
                 about = sentence(f"{serial} of {issuer.name}", revoking.reason)
-                record(connection, "certificate_revoked", who, about, {**proof, "authority": issuer.sha256}, now)
+                record(connection, "certificate_revoked", who.name, about, {**proof, "authority": issuer.sha256}, now)
 
     def check(self, der: bytes, host: str, source_address: str) -> Certificate:
         """What a certificate proves at a host; one that is not valid is on record, with why.

@@ -19,6 +19,7 @@ from countersign.machines import (
     ServiceTokenSecret,
 )
 from countersign.models import PROVISIONING
+from countersign.permissions import Principal, must_be_admin
 from countersign.registration import DeviceAction
 from countersign.times import duration, moment
 from countersign.transitions import Kind
@@ -45,21 +46,22 @@ CHANGES: dict[ServiceTokenAction, tuple[Kind, Callable[[ServiceToken, datetime],
 
 
 class ServiceTokenRules(Rules):
-    """Each method is one transaction. `who` is the admin, `proof` shows that it was them."""
+    """Each method is one transaction. `who` has to be an admin, `proof` shows that it was them."""
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
         self._devices = DeviceActions(store)
 
-    def make(self, wanted: NewServiceToken, who: str, proof: Mapping[str, str]) -> ServiceTokenSecret:
+    def make(self, wanted: NewServiceToken, who: Principal, proof: Mapping[str, str]) -> ServiceTokenSecret:
         """A new service token, whose secret can be read only now."""
+        must_be_admin(who)
         now = datetime.now(UTC)
         secret = new_secret(PREFIX)
         token_id = f"st{secrets.token_hex(ID_BYTES)}"
         row = {
             "id": token_id,
             "name": wanted.name,
-            "created_by": who,
+            "created_by": who.name,
             "created_at": now,
             "ends_at": now + wanted.lasts,
         }
@@ -67,15 +69,16 @@ class ServiceTokenRules(Rules):
             connection.execute(insert(service_tokens).values(row | kept(secret)))
             token = ServiceTokens.view(_row(connection, service_tokens, token_id))
             detail = f"{token.name}, until {moment(token.ends_at)}"
-            record(connection, "service_token_created", who, detail, {**proof, "service_token": token.id}, now)
+            record(connection, "service_token_created", who.name, detail, {**proof, "service_token": token.id}, now)
         return ServiceTokenSecret(client_id=token.id, client_secret=secret, token=token)
 
-    def rotate(self, token_id: str, overlap: timedelta, who: str, proof: Mapping[str, str]) -> ServiceTokenSecret:
+    def rotate(self, token_id: str, overlap: timedelta, who: Principal, proof: Mapping[str, str]) -> ServiceTokenSecret:
         """A new secret; the one before works for so long still.
 
         Raises NotFound; Refused where it was revoked, and while the secret before this one works: with a third secret,
         one of the two that machines may have would end at once.
         """
+        must_be_admin(who)
         now = datetime.now(UTC)
         secret = new_secret(PREFIX)
         with self.database.transaction() as connection:
@@ -89,11 +92,14 @@ class ServiceTokenRules(Rules):
             previous = {"previous_salt": row.salt, "previous_hash": row.hash, "previous_secret_ends_at": now + overlap}
             token = self._update(connection, token_id, kept(secret) | previous)
             detail = f"{token.name}; the secret before works for {duration(overlap)}"
-            record(connection, "service_token_rotated", who, detail, {**proof, "service_token": token_id}, now)
+            record(connection, "service_token_rotated", who.name, detail, {**proof, "service_token": token_id}, now)
         return ServiceTokenSecret(client_id=token_id, client_secret=secret, token=token)
 
-    def change(self, token_id: str, action: ServiceTokenAction, who: str, proof: Mapping[str, str]) -> ServiceToken:
+    def change(
+        self, token_id: str, action: ServiceTokenAction, who: Principal, proof: Mapping[str, str]
+    ) -> ServiceToken:
         """Do this to a service token; again changes nothing. Raises NotFound, and Refused where it was revoked."""
+        must_be_admin(who)
         now = datetime.now(UTC)
         kind, values = CHANGES[action]
         with self.database.transaction() as connection:
@@ -106,8 +112,8 @@ class ServiceTokenRules(Rules):
             if changed != token:
                 detail = f"{token.name}, until {moment(changed.ends_at)}" if action == "refresh" else token.name
                 if action == "revoke":
-                    detail += self._revoke_devices(connection, token, who, proof)
-                record(connection, kind, who, detail, {**proof, "service_token": token_id}, now)
+                    detail += self._revoke_devices(connection, token, who.name, proof)
+                record(connection, kind, who.name, detail, {**proof, "service_token": token_id}, now)
         return changed
 
     def record_refused(self, token_id: str, why: str, source_address: str) -> None:
@@ -130,13 +136,21 @@ class ServiceTokenRules(Rules):
 class ProvisioningKeyRules(Rules):
     """The same for provisioning keys."""
 
-    def make(self, wanted: NewProvisioningKey, who: str, proof: Mapping[str, str]) -> ProvisioningKeySecret:
+    def make(self, wanted: NewProvisioningKey, who: Principal, proof: Mapping[str, str]) -> ProvisioningKeySecret:
         """A new key, which can be read only now. Raises NotFound where its person is disabled or unknown."""
+        must_be_admin(who)
         now = datetime.now(UTC)
         key_id = f"k{secrets.token_hex(ID_BYTES)}"
         key = new_secret(f"{KEY_PREFIX}{key_id}_")
         asked = wanted.model_dump(exclude={"lasts"})
-        row = {**asked, "id": key_id, "used": 0, "created_by": who, "created_at": now, "ends_at": now + wanted.lasts}
+        row = {
+            **asked,
+            "id": key_id,
+            "used": 0,
+            "created_by": who.name,
+            "created_at": now,
+            "ends_at": now + wanted.lasts,
+        }
         with self.database.transaction() as connection:
             _, policy = self.policies.in_force(connection)
             if not policy.enabled(wanted.person):
@@ -146,18 +160,26 @@ class ProvisioningKeyRules(Rules):
             skips = ", without approval" if made.skips_approval else ""
             count = "1 device" if made.devices == 1 else f"{made.devices} devices"
             detail = f"{made.label}, for {count} of {made.person}{skips}, until {moment(made.ends_at)}"
-            record(connection, "provisioning_key_created", who, detail, {**proof, "provisioning_key": key_id}, now)
+            record(connection, "provisioning_key_created", who.name, detail, {**proof, "provisioning_key": key_id}, now)
         return ProvisioningKeySecret(key=key, provisioning_key=made)
 
-    def end(self, key_id: str, who: str, proof: Mapping[str, str]) -> ProvisioningKey:
+    def end(self, key_id: str, who: Principal, proof: Mapping[str, str]) -> ProvisioningKey:
         """End a key for good; its devices stay. Ending it again changes nothing. Raises NotFound."""
+        must_be_admin(who)
         now = datetime.now(UTC)
         of = provisioning_keys.c.id == key_id
         with self.database.transaction() as connection:
             key = ProvisioningKeys.view(_row(connection, provisioning_keys, key_id))
             if key.ended_at is None:
                 connection.execute(update(provisioning_keys).where(of).values(ended_at=now))
-                record(connection, "provisioning_key_ended", who, key.label, {**proof, "provisioning_key": key_id}, now)
+                record(
+                    connection,
+                    "provisioning_key_ended",
+                    who.name,
+                    key.label,
+                    {**proof, "provisioning_key": key_id},
+                    now,
+                )
                 key = key.model_copy(update={"ended_at": now})
         return key
 

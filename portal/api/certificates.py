@@ -52,8 +52,9 @@ async def trust(context: ContextHere, caller: CallerHere, body: NewAuthorities) 
 
     409: one is trusted already; remove it first to change its host names.
     """
-    who = caller.must_be_admin()
-    added = await context.run(context.engine.certificates.trust, body.pem, body.hosts, who, caller.credential.proof)
+    added = await context.run(
+        context.engine.certificates.trust, body.pem, body.hosts, caller.principal, caller.credential.proof
+    )
     found = await context.run(context.store.certificates.authorities)
     return [one for one in found if one.id in added]
 
@@ -65,25 +66,23 @@ async def add_list(context: ContextHere, caller: CallerHere, body: NewRevocation
     From the end of a list (`ends_at`) until the next one comes, no certificate of its authority is valid. 409: no
     trusted authority has signed it, or a newer one is known.
     """
-    who = caller.must_be_admin()
-    added = await context.run(context.engine.certificates.add_list, body.pem, who, caller.credential.proof)
+    added = await context.run(context.engine.certificates.add_list, body.pem, caller.principal, caller.credential.proof)
     return await _one(context, added)
 
 
 @router.post("/certificate-authorities/{authority_id}/remove", responses=OF_ONE)
 async def remove(context: ContextHere, caller: CallerHere, authority_id: TheId) -> CertificateAuthority:
     """Trust an authority no longer. What it has revoked stays revoked, should it be trusted again."""
-    who = caller.must_be_admin()
+    caller.must_be_admin()
     removed = await _one(context, authority_id)
-    await context.run(context.engine.certificates.distrust, authority_id, who, caller.credential.proof)
+    await context.run(context.engine.certificates.distrust, authority_id, caller.principal, caller.credential.proof)
     return removed
 
 
 @router.post("/certificate-authorities/{authority_id}/revoke", responses=OF_ONE)
 async def revoke(context: ContextHere, caller: CallerHere, authority_id: TheId, body: Revoking) -> CertificateAuthority:
     """Revoke a certificate of this authority by its serial number, in hexadecimal, for good."""
-    who = caller.must_be_admin()
-    await context.run(context.engine.certificates.revoke, authority_id, body, who, caller.credential.proof)
+    await context.run(context.engine.certificates.revoke, authority_id, body, caller.principal, caller.credential.proof)
     return await _one(context, authority_id)
 
 

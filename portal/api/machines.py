@@ -35,7 +35,7 @@ async def tokens(context: ContextHere, caller: CallerHere, page: PageHere) -> li
 @router.post("/service-tokens", status_code=HTTPStatus.CREATED, responses=MADE)
 async def make_token(context: ContextHere, caller: CallerHere, wanted: NewServiceToken) -> ServiceTokenSecret:
     """Make a service token; its secret can be read only now, so an Idempotency-Key is not taken. For admins."""
-    return await context.run(context.engine.service_tokens.make, wanted, caller.must_be_admin(), caller.proof)
+    return await context.run(context.engine.service_tokens.make, wanted, caller.principal, caller.proof)
 
 
 @router.post("/service-tokens/{token_id}/rotate", status_code=HTTPStatus.CREATED, responses=MADE)
@@ -43,8 +43,9 @@ async def rotate_token(
     context: ContextHere, caller: CallerHere, token_id: TheId, rotation: Rotation
 ) -> ServiceTokenSecret:
     """Make a new secret, which can be read only now; the one before works for `overlap` still. For admins."""
-    who = caller.must_be_admin()
-    return await context.run(context.engine.service_tokens.rotate, token_id, rotation.overlap, who, caller.proof)
+    return await context.run(
+        context.engine.service_tokens.rotate, token_id, rotation.overlap, caller.principal, caller.proof
+    )
 
 
 @router.post("/service-tokens/{token_id}/{action}", responses=CHANGED)
@@ -55,9 +56,7 @@ async def change_token(
 
     Revoking is for good, and ends the devices that it registered. Doing it again changes nothing.
     """
-    return await context.run(
-        context.engine.service_tokens.change, token_id, action, caller.must_be_admin(), caller.proof
-    )
+    return await context.run(context.engine.service_tokens.change, token_id, action, caller.principal, caller.proof)
 
 
 @router.get("/provisioning-keys", responses=LISTED)
@@ -70,10 +69,10 @@ async def keys(context: ContextHere, caller: CallerHere, page: PageHere) -> list
 @router.post("/provisioning-keys", status_code=HTTPStatus.CREATED, responses=MADE)
 async def make_key(context: ContextHere, caller: CallerHere, wanted: NewProvisioningKey) -> ProvisioningKeySecret:
     """Make a key with which so many machines register; it can be read only now. For admins."""
-    return await context.run(context.engine.provisioning_keys.make, wanted, caller.must_be_admin(), caller.proof)
+    return await context.run(context.engine.provisioning_keys.make, wanted, caller.principal, caller.proof)
 
 
 @router.post("/provisioning-keys/{key_id}/end", responses=CHANGED)
 async def end_key(context: ContextHere, caller: CallerHere, key_id: TheId) -> ProvisioningKey:
     """End it for good; the devices that registered with it stay. Ending it again changes nothing. For admins."""
-    return await context.run(context.engine.provisioning_keys.end, key_id, caller.must_be_admin(), caller.proof)
+    return await context.run(context.engine.provisioning_keys.end, key_id, caller.principal, caller.proof)

@@ -76,7 +76,7 @@ async def trust(
 ) -> Response:
     """Trust the authorities of a file."""
     pem = as_pem(file, CERTIFICATE)
-    await context.run(context.engine.certificates.trust, pem, hosts, caller.name, caller.credential.proof)
+    await context.run(context.engine.certificates.trust, pem, hosts, caller.principal, caller.credential.proof)
     return RedirectResponse(PLACE, HTTPStatus.SEE_OTHER)
 
 
@@ -88,14 +88,14 @@ async def add_list(
 ) -> Response:
     """Take a revocation list."""
     pem = as_pem(file, REVOCATION_LIST)
-    await context.run(context.engine.certificates.add_list, pem, caller.name, caller.credential.proof)
+    await context.run(context.engine.certificates.add_list, pem, caller.principal, caller.credential.proof)
     return RedirectResponse(PLACE, HTTPStatus.SEE_OTHER)
 
 
 @router.post(f"{PLACE}/{{authority_id}}/remove")
 async def remove(context: ContextHere, caller: CallerHere, authority_id: TheId) -> Response:
     """Trust an authority no longer."""
-    await context.run(context.engine.certificates.distrust, authority_id, caller.name, caller.credential.proof)
+    await context.run(context.engine.certificates.distrust, authority_id, caller.principal, caller.credential.proof)
     return RedirectResponse(PLACE, HTTPStatus.SEE_OTHER)
 
 
@@ -104,5 +104,7 @@ async def revoke(
     context: ContextHere, caller: CallerHere, authority_id: TheId, revoking: Annotated[Revoking, Form()]
 ) -> Response:
     """Revoke a certificate by its serial number."""
-    await context.run(context.engine.certificates.revoke, authority_id, revoking, caller.name, caller.credential.proof)
+    await context.run(
+        context.engine.certificates.revoke, authority_id, revoking, caller.principal, caller.credential.proof
+    )
     return RedirectResponse(PLACE, HTTPStatus.SEE_OTHER)

@@ -51,7 +51,7 @@ async def make_service_token(
     request: Request, context: ContextHere, caller: CallerHere, wanted: Annotated[NewServiceToken, Form()]
 ) -> Response:
     """Make one, and show its secret, this once."""
-    made = await context.run(context.engine.service_tokens.make, wanted, caller.name, caller.proof)
+    made = await context.run(context.engine.service_tokens.make, wanted, caller.principal, caller.proof)
     return _secret(request, "Your new service token", made)
 
 
@@ -61,7 +61,7 @@ async def rotate_service_token(
 ) -> Response:
     """Make a new secret, and show it, this once."""
     made = await context.run(
-        context.engine.service_tokens.rotate, token_id, rotation.overlap, caller.name, caller.proof
+        context.engine.service_tokens.rotate, token_id, rotation.overlap, caller.principal, caller.proof
     )
     return _secret(request, "The new secret", made)
 
@@ -71,7 +71,7 @@ async def change_service_token(
     context: ContextHere, caller: CallerHere, token_id: TheId, action: ServiceTokenAction
 ) -> Response:
     """Refresh, disable, enable or revoke one, or end the secret it had before."""
-    await context.run(context.engine.service_tokens.change, token_id, action, caller.name, caller.proof)
+    await context.run(context.engine.service_tokens.change, token_id, action, caller.principal, caller.proof)
     return RedirectResponse("/service-tokens", HTTPStatus.SEE_OTHER)
 
 
@@ -86,7 +86,7 @@ async def make_provisioning_key(
     request: Request, context: ContextHere, caller: CallerHere, wanted: Annotated[NewProvisioningKey, Form()]
 ) -> Response:
     """Make one, and show it, this once."""
-    made = await context.run(context.engine.provisioning_keys.make, wanted, caller.name, caller.proof)
+    made = await context.run(context.engine.provisioning_keys.make, wanted, caller.principal, caller.proof)
     policy = await context.run(context.store.reading.policy)
     about = ABOUT_KEY.format(policy.users[wanted.person].name, wanted.devices)
     return secret_page(
@@ -102,7 +102,7 @@ async def make_provisioning_key(
 @router.post("/provisioning-keys/{key_id}/end")
 async def end_provisioning_key(context: ContextHere, caller: CallerHere, key_id: TheId) -> Response:
     """End one; the devices that registered with it stay."""
-    await context.run(context.engine.provisioning_keys.end, key_id, caller.name, caller.proof)
+    await context.run(context.engine.provisioning_keys.end, key_id, caller.principal, caller.proof)
     return RedirectResponse("/provisioning-keys", HTTPStatus.SEE_OTHER)
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import delete, update
 
 from countersign.client import Client
 from countersign.machines import NewServiceToken
+from countersign.permissions import Principal
 from countersign.times import moment
 from engine.credentials.client_certificates import ClientCertificates
 from engine.engine import Engine
@@ -19,6 +20,8 @@ from tests.engine.notifications.test_general_notifications import inbox, states
 from tests.engine.post import Post
 from tests.workflows.deployment import until
 
+ADA = Principal("ada", admin=True)
+
 DAY = timedelta(days=1)
 
 
@@ -27,7 +30,7 @@ async def engine_of(store: Store) -> Engine:
 
 
 def made(engine: Engine, lasts: timedelta = 30 * DAY) -> str:
-    return engine.service_tokens.make(NewServiceToken(name="backup", lasts=lasts), "ada", {}).client_id
+    return engine.service_tokens.make(NewServiceToken(name="backup", lasts=lasts), ADA, {}).client_id
 
 
 def expires(store: Store, token_id: str, at: datetime) -> None:
@@ -54,7 +57,7 @@ async def test_admins_are_told_once_a_week_before_and_again_of_another_end(store
         await engine.tell_of_expiry()
     await (await engine_of(store)).tell_of_expiry()  # of a worker that starts meanwhile
     assert told(store) == [("ada", moment(soon))]
-    engine.service_tokens.change(token_id, "refresh", "ada", {})
+    engine.service_tokens.change(token_id, "refresh", ADA, {})
     await engine.tell_of_expiry()
     assert len(told(store)) == 1
     expires(store, token_id, later := now + 2 * DAY)
@@ -70,7 +73,7 @@ async def test_nobody_is_told_of_what_is_over_disabled_or_made_for_a_few_days(st
     made(engine, 2 * DAY)
     expires(store, over, now)
     expires(store, disabled, now + DAY)
-    engine.service_tokens.change(disabled, "disable", "ada", {})
+    engine.service_tokens.change(disabled, "disable", ADA, {})
     await engine.tell_of_expiry()
     assert told(store) == []
 
@@ -79,7 +82,7 @@ async def test_admins_are_told_of_an_authority_that_expires_soon(
     store: Store,
 ) -> None:
     engine, at = await engine_of(store), datetime.now(UTC) + DAY
-    ClientCertificates(store).trust(Authority("Machines").pem, ["access.example.test"], "ada", {})
+    ClientCertificates(store).trust(Authority("Machines").pem, ["access.example.test"], ADA, {})
     await engine.tell_of_expiry()
     assert told(store) == []
     with store.database.transaction() as connection:

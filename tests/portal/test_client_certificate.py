@@ -20,6 +20,7 @@ from fastapi import Request
 
 from countersign.certificates import Revoking
 from countersign.enrolment.facts import Certificate
+from countersign.permissions import Principal
 from engine.credentials.client_certificates import ClientCertificates
 from engine.credentials.tokens import TokenRules
 from engine.policy import apply_policy
@@ -36,6 +37,8 @@ from tests.databases import new_sqlite
 from tests.http_clients import plain_client
 from tests.portal.context import POLICY, serving, without_temporal
 from tests.tls_proxies import HOST, PROXIES, found, must_keep_its_configuration, running
+
+ADA = Principal("ada", admin=True)
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -82,8 +85,8 @@ async def scene(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene
     store = Store(database)
     apply_policy(store, POLICY, "ada")
     certificates, authority, elsewhere = ClientCertificates(store), Authority(), Authority("Elsewhere")
-    certificates.trust(authority.pem, [HOST], "ada", {})
-    certificates.trust(elsewhere.pem, ["lab.example.com"], "ada", {})
+    certificates.trust(authority.pem, [HOST], ADA, {})
+    certificates.trust(elsewhere.pem, ["lab.example.com"], ADA, {})
     server = Authority("Servers").issue(HOST, [SERVER], [HOST])
     for name, text in (("server.pem", server.pem), ("server.key", server.key_pem)):
         (folder / name).write_text(text)
@@ -200,8 +203,8 @@ async def test_one_that_was_revoked_is_not_valid(scene: Scene, proxy: str) -> No
     by_list, by_serial = scene.authority.issue("by-list"), scene.authority.issue("by-serial")
     for presented in (by_list, by_serial):
         assert (await through(scene, proxy, presented)).json()["valid"] is True
-    authority = scene.certificates.add_list(scene.authority.revocation_list(by_list), "ada", {})
-    scene.certificates.revoke(authority, Revoking(serial=by_serial.serial), "ada", {})
+    authority = scene.certificates.add_list(scene.authority.revocation_list(by_list), ADA, {})
+    scene.certificates.revoke(authority, Revoking(serial=by_serial.serial), ADA, {})
     for presented, why in ((by_list, "is on the revocation list of CN=Example CA"), (by_serial, "was revoked ")):
         assert (await through(scene, proxy, presented)).json()["valid"] is False
         assert why in scene.refused()[-1][0]
@@ -261,7 +264,7 @@ async def test_a_rule_of_enrolment_lets_in_who_has_the_certificate_that_it_names
     apply_policy(scene.store, f"{POLICY}enrolment: [{rule}]\n", "ada")
     right, revoked = scene.authority.issue("laptop-7"), scene.authority.issue("laptop-7")
     [_, authority] = scene.store.certificates.authorities()
-    scene.certificates.revoke(authority.id, Revoking(serial=revoked.serial), "ada", {})
+    scene.certificates.revoke(authority.id, Revoking(serial=revoked.serial), ADA, {})
     others = (None, revoked, scene.authority.issue("laptop-8"), scene.elsewhere.issue("laptop-7"))
     token, body = TokenRules(scene.store).create(Owner(kind="person", name="bob"), "tests"), device()
     for presented, status in (*((one, "denied") for one in others), (right, "approved"), (revoked, "denied")):

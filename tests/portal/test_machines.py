@@ -15,6 +15,7 @@ import pytest_asyncio
 from sqlalchemy import update
 
 from countersign.machines import NewProvisioningKey, NewServiceToken, ServiceTokenAction
+from countersign.permissions import Principal
 from engine.credentials.machines import ProvisioningKeyRules, ServiceTokenRules
 from engine.policy import apply_policy
 from engine.record import WRITTEN_EACH
@@ -26,6 +27,8 @@ from tests.databases import new_sqlite
 from tests.portal.api.test_registered_devices import DEVICES, body
 from tests.portal.context import POLICY, Portal, serving, until, without_temporal
 from tests.portal.test_auth import OPEN_TO_ALL
+
+ADA = Principal("ada", admin=True)
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -43,9 +46,9 @@ class Machine:
         self.portal = portal
         self.rules = ServiceTokenRules(portal.store)
         self.keys = ProvisioningKeyRules(portal.store)
-        made = self.rules.make(NewServiceToken(name="CI"), "ada", {})
+        made = self.rules.make(NewServiceToken(name="CI"), ADA, {})
         self.id, self.secret = made.client_id, made.client_secret
-        found = self.keys.make(NewProvisioningKey(label="kiosks", person="carol", devices=3), "ada", {})
+        found = self.keys.make(NewProvisioningKey(label="kiosks", person="carol", devices=3), ADA, {})
         self.key, self.key_id = found.key, found.provisioning_key.id
 
     def pair(self, names: tuple[str, str] = CLOUDFLARE) -> Headers:
@@ -64,7 +67,7 @@ class Machine:
     def provisioned(self, devices: int, skips_approval: bool = True) -> Headers:
         """A new provisioning key for so many devices of carol."""
         wanted = NewProvisioningKey(label="kiosks", person="carol", devices=devices, skips_approval=skips_approval)
-        return [(KEY, self.keys.make(wanted, "ada", {}).key)]
+        return [(KEY, self.keys.make(wanted, ADA, {}).key)]
 
     async def is_known(self, headers: Headers) -> bool:
         """Whether it is known who calls, though a machine may not do this; else nothing was proven."""
@@ -180,11 +183,11 @@ async def test_what_is_mistyped_is_refused_without_the_database(tmp_path: Any) -
 async def test_a_token_that_an_admin_has_stopped_proves_nothing(
     machine: Machine, action: ServiceTokenAction, why: str
 ) -> None:
-    machine.rules.change(machine.id, action, "ada", {})
+    machine.rules.change(machine.id, action, ADA, {})
     assert why in (await machine.call(machine.pair())).json()["detail"]
     assert not await machine.is_known(machine.pair())
     if action == "disable":
-        machine.rules.change(machine.id, "enable", "ada", {})
+        machine.rules.change(machine.id, "enable", ADA, {})
         assert await machine.is_known(machine.pair())
 
 
@@ -198,7 +201,7 @@ async def test_a_call_that_proves_nothing_is_on_record_where_the_credential_is_k
     assert not await machine.is_known([(CLOUDFLARE[0], machine.id), (CLOUDFLARE[1], other_secret)])
     unknown = "This service token is unknown; ask an admin for another."
     assert refused(machine.id) == [("service_token_refused", unknown, "127.0.0.1")]
-    machine.keys.end(machine.key_id, "ada", {})
+    machine.keys.end(machine.key_id, ADA, {})
     assert not await machine.is_known([(KEY, machine.key)])
     ended = "This provisioning key was ended; ask an admin for another."
     assert refused(machine.key_id) == [("provisioning_key_refused", ended, "127.0.0.1")]
@@ -219,7 +222,7 @@ async def test_one_that_has_expired_or_ended_proves_nothing(machine: Machine) ->
     assert not await machine.is_known(key)
     assert "has expired" in (await machine.call(machine.pair())).json()["detail"]
     other = Machine(machine.portal)
-    other.keys.end(other.key_id, "ada", {})
+    other.keys.end(other.key_id, ADA, {})
     assert "was ended" in (await other.call([(KEY, other.key)])).json()["detail"]
 
 
@@ -236,7 +239,7 @@ async def test_the_key_of_somebody_disabled_opens_nothing(machine: Machine) -> N
 
 async def test_after_a_rotation_both_secrets_work_and_after_its_time_the_new_one_alone(machine: Machine) -> None:
     before = machine.pair()
-    machine.secret = machine.rules.rotate(machine.id, HOUR, "ada", {}).client_secret
+    machine.secret = machine.rules.rotate(machine.id, HOUR, ADA, {}).client_secret
     assert await machine.is_known(before)
     assert await machine.is_known(machine.pair())
     with machine.portal.store.database.transaction() as connection:
@@ -367,7 +370,7 @@ enrolment:
     apply_policy(registering.portal.store, POLICY + DEVICES + rules, "ada")
     assert (await registering.register(registering.pair(), sent)).json()["status"] == "approved"
     assert (await other.register(other.pair())).json()["status"] == "denied"
-    registering.rules.change(registering.id, "revoke", "ada", {"session": "s1"})
+    registering.rules.change(registering.id, "revoke", ADA, {"session": "s1"})
     now = (await registering.portal.get("ada", path)).json()
     assert (now["status"], now["message"]) == ("Revoked", "Revoked by Ada: Its service token CI was revoked.")
     assert (await registering.register(registering.pair(), sent)).status_code == 401

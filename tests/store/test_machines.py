@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select, update
 
 from countersign.machines import NewProvisioningKey, NewServiceToken, ServiceTokenSecret
+from countersign.permissions import Principal
 from engine.credentials.machines import ProvisioningKeyRules, ServiceTokenRules
 from engine.credentials.tokens import TokenRules
 from store import Store, machine_secrets
@@ -21,12 +22,14 @@ from store.machine_secrets import PREFIX, PROVISIONING_KEY, SERVICE_SECRET, is_k
 from store.machines import count_device
 from store.tables import metadata, service_tokens
 
+ADA = Principal("ada", admin=True)
+
 PROOF = {"token": "t1"}
 HOUR = timedelta(hours=1)
 
 
 def made(store: Store, name: str = "backup") -> ServiceTokenSecret:
-    return ServiceTokenRules(store).make(NewServiceToken(name=name), "ada", PROOF)
+    return ServiceTokenRules(store).make(NewServiceToken(name=name), ADA, PROOF)
 
 
 def test_a_secret_can_be_recognised_and_one_that_is_mistyped_anywhere_is_none() -> None:
@@ -77,10 +80,10 @@ def test_secrets_are_compared_in_constant_time_whether_there_is_such_a_token_or_
 def test_no_secret_is_in_any_table(store: Store) -> None:
     tokens, keys = ServiceTokenRules(store), ProvisioningKeyRules(store)
     first = made(store)
-    second = tokens.rotate(first.client_id, HOUR, "ada", PROOF)
-    tokens.change(first.client_id, "end-previous-secret", "ada", PROOF)
-    key = keys.make(NewProvisioningKey(label="kiosks", person="alice", devices=2), "ada", PROOF)
-    keys.end(key.provisioning_key.id, "ada", PROOF)
+    second = tokens.rotate(first.client_id, HOUR, ADA, PROOF)
+    tokens.change(first.client_id, "end-previous-secret", ADA, PROOF)
+    key = keys.make(NewProvisioningKey(label="kiosks", person="alice", devices=2), ADA, PROOF)
+    keys.end(key.provisioning_key.id, ADA, PROOF)
     random = [one.rpartition("_")[2][:64] for one in (first.client_secret, second.client_secret, key.key)]
     assert {len(one) for one in random} == {64}
     with store.database.reading() as connection:
@@ -91,7 +94,7 @@ def test_no_secret_is_in_any_table(store: Store) -> None:
 
 def test_the_secret_before_works_for_its_time_and_not_a_moment_longer(store: Store) -> None:
     first, now = made(store), datetime.now(UTC)
-    second = ServiceTokenRules(store).rotate(first.client_id, HOUR, "ada", PROOF)
+    second = ServiceTokenRules(store).rotate(first.client_id, HOUR, ADA, PROOF)
     ends_at = second.token.previous_secret_ends_at
     assert ends_at
     assert abs(ends_at - now - HOUR) < HOUR / 60
@@ -103,7 +106,7 @@ def test_the_secret_before_works_for_its_time_and_not_a_moment_longer(store: Sto
 
 def test_a_list_goes_on_and_leaves_out_what_was_ended(store: Store) -> None:
     ids = [made(store, f"token {n}").client_id for n in range(5)]
-    ServiceTokenRules(store).change(ids[1], "revoke", "ada", PROOF)
+    ServiceTokenRules(store).change(ids[1], "revoke", ADA, PROOF)
     first = store.service_tokens.page(limit=3)
     rest = store.service_tokens.page(first[-1].id, limit=3)
     assert [one.id for one in [*first, *rest]] == [ids[4], ids[3], ids[2], ids[0]]
@@ -112,7 +115,7 @@ def test_a_list_goes_on_and_leaves_out_what_was_ended(store: Store) -> None:
 
 def test_fifty_at_once_never_use_a_key_once_more_than_it_allows(store: Store) -> None:
     wanted = NewProvisioningKey(label="kiosks", person="alice", devices=7)
-    key = ProvisioningKeyRules(store).make(wanted, "ada", PROOF).provisioning_key
+    key = ProvisioningKeyRules(store).make(wanted, ADA, PROOF).provisioning_key
 
     def use(_: int) -> bool:
         with store.database.transaction() as connection:
@@ -126,11 +129,11 @@ def test_fifty_at_once_never_use_a_key_once_more_than_it_allows(store: Store) ->
 
 def test_a_key_that_has_ended_or_expired_counts_no_device(store: Store) -> None:
     rules = ProvisioningKeyRules(store)
-    key = rules.make(NewProvisioningKey(label="kiosks", person="alice", devices=7), "ada", PROOF).provisioning_key
+    key = rules.make(NewProvisioningKey(label="kiosks", person="alice", devices=7), ADA, PROOF).provisioning_key
     with store.database.transaction() as connection:
         assert not count_device(connection, key.id, key.ends_at)
         assert not count_device(connection, "k000000000000", key.created_at)
-    rules.end(key.id, "ada", PROOF)
+    rules.end(key.id, ADA, PROOF)
     with store.database.transaction() as connection:
         assert not count_device(connection, key.id, key.created_at)
 
@@ -146,8 +149,8 @@ def test_a_use_is_written_once_a_minute_in_its_own_table(store: Store) -> None:
 def test_what_expires_in_a_while_is_found_unless_it_is_disabled_or_revoked(store: Store) -> None:
     ids = [made(store, name).client_id for name in ("used", "disabled", "revoked")]
     rules, now = ServiceTokenRules(store), datetime.now(UTC)
-    rules.change(ids[1], "disable", "ada", PROOF)
-    rules.change(ids[2], "revoke", "ada", PROOF)
+    rules.change(ids[1], "disable", ADA, PROOF)
+    rules.change(ids[2], "revoke", ADA, PROOF)
     with store.database.transaction() as connection:
         connection.execute(update(service_tokens).values(ends_at=now + HOUR))
     assert [one.id for one in store.service_tokens.expiring(now, now + HOUR)] == [ids[0]]

@@ -11,6 +11,7 @@ from benchmarks.plans import statements
 from countersign.certificates import Revoking
 from countersign.models import GeneralEvent, GrantStatus, Status
 from countersign.notifications import MailRef, RejectedInput
+from countersign.permissions import Principal
 from countersign.transitions import GrantEnd
 from engine.credentials.client_certificates import ClientCertificates
 from engine.notifications.deliveries import Deliveries
@@ -33,6 +34,8 @@ from store.tables import (
 )
 from tests.authority import Authority
 from tests.store.requests import a_transition, approved, asking, kinds, opened, sent, transactions, unsent, write
+
+ADA = Principal("ada", admin=True)
 
 YEAR = timedelta(days=365)
 KEPT = Kept(mails=timedelta(days=30), signals=timedelta(days=30), notifications=timedelta(days=30))
@@ -197,10 +200,10 @@ def test_codes_that_nobody_used_are_forgotten_soon_and_used_ones_are_kept(store:
 
 def test_client_certificates_are_forgotten_a_month_after_their_end_and_what_was_revoked_is_not(store: Store) -> None:
     authority = Authority()
-    [trusted] = ClientCertificates(store).trust(authority.pem, ["access.example.com"], "ada", {})
+    [trusted] = ClientCertificates(store).trust(authority.pem, ["access.example.com"], ADA, {})
     presented = authority.issue()
     ClientCertificates(store).check(presented.der, "access.example.com", "192.0.2.7")
-    ClientCertificates(store).revoke(trusted, Revoking(serial=presented.serial), "ada", {})
+    ClientCertificates(store).revoke(trusted, Revoking(serial=presented.serial), ADA, {})
     forget(store, presented.certificate.not_valid_after_utc + timedelta(days=29))
     assert count(store, client_certificates) == 1
     forget(store, presented.certificate.not_valid_after_utc + timedelta(days=31))

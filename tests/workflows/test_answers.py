@@ -81,7 +81,9 @@ async def test_a_cancellation_and_an_approval_at_the_same_instant_leave_one_outc
     request = await deployment.ask("alice")
     answer = await request.store("grace")
     judged, cancelled = await asyncio.gather(
-        deployment.engine.submit(answer), deployment.engine.cancel(request.id, Principal("alice"), "page"), return_exceptions=True
+        deployment.engine.submit(answer),
+        deployment.engine.cancel(request.id, Principal("alice"), "page"),
+        return_exceptions=True,
     )
     outcome = await request.outcome()
     assert isinstance(judged, Judgement)

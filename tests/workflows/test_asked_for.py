@@ -10,6 +10,7 @@ from sqlalchemy import update
 from countersign.error_codes import ErrorCode
 from countersign.errors import NotAllowed
 from countersign.models import STARTED_IN_TEMPORAL, Status
+from countersign.permissions import Principal
 from store.tables import requests
 from tests.workflows.deployment import Deployment, Request
 

@@ -18,6 +18,8 @@ from sandbox.device_keys import new_key
 from tests.workflows.deployment import Deployment, until
 from tests.workflows.people import policy
 
+ADA = Principal("ada", admin=True)
+
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 OFFICE = {"source_networks": ["192.0.2.0/24"]}
 
@@ -149,7 +151,7 @@ async def test_a_block_rule_and_a_blocked_device_stay_out(enrolment: Enrolment) 
 
 async def test_machines_enrol_by_rules_for_machines_alone(enrolment: Enrolment) -> None:
     make = enrolment.deployment.engine.service_tokens.make
-    token, second = [make(NewServiceToken(name=name), "ada", {}).client_id for name in ("t1", "t2")]
+    token, second = [make(NewServiceToken(name=name), ADA, {}).client_id for name in ("t1", "t2")]
     enrolment.rules(rule("all", "allow", {"everyone": True}))
     one = laptop()
     found = await enrolment.register(one, person="", service_token=token)

@@ -187,7 +187,7 @@ async def test_a_forgotten_approval_is_not_cancelled(deployment: Deployment) -> 
 
 async def test_a_cancellation_made_again_after_its_worker_died_hears_that_it_worked(deployment: Deployment) -> None:
     request = await deployment.ask("alice")
-    again = partial(deployment.engine.cancel, request.id, "alice", "page", "not needed", undo_id="key-1")
+    again = partial(deployment.engine.cancel, request.id, Principal("alice"), "page", "not needed", undo_id="key-1")
     deployment.transactions.transitions.write(cancelling(request.id, "alice", "key-1"))
     assert (await again()).message == "Cancelled by alice: not needed"
     await request.outcome()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import pytest
 
 from countersign.models import Asked, GrantStatus, Question, Status

@@ -111,7 +111,9 @@ async def test_rule_7_nobody_else_cancels_but_an_admin(deployment: Deployment) -
         with pytest.raises(NotAllowed, match=r"Only Alice A\. or an admin may cancel"):
             await deployment.engine.cancel(request.id, Principal(stranger), "page")
     assert request.status is Status.WAITING
-    await deployment.engine.cancel(request.id, Principal("ada"), "slack")  # an admin of the directory, by whatever channel
+    await deployment.engine.cancel(
+        request.id, Principal("ada"), "slack"
+    )  # an admin of the directory, by whatever channel
     assert (await request.outcome()).message == "Cancelled by Ada A."
 
 
@@ -121,7 +123,9 @@ async def test_rule_7_a_gateway_cancels_what_it_alone_asked_for(deployment: Depl
     await deployment.ask_as("gateway:bastion", question)
     with pytest.raises(NotAllowed, match="A gateway may cancel what it opened itself"):
         await deployment.engine.cancel(asked.approval_id, Principal("gateway:other"), "portal")
-    judged = await deployment.engine.cancel(asked.approval_id, Principal("gateway:bastion"), "portal", "the connection was closed")
+    judged = await deployment.engine.cancel(
+        asked.approval_id, Principal("gateway:bastion"), "portal", "the connection was closed"
+    )
     assert (judged.status, judged.message) == (
         Status.CANCELLED,
         "Cancelled by Gateway bastion: the connection was closed",
@@ -149,7 +153,9 @@ async def test_rule_7_a_gateway_does_not_cancel_what_somebody_else_asked_for_too
 
 async def test_rule_7_what_is_decided_is_not_cancelled(deployment: Deployment) -> None:
     request = await approved(deployment)
-    assert f"#{request.id} is already Approved" in await refused(deployment.engine.cancel(request.id, Principal("alice"), "page"))
+    assert f"#{request.id} is already Approved" in await refused(
+        deployment.engine.cancel(request.id, Principal("alice"), "page")
+    )
     with pytest.raises(NotFound):
         await deployment.engine.cancel(request.id + 1000, Principal("alice"), "page")
 

@@ -12,11 +12,14 @@ from cryptography.hazmat.primitives import hashes
 from countersign.certificates import Revoking
 from countersign.enrolment.facts import Certificate
 from countersign.errors import BadQuestion, NotAllowed, NotFound, Refused
+from countersign.permissions import Principal
 from engine.credentials.client_certificates import ClientCertificates
 from engine.record import WRITTEN_EACH
 from store import Store
 from store.tables import revocation_lists
 from tests.authority import DAY, SERVER, Authority, Issued, usage
+
+ADA = Principal("ada", admin=True)
 
 HOST = "access.example.com"
 FROM = "192.0.2.7"
@@ -33,7 +36,7 @@ def authority() -> Authority:
 
 
 def trusted(certificates: ClientCertificates, *authorities: Issued, hosts: tuple[str, ...] = (HOST,)) -> list[str]:
-    return certificates.trust("".join(one.pem for one in authorities), hosts, "ada", {"session": "s1"})
+    return certificates.trust("".join(one.pem for one in authorities), hosts, ADA, {"session": "s1"})
 
 
 def judged(certificates: ClientCertificates, presented: Issued, host: str = HOST) -> Certificate:
@@ -150,10 +153,10 @@ def test_an_intermediate_authority_leads_to_its_root_which_can_revoke_it(
     assert why_refused(certificates, store, presented).endswith("was issued by no authority trusted here")
     [of_between] = trusted(certificates, between)
     assert judged(certificates, presented).valid
-    certificates.add_list(authority.revocation_list(between), "ada", {})
+    certificates.add_list(authority.revocation_list(between), ADA, {})
     why = why_refused(certificates, store, presented)
     assert why == ("CN=laptop-7 is of the authority CN=Between, which is on the revocation list of CN=Example CA")
-    certificates.distrust(of_between, "ada", {})
+    certificates.distrust(of_between, ADA, {})
     assert not judged(certificates, presented).valid
 
 
@@ -165,7 +168,7 @@ def test_an_authority_is_revoked_by_who_issued_it_also_where_that_one_is_trusted
     trusted(certificates, authority, hosts=("other.example.com",))
     presented = between.issue()
     assert judged(certificates, presented).valid
-    certificates.add_list(authority.revocation_list(between), "ada", {})
+    certificates.add_list(authority.revocation_list(between), ADA, {})
     assert why_refused(certificates, store, presented).endswith("which is on the revocation list of CN=Example CA")
 
 
@@ -176,8 +179,8 @@ def test_a_renewed_authority_goes_on_where_the_old_one_was(
     [old] = trusted(certificates, authority)
     trusted(certificates, renewed)
     revoked = authority.issue()
-    certificates.revoke(old, Revoking(serial=revoked.serial), "ada", {})
-    certificates.distrust(old, "ada", {})
+    certificates.revoke(old, Revoking(serial=revoked.serial), ADA, {})
+    certificates.distrust(old, ADA, {})
     assert judged(certificates, authority.issue()).valid
     assert " was revoked " in why_refused(certificates, store, revoked)
 
@@ -188,7 +191,7 @@ def test_a_certificate_on_the_list_of_its_authority_is_not_valid(
     [of_authority] = trusted(certificates, authority)
     lost, other = authority.issue("lost"), authority.issue("other")
     assert judged(certificates, lost).valid
-    assert certificates.add_list(authority.revocation_list(lost), "ada", {"session": "s1"}) == of_authority
+    assert certificates.add_list(authority.revocation_list(lost), ADA, {"session": "s1"}) == of_authority
     assert why_refused(certificates, store, lost) == "CN=lost is on the revocation list of CN=Example CA"
     assert judged(certificates, other).valid
     assert recorded(store, "revocation_list_added") == ["CN=Example CA: 1 revoked"]
@@ -196,7 +199,7 @@ def test_a_certificate_on_the_list_of_its_authority_is_not_valid(
     assert shown.revocation_list
     assert (shown.revocation_list.revoked, shown.revocation_list.added_by) == (1, "ada")
     # It stays revoked where the authority is removed and trusted again.
-    certificates.distrust(of_authority, "ada", {})
+    certificates.distrust(of_authority, ADA, {})
     trusted(certificates, authority)
     assert not judged(certificates, lost).valid
 
@@ -206,7 +209,7 @@ def test_with_a_list_that_is_out_of_date_nothing_of_its_authority_is_valid_until
 ) -> None:
     trusted(certificates, authority)
     presented = authority.issue()
-    certificates.add_list(authority.revocation_list(issued=-DAY), "ada", {})
+    certificates.add_list(authority.revocation_list(issued=-DAY), ADA, {})
     assert judged(certificates, presented).valid
     with store.database.transaction() as connection:
         connection.execute(revocation_lists.update().values(ends_at=revocation_lists.c.issued_at))
@@ -215,7 +218,7 @@ def test_with_a_list_that_is_out_of_date_nothing_of_its_authority_is_valid_until
         "CN=laptop-7 can't be trusted now, as the revocation list of CN=Example CA is out of date since"
     )
     assert why.endswith("; upload the newest")
-    certificates.add_list(authority.revocation_list(), "ada", {})
+    certificates.add_list(authority.revocation_list(), ADA, {})
     assert judged(certificates, presented).valid
 
 
@@ -249,7 +252,7 @@ def test_a_list_that_proves_nothing_is_not_taken(
     trusted(certificates, authority)
     make, why = BAD_LISTS[case]
     with pytest.raises((BadQuestion, Refused), match=why):
-        certificates.add_list(make(authority), "ada", {})
+        certificates.add_list(make(authority), ADA, {})
     assert judged(certificates, authority.issue()).valid
     assert recorded(store, "revocation_list_added") == []
 
@@ -260,11 +263,11 @@ def test_a_list_is_not_replaced_by_an_older_one_nor_signed_by_who_may_not(
     may_not = Authority("May not", uses=usage(key_cert_sign=True))
     trusted(certificates, authority, may_not)
     lost = authority.issue()
-    certificates.add_list(authority.revocation_list(lost), "ada", {})
+    certificates.add_list(authority.revocation_list(lost), ADA, {})
     with pytest.raises(Refused, match="A newer revocation list is known"):
-        certificates.add_list(authority.revocation_list(issued=-timedelta(hours=1)), "ada", {})
+        certificates.add_list(authority.revocation_list(issued=-timedelta(hours=1)), ADA, {})
     with pytest.raises(Refused, match="No trusted authority"):
-        certificates.add_list(may_not.revocation_list(), "ada", {})
+        certificates.add_list(may_not.revocation_list(), ADA, {})
     assert not judged(certificates, lost).valid
 
 
@@ -277,7 +280,7 @@ def test_a_certificate_is_revoked_by_its_serial_number_seen_or_not(
     assert judged(certificates, presented).valid
     for one in (presented, unseen, presented):
         typed = ":".join(one.serial.upper().zfill(40)[n : n + 2] for n in range(0, 40, 2))
-        certificates.revoke(of_authority, Revoking(serial=typed, reason="lost"), "ada", {"session": "s1"})
+        certificates.revoke(of_authority, Revoking(serial=typed, reason="lost"), ADA, {"session": "s1"})
     assert "CN=laptop-7 was revoked " in why_refused(certificates, store, presented)
     assert not judged(certificates, unseen).valid
     assert recorded(store, "certificate_revoked") == [
@@ -286,7 +289,7 @@ def test_a_certificate_is_revoked_by_its_serial_number_seen_or_not(
     [kept] = store.certificates.presented()
     assert kept.revoked_at
     with pytest.raises(NotFound, match="no trusted authority 00"):
-        certificates.revoke("00", Revoking(serial="1"), "ada", {})
+        certificates.revoke("00", Revoking(serial="1"), ADA, {})
 
 
 BAD_FILES: dict[str, tuple[Callable[[], str], str]] = {
@@ -306,7 +309,7 @@ BAD_FILES: dict[str, tuple[Callable[[], str], str]] = {
 def test_what_is_no_authority_is_refused_whole(certificates: ClientCertificates, store: Store, case: str) -> None:
     make, why = BAD_FILES[case]
     with pytest.raises(BadQuestion, match=why):
-        certificates.trust(make(), [HOST], "ada", {})
+        certificates.trust(make(), [HOST], ADA, {})
     assert store.certificates.authorities() == []
 
 
@@ -322,9 +325,9 @@ def test_an_authority_that_is_trusted_already_is_refused_and_so_are_all_others_o
 
 def test_what_admins_change_is_on_record(certificates: ClientCertificates, store: Store, authority: Authority) -> None:
     [only] = trusted(certificates, authority, hosts=(HOST, "vpn.example.com", HOST))
-    certificates.distrust(only, "ada", {"session": "s1"})
+    certificates.distrust(only, ADA, {"session": "s1"})
     with pytest.raises(NotFound):
-        certificates.distrust(only, "ada", {})
+        certificates.distrust(only, ADA, {})
     sha256 = authority.certificate.fingerprint(hashes.SHA256()).hex()
     added, removed = [one for one in store.events.since(0, 10**6) if one.kind.startswith("certificate_authority")]
     for one, kind in ((added, "certificate_authority_added"), (removed, "certificate_authority_removed")):

@@ -10,11 +10,15 @@ from sqlalchemy import update
 
 from countersign.errors import NotAllowed, NotFound, Refused
 from countersign.machines import YEAR, NewProvisioningKey, NewServiceToken, Rotation, ServiceTokenAction
+from countersign.permissions import Principal
 from engine.credentials.machines import ProvisioningKeyRules, ServiceTokenRules, use_provisioning_key
 from engine.policy import apply_policy
 from store import Store
 from store.tables import service_tokens
 from tests.workflows.people import policy
+
+ADA = Principal("ada", admin=True)
+GRACE = Principal("grace", admin=True)
 
 PROOF = {"session": "s1"}
 DAY = timedelta(days=1)
@@ -28,7 +32,7 @@ def rules(store: Store) -> ServiceTokenRules:
 
 @pytest.fixture
 def token_id(rules: ServiceTokenRules) -> str:
-    return rules.make(NewServiceToken(name=" CI \n of the website ", lasts=30 * DAY), "ada", PROOF).client_id
+    return rules.make(NewServiceToken(name=" CI \n of the website ", lasts=30 * DAY), ADA, PROOF).client_id
 
 
 def recorded(store: Store) -> list[tuple[str, str, str]]:
@@ -39,13 +43,13 @@ def recorded(store: Store) -> list[tuple[str, str, str]]:
 
 def test_each_change_is_on_record_once(store: Store, rules: ServiceTokenRules, token_id: str) -> None:
     for action in ("disable", "disable", "enable", "enable", "refresh"):
-        changed = rules.change(token_id, action, "ada", PROOF)
+        changed = rules.change(token_id, action, ADA, PROOF)
     assert timedelta(0) <= datetime.now(UTC) + YEAR - changed.ends_at < DAY
-    rules.rotate(token_id, DAY, "ada", PROOF)
+    rules.rotate(token_id, DAY, ADA, PROOF)
     for _ in range(2):
-        assert rules.change(token_id, "end-previous-secret", "ada", PROOF).previous_secret_ends_at is None
-    first = rules.change(token_id, "revoke", "ada", PROOF)
-    assert rules.change(token_id, "revoke", "grace", PROOF) == first
+        assert rules.change(token_id, "end-previous-secret", ADA, PROOF).previous_secret_ends_at is None
+    first = rules.change(token_id, "revoke", ADA, PROOF)
+    assert rules.change(token_id, "revoke", GRACE, PROOF) == first
     found = recorded(store)
     assert [kind.removeprefix("service_token_") for kind, _, _ in found] == [
         "created",
@@ -62,8 +66,8 @@ def test_each_change_is_on_record_once(store: Store, rules: ServiceTokenRules, t
 
 
 def test_a_refresh_never_shortens_it(store: Store, rules: ServiceTokenRules) -> None:
-    token = rules.make(NewServiceToken(name="for long", lasts=10 * YEAR), "ada", PROOF).token
-    assert rules.change(token.id, "refresh", "ada", PROOF).ends_at == token.ends_at
+    token = rules.make(NewServiceToken(name="for long", lasts=10 * YEAR), ADA, PROOF).token
+    assert rules.change(token.id, "refresh", ADA, PROOF).ends_at == token.ends_at
 
 
 def test_one_that_has_expired_works_again_once_it_is_refreshed(
@@ -73,31 +77,31 @@ def test_one_that_has_expired_works_again_once_it_is_refreshed(
         connection.execute(update(service_tokens).values(ends_at=datetime.now(UTC) - DAY))
     [token] = store.service_tokens.page()
     assert token.why_not(datetime.now(UTC)) == "has expired; an admin can refresh it"
-    assert rules.change(token_id, "refresh", "ada", PROOF).why_not(datetime.now(UTC)) == ""
+    assert rules.change(token_id, "refresh", ADA, PROOF).why_not(datetime.now(UTC)) == ""
 
 
 def test_a_third_secret_has_to_wait_for_the_first(rules: ServiceTokenRules, token_id: str) -> None:
-    second = rules.rotate(token_id, DAY, "ada", PROOF)
+    second = rules.rotate(token_id, DAY, ADA, PROOF)
     with pytest.raises(Refused, match="works until"):
-        rules.rotate(token_id, DAY, "ada", PROOF)
-    rules.change(token_id, "end-previous-secret", "ada", PROOF)
-    assert rules.rotate(token_id, DAY, "ada", PROOF).client_secret != second.client_secret
+        rules.rotate(token_id, DAY, ADA, PROOF)
+    rules.change(token_id, "end-previous-secret", ADA, PROOF)
+    assert rules.rotate(token_id, DAY, ADA, PROOF).client_secret != second.client_secret
 
 
 def test_what_was_revoked_stays_so(rules: ServiceTokenRules, token_id: str) -> None:
-    rules.change(token_id, "revoke", "ada", PROOF)
+    rules.change(token_id, "revoke", ADA, PROOF)
     for action in ACTIONS:
         if action != "revoke":
             with pytest.raises(Refused, match="was revoked, which is for good"):
-                rules.change(token_id, action, "ada", PROOF)
+                rules.change(token_id, action, ADA, PROOF)
     with pytest.raises(Refused, match="was revoked"):
-        rules.rotate(token_id, DAY, "ada", PROOF)
+        rules.rotate(token_id, DAY, ADA, PROOF)
 
 
 @pytest.mark.parametrize("action", ACTIONS)
 def test_there_is_no_such_token(store: Store, rules: ServiceTokenRules, action: ServiceTokenAction) -> None:
     with pytest.raises(NotFound, match="no service token st0"):
-        rules.change("st0", action, "ada", PROOF)
+        rules.change("st0", action, ADA, PROOF)
     assert recorded(store) == []
 
 
@@ -123,7 +127,7 @@ def test_what_is_no_service_token(wrong: dict[str, object]) -> None:
 def test_a_provisioning_key_is_made_used_and_ended_on_record(store: Store) -> None:
     rules = ProvisioningKeyRules(store)
     wanted = NewProvisioningKey(label="kiosks", person="alice", devices=1, lasts=DAY, skips_approval=True)
-    key = rules.make(wanted, "ada", PROOF).provisioning_key
+    key = rules.make(wanted, ADA, PROOF).provisioning_key
     now = datetime.now(UTC)
     with store.database.transaction() as connection:
         use_provisioning_key(connection, key.id, "d1", now)
@@ -132,8 +136,8 @@ def test_a_provisioning_key_is_made_used_and_ended_on_record(store: Store) -> No
         store.database.transaction() as connection,
     ):
         use_provisioning_key(connection, key.id, "d2", now)
-    ended = rules.end(key.id, "ada", PROOF)
-    assert rules.end(key.id, "grace", PROOF) == ended
+    ended = rules.end(key.id, ADA, PROOF)
+    assert rules.end(key.id, GRACE, PROOF) == ended
     assert ended.why_not(now) == "was ended; ask an admin for another"
     kinds = [(kind, who, detail.partition(",")[0]) for kind, who, detail in recorded(store)]
     assert kinds == [
@@ -149,9 +153,9 @@ def test_a_provisioning_key_is_of_somebody_who_may_connect(store: Store) -> None
     apply_policy(store, policy(users={"grace": {"disabled": True}}), "ada")
     for person in ("nobody", "grace"):
         with pytest.raises(NotFound, match="disabled or not in the policy"):
-            ProvisioningKeyRules(store).make(NewProvisioningKey(label="x", person=person, devices=1), "ada", PROOF)
+            ProvisioningKeyRules(store).make(NewProvisioningKey(label="x", person=person, devices=1), ADA, PROOF)
     with pytest.raises(NotFound, match="no provisioning key k0"):
-        ProvisioningKeyRules(store).end("k0", "ada", PROOF)
+        ProvisioningKeyRules(store).end("k0", ADA, PROOF)
 
 
 @pytest.mark.parametrize(

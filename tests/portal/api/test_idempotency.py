@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import json
 import uuid
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 

@@ -8,6 +8,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, expect
 
 from countersign.models import Status
+from countersign.permissions import Principal
 from engine.credentials.client_certificates import ClientCertificates
 from engine.policy import apply_policy
 from tests.authority import Authority
@@ -16,6 +17,8 @@ from tests.portal.pages.conftest import Site
 from tests.portal.pages.registering import registered
 from tests.portal.pages.test_enrolment import ENROLMENT
 from tests.portal.pages.test_requests import asked
+
+ADA = Principal("ada", admin=True)
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -66,7 +69,7 @@ async def test_pages_of_admins_look_as_well(site: Site) -> None:
     authority = Authority("an-authority-whose-name-is-longer-than-a-line-of-a-phone-is-wide")
     certificates = ClientCertificates(site.store)
     if not site.store.certificates.authorities():
-        certificates.trust(authority.pem, ["access.example.com"], "ada", {})
+        certificates.trust(authority.pem, ["access.example.com"], ADA, {})
         certificates.check(authority.issue().der, "access.example.com", "192.0.2.7")
     device = (await registered(site, "grace"))["id"]
     pages = [

@@ -14,9 +14,9 @@ import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, CDPSession, Page, expect
 from sqlalchemy import update
 
+from countersign.permissions import CONFIRMED_FOR
 from engine.policy import apply_policy
 from portal.app import create_app
-from countersign.permissions import CONFIRMED_FOR
 from portal.pages.site import Site as About
 from portal.server import Server
 from sandbox.temporal_server import free_port
