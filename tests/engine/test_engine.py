@@ -128,7 +128,7 @@ async def test_a_grant_is_ended_on_record_and_the_same_call_again_hears_so(
 ) -> None:
     number = approved(store)
     for _ in range(2):
-        await getattr(engine, how)(number, who, "page", undo_id="key-1")
+        await getattr(engine, how)(number, Principal(who), "page", undo_id="key-1")
     grant = store.reading.request(number).grant
     assert grant is not None
     assert grant.status is not GrantStatus.ACTIVE

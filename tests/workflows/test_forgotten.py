@@ -212,7 +212,7 @@ async def test_a_grants_end_wished_again_after_a_crash_hears_that_it_worked(depl
     await request.says("grace")
     await request.outcome()
     who = {"revoke": "grace", "give_back": "alice"}[how]
-    end = partial(getattr(deployment.engine, how), request.id, who, "page")
+    end = partial(getattr(deployment.engine, how), request.id, Principal(who), "page")
     for _ in range(2):
         await end(undo_id="key-1")
     assert await refused(end(undo_id="key-2")) == f"The grant of #{request.id} is over already."
