@@ -12,9 +12,7 @@ from countersign.notifications import RejectedInput
 from engine.notifications.answering import HELP_AT_MOST, tell, told_lately
 from engine.record import append_or_count, event
 from engine.rules import Rules
-from store import answers, requests
-from store.database import insert_new
-from store.tables import rejected_input
+from store import answers, rejected_input, requests
 
 
 class RejectedInputs(Rules):
@@ -41,8 +39,7 @@ class RejectedInputs(Rules):
 def _is_new(connection: Connection, refused: RejectedInput, now: datetime) -> bool:
     if refused.answer_id and answers.from_source(connection, refused.channel, refused.answer_id) is not None:
         return False
-    row = {"digest": _digest(refused), "at": now}
-    return not refused.source_id or insert_new(connection, rejected_input, row) > 0
+    return not refused.source_id or rejected_input.add(connection, _digest(refused), now)
 
 
 def _digest(refused: RejectedInput) -> str:

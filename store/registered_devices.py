@@ -154,6 +154,17 @@ def with_key(connection: Connection, key: str) -> Sequence[Row[Any]]:
     return connection.execute(WITH_KEY, {"of_key": key}).all()
 
 
+def of_owner(connection: Connection, column: str, owner: str, revoked: bool, archived: bool) -> Sequence[Row[Any]]:
+    """The devices of a `person`, or of a `service_token`, that are revoked, or not, the oldest first.
+
+    Those that are archived only where `archived` says so. Nobody else changes them until the transaction ends.
+    """
+    which = [devices[column] == owner, devices.revoked_at.is_not(None) if revoked else devices.revoked_at.is_(None)]
+    which += [] if archived else [NOT_ARCHIVED]
+    query = select(registered_devices).where(*which).order_by(devices.registered_at, devices.id)
+    return connection.execute(query.with_for_update()).all()
+
+
 def lasting(connection: Connection, now: datetime) -> Sequence[Row[Any, Any, Any, Any, Any]]:
     """The devices that are approved, neither archived, blocked nor revoked, and whose session lasts, by their ids."""
     columns = (devices.id, devices.key, devices.person, devices.address_number, devices.session_ends_at)

@@ -81,6 +81,16 @@ def session_row(connection: Connection, session_id: str) -> Session | None:
     return from_row(Session, row) if row else None
 
 
+def locked(connection: Connection, session_id: str) -> Row[Any] | None:
+    """The row of a session, which nobody else changes until the transaction ends."""
+    return connection.execute(select(sessions).where(sessions.c.id == session_id).with_for_update()).one_or_none()
+
+
+def change(connection: Connection, session_id: str, **values: Any) -> None:
+    """Change these columns of a session."""
+    connection.execute(update(sessions).where(sessions.c.id == session_id).values(values))
+
+
 def add_link(connection: Connection, row: dict[str, Any]) -> None:
     """Add a link to sign in by, or a `state`; its id is its primary key."""
     insert_new(connection, sign_ins, row)

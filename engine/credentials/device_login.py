@@ -9,7 +9,7 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row
 
 from countersign.error_codes import ErrorCode
 from countersign.errors import NotFound, Refused, TooMany
@@ -18,8 +18,7 @@ from engine.credentials.sign_in import WINDOW
 from engine.credentials.tokens import create
 from engine.record import PORTAL, append_or_count, event, record
 from engine.rules import Rules
-from store.database import insert_new
-from store.tables import logins
+from store import logins
 from store.tokens import LONGEST_LABEL, SECRET_BYTES, Owner, hashed
 
 LOGIN_LASTS = timedelta(minutes=10)
@@ -65,16 +64,15 @@ class DeviceLogin(Rules):
             "ends_at": now + LOGIN_LASTS,
             "interval_seconds": INTERVAL_SECONDS,
         }
-        of_source = logins.c.source_address == source_address, logins.c.asked_at > now - WINDOW
         with self.database.transaction() as connection:
-            if connection.execute(select(func.count()).where(*of_source)).scalar_one() >= LOGINS_FROM_ONE_SOURCE:
+            if logins.begun_since(connection, source_address, now - WINDOW) >= LOGINS_FROM_ONE_SOURCE:
                 raise TooMany(
                     "Too many logins were begun from your network within an hour; try again later.",
                     limit=LOGINS_FROM_ONE_SOURCE,
                     retry_after=int(WINDOW.total_seconds()),
                 )
             code = _new_code()
-            while not insert_new(connection, logins, row | {"user_code": code}):
+            while not logins.add(connection, row | {"user_code": code}):
                 code = _new_code()
             asked = event("login_asked", "", f"of {row['machine']}", {"from": source_address}, now, PORTAL)
             append_or_count(connection, None, asked, source_address)
@@ -94,8 +92,7 @@ class DeviceLogin(Rules):
         now = datetime.now(UTC)
         with self.database.transaction() as connection:
             if row := _waiting(connection, typed, now):
-                values = {"state": "allowed" if allow else "denied", "person": person}
-                connection.execute(_update(row.device_hash).values(values))
+                logins.change(connection, row.device_hash, state="allowed" if allow else "denied", person=person)
                 shown = {**proof, "asked_from": row.source_address}
                 kind: Kind = "login_allowed" if allow else "login_denied"
                 record(connection, kind, person, f"of {row.machine}", shown, now, PORTAL)
@@ -111,22 +108,21 @@ class DeviceLogin(Rules):
         """
         now = datetime.now(UTC)
         with self.database.transaction() as connection:
-            of = logins.c.device_hash == hashed(device_code)
-            row = connection.execute(select(logins).where(of).with_for_update()).one_or_none()
+            row = logins.locked(connection, hashed(device_code))
             if row is None or row.ends_at <= now or row.state == "used":
                 why = ErrorCode.EXPIRED_TOKEN
             elif row.state == "denied":
                 why = ErrorCode.ACCESS_DENIED
             elif row.polled_at is not None and now < row.polled_at + timedelta(seconds=row.interval_seconds):
-                slower = {"interval_seconds": row.interval_seconds + INTERVAL_SECONDS, "polled_at": now}
-                connection.execute(_update(row.device_hash).values(slower))
+                slower = row.interval_seconds + INTERVAL_SECONDS
+                logins.change(connection, row.device_hash, interval_seconds=slower, polled_at=now)
                 why = ErrorCode.SLOW_DOWN
             elif row.state == "allowed":
-                connection.execute(_update(row.device_hash).values(state="used"))
+                logins.change(connection, row.device_hash, state="used")
                 owner, label = Owner(kind="person", name=row.person), f"login on {row.machine}"[:LONGEST_LABEL]
                 return create(connection, owner, row.person, TOKEN_LASTS, label)
             else:
-                connection.execute(_update(row.device_hash).values(polled_at=now))
+                logins.change(connection, row.device_hash, polled_at=now)
                 why = ErrorCode.AUTHORIZATION_PENDING
         raise Refused(f"{why.meaning}.", why)
 
@@ -141,13 +137,7 @@ def as_shown(code: str) -> str:
 
 
 def _waiting(connection: Connection, typed: str, now: datetime) -> Row[Any] | None:
-    code = re.sub(r"[^A-Z]", "", typed.upper())
-    waits = logins.c.user_code == code, logins.c.state == "waiting", logins.c.ends_at > now
-    return connection.execute(select(logins).where(*waits).with_for_update()).one_or_none()
-
-
-def _update(device_hash: str) -> Any:
-    return update(logins).where(logins.c.device_hash == device_hash)
+    return logins.waiting(connection, re.sub(r"[^A-Z]", "", typed.upper()), now)
 
 
 def _refused(connection: Connection, person: str, source_address: str, now: datetime) -> None:

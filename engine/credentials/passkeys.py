@@ -5,17 +5,14 @@ What a browser answered is verified by the caller, against a challenge that is k
 
 import secrets
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
-
-from sqlalchemy import delete, func, select, update
+from typing import NamedTuple
 
 from countersign.error_codes import ErrorCode
 from countersign.errors import NotAllowed, NotFound, Refused
 from engine.record import PORTAL, append_or_count, event, record
 from engine.rules import Rules
-from store.database import insert_new
+from store import passkeys, sessions
 from store.passkeys import Passkey
-from store.tables import passkeys, sessions
 
 CHALLENGE_BYTES = 32
 CHALLENGE_LASTS = timedelta(minutes=5)
@@ -38,18 +35,17 @@ class PasskeyRules(Rules):
     def challenge(self, session_id: str) -> bytes:
         """A new challenge for the browser of a session, in place of the one before."""
         challenge = secrets.token_bytes(CHALLENGE_BYTES)
-        values = {"challenge": challenge.hex(), "challenge_ends_at": datetime.now(UTC) + CHALLENGE_LASTS}
+        ends_at = datetime.now(UTC) + CHALLENGE_LASTS
         with self.database.transaction() as connection:
-            connection.execute(_of_session(session_id).values(values))
+            sessions.change(connection, session_id, challenge=challenge.hex(), challenge_ends_at=ends_at)
         return challenge
 
     def take_challenge(self, session_id: str) -> bytes:
         """The challenge of a session, once. Raises NotAllowed where there is none that lasts."""
         now = datetime.now(UTC)
-        query = select(sessions.c.challenge, sessions.c.challenge_ends_at).where(sessions.c.id == session_id)
         with self.database.transaction() as connection:
-            row = connection.execute(query.with_for_update()).one_or_none()
-            connection.execute(_of_session(session_id).values(challenge=None, challenge_ends_at=None))
+            row = sessions.locked(connection, session_id)
+            sessions.change(connection, session_id, challenge=None, challenge_ends_at=None)
         if row is None or row.challenge is None or row.challenge_ends_at <= now:
             raise NotAllowed("That took too long, or was sent twice; try again.", ErrorCode.REFUSED)
         return bytes.fromhex(row.challenge)
@@ -59,11 +55,10 @@ class PasskeyRules(Rules):
         passkey_id = f"p{secrets.token_hex(ID_BYTES)}"
         now = datetime.now(UTC)
         row = {"id": passkey_id, "person": person, "label": label, "created_at": now, **made._asdict()}
-        count = select(func.count()).where(passkeys.c.person == person)
         with self.database.transaction() as connection:
-            if connection.execute(count).scalar_one() >= MOST_PASSKEYS:
+            if passkeys.count_of(connection, person) >= MOST_PASSKEYS:
                 raise Refused(f"You have {MOST_PASSKEYS} passkeys; remove one that you don't use first.")
-            if not insert_new(connection, passkeys, row):
+            if not passkeys.add(connection, row):
                 raise Refused("This passkey is known already.")
             proof = {**proof, "passkey": passkey_id}
             record(connection, "passkey_added", person, f"passkey {label}", proof, now, PORTAL)
@@ -72,30 +67,23 @@ class PasskeyRules(Rules):
         """Their person has proven now, with this passkey, that it is them."""
         now = datetime.now(UTC)
         with self.database.transaction() as connection:
-            of = passkeys.c.id == used.id
-            connection.execute(update(passkeys).where(of).values(sign_count=sign_count, used_at=now))
-            connection.execute(_of_session(session_id).values(confirmed_at=now))
+            passkeys.use(connection, used.id, sign_count, now)
+            sessions.change(connection, session_id, confirmed_at=now)
             proof = {**proof, "passkey": used.id}
             record(connection, "confirmed", used.person, f"passkey {used.label}", proof, now, PORTAL)
 
     def remove(self, passkey_id: str, person: str, proof: dict[str, str]) -> None:
         """Remove a passkey of one's own. Raises NotFound."""
         now = datetime.now(UTC)
-        which = passkeys.c.id == passkey_id, passkeys.c.person == person
         with self.database.transaction() as connection:
-            row = connection.execute(select(passkeys.c.label).where(*which)).one_or_none()
-            if row is None:
+            label = passkeys.remove(connection, passkey_id, person)
+            if label is None:
                 raise NotFound("You have no such passkey.")
-            connection.execute(delete(passkeys).where(*which))
             proof = {**proof, "passkey": passkey_id}
-            record(connection, "passkey_removed", person, f"passkey {row.label}", proof, now, PORTAL)
+            record(connection, "passkey_removed", person, f"passkey {label}", proof, now, PORTAL)
 
     def refuse(self, person: str, why: str, proof: dict[str, str]) -> None:
         """Record that what a browser answered proves nothing."""
         refused = event("passkey_refused", person, why, proof, datetime.now(UTC), PORTAL)
         with self.database.transaction() as connection:
             append_or_count(connection, None, refused, person)
-
-
-def _of_session(session_id: str) -> Any:
-    return update(sessions).where(sessions.c.id == session_id)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row
 
 from countersign.directory import Policy
 from countersign.error_codes import ErrorCode
@@ -15,10 +15,9 @@ from countersign.rdp import VARIANT, RoutedConnection, RoutingToken
 from countersign.times import moment
 from engine.record import PORTAL, append_or_count, event
 from engine.rules import Rules
-from store import grants
+from store import grants, rdp_tokens
 from store.events import append
 from store.machine_secrets import new_secret
-from store.tables import rdp_tokens
 from store.tokens import hashed
 
 PREFIX = "cs_rdp_"
@@ -43,7 +42,7 @@ class RdpTokens(Rules):
             grant, why = self._grant_of(connection, approval_id, person, source_address, now)
             if why is None:
                 row = {"hash": hashed(token), "approval_id": approval_id, "source_address": source_address}
-                connection.execute(insert(rdp_tokens).values(row | {"ends_at": now + LASTS}))
+                rdp_tokens.add(connection, row | {"ends_at": now + LASTS})
                 detail = f"for {grant.target}, from {source_address}"
                 made = event("rdp_file_made", person, detail, shown, now, PORTAL)
                 append_or_count(connection, approval_id, made, person)
@@ -63,12 +62,11 @@ class RdpTokens(Rules):
         now = datetime.now(UTC)
         shown = {**proof, "from": sent.source_address}
         with self.database.transaction() as connection:
-            of = rdp_tokens.c.hash == hashed(sent.token)
-            row = connection.execute(select(rdp_tokens).where(of).with_for_update()).one_or_none()
+            row = rdp_tokens.locked(connection, hashed(sent.token))
             about = row.approval_id if row else None
             why, found = self._redeemed(connection, row, sent, gateway, now)
             if row and row.used_at is None:
-                connection.execute(update(rdp_tokens).where(of).values(used_at=now))
+                rdp_tokens.use(connection, row.hash, now)
             if found:
                 detail = f"for {found.person}, to {found.device}, from {sent.source_address}"
                 append(connection, about, [event("rdp_token_redeemed", gateway.name, detail, shown, now, PORTAL)])

@@ -5,7 +5,7 @@ from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row
 
 from countersign.device_permissions import must_be_allowed_device
 from countersign.directory import Policy
@@ -18,7 +18,6 @@ from engine.devices.enrolment import waiting_request
 from engine.record import append_or_count, event, record
 from engine.rules import Rules
 from store import registered_devices as devices
-from store.tables import registered_devices
 
 DONE: dict[DeviceAction, tuple[str, Kind]] = {
     DeviceAction.BLOCK: ("Blocked", "device_blocked"),
@@ -68,19 +67,15 @@ class DeviceActions(Rules):
         Returns those that it changed, each with the request about it that nobody need answer any more. `within`: in
         this transaction, in place of one of its own.
         """
-        all_devices = registered_devices.c
-        own = all_devices.person == person if person else all_devices.service_token == service_token
-        revoked = (
-            all_devices.revoked_at.is_(None) if action is DeviceAction.REVOKE else all_devices.revoked_at.is_not(None)
-        )
+        column, whose = ("person", person) if person else ("service_token", service_token)
         now = datetime.now(UTC)
         with nullcontext(within) if within is not None else self.database.transaction() as connection:
             devices.one_at_a_time(connection)
             _, policy = self.policies.in_force(connection)
             # A service token is revoked for good: what it enrolled is not to come back by being restored.
-            listed = [all_devices.archived_at.is_(None)] if person else []
-            query = select(registered_devices).where(own, revoked, *listed)
-            rows = connection.execute(query.order_by(all_devices.registered_at, all_devices.id).with_for_update()).all()
+            rows = devices.of_owner(
+                connection, column, whose, revoked=action is not DeviceAction.REVOKE, archived=not person
+            )
             act = _Act(action, who, reason, channel, proof, now)
             return [_done(connection, policy, row, act) for row in rows]
 
