@@ -17,7 +17,7 @@ from countersign.policy import file as policy_file
 from countersign.policy.plan import keeps_admin
 from engine.record import record
 from store import Store, grants, policies
-from store.events import append
+from store.events import lock_feed
 
 LOCKS_OUT = (
     "By this policy {} would be no admin any more. Keep the role admin for yourself, have another admin apply it, or "
@@ -55,7 +55,7 @@ def put_in_force(
     `end` are the grants that end with it, by their approval id, each with the reason; the sweeper ends them.
     """
     with store.database.transaction() as connection:
-        append(connection, None, [])  # takes the feed's lock, so that two who apply at once get a version each
+        lock_feed(connection)  # two who apply at once get a version each
         version = _next_version(connection, replaces)
         now = datetime.now(UTC)
         policies.add(connection, version, read.text, read.document, who, now)

@@ -15,6 +15,12 @@ from store.tables import LONGEST_WHO, events, feed
 SAID = {"noticed": "told"}
 COUNT = update(feed).values(version=feed.c.version + bindparam("more")).returning(feed.c.version)
 ADD = insert(events)
+LOCK = select(feed.c.version).with_for_update()
+
+
+def lock_feed(connection: Connection) -> None:
+    """Wait until no other transaction adds rows or devices: what is counted now is so until this one ends."""
+    connection.execute(LOCK)
 
 
 def append(connection: Connection, approval_id: int | None, audit_events: Sequence[AuditEvent]) -> int:

@@ -21,7 +21,7 @@ from countersign.registration import (
 from store.database import Database, from_row, reads
 from store.paging import newest_first
 from store.policies import Policies
-from store.tables import as_written, feed, fingerprints, one_of, registered_devices
+from store.tables import as_written, fingerprints, one_of, registered_devices
 
 LONGEST_QUERY = 128
 devices = registered_devices.c
@@ -62,7 +62,6 @@ WAITING = {
     )
     for name in ("person", "first_source")
 }
-LOCK_FEED = select(feed.c.version).with_for_update()
 
 
 @dataclass(frozen=True)
@@ -171,11 +170,6 @@ def lasting(connection: Connection, now: datetime) -> Sequence[Row[Any, Any, Any
     stands = IS_IN, devices.blocked_at.is_(None), devices.revoked_at.is_(None)
     lasts = or_(devices.session_ends_at.is_(None), devices.session_ends_at > now)
     return connection.execute(select(*columns).where(*stands, lasts).order_by(devices.id)).all()
-
-
-def one_at_a_time(connection: Connection) -> None:
-    """Wait until no other transaction adds events or devices: what is counted now is so until this one ends."""
-    connection.execute(LOCK_FEED)
 
 
 def waiting(connection: Connection, seen_since: datetime, beside: str, **of: str) -> int:

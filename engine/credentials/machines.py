@@ -28,9 +28,9 @@ from engine.record import append_or_count, event, record
 from engine.rules import Rules
 from store import Store
 from store.database import Database
+from store.events import lock_feed
 from store.machine_secrets import KEY_PREFIX, PREFIX, kept, new_secret
 from store.machines import ProvisioningKeys, ServiceTokens, count_device
-from store.registered_devices import one_at_a_time
 from store.tables import provisioning_keys, service_tokens
 
 ID_BYTES = 6
@@ -104,7 +104,7 @@ class ServiceTokenRules(Rules):
         kind, values = CHANGES[action]
         with self.database.transaction() as connection:
             if action == "revoke":  # no device that registers meanwhile is missed
-                one_at_a_time(connection)
+                lock_feed(connection)
             token = ServiceTokens.view(_row(connection, service_tokens, token_id))
             if action != "revoke":
                 _lasting(token)

@@ -18,6 +18,7 @@ from engine.devices.enrolment import waiting_request
 from engine.record import append_or_count, event, record
 from engine.rules import Rules
 from store import registered_devices as devices
+from store.events import lock_feed
 
 DONE: dict[DeviceAction, tuple[str, Kind]] = {
     DeviceAction.BLOCK: ("Blocked", "device_blocked"),
@@ -44,7 +45,7 @@ class DeviceActions(Rules):
         """
         now = datetime.now(UTC)
         with self.database.transaction() as connection:
-            devices.one_at_a_time(connection)
+            lock_feed(connection)
             _, policy = self.policies.in_force(connection)
             row = devices.device_row(connection, device_id, lock=True)
             owned_by = owner(row.person, row.service_token)
@@ -70,7 +71,7 @@ class DeviceActions(Rules):
         column, whose = ("person", person) if person else ("service_token", service_token)
         now = datetime.now(UTC)
         with nullcontext(within) if within is not None else self.database.transaction() as connection:
-            devices.one_at_a_time(connection)
+            lock_feed(connection)
             _, policy = self.policies.in_force(connection)
             # A service token is revoked for good: what it enrolled is not to come back by being restored.
             rows = devices.of_owner(

@@ -23,6 +23,7 @@ from engine.devices.registrant import Enrolment, Registrant
 from engine.record import append_or_count, event, record
 from engine.rules import Rules
 from store import registered_devices as devices
+from store.events import lock_feed
 from store.requests import of_run
 
 ID_BYTES = 6
@@ -44,7 +45,7 @@ class Registering(Rules):
         """
         now = datetime.now(UTC)
         with self.database.transaction() as connection:
-            devices.one_at_a_time(connection)
+            lock_feed(connection)
             _, policy = self.policies.in_force(connection)
             try:
                 return _present(connection, policy, presented, by, now)
@@ -62,7 +63,7 @@ class Registering(Rules):
         """
         now = datetime.now(UTC)
         with self.database.transaction() as connection:
-            devices.one_at_a_time(connection)
+            lock_feed(connection)
             _, policy = self.policies.in_force(connection)
             row = devices.device_row(connection, device_id, lock=True)
             try:
