@@ -23,6 +23,11 @@ class Visibility:
     person: str = ""
     scope: Scope = NO_SCOPE
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing may be seen."""
+        return not (self.everything or self.person or (self.scope.targets and self.scope.variants))
+
     def sees(self, request: RequestView) -> bool:
         """Whether this request may be seen."""
         people = frozenset({request.question.requester, *(one.person for one in request.approvers)})

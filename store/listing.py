@@ -89,7 +89,7 @@ def _conditions(wanted: Wanted, policy: Policy) -> dict[str, ColumnElement[bool]
 def _paths(wanted: Wanted, policy: Policy) -> tuple[list[Path], set[str]]:
     """Along which indexes a page is read, and which of the conditions all their rows fulfil."""
     status, visibility, filters = wanted.status, wanted.visibility, wanted.filters
-    if _sees_nothing(visibility):
+    if visibility.is_empty:
         return [NOTHING], {*_conditions(wanted, policy)}
     if wanted.requester and wanted.has_active_grant:
         # Few, however much they asked for before.
@@ -127,11 +127,6 @@ def _paths_of_groups(wanted: Wanted, policy: Policy) -> tuple[list[Path], set[st
     return [Path()], set()
 
 
-def _sees_nothing(visibility: Visibility) -> bool:
-    sees_scope = visibility.scope.targets and visibility.scope.variants
-    return not (visibility.everything or visibility.person or sees_scope)
-
-
 def _for_device(*devices: str) -> Path:
     return Path(NUMBER, requests.c.target, devices)
 
@@ -164,7 +159,7 @@ def _is_gateways(wanted: Wanted) -> bool:
     visibility = wanted.visibility
     by_one = wanted.status or wanted.requester or wanted.approver or wanted.has_active_grant
     narrowed = by_one or wanted.filters != NO_FILTERS
-    own = visibility.everything or visibility.person or _sees_nothing(visibility)
+    own = visibility.everything or visibility.person or visibility.is_empty
     return not narrowed and not own
 
 

@@ -22,7 +22,7 @@ def condition(visibility: Visibility) -> ColumnElement[bool]:
     if visibility.person:
         return or_(requests.c.requester == visibility.person, is_asked(visibility.person))
     scope = visibility.scope
-    if not scope.targets or not scope.variants:
+    if visibility.is_empty:
         return false()
     # A gateway may have more targets than a statement may have parameters.
     targets: BindParameter[str] = bindparam("targets", sorted(scope.targets), expanding=True, literal_execute=True)
