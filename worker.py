@@ -4,7 +4,7 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
@@ -14,8 +14,8 @@ import typer
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 
 import logs
-from activities.background import BackgroundActivities, Listen
-from activities.chores import Chore, repeating
+from activities.background import Work, background
+from activities.chores import Chore, repeating, sweep
 from activities.requests import RequestActivities
 from activities.transitions import TransitionActivities
 from configuration import load, report
@@ -30,7 +30,6 @@ from engine.notifications.outbox import Outbox
 from engine.upkeep import FORGET_EVERY, Kept, compare_clocks, forget, number_above_temporal
 from garbage import collect_seldom
 from notifiers import channels
-from notifiers.base import Channel
 from settings import Settings
 from store import Store
 from store.database_errors import for_operators, is_lasting
@@ -97,23 +96,22 @@ async def _run(
     closing.push_async_callback(outbox.close)
     engine = Engine(client, store, outbox, most_an_hour=settings.requests_an_hour)
     kept = Kept(settings.keep_mails_days, settings.keep_signals_days, settings.keep_notifications_days)
-    listen = _mailbox_listener(all_channels, store, engine)
-    background = BackgroundActivities(
-        listen,
-        [
-            Chore("people who may no longer act", engine.enforce_directory),
-            Chore("answers left over", engine.submit_left_over),
-            Chore("devices left over", engine.devices.ask_left_over),
-            Chore("workflows that are gone", engine.settle_gone),
-            Chore("answers that counted", engine.remind_workflows, once=True),
-            Chore("what admins are told of", engine.alert_admins),
-            Chore("what expires soon", engine.tell_of_expiry, pause=TELL_OF_EXPIRY_EVERY),
-            Chore(
-                "what is kept no longer", partial(forget, store, Retention(store.database), kept), pause=FORGET_EVERY
-            ),
-        ],
-    )
-    jobs = ["sweep", "watch_mailbox"] if listen else ["sweep"]
+    retention = Retention(store.database)
+    inboxes = [one.inbox for one in all_channels if one.inbox]
+    store.inboxes.keep_only([inbox.name for inbox in inboxes])
+    chores = [
+        Chore("people who may no longer act", engine.enforce_directory),
+        Chore("answers left over", engine.submit_left_over),
+        Chore("devices left over", engine.devices.ask_left_over),
+        Chore("workflows that are gone", engine.settle_gone),
+        Chore("answers that counted", engine.remind_workflows, once=True),
+        Chore("what admins are told of", engine.alert_admins),
+        Chore("what expires soon", engine.tell_of_expiry, pause=TELL_OF_EXPIRY_EVERY),
+        Chore("what is kept no longer", partial(forget, store, retention, kept), pause=FORGET_EVERY),
+    ]
+    # Each is done by one worker at a time.
+    jobs: dict[str, Work] = {"sweep": partial(sweep, chores)}
+    jobs |= {inbox.job: inbox.reader(engine, store.inboxes).run for inbox in inboxes}
     # Every worker sends, as another may lack a channel.
     own = [
         Chore("notifications under way", outbox.hold),
@@ -126,7 +124,7 @@ async def _run(
     await number_above_temporal(client, store)
     await client.keep_background_work(jobs)
     heartbeat = Heartbeat(store, outbox, settings.task_queue)
-    async with _beating(heartbeat), _worker(client, settings, engine, background, runner), repeating(own):
+    async with _beating(heartbeat), _worker(client, settings, engine, jobs, runner), repeating(own):
         log.info("ready: task queue %s at %s", settings.task_queue, settings.temporal_address)
         await _wait_until(stop, client)
 
@@ -162,7 +160,7 @@ def main(
     ] = False,
     version: VersionOption = False,
 ) -> None:
-    """Decide, send mail and read the mailbox, until SIGTERM or Ctrl-C.
+    """Decide, send notifications and read answers, until SIGTERM or Ctrl-C.
 
     Exit codes: 0 ended, 1 something that is needed can't be reached, 2 a setting is wrong.
     """
@@ -204,7 +202,7 @@ def _worker(
     client: Client,
     settings: Settings,
     engine: Engine,
-    background: BackgroundActivities,
+    jobs: Mapping[str, Work],
     runner: WorkflowRunner,
 ) -> Worker:
     requests, steps = RequestActivities(engine), TransitionActivities(engine)
@@ -220,8 +218,7 @@ def _worker(
             requests.timely_answers,
             steps.carry_out,
             steps.end_grant,
-            background.watch_mailbox,
-            background.sweep,
+            *(background(name, work) for name, work in jobs.items()),
         ],
         workflow_runner=runner,
         max_cached_workflows=settings.cached_workflows,
@@ -241,14 +238,6 @@ async def _beating(heartbeat: Heartbeat) -> AsyncIterator[None]:
         yield
     with suppress(Unavailable):
         await heartbeat.end()
-
-
-def _mailbox_listener(all_channels: Sequence[Channel], store: Store, engine: Engine) -> Listen | None:
-    """The function that reads the mailbox, if there is one."""
-    reading = [one for one in all_channels if one.mailbox]
-    store.mails.keep_only([one.mailbox for one in reading])
-    made = [one.listener(engine, store.mails) for one in reading if one.listener]
-    return made[0].run if made else None
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from datetime import timedelta
 from countersign.errors import CountersignError, message_of
 
 PAUSE = timedelta(seconds=5)
+BEAT_SECONDS = 1.0
 # One turn of a chore takes milliseconds; one that takes longer than this hangs, is cancelled, and is tried again.
 LONGEST = timedelta(minutes=2)
 
@@ -63,3 +64,11 @@ async def repeating(chores: Iterable[Chore]) -> AsyncIterator[None]:
         for loop in loops:
             loop.cancel()
         await asyncio.gather(*loops, return_exceptions=True)
+
+
+async def sweep(chores: Iterable[Chore], beat: Callable[[], None]) -> None:
+    """Do all of them until cancelled; calls `beat` every second."""
+    async with repeating(chores):
+        while True:
+            beat()
+            await asyncio.sleep(BEAT_SECONDS)

@@ -26,8 +26,8 @@ from sandbox.history import APPROVER, SECOND_APPROVER, requester
 from store import Store, notifications
 from store.audit import WantedEvents
 from store.filters import Filters
+from store.inboxes import inboxes_behind
 from store.listing import LONGEST_LIST, Wanted
-from store.mails import mailboxes_behind
 from store.registered_devices import WantedDevices
 from store.retention import Retention
 from store.sessions import asked_since
@@ -233,7 +233,7 @@ def _sweeps(store: Store, engine: Transactions) -> list[Query]:
         "answers left over": lambda: store.answers.waiting(long_ago),
         "notifications left over": lambda: deliveries.left_over(now, 50),
         "notifications just written": store.events.last_version,
-        "mailboxes that are not read": lambda: _mailboxes_unread(store),
+        "inboxes that are not read": lambda: _inboxes_unread(store),
         "what expires soon": lambda: store.service_tokens.expiring(now, now + TOLD_BEFORE),
         "authorities that expire soon": store.certificates.authorities,
         "messages left behind": lambda: store.shown_messages.left_behind(now, 50),
@@ -249,10 +249,10 @@ def _unsent(store: Store, waiting_id: int) -> Sequence[Row[Any]]:
         return notifications.unsent(connection, waiting_id, 1)
 
 
-def _mailboxes_unread(store: Store) -> object:
+def _inboxes_unread(store: Store) -> object:
     """As `Alerts` looks for them."""
     with store.database.reading() as connection:
-        return mailboxes_behind(connection, datetime.now(UTC))
+        return inboxes_behind(connection, datetime.now(UTC))
 
 
 def _sign_ins_begun(store: Store) -> object:
@@ -281,7 +281,7 @@ def _others(store: Store, engine: Transactions, waiting_id: int) -> list[Query]:
         ),
         Query("the next requests to expire", "other", lambda: store.reading.expiring_after(now, 0, 100)),
         Query("who never answered", "other", lambda: unanswered(store.database, now)),
-        Query("mails that were quarantined", "other", lambda: store.mails.quarantined(now - timedelta(days=7))),
+        Query("mails that were quarantined", "other", lambda: store.inboxes.quarantined(now - timedelta(days=7))),
         Query("links that were asked for", "other", lambda: _sign_ins_begun(store)),
         Query("answers that counted", "other", lambda: store.answers.counted_of(waiting_id)),
     ]

@@ -27,14 +27,28 @@ class LiveSender(Sender, Protocol):
         """Bring a message up to date; False where it is gone for good. Raises Unavailable."""
 
 
-class Listener(Protocol):
+class Reader(Protocol):
     """The way in of a channel: it passes what it receives to the engine."""
 
     async def run(self, beat: Callable[[], None]) -> None:
         """Listen until cancelled, whatever fails, and finish what was received; calls `beat` every second or so."""
+
+
+class Listener(Reader, Protocol):
+    """The way in of a channel that can be called."""
 
     async def handle(self, request: Any) -> Any:
         """Answer a call to `/<channel>/events`, a request of Starlette's; it proves by itself who sent it."""
 
     def findings(self) -> Sequence[Finding]:
         """Its health now, as far as that is known without a call."""
+
+
+class SignInLinks(Protocol):
+    """The links to sign in by that a channel sends: each is an id, and a secret that only its message shows."""
+
+    def secret(self, link_id: str) -> str:
+        """The secret of the link with this id."""
+
+    def is_secret(self, link_id: str, given: str) -> bool:
+        """Whether a given one is right."""

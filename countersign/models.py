@@ -161,7 +161,7 @@ ASKING = (Event.ASKED, Event.REMINDED)
 class GeneralEvent(StrEnum):
     """What a notification about no request is about; each has its folder of templates in every channel, too."""
 
-    MAILBOX_UNREAD = "mailbox_unread"
+    INBOX_UNREAD = "mailbox_unread"
     EXPIRING = "expiring"
     SIGN_IN = "sign_in"
 

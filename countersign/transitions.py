@@ -340,7 +340,7 @@ class DeadlineCheck(OfRequest):
 class TimelyAnswers(Model):
     """The answers that came in time and were not refused, those to earlier levels first.
 
-    `complete`: the mailboxes were read up to the deadline. `level` is the last that had started, by the record.
+    `complete`: all inboxes were read up to the deadline. `level` is the last that had started, by the record.
     """
 
     answers: list[Answer] = []

@@ -12,7 +12,7 @@ from countersign.errors import Refused
 from countersign.models import GeneralEvent
 from countersign.times import moment
 from engine.resources import Resources
-from store.mails import NEVER_READ, mailboxes_behind
+from store.inboxes import NEVER_READ, inboxes_behind
 
 UNREAD_FOR = timedelta(minutes=15)
 TOLD_BEFORE = timedelta(days=7)
@@ -23,31 +23,32 @@ TELL_OF_EXPIRY_EVERY = timedelta(minutes=10)
 class Alerts:
     """Looks for it, again and again.
 
-    A mailbox counts as unread when this process has seen for UNREAD_FOR that it was read no further.
+    An inbox counts as unread when this process has seen for UNREAD_FOR that it was read no further.
     """
 
     def __init__(self, resources: Resources) -> None:
         self._resources, self._store = resources, resources.store
-        self._seen: dict[str, tuple[datetime, float]] = {}  # how far each mailbox was read, and since when no further
+        self._seen: dict[str, tuple[datetime, float]] = {}  # how far each inbox was read, and since when no further
         self._told: set[str] = set()  # another worker may have told it before, which the database knows
 
-    async def of_mailboxes(self) -> None:
-        """Tell the admins of each mailbox that can't be read, once until it could be again."""
+    async def of_inboxes(self) -> None:
+        """Tell the admins of each inbox that can't be read, once until it could be again."""
         now = time.monotonic()
         rows = await self._resources.run(self._behind)
-        self._seen = {row.mailbox: self._since(row, now) for row in rows}
-        for mailbox, (read_through, since) in self._seen.items():
+        self._seen = {row.inbox: self._since(row, now) for row in rows}
+        for inbox, (read_through, since) in self._seen.items():
             if now - since >= UNREAD_FOR.total_seconds():
-                fields = {"mailbox": mailbox, "since": "" if read_through == NEVER_READ else moment(read_through)}
-                await self._tell(GeneralEvent.MAILBOX_UNREAD, f"{mailbox} {read_through.isoformat()}", fields)
+                # The name that the field has in notifications that were written before.
+                fields = {"mailbox": inbox, "since": "" if read_through == NEVER_READ else moment(read_through)}
+                await self._tell(GeneralEvent.INBOX_UNREAD, f"{inbox} {read_through.isoformat()}", fields)
 
     def _since(self, row: Row[Any], now: float) -> tuple[datetime, float]:
-        read_through, since = self._seen.get(row.mailbox, (None, now))
+        read_through, since = self._seen.get(row.inbox, (None, now))
         return row.read_through, since if read_through == row.read_through else now
 
     def _behind(self) -> Sequence[Row[Any]]:
         with self._store.database.reading() as connection:
-            return mailboxes_behind(connection, datetime.now(UTC))
+            return inboxes_behind(connection, datetime.now(UTC))
 
     async def of_expiry(self) -> None:
         """Tell the admins of each service token and trusted authority that expires within a week, once for each end."""

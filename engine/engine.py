@@ -1,5 +1,6 @@
 """The one facade of the engine: channels, pages, workflows and sweepers call it, and nothing behind it."""
 
+from collections.abc import Sequence
 from concurrent.futures import Executor
 
 from countersign.client import Client
@@ -90,7 +91,7 @@ class Engine:
         self.notify = self._resources.notify
         # What sweepers do.
         self.enforce_directory, self.settle_gone = sweeping.enforce_directory, settling.settle_gone
-        self.alert_admins, self.tell_of_expiry = alerts.of_mailboxes, alerts.of_expiry
+        self.alert_admins, self.tell_of_expiry = alerts.of_inboxes, alerts.of_expiry
         self.submit_left_over, self.remind_workflows = recovery.submit_left_over, recovery.remind_workflows
 
     async def ask(self, question: Question, who: Principal, request_id: str) -> Asked:
@@ -135,9 +136,9 @@ class Engine:
         """Somebody of the directory by id."""
         return await self.run(self._reading.person, person)
 
-    async def send_sign_in_link(self, address: str, caller: From, go_to: str, channel: str) -> None:
+    async def send_sign_in_link(self, address: str, caller: From, go_to: str, channels: Sequence[str]) -> None:
         """Send a link to sign in by to whoever has this address, if anybody; see `SignIn.send_link`."""
-        await self.run(self.sign_in.send_link, address, caller, go_to, channel)
+        await self.run(self.sign_in.send_link, address, caller, go_to, channels)
         await self._resources.send_new()
 
     async def explain_enrolment(self, asked: EnrolmentQuestion) -> EnrolmentExplained:

@@ -1,30 +1,39 @@
 """What every channel is made of: its way out, its way in, and what else worker and portal ask of it."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from countersign.channels import Listener, LiveSender, Sender
+from countersign.channels import Listener, LiveSender, Reader, Sender, SignInLinks
 from countersign.checks import Check
 from countersign.notifications import RequestNotification
 from countersign.views import Explained
-from notifiers.engine import Engine
+from notifiers.engine import Engine, Ledger
+
+Explainer = Callable[[Engine], Callable[[bytes], Awaitable[Explained]]]
+
+
+@dataclass(frozen=True)
+class Inbox:
+    """What a channel reads in one worker at a time. Expiries wait until it was read; admins are told if it can't be."""
+
+    name: str  # in the ledger, where `reader` notes how far it was read
+    job: str  # Temporal's name for the work of reading it
+    reader: Callable[[Engine, Ledger], Reader]
 
 
 @dataclass(frozen=True)
 class Channel:
-    """A channel as the settings have it; `sender` or `live` is None where it isn't set up to send."""
+    """A channel as the settings have it; a part is None, or empty, where it isn't set up."""
 
     name: str
     checks: Sequence[Check]
     sender: Callable[[], Sender] | None = None
     live: Callable[[], LiveSender] | None = None
-    listener: Callable[[Engine, Any], Listener] | None = None  # of the engine and the ledger of what was handled
-    mailbox: str = ""  # which it reads in one worker at a time, and expiries wait for; "": it listens in each portal
-    explainer: Callable[[Engine], Callable[[bytes], Awaitable[Explained]]] | None = None
+    listener: Callable[[Engine], Listener] | None = None  # in each portal
+    inbox: Inbox | None = None
+    # What is read in something that came in, by the media type of that.
+    explainers: Mapping[str, Explainer] = field(default_factory=dict)
     # What a notification about a request says, as plain text, without what could answer in its reader's place.
     preview: Callable[[RequestNotification], str] | None = None
-    # The secret in a link to sign in by that it sends, by the link's id, and whether a given one is right.
-    link_secret: Callable[[str], str] | None = None
-    is_link_secret: Callable[[str, str], bool] | None = None
+    sign_in_links: SignInLinks | None = None
     warnings: Sequence[str] = ()  # for the log of whoever starts

@@ -1,13 +1,18 @@
 """What channels need of the engine."""
 
-from typing import Protocol
+from datetime import datetime, timedelta
+from typing import Literal, Protocol
 
 from countersign.models import Answer, Asked, Judgement, Question
-from countersign.notifications import Person, RejectedInput, SubmittedAnswer, SubmittedComment
+from countersign.notifications import MailRef, Person, RejectedInput, SubmittedAnswer, SubmittedComment
 from countersign.permissions import Principal
 from countersign.views import Mine, RequestView
 
 Proof = dict[str, str] | None
+# What became of a mail.
+Disposition = Literal["handled", "quarantined"]
+# What the ledger says to somebody who wants to handle a mail; "elsewhere": another watcher holds it, its lease lasts.
+Claim = Literal["ours", "elsewhere", "handled", "quarantined"]
 
 
 class Engine(Protocol):
@@ -94,3 +99,31 @@ class Engine(Protocol):
 
     async def mine(self, person: str, limit: int) -> Mine:
         """The requests of a person, so many of each list."""
+
+
+class Ledger(Protocol):
+    """How far each inbox was read, and which mail was handled, kept across restarts.
+
+    Each call is one transaction; any may raise Unavailable.
+    """
+
+    def looking(self, inbox: str, at: datetime) -> None:
+        """Note, every few seconds, that somebody looks at the inbox now, whether or not it can be read.
+
+        An expiry waits for an inbox that can't be read only while somebody looks, and not for long.
+        """
+
+    def read_through(self, inbox: str, at: datetime) -> None:
+        """Note that everything that had arrived before `at`, by our clock, has been dealt with."""
+
+    def claim(self, mail: MailRef, lease: timedelta) -> Claim:
+        """Take a mail, atomically: of any number of callers one hears `ours`, until it marks, releases, or is late.
+
+        A claim neither marked nor released ends with its `lease`: its watcher is taken for dead.
+        """
+
+    def release(self, mail: MailRef) -> None:
+        """Give a claim back; the mail will be tried again."""
+
+    def mark_handled(self, mail: MailRef, disposition: Disposition, why: str = "") -> None:
+        """Say for good what became of a claimed mail; `why` is for people."""

@@ -5,11 +5,9 @@ Exit codes: 0 done, 1 it could not be done, 2 an argument or a setting is wrong.
 
 import asyncio
 import getpass
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -43,9 +41,7 @@ from store.tokens import LONGEST_LABEL, Owner
 
 # `serve` alone imports the web server and the channels, so that the other commands start fast.
 if TYPE_CHECKING:
-    from countersign.channels import Listener
     from countersign.client import Client
-    from engine.engine import Engine
     from notifiers.base import Channel
     from portal.context import Plan
     from portal.oidc import Provider
@@ -170,7 +166,7 @@ def sign_in_link(person: Annotated[str, typer.Argument(help="Who signs in by it.
     with _failures_as_messages(), _store() as store:
         settings = load()
         site = site_of(settings, channels(settings))
-        if not site.link_channel:
+        if not site.links:
             raise BadSetting(NO_LINKS)
         typer.echo(site.link(SignIn(store).make_link(person, _operator())))
 
@@ -227,13 +223,11 @@ def plan(settings: Settings) -> "Plan":
 
     found = channels(settings)
     site, countries = site_of(settings, found), CountryFile(settings.country_file)
-    explainers = [one.explainer for one in found if one.explainer]
     return Plan(
         settings.database_url,
         connect,
-        explainers[0] if explainers else None,
-        # Channels that read a mailbox are listened to by one worker.
-        {one.name: partial(_listener, one.listener) for one in found if one.listener and not one.mailbox},
+        {kind: explainer for one in found for kind, explainer in one.explainers.items()},
+        {one.name: one.listener for one in found if one.listener},
         [
             *(check for one in found for check in one.checks),
             *(site.provider.checks() if site.provider else ()),
@@ -257,11 +251,8 @@ def site_of(settings: Settings, found: "Sequence[Channel]") -> "Site":
 
     public_url = settings.public_url.rstrip("/")
     provider = provider_of(settings, public_url)
-    site = Site(settings.instance_name, public_url, provider=provider, rdp_gate=settings.rdp_gate)
-    for one in found:
-        if one.link_secret and one.is_link_secret:
-            return replace(site, link_channel=one.name, link_secret=one.link_secret, is_link_secret=one.is_link_secret)
-    return site
+    links = {one.name: one.sign_in_links for one in found if one.sign_in_links}
+    return Site(settings.instance_name, public_url, links, provider, settings.rdp_gate)
 
 
 def provider_of(settings: Settings, public_url: str) -> "Provider | None":
@@ -285,10 +276,6 @@ def provider_of(settings: Settings, public_url: str) -> "Provider | None":
         settings.oidc_name,
         public_url,
     )
-
-
-def _listener(make: "Callable[[Engine, Any], Listener]", engine: "Engine") -> "Listener":
-    return make(engine, None)
 
 
 def _owner(**fields: Any) -> Owner:

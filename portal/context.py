@@ -80,7 +80,7 @@ class Context:
     ) -> None:
         self.store, self.client, self.engine, self.feed = store, client, engine, feed
         self.turns, self.listeners = turns, listeners
-        self.explain = plan.explain(engine) if plan.explain else None
+        self.explainers = {kind: make(engine) for kind, make in plan.explainers.items()}
         self.checks, self.site, self.previews, self.countries = plan.checks, plan.site, plan.previews, plan.countries
         self.tls_proxies, self.service_token_header = plan.tls_proxies, plan.service_token_header
         self.http_valid = plan.http_valid
@@ -132,15 +132,16 @@ class Context:
 
 @dataclass
 class Plan:
-    """How to open the context. `explain` makes the function that explains mails; None where no mail is read.
+    """How to open the context.
 
-    `listeners` make, by the channel's name, the ways in of channels that this process listens to. `checks` are those of
-    `countersign doctor` beside the portal's own.
+    `explainers` make, by media type, the functions that say what is read in something that came in. `listeners` make,
+    by the channel's name, the ways in of channels that this process listens to. `checks` are those of `countersign
+    doctor` beside the portal's own.
     """
 
     database_url: str
     connect: Callable[[], Awaitable[Client]]
-    explain: Callable[[Engine], Explain] | None = None
+    explainers: Mapping[str, Callable[[Engine], Explain]] = field(default_factory=dict)
     listeners: Mapping[str, Callable[[Engine], Listener]] = field(default_factory=dict)
     checks: Sequence[Check] = ()
     site: Site = field(default_factory=Site)

@@ -36,8 +36,8 @@ NO_ANSWER = (
     "in the policy, a spam filter), or ask them"
 )
 QUARANTINED = (
-    "in its folder for quarantine lie mails of the last seven days that could not be read and decided nothing: {} (the "
-    "latest: {}); look whether an answer is among them"
+    "in its quarantine lie messages of the last seven days that could not be read and decided nothing: {} (the latest: "
+    "{}); look whether an answer is among them"
 )
 OVER = "has expired, {}: upload its new certificate on the page Certificates, and remove this one"
 OUT_OF_DATE = (
@@ -58,7 +58,7 @@ def own_checks(context: Context) -> list[Check]:
         Check("Temporal", "worker", partial(_worker, context)),
         Check("policy", "channels", partial(_channels_used, context)),
         Check("people", "answers", partial(_unanswered, context)),
-        Check("mailbox", "quarantine", partial(_quarantined, context)),
+        Check("inbox", "quarantine", partial(_quarantined, context)),
         Check("certificates", "authorities", partial(_authorities, context)),
     ]
 
@@ -117,9 +117,9 @@ async def _unanswered(context: Context, policy: Policy | None) -> list[Finding]:
 
 
 async def _quarantined(context: Context, _: Policy | None) -> list[Finding]:
-    """Which mails of the last week can't be read."""
-    found = await context.run(context.store.mails.quarantined, datetime.now(UTC) - QUARANTINE_SHOWN)
-    return [_finding("mailbox", "warning", mailbox, QUARANTINED.format(*more)) for mailbox, *more in found]
+    """In which inboxes lie messages of the last week that can't be read."""
+    found = await context.run(context.store.inboxes.quarantined, datetime.now(UTC) - QUARANTINE_SHOWN)
+    return [_finding("inbox", "warning", inbox, QUARANTINED.format(*more)) for inbox, *more in found]
 
 
 async def _authorities(context: Context, _: Policy | None) -> list[Finding]:

@@ -5,7 +5,6 @@ import os
 import signal
 import sys
 from collections.abc import Collection, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -17,7 +16,7 @@ from configuration import load
 from countersign.errors import CountersignError, message_of
 from engine.credentials.sign_in import SignIn
 from notifiers.email.read_settings import key_ring
-from notifiers.email.sign_in_links import link_secret
+from notifiers.email.sign_in_links import MailedLinks
 from notifiers.slack.channel import slack_config
 from portal.pages.site import Site
 from sandbox.arguments import parser
@@ -164,8 +163,8 @@ def must_be_free(found: Sequence[Place]) -> None:
 
 def sign_in_links(settings: Settings, told: Mapping[str, str], people: Sequence[str]) -> dict[str, str]:
     """Links by which these people can sign in, as the processes that are told this take them."""
-    keys = key_ring(told["COUNTERSIGN_MAIL_KEYS"])
-    site = Site(public_url=told["COUNTERSIGN_PUBLIC_URL"], link_secret=partial(link_secret, keys))
+    links = {"email": MailedLinks(key_ring(told["COUNTERSIGN_MAIL_KEYS"]))}
+    site = Site(public_url=told["COUNTERSIGN_PUBLIC_URL"], links=links)
     store = Store(settings.database_url)
     try:
         return {person: site.link(SignIn(store).make_link(person, WHO)) for person in people}

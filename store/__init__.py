@@ -15,8 +15,8 @@ from store.database_errors import DatabaseUnavailable
 from store.events import Events
 from store.grants import Grants
 from store.idempotency import Idempotency
+from store.inboxes import Inboxes
 from store.machines import ProvisioningKeys, ServiceTokens
-from store.mails import Mails
 from store.migrate import migrate
 from store.notifications import Notifications
 from store.numbers import Numbers
@@ -69,7 +69,7 @@ class Store:
         self.events = Events(self.database)
         self.audit = Audit(self.database, self.reading)
         self.statistics = Statistics(self.database)
-        self.mails = Mails(self.database)
+        self.inboxes = Inboxes(self.database)
         self.tokens = Tokens(self.database)
         self.service_tokens = ServiceTokens(self.database)
         self.provisioning_keys = ProvisioningKeys(self.database)

@@ -506,12 +506,12 @@ mails = Table(
     _index_where("mails_quarantined", "state = 'quarantined'", "claimed_until"),
 )
 
-mailboxes = Table(
+inboxes = Table(
     "mailboxes",
     metadata,
-    Column("mailbox", String(200), primary_key=True),
+    Column("mailbox", String(200), key="inbox", primary_key=True),
     Column("read_through", Instant, nullable=False),
-    # Since when watchers have tried to read it without a pause, successfully or not, and when last.
+    # Since when somebody has tried to read it without a pause, successfully or not, and when last.
     Column("looking_since", Instant),
     Column("looked_at", Instant),
 )

@@ -12,7 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.execute import execute
     from workflows.open_request import OpenRequest
 
-# How often an expiry that waits for the mailboxes checks again: at first, and after it has waited for long.
+# How often an expiry that waits for inboxes checks again: at first, and after it has waited for long.
 CHECK_AGAIN = timedelta(seconds=1)
 CHECK_SELDOM = timedelta(seconds=10)
 LONG = timedelta(seconds=90)
@@ -24,7 +24,7 @@ class Levels:
     def __init__(self, request: OpenRequest) -> None:
         self._request, self._ballot = request, request.ballot
         self._deadline_seen_at: datetime | None = None  # for the first time
-        self._waited = timedelta(0)  # for the mailboxes
+        self._waited = timedelta(0)  # for inboxes
 
     async def pass_all(self) -> None:
         """Start level after level, and return once the request is settled."""
@@ -113,5 +113,5 @@ class Levels:
             await request.change(BallotChange())
         else:
             pause = CHECK_AGAIN if self._waited < LONG else CHECK_SELDOM
-            await workflow.sleep(pause, summary="the mailbox is read up to the deadline")
+            await workflow.sleep(pause, summary="every inbox is read up to the deadline")
             self._waited += pause

@@ -6,7 +6,7 @@ a provider sends a browser back; what the provider said of the person is checked
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -64,8 +64,8 @@ class SignedIn:
 class SignIn(Rules):
     """Links, sign-ins by a provider, and sessions. Each method is one transaction."""
 
-    def send_link(self, address: str, caller: From, go_to: str, channel: str) -> None:
-        """Write the notification with a link for the person who has this address, if any, by this channel.
+    def send_link(self, address: str, caller: From, go_to: str, channels: Sequence[str]) -> None:
+        """Write the notification with a link for the person who has this address, if any, by these channels.
 
         Whether there is one shows nowhere. With too many in an hour, for the person or from the address, none is sent.
         Raises Refused where no policy was ever applied.
@@ -94,7 +94,7 @@ class SignIn(Rules):
                     "browser": browser_name(caller.browser),
                     "source_address": caller.source_address,
                 }
-                write(connection, GeneralEvent.SIGN_IN, link_id, [person], [channel], fields)
+                write(connection, GeneralEvent.SIGN_IN, link_id, [person], channels, fields)
 
     def make_link(self, person: str, who: str) -> str:
         """The id of a link for an enabled person that works in any browser, made by an operator; recorded.

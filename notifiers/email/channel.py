@@ -3,30 +3,28 @@
 from collections.abc import Iterator
 from functools import partial
 
-from notifiers.base import Channel
+from notifiers.base import Channel, Inbox
 from notifiers.email.doctor import email_checks
 from notifiers.email.inbound import Inbound
 from notifiers.email.listener import MailboxListener
-from notifiers.email.mailbox import Ledger
 from notifiers.email.preview import preview
 from notifiers.email.read_settings import EmailChannel, email_channel
 from notifiers.email.send import EmailNotifier
 from notifiers.email.settings import EmailSettings
-from notifiers.email.sign_in_links import is_link_secret, link_secret
-from notifiers.engine import Engine
+from notifiers.email.sign_in_links import MailedLinks
+from notifiers.engine import Engine, Ledger
 
 
 def channel(settings: EmailSettings) -> Channel:
     """Mail, as far as it is set. Raises BadSetting naming the setting that is wrong."""
     email = email_channel(settings)
     keys, mailbox = email.keys, email.mailbox
-    linking = keys if email.config and settings.public_url else None
 
     def inbound(engine: Engine) -> Inbound:
         assert keys is not None
         return Inbound(engine, keys, email.rule, email.addresses, email.languages)
 
-    def listener(engine: Engine, ledger: Ledger) -> MailboxListener:
+    def reader(engine: Engine, ledger: Ledger) -> MailboxListener:
         assert mailbox is not None
         return MailboxListener(mailbox, ledger, inbound(engine))
 
@@ -34,12 +32,10 @@ def channel(settings: EmailSettings) -> Channel:
         name="email",
         checks=email_checks(email),
         sender=partial(EmailNotifier, email.config) if email.config else None,
-        listener=listener if keys and mailbox else None,
-        mailbox=mailbox.name if mailbox else "",
-        explainer=(lambda engine: inbound(engine).explained) if keys else None,
+        inbox=Inbox(mailbox.name, "watch_mailbox", reader) if mailbox else None,
+        explainers={"message/rfc822": lambda engine: inbound(engine).explained} if keys else {},
         preview=partial(preview, email.config) if email.config else None,
-        link_secret=partial(link_secret, linking) if linking else None,
-        is_link_secret=partial(is_link_secret, linking) if linking else None,
+        sign_in_links=MailedLinks(email.config.keys) if email.config and settings.public_url else None,
         warnings=tuple(_warnings(email)),
     )
 

@@ -12,9 +12,10 @@ from countersign import times
 from countersign.errors import Unreachable
 from countersign.models import Event, GrantStatus, Status
 from countersign.notifications import Notification, Person, RequestNotification
-from notifiers.email import compose_headers, sign_in_links, token, wording
+from notifiers.email import compose_headers, token, wording
 from notifiers.email.compose_headers import is_message_id, is_plain_address
 from notifiers.email.config import EmailConfig
+from notifiers.email.sign_in_links import MailedLinks
 from notifiers.templates import Templates
 
 
@@ -164,7 +165,7 @@ def _part(subtype: str, text: str, encoding: str | None = None) -> EmailMessage:
 def _shown_general(notification: Notification, config: EmailConfig) -> dict[str, object]:
     """What the templates of every notification may use."""
     link_id = (notification.fields or {}).get("link_id")
-    link = f"{config.public_url}/sign-in/{link_id}.{sign_in_links.link_secret(config.keys, link_id)}" if link_id else ""
+    link = f"{config.public_url}/sign-in/{link_id}.{MailedLinks(config.keys).secret(link_id)}" if link_id else ""
     return {"n": notification, "instance": config.instance_name, "link": wording.Harmless(link)}
 
 

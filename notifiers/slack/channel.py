@@ -1,14 +1,12 @@
 """The Slack channel as the settings have it."""
 
 from functools import partial
-from typing import Any
 
 from pydantic import ValidationError
 
 from countersign.errors import BadSetting
 from countersign.remedies import remedy_with_field
 from notifiers.base import Channel
-from notifiers.engine import Engine
 from notifiers.slack.config import SlackConfig
 from notifiers.slack.doctor import slack_checks
 from notifiers.slack.inbound.app import SlackListener
@@ -22,15 +20,11 @@ def channel(settings: SlackSettings) -> Channel:
     config = slack_config(settings)
     if config is None:
         return Channel(name="slack", checks=slack_checks(None))
-
-    def listener(engine: Engine, _: Any) -> SlackListener:
-        return SlackListener(config, engine)
-
     return Channel(
         name="slack",
         checks=slack_checks(config),
         live=partial(SlackNotifier, config),
-        listener=listener,
+        listener=partial(SlackListener, config),
         preview=partial(preview, config),
     )
 

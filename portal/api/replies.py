@@ -40,11 +40,14 @@ async def explain(request: Request, context: ContextHere, caller: CallerHere) ->
     Who is no admin may have only their own mail explained, so as to learn nothing of others' addresses and tokens.
     """
     caller.must_be_person()
-    if context.explain is None:
+    if not context.explainers:
         raise Unavailable(NO_MAIL, ErrorCode.NO_MAIL_READ)
+    kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    # Callers need not name a type: it is then what the first channel reads.
+    explained_by = context.explainers.get(kind) or next(iter(context.explainers.values()))
     mail = await request.body()
     async with context.working:
-        found = await context.explain(mail)
+        found = await explained_by(mail)
     if why := why_not_explain(caller.principal, found):
         raise why
     return await context.work(_without_secrets, found.told)

@@ -66,7 +66,7 @@ PHRASES = {
     "revocation_list_added": "uploaded a revocation list",
     "certificate_revoked": "revoked a client certificate",
     "certificate_refused": "presented a client certificate that was refused",
-    "mailbox_unread": "told admins that a mailbox can't be read",
+    "mailbox_unread": "told admins that an inbox can't be read",
     "expiring": "told admins that something expires soon",
     "service_token_created": "made a service token",
     "service_token_refreshed": "refreshed a service token",

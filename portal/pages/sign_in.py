@@ -35,7 +35,7 @@ async def form(request: Request, context: ContextHere, go_to: str = "") -> Respo
     The browser gets its secret here already: so tabs that are opened one after another begin with the same.
     """
     site = context.site
-    response = page(request, "sign_in", go_to=go_to if is_own_page(go_to) else "", works=bool(site.link_channel))
+    response = page(request, "sign_in", go_to=go_to if is_own_page(go_to) else "", works=bool(site.links))
     site.set(response, site.browser_cookie, comes_from(request, site).secret, BROWSER_SECONDS)
     return response
 
@@ -49,10 +49,10 @@ async def ask(
 ) -> Response:
     """Send a link, if the address is somebody's; the page says the same in either case."""
     site = context.site
-    if not site.link_channel:
+    if not site.links:
         raise Unavailable(NO_LINKS)
     caller = comes_from(request, site)
-    await context.engine.send_sign_in_link(email, caller, go_to if is_own_page(go_to) else START, site.link_channel)
+    await context.engine.send_sign_in_link(email, caller, go_to if is_own_page(go_to) else START, list(site.links))
     response = page(request, "link_sent", email=email)
     site.set(response, site.browser_cookie, caller.secret, BROWSER_SECONDS)
     return response
@@ -69,7 +69,7 @@ async def sign_in(request: Request, context: ContextHere, link: Annotated[str, P
     """Begin a session."""
     site = context.site
     link_id, _, secret = link.partition(".")
-    if not site.is_link_secret(link_id, secret):
+    if not site.is_link(link_id, secret):
         raise NotAllowed(WRONG_LINK, ErrorCode.REFUSED)
     begun = await context.run(context.engine.sign_in.by_link, link_id, comes_from(request, site))
     return await signed_in(request, context, begun.cookie, begun.go_to)

@@ -1,12 +1,13 @@
 """What the pages are told of the installation, and the cookies of a browser."""
 
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from fastapi import Request, Response
 
+from countersign.channels import SignInLinks
 from engine.credentials.sign_in import From
 from portal.connections import address_of
 from portal.oidc import Provider
@@ -22,22 +23,24 @@ LONGEST_PAGE = 2000
 
 @dataclass(frozen=True)
 class Site:
-    """`link_channel` sends links to sign in by; empty where no channel can, or `public_url` is not set.
+    """`links` are the links to sign in by of each channel that can send them; none where `public_url` is not set.
 
     `provider` is the other way to sign in; None where none is set up. `rdp_gate` is where RDP clients reach the gate.
     """
 
     instance_name: str = "Countersign"
     public_url: str = ""
-    link_channel: str = ""
-    link_secret: Callable[[str], str] = lambda link_id: ""
-    is_link_secret: Callable[[str, str], bool] = lambda link_id, given: False
+    links: Mapping[str, SignInLinks] = field(default_factory=dict)
     provider: Provider | None = None
     rdp_gate: str = ""
 
     def link(self, link_id: str) -> str:
-        """The whole link of this id."""
-        return f"{self.public_url}/sign-in/{link_id}.{self.link_secret(link_id)}"
+        """The whole link of this id, as the first channel would send it."""
+        return f"{self.public_url}/sign-in/{link_id}.{next(iter(self.links.values())).secret(link_id)}"
+
+    def is_link(self, link_id: str, secret: str) -> bool:
+        """Whether this is the secret of a link that any channel sends."""
+        return any(links.is_secret(link_id, secret) for links in self.links.values())
 
     @property
     def is_secure(self) -> bool:

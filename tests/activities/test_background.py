@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities.background import BackgroundActivities
-from activities.chores import Chore, repeating
+from activities.background import background
+from activities.chores import Chore, repeating, sweep
 from activities.errors import refusals_are_final
 from countersign.errors import Refused, Unavailable
 
@@ -34,7 +35,7 @@ async def test_the_sweeper_does_every_chore_though_one_fails_and_one_hangs(caplo
         done.set()
 
     chores = [Chore(work.__name__, work) for work in (hangs, unavailable, broken, last)]
-    sweeping = asyncio.create_task(environment.run(BackgroundActivities(None, chores).sweep))
+    sweeping = asyncio.create_task(environment.run(background("sweep", partial(sweep, chores))))
     await asyncio.wait_for(done.wait(), WAIT_SECONDS)
     environment.worker_shutdown()
     await asyncio.wait_for(sweeping, WAIT_SECONDS)
@@ -69,7 +70,7 @@ async def test_what_is_to_be_done_once_is_done_until_it_goes_well_and_no_more() 
     assert turns == [0, 1]
 
 
-async def test_the_listener_beats_and_stops_with_the_worker() -> None:
+async def test_work_beats_and_stops_with_the_worker() -> None:
     environment, beaten = ActivityEnvironment(), asyncio.Event()
     environment.on_heartbeat = lambda *_: beaten.set()
     stopped = asyncio.Event()
@@ -82,32 +83,27 @@ async def test_the_listener_beats_and_stops_with_the_worker() -> None:
             await asyncio.sleep(0)  # what was begun is finished
             stopped.set()
 
-    watching = asyncio.create_task(environment.run(BackgroundActivities(listen, []).watch_mailbox))
+    watching = asyncio.create_task(environment.run(background("read", listen)))
     await asyncio.wait_for(beaten.wait(), WAIT_SECONDS)
     environment.worker_shutdown()
     await asyncio.wait_for(watching, WAIT_SECONDS)
     assert stopped.is_set()
 
 
-async def test_a_listener_that_fails_fails_its_activity() -> None:
+async def test_work_that_fails_fails_its_activity() -> None:
     async def listen(beat: Callable[[], None]) -> None:
         raise Unavailable("the mailbox is away")
 
     with pytest.raises(Unavailable, match="the mailbox is away"):
-        await ActivityEnvironment().run(BackgroundActivities(listen, []).watch_mailbox)
+        await ActivityEnvironment().run(background("read", listen))
 
 
-async def test_a_listener_that_stops_by_itself_fails_its_activity() -> None:
+async def test_work_that_ends_by_itself_fails_its_activity() -> None:
     async def listen(beat: Callable[[], None]) -> None:
         beat()
 
-    with pytest.raises(ApplicationError, match="stopped by itself"):
-        await ActivityEnvironment().run(BackgroundActivities(listen, []).watch_mailbox)
-
-
-async def test_a_worker_without_a_mailbox_says_so() -> None:
-    with pytest.raises(ApplicationError, match="no mailbox in its settings"):
-        await ActivityEnvironment().run(BackgroundActivities(None, []).watch_mailbox)
+    with pytest.raises(ApplicationError, match="ended by itself"):
+        await ActivityEnvironment().run(background("read", listen))
 
 
 def test_a_refusal_is_final_and_keeps_its_words_and_nothing_else_is() -> None:

@@ -35,24 +35,24 @@ def alerts(store: Store) -> list[tuple[str, str]]:
 
 
 async def test_the_admins_are_told_once_of_a_mailbox_that_is_read_no_further(store: Store, at_once: Engine) -> None:
-    store.mails.read_through(MAILBOX, NOON)
+    store.inboxes.read_through(MAILBOX, NOON)
     for _ in range(3):
         await at_once.alert_admins()
     await (await engine_of(store)).alert_admins()  # of a worker that starts meanwhile
     assert alerts(store) == [("ada", "Tue 14 May 2024, 12:00 UTC")]
-    store.mails.read_through(MAILBOX, NOON + timedelta(hours=1))  # it could be read again, and then not
+    store.inboxes.read_through(MAILBOX, NOON + timedelta(hours=1))  # it could be read again, and then not
     await at_once.alert_admins()
     assert alerts(store)[1:] == [("ada", "Tue 14 May 2024, 13:00 UTC")]
 
 
 async def test_a_mailbox_that_could_never_be_read_is_told_of_too(store: Store, at_once: Engine) -> None:
-    store.mails.looking(MAILBOX, NOON)
+    store.inboxes.looking(MAILBOX, NOON)
     await at_once.alert_admins()
     assert alerts(store) == [("ada", "")]
 
 
 async def test_nobody_is_told_before_a_quarter_of_an_hour_however_old_it_is(store: Store) -> None:
-    store.mails.read_through(MAILBOX, NOON)  # no worker ran since
+    store.inboxes.read_through(MAILBOX, NOON)  # no worker ran since
     engine = await engine_of(store)
     for _ in range(2):
         await engine.alert_admins()
@@ -62,6 +62,6 @@ async def test_nobody_is_told_before_a_quarter_of_an_hour_however_old_it_is(stor
 async def test_without_a_policy_there_is_nobody_to_tell(store: Store, at_once: Engine) -> None:
     with store.database.transaction() as connection:
         connection.execute(policies.delete())
-    store.mails.read_through(MAILBOX, NOON)
+    store.inboxes.read_through(MAILBOX, NOON)
     await at_once.alert_admins()
     assert alerts(store) == []

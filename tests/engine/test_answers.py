@@ -128,13 +128,13 @@ def test_the_last_answers_are_those_in_time_and_open(store: Store) -> None:
 def test_the_last_answers_are_complete_once_every_mailbox_was_read_up_to_the_deadline(store: Store) -> None:
     number, deadline = opened(store).approval_id, soon(-1)
     closing = DeadlineCheck(approval_id=number, deadline=deadline, looked_at=deadline)
-    store.mails.read_through("INBOX", deadline - timedelta(seconds=1))
-    store.mails.read_through("OTHER", deadline)
+    store.inboxes.read_through("INBOX", deadline - timedelta(seconds=1))
+    store.inboxes.read_through("OTHER", deadline)
     assert not timely(store, closing).complete
-    store.mails.read_through("INBOX", deadline)
+    store.inboxes.read_through("INBOX", deadline)
     assert timely(store, closing).complete
-    store.mails.read_through("INBOX", deadline - timedelta(seconds=1))
-    store.mails.keep_only(["OTHER"])
+    store.inboxes.read_through("INBOX", deadline - timedelta(seconds=1))
+    store.inboxes.keep_only(["OTHER"])
     assert timely(store, closing).complete
 
 
@@ -148,13 +148,13 @@ def test_an_answer_that_is_older_than_its_request_was_to_another_one(store: Stor
 def look(store: Store, begin: float, end: float) -> None:
     """A watcher looks at a mailbox that it can't read, from one moment to another, in seconds from now."""
     for seconds in range(int(begin), int(end) + 1, 5):
-        store.mails.looking("INBOX", soon(seconds))
+        store.inboxes.looking("INBOX", soon(seconds))
 
 
 def test_an_expiry_waits_a_minute_for_a_mailbox_that_is_looked_at_in_vain(store: Store) -> None:
     number, deadline = opened(store).approval_id, soon(-70)
     closing = DeadlineCheck(approval_id=number, deadline=deadline, looked_at=deadline)
-    store.mails.read_through("INBOX", deadline - timedelta(days=1))
+    store.inboxes.read_through("INBOX", deadline - timedelta(days=1))
     look(store, -200, -15)
     assert not timely(store, closing).complete
     look(store, -10, 0)
@@ -164,7 +164,7 @@ def test_an_expiry_waits_a_minute_for_a_mailbox_that_is_looked_at_in_vain(store:
 def test_an_expiry_has_patience_with_a_mailbox_at_which_nobody_looks(store: Store) -> None:
     number, deadline = opened(store).approval_id, soon(-1000)
     closing = DeadlineCheck(approval_id=number, deadline=deadline, looked_at=deadline)
-    store.mails.read_through("INBOX", deadline - timedelta(days=1))
+    store.inboxes.read_through("INBOX", deadline - timedelta(days=1))
     look(store, -1100, -950)  # then the worker died
     assert not timely(store, closing).complete
     look(store, -65, -20)  # another one looks, and gets as long as the first would have had
@@ -185,14 +185,14 @@ def test_an_expiry_waits_for_a_mailbox_that_was_never_read(store: Store) -> None
 
 def test_an_expiry_does_not_wait_for_ever_for_a_mailbox_at_which_nobody_looks(store: Store) -> None:
     number, deadline = opened(store).approval_id, soon(-3600)
-    store.mails.read_through("INBOX", deadline - timedelta(days=1))
+    store.inboxes.read_through("INBOX", deadline - timedelta(days=1))
     closing = DeadlineCheck(approval_id=number, deadline=deadline, looked_at=deadline, waited=LONGEST_WAIT)
     assert timely(store, closing).complete
 
 
 def test_an_expiry_that_nobody_was_awake_for_still_waits_for_the_mailbox(store: Store) -> None:
     number, deadline = opened(store).approval_id, soon(-3600)
-    store.mails.read_through("INBOX", deadline - timedelta(seconds=1))
+    store.inboxes.read_through("INBOX", deadline - timedelta(seconds=1))
     assert (
         not Transactions(store)
         .deadline.timely_answers(DeadlineCheck(approval_id=number, deadline=deadline, looked_at=soon(-1)))

@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 
 from countersign.errors import BadSetting
 from countersign.times import moment
-from notifiers.email.sign_in_links import is_link_secret
+from notifiers.email.sign_in_links import MailedLinks
 from notifiers.email.token import KeyRing
 from portal.__main__ import app, provider_of
 from sandbox.temporal_server import free_port
@@ -93,8 +93,8 @@ def test_a_link_to_sign_in_by(environment: dict[str, str], store: Store) -> None
     done = run(environment | served, "sign-in-link", "grace")
     assert done.exit_code == 0, done.stderr
     link_id, _, secret = done.stdout.strip().removeprefix("https://access.example.test/sign-in/").partition(".")
-    assert is_link_secret(KeyRing([("a1", b"0" * 32)]), link_id, secret)
-    assert not is_link_secret(KeyRing([("a1", b"1" * 32)]), link_id, secret)
+    assert MailedLinks(KeyRing([("a1", b"0" * 32)])).is_secret(link_id, secret)
+    assert not MailedLinks(KeyRing([("a1", b"1" * 32)])).is_secret(link_id, secret)
     assert run(environment | served, "sign-in-link", "nobody").exit_code == 2
 
 

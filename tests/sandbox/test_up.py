@@ -14,7 +14,7 @@ import pytest
 from countersign.errors import CountersignError
 from engine.credentials.sign_in import From, SignIn
 from notifiers.email.read_settings import email_config, key_ring, mailbox
-from notifiers.email.sign_in_links import is_link_secret
+from notifiers.email.sign_in_links import MailedLinks
 from sandbox.first_run import prepare
 from sandbox.up import PEOPLE, POLICY, ROOT, alone, environment, must_be_free, processes, sign_in_links, welcome
 from sandbox.welcome import Place
@@ -52,7 +52,7 @@ def test_it_prints_links_by_which_its_people_sign_in(monkeypatch: pytest.MonkeyP
     printed = welcome(Settings(), [], installation, True, links)
     assert all(f"  {person:10}{link}" in printed for person, link in links.items())
     link_id, _, secret = links["grace"].removeprefix("http://127.0.0.1:8080/sign-in/").partition(".")
-    assert is_link_secret(key_ring(told["COUNTERSIGN_MAIL_KEYS"]), link_id, secret)
+    assert MailedLinks(key_ring(told["COUNTERSIGN_MAIL_KEYS"])).is_secret(link_id, secret)
     store = Store(Settings().database_url)
     try:
         begun = SignIn(store).by_link(link_id, From("", "", ""))

@@ -159,14 +159,14 @@ async def test_a_notification_about_no_request_comes_by_mail_and_by_slack(contex
     portal = Engine(context.deployment.client, context.deployment.store)
     fields = {"mailbox": "INBOX@imap.example.test", "since": "Tue 14 May 2024, 12:00 UTC"}
     for _ in range(2):
-        await portal.notify(GeneralEvent.MAILBOX_UNREAD, "since noon", ["ada"], fields)
+        await portal.notify(GeneralEvent.INBOX_UNREAD, "since noon", ["ada"], fields)
 
     async def look() -> list[Json]:
         messages = await people.messages(context.slack, await people.dm_of(context.slack, user_id("ada")))
         return [one for one in messages if fields["since"] in words_of(one)]
 
     message = await context.one_of(look, "the alert")
-    assert message["text"].startswith("*Replies by mail have not been read since Tue 14 May 2024, 12:00 UTC.*")
+    assert message["text"].startswith("*Replies have not been read since Tue 14 May 2024, 12:00 UTC.*")
     assert actions_of(message) == []
     inbox = context.deployment.person("ada").inbox
     deadline = time.monotonic() + SECONDS

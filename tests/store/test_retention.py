@@ -87,9 +87,9 @@ def test_replies_to_repeated_calls_are_forgotten_after_a_day(store: Store) -> No
 
 def test_mails_that_were_dealt_with_long_ago_are_forgotten_and_others_not(store: Store) -> None:
     for number in range(3):
-        store.mails.claim(a_mail(number), timedelta(seconds=30))
-    store.mails.mark_handled(a_mail(0), "handled")
-    store.mails.mark_handled(a_mail(1), "quarantined", "it broke the reader")
+        store.inboxes.claim(a_mail(number), timedelta(seconds=30))
+    store.inboxes.mark_handled(a_mail(0), "handled")
+    store.inboxes.mark_handled(a_mail(1), "quarantined", "it broke the reader")
     forget(store, datetime.now(UTC))
     assert count(store, mails) == 3
     forget(store)
@@ -170,7 +170,7 @@ def test_a_long_past_goes_a_little_at_a_time_whatever_is_kept_at_its_beginning(s
 
 def test_notifications_about_no_request_are_forgotten_once_they_were_sent(store: Store) -> None:
     for key in ("sent", "waiting"):
-        transactions(store).general_notifications.write(GeneralEvent.MAILBOX_UNREAD, key, ["ada"], {})
+        transactions(store).general_notifications.write(GeneralEvent.INBOX_UNREAD, key, ["ada"], {})
     with store.database.transaction() as connection:
         first = connection.execute(select(notifications.c.id)).scalars().first()
     assert first is not None

@@ -50,7 +50,7 @@ async def shared_quick_engine(
 async def quick(shared_quick_engine: Deployment) -> AsyncIterator[Deployment]:
     """The engine under a policy by which a request expires after five seconds, and a grant ends after four."""
     shared_quick_engine.apply(policy(approval_status_change_to_expire="5s", grant_minutes="4s"))
-    shared_quick_engine.store.mails.keep_only([])
+    shared_quick_engine.store.inboxes.keep_only([])
     shared_quick_engine.mail.forget_mail_of_people()
     shared_quick_engine.start_worker()
     yield shared_quick_engine

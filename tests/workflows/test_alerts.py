@@ -29,4 +29,4 @@ async def test_an_admin_is_told_by_mail_that_replies_by_mail_cannot_be_read(
         deployment.start_worker()
         await until(lambda: deployment.mail.delivered == 1, "the alert comes")
         [mail] = await asyncio.to_thread(deployment.person("ada").inbox)
-    assert mail["Subject"] == "Countersign - Replies by mail can't be read"
+    assert mail["Subject"] == "Countersign - Replies can't be read"

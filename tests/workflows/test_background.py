@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from temporalio import activity
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client as TemporalClient
 from temporalio.client import WorkflowHandle
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.worker import Worker
 
-from activities.background import BackgroundActivities
+from activities.background import background
 from tests.workflows.deployment import WAIT_SECONDS, new_namespace
 from tests.workflows.sandboxed import sandboxed
 from workflows.background import BackgroundWork
@@ -28,17 +28,16 @@ async def one_worker(client: TemporalClient) -> WorkflowHandle[BackgroundWork, N
     """A worker's life, until its sweeper has begun."""
     began = asyncio.Event()
 
-    class Noting(BackgroundActivities):
-        @activity.defn(name="sweep")
-        async def sweep(self) -> None:
-            began.set()
-            await super().sweep()
+    async def sweep(beat: Callable[[], None]) -> None:
+        beat()
+        began.set()
+        await asyncio.Event().wait()
 
     worker = Worker(
         client,
         task_queue=QUEUE,
         workflows=[BackgroundWork],
-        activities=[Noting(None, []).sweep],
+        activities=[background("sweep", sweep)],
         workflow_runner=sandboxed(),
         graceful_shutdown_timeout=timedelta(seconds=WAIT_SECONDS),
     )

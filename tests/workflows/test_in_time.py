@@ -100,13 +100,13 @@ async def test_rule_5_a_level_passed_in_time_does_not_carry_the_next_one_over_th
 async def test_rule_5_expiry_waits_until_the_mailbox_was_read_up_to_the_deadline(quick: Deployment) -> None:
     request = await quick.ask("alice")
     lost = await quick.ask("bob")
-    quick.store.mails.read_through("INBOX", request.deadline - timedelta(seconds=1))
+    quick.store.inboxes.read_through("INBOX", request.deadline - timedelta(seconds=1))
     await until_after(lost.deadline + timedelta(seconds=1))
     assert (request.status, lost.status) == (Status.WAITING, Status.WAITING)
     # A mail that had arrived in time is read only now.
     await request.store("grace", at=request.deadline - timedelta(milliseconds=1))
     await lost.store("grace", at=lost.deadline + timedelta(milliseconds=1))
-    quick.store.mails.read_through("INBOX", datetime.now(UTC))
+    quick.store.inboxes.read_through("INBOX", datetime.now(UTC))
     assert (await request.outcome()).status is Status.APPROVED
     assert (await lost.outcome()).status is Status.EXPIRED
 
@@ -116,7 +116,7 @@ async def test_rule_5_an_expiry_waits_for_a_mailbox_only_for_so_long(
 ) -> None:
     monkeypatch.setattr(deadline, "LONGEST_WAIT", timedelta(seconds=2))
     request = await quick.ask("alice")
-    quick.store.mails.read_through("INBOX", request.deadline - timedelta(days=1))
+    quick.store.inboxes.read_through("INBOX", request.deadline - timedelta(days=1))
     await until_after(request.deadline + timedelta(seconds=1))
     assert request.status is Status.WAITING
     assert (await request.outcome()).status is Status.EXPIRED

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from countersign.models import Status
 from engine.deadline import LONGEST_READING
 from sandbox.mail_server import HOST
-from store.tables import mailboxes
+from store.tables import inboxes
 from tests.proxy import Proxy
 from tests.workflows.deployment import Deployment, Request, insist, new_namespace, until
 from tests.workflows.people import policy
@@ -27,7 +27,7 @@ NEVER = datetime.min.replace(tzinfo=UTC)
 def looked_at(deployment: Deployment) -> datetime:
     """When the worker looked at its mailbox last, whether or not it could read it."""
     with deployment.store.database.reading() as connection:
-        found = connection.execute(select(mailboxes.c.looked_at)).scalar_one_or_none()
+        found = connection.execute(select(inboxes.c.looked_at)).scalar_one_or_none()
     return found or NEVER
 
 

@@ -8,14 +8,11 @@ from concurrent.futures import CancelledError
 from datetime import datetime
 from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import Response
-
 from countersign.errors import Unavailable
-from countersign.views import Finding
 from notifiers.email.inbound import Inbound
 from notifiers.email.listener.handler import MailHandler
-from notifiers.email.mailbox import Handle, Ledger, Mailbox, Watcher
+from notifiers.email.mailbox import Handle, Mailbox, Watcher
+from notifiers.engine import Ledger
 
 # The watcher waits this long for the engine to store an answer; then the mail stays where it is, for the next look.
 STORE_SECONDS = 20.0
@@ -51,14 +48,6 @@ class MailboxListener:
     def _progress(self) -> None:
         """The thread got on; it may now be silent for longer than any answer of the server that it waits for."""
         self._alive_until = time.monotonic() + 2 * self._mailbox.network_seconds
-
-    async def handle(self, request: Request) -> Response:
-        """Mail comes in by no call."""
-        return Response(status_code=404)
-
-    def findings(self) -> list[Finding]:
-        """Nothing is seen from here; the check of the mailbox logs in."""
-        return []
 
 
 def taken_on(loop: asyncio.AbstractEventLoop, take: Take) -> Handle:

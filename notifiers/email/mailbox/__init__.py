@@ -15,13 +15,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from countersign.errors import Unavailable, message_of
-from countersign.notifications import MailRef
 from notifiers.email.mailbox.fetch_retries import FetchRetries
 from notifiers.email.mailbox.imap import Connection, Mailbox
 from notifiers.email.mailbox.intake import MOVED_WITHIN_SECONDS, EngineFault, Handle, Intake
-from notifiers.email.mailbox.ledger import Claim, Disposition, Ledger
+from notifiers.engine import Ledger
 
-__all__ = ["Claim", "Disposition", "EngineFault", "Handle", "Ledger", "MailRef", "Mailbox", "Watcher"]
+__all__ = ["EngineFault", "Handle", "Mailbox", "Watcher"]
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from countersign.errors import Unavailable
 from countersign.notifications import MailRef
 from notifiers.email.mailbox.fetch_retries import FetchRetries
 from notifiers.email.mailbox.imap import Connection, Fetched, Mailbox
-from notifiers.email.mailbox.ledger import Disposition, Ledger
+from notifiers.engine import Disposition, Ledger
 
 log = logging.getLogger(__name__)
 

@@ -48,7 +48,7 @@ def aged(store: Store, by: timedelta) -> None:
 
 def test_a_link_begins_one_session_in_the_browser_that_asked(store: Store) -> None:
     rules = SignIn(store)
-    rules.send_link("Grace@EXAMPLE.test", HERE, "/requests/1042", "email")
+    rules.send_link("Grace@EXAMPLE.test", HERE, "/requests/1042", ["email"])
     link = link_of(store)
     with pytest.raises(NotAllowed, match="only in the browser"):
         rules.by_link(link, ELSEWHERE)
@@ -68,7 +68,7 @@ def test_an_old_link_an_unknown_one_and_one_of_somebody_disabled_begin_nothing(s
     rules = SignIn(store)
     with pytest.raises(NotAllowed, match="unknown"):
         rules.by_link("no link", HERE)
-    rules.send_link("grace@example.test", HERE, "/", "email")
+    rules.send_link("grace@example.test", HERE, "/", ["email"])
     link = link_of(store)
     apply_policy(store, policy(users={"grace": {"disabled": True}}), "ada")
     with pytest.raises(NotAllowed, match="disabled"):
@@ -81,11 +81,11 @@ def test_an_old_link_an_unknown_one_and_one_of_somebody_disabled_begin_nothing(s
 def test_no_more_links_are_asked_for_from_one_address_than_an_office_needs(store: Store) -> None:
     rules = SignIn(store)
     for number in range(LINKS_FROM_ONE_SOURCE + 2):
-        rules.send_link(f"stranger-{number}@example.test", HERE, "/", "email")
-    rules.send_link("grace@example.test", HERE, "/", "email")
+        rules.send_link(f"stranger-{number}@example.test", HERE, "/", ["email"])
+    rules.send_link("grace@example.test", HERE, "/", ["email"])
     with store.database.reading() as connection:
         assert connection.execute(notifications.select()).all() == []
-    rules.send_link("grace@example.test", HERE._replace(source_address="192.0.2.8"), "/", "email")
+    rules.send_link("grace@example.test", HERE._replace(source_address="192.0.2.8"), "/", ["email"])
     assert link_of(store)
 
 
@@ -133,7 +133,7 @@ def test_sign_ins_by_a_provider_take_nothing_from_the_links_that_an_office_may_a
     rules = SignIn(store)
     for _ in range(LINKS_FROM_ONE_SOURCE + 1):
         rules.begin_with_provider(HERE, "/")
-    rules.send_link("grace@example.test", HERE, "/", "email")
+    rules.send_link("grace@example.test", HERE, "/", ["email"])
     assert link_of(store)
 
 

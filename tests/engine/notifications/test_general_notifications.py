@@ -21,7 +21,7 @@ from tests.engine.post import LONG_AGO, Post
 from tests.workflows.deployment import until
 from tests.workflows.people import policy
 
-UNREAD = GeneralEvent.MAILBOX_UNREAD
+UNREAD = GeneralEvent.INBOX_UNREAD
 FIELDS = {"mailbox": "INBOX@imap.example.test", "since": "Tue 14 May 2024, 12:00 UTC"}
 
 
@@ -67,12 +67,12 @@ async def test_its_mail_has_a_subject_line_of_its_own_and_nothing_to_answer_by(p
     await post.outbox.send_new()
     await until(lambda: states(post) == [("ada", "sent")], "it is sent")
     [mail] = await inbox(post, "ada")
-    assert mail["Subject"] == "Countersign - Replies by mail can't be read"
+    assert mail["Subject"] == "Countersign - Replies can't be read"
     assert (mail["Reply-To"], mail["References"], mail["In-Reply-To"]) == ("approvals@example.test", None, None)
     assert str(mail["Message-ID"]).startswith("<mailbox_unread.")
     body = mail.get_body(("plain",))
     assert body is not None
-    assert body.get_content().startswith(f"Replies by mail have not been read since {FIELDS['since']}.")
+    assert body.get_content().startswith(f"Replies have not been read since {FIELDS['since']}.")
 
 
 async def test_another_key_is_another_message_and_only_enabled_people_are_told(post: Post) -> None:

@@ -6,7 +6,8 @@ import threading
 import time
 from datetime import datetime, timedelta
 
-from notifiers.email.mailbox import Claim, Disposition, MailRef
+from countersign.notifications import MailRef
+from notifiers.engine import Claim, Disposition
 
 Key = tuple[str, str]
 
@@ -46,12 +47,12 @@ class MemoryLedger:
             self.marked[key] = (mail, disposition, why)
             self.changed.notify_all()
 
-    def looking(self, mailbox: str, at: datetime) -> None:
+    def looking(self, inbox: str, at: datetime) -> None:
         with self.changed:
             self.looked_at = at
             self.changed.notify_all()
 
-    def read_through(self, mailbox: str, at: datetime) -> None:
+    def read_through(self, inbox: str, at: datetime) -> None:
         with self.changed:
             assert self.read_until is None or at >= self.read_until
             self.read_until = at

@@ -14,11 +14,12 @@ import pytest
 from countersign.errors import Unreachable
 from countersign.models import Event, GrantStatus, Status, Verdict
 from countersign.notifications import Notification, Person, RequestNotification
-from notifiers.email import sign_in_links, token
+from notifiers.email import token
 from notifiers.email.authenticity import Authentic
 from notifiers.email.checks import Facts, check_reply
 from notifiers.email.compose import compose
 from notifiers.email.reply import read_reply
+from notifiers.email.sign_in_links import MailedLinks
 from notifiers.email.token import Ids
 from tests.samples import (
     ALICE,
@@ -603,7 +604,7 @@ def test_a_link_to_sign_in_by_is_made_from_its_id() -> None:
     where = config().model_copy(update={"public_url": "https://access.example.test"})
     mail = compose(told, where, NOON)
     assert mail["Subject"] == "Acme Gateways - Sign in"
-    link = f"https://access.example.test/sign-in/ab12.{sign_in_links.link_secret(where.keys, 'ab12')}"
+    link = f"https://access.example.test/sign-in/ab12.{MailedLinks(where.keys).secret('ab12')}"
     text, html = (mail.get_body((kind,)) for kind in ("plain", "html"))
     assert text is not None
     assert html is not None
@@ -622,15 +623,15 @@ def test_a_mail_about_no_request_shows_its_fields_and_carries_no_token() -> None
     fields = {"mailbox": "<b>INBOX</b>@imap", "since": "noon"}
     told = Notification(id="general.1", event="mailbox_unread", to=GRACE, written_at=NOON, fields=fields)
     mail = compose(told, config(), NOON)
-    assert mail["Subject"] == "Acme Gateways - Replies by mail can't be read"
+    assert mail["Subject"] == "Acme Gateways - Replies can't be read"
     assert token.in_message_id(str(mail["Message-ID"])) is None
     assert (mail["Reply-To"], mail["Auto-Submitted"]) == ("answers@acme.example", "auto-generated")
     text, html = (mail.get_body((kind,)) for kind in ("plain", "html"))
     assert text is not None
     assert html is not None
     assert text.get_content() == (
-        "Replies by mail have not been read since noon.\n\n"
-        "Answers wait in the mailbox <b>INBOX</b>@imap, and requests may expire meanwhile. "
+        "Replies have not been read since noon.\n\n"
+        "Answers wait in <b>INBOX</b>@imap, and requests may expire meanwhile. "
         "To see what is wrong, run: countersign doctor\n\n"
         "Acme Gateways\n"
     )

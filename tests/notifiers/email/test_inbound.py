@@ -596,7 +596,7 @@ async def test_how_a_request_stands_is_not_explained_to_who_holds_no_mail_about_
 async def test_a_reply_to_a_mail_about_no_request_is_recorded_and_answered_by_nothing() -> None:
     engine = Engine()
     about = token.message_id("example.test", None, "mailbox_unread", "general.1.mailbox_unread.grace.email")
-    await taker(engine)(mail("OK", tag="", subject="Re: Acme - Replies by mail can't be read", In_Reply_To=about))
+    await taker(engine)(mail("OK", tag="", subject="Re: Acme - Replies can't be read", In_Reply_To=about))
     assert not engine.given
     (refused,) = engine.rejected_input
     assert (refused.event, refused.approval_id, refused.proof["code"]) == (None, None, "names_one_request")

@@ -30,7 +30,7 @@ class Hanging(MemoryLedger):
         super().__init__()
         self.go_on = threading.Event()
 
-    def looking(self, mailbox: str, at: datetime) -> None:
+    def looking(self, inbox: str, at: datetime) -> None:
         self.go_on.wait(WAIT_SECONDS)
 
 

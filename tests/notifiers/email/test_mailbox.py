@@ -8,7 +8,8 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from countersign.errors import Unavailable
-from notifiers.email.mailbox import EngineFault, MailRef
+from countersign.notifications import MailRef
+from notifiers.email.mailbox import EngineFault
 from notifiers.email.mailbox.intake import UNAVAILABLE_IN_A_ROW
 from tests.notifiers.email.memory_ledger import MemoryLedger
 from tests.notifiers.email.servers import Server, assert_soon_in, client_of, mails_in

@@ -15,7 +15,7 @@ from notifiers.email import mailbox
 from notifiers.email.mailbox.fetch_retries import ATTEMPTS, FetchRetries
 from notifiers.email.mailbox.imap import Connection
 from notifiers.email.mailbox.intake import UNAVAILABLE_IN_A_ROW, Intake
-from notifiers.email.mailbox.ledger import Claim
+from notifiers.engine import Claim
 from tests.notifiers.email.memory_ledger import MemoryLedger
 from tests.notifiers.email.odd_server import Oddity, OddServer
 from tests.notifiers.email.servers import Sandbox

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from countersign.notifications import MailRef
-from notifiers.email.mailbox.ledger import Claim, Disposition
+from notifiers.engine import Claim, Disposition
 from store import Store
 from tests.notifiers.email.memory_ledger import MemoryLedger
 from tests.notifiers.email.servers import Sandbox, assert_soon_in
@@ -27,17 +27,17 @@ class StoreLedger(MemoryLedger):
 
     def __init__(self, store: Store) -> None:
         super().__init__()
-        self.mails = store.mails
+        self.store = store
 
     def claim(self, mail: MailRef, lease: timedelta) -> Claim:
-        return self.mails.claim(mail, lease)
+        return self.store.inboxes.claim(mail, lease)
 
     def mark_handled(self, mail: MailRef, disposition: Disposition, why: str = "") -> None:
-        self.mails.mark_handled(mail, disposition, why)
+        self.store.inboxes.mark_handled(mail, disposition, why)
         super().mark_handled(mail, disposition, why)
 
-    def read_through(self, mailbox: str, at: datetime) -> None:
-        self.mails.read_through(mailbox, at)
+    def read_through(self, inbox: str, at: datetime) -> None:
+        self.store.inboxes.read_through(inbox, at)
         with self.changed:
             self.read_until = at
             self.changed.notify_all()

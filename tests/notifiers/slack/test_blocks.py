@@ -398,7 +398,7 @@ def test_a_message_about_what_expires_says_what_to_do(kind: str, says: str) -> N
 def test_a_message_about_no_request_names_none_and_has_nothing_to_press() -> None:
     text, blocks = general(a_general_notification("<!channel> `x` *bold*"), CONFIG)
     check_message(text, blocks)
-    assert text.startswith("*Replies by mail have not been read since noon.* Answers wait in the mailbox `&lt;!channel")
+    assert text.startswith("*Replies have not been read since noon.* Answers wait in `&lt;!channel")
     assert list(texts(blocks)) == [text, "Acme Gateways"]
     assert actions(blocks) == []
     assert "#" not in text

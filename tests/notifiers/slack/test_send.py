@@ -420,6 +420,6 @@ async def test_a_notification_about_no_request_is_posted_once_though_slack_s_ans
     assert await notifier.send(general()) == ""
     assert await notifier.send(general(again=True)) == ""
     [message] = await seen(slack, "grace")
-    assert message["text"].startswith("*Replies by mail have not been read since noon.*")
+    assert message["text"].startswith("*Replies have not been read since noon.*")
     assert await notifier.send(general(again=True, id="general.2.mailbox_unread.grace.slack")) == ""
     assert len(await seen(slack, "grace")) == 2

@@ -50,11 +50,11 @@ async def test_all_is_well_in_a_house_that_works(portal: Portal) -> None:
 
 async def test_mails_in_quarantine_are_warned_of(portal: Portal) -> None:
     mail = MailRef("approvals@example.test/INBOX", 1, 1, "<large@example.test>", "d" * 64)
-    portal.store.mails.claim(mail, timedelta(seconds=30))
-    portal.store.mails.mark_handled(mail, "quarantined", "too big: 30000000 bytes")
+    portal.store.inboxes.claim(mail, timedelta(seconds=30))
+    portal.store.inboxes.mark_handled(mail, "quarantined", "too big: 30000000 bytes")
     found = (await portal.get("ada", "/doctor")).json()
     (said,) = (one for one in found if one["about"] == mail.mailbox)
-    assert (said["part"], said["state"]) == ("mailbox", "warning")
+    assert (said["part"], said["state"]) == ("inbox", "warning")
     assert "could not be read and decided nothing: 1 (the latest: too big: 30000000 bytes)" in said["words"]
 
 

@@ -85,9 +85,8 @@ async def test_a_failure_of_ours_is_a_problem_that_tells_nothing_of_the_inside(
     async def explain(raw: bytes) -> Explained:
         raise ValueError(f"the secret is {raw.decode()}")
 
-    broken = Plan(
-        settings.database_url, lambda: Client.connect(settings.temporal_address, lazy=True), lambda _: explain
-    )
+    explainers = {"message/rfc822": lambda _: explain}
+    broken = Plan(settings.database_url, lambda: Client.connect(settings.temporal_address, lazy=True), explainers)
     async with serving(Server(create_app(broken), "127.0.0.1", 0)) as url:
         other = Portal(url, portal.tokens)
         reply = await other.client("alice").post("/replies/explain", content=b"hunter2")

@@ -1,4 +1,4 @@
-"""Which mail was handled: claimed by one watcher, then marked for good; and how far each mailbox was read."""
+"""How far each inbox was read; and of those that hold mail which mail was handled, claimed by one watcher at a time."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -8,20 +8,20 @@ from sqlalchemy import Connection, Row, case, delete, select, update
 
 from countersign.notifications import MailRef
 from store.database import StorePart, insert_new, insert_or_change, reads
-from store.tables import as_written, mailboxes, mails
+from store.tables import as_written, inboxes, mails
 
-# A watcher tells more often than this that it looks, but for the time that a server takes to answer.
+# Who reads an inbox tells more often than this that they look, but for the time that a server takes to answer.
 LONGEST_GAP = timedelta(seconds=30)
 NEVER_READ = datetime.fromtimestamp(0, UTC)
 
 
-def mailboxes_behind(connection: Connection, moment: datetime) -> Sequence[Row[Any]]:
-    """The mailboxes that were not read up to a moment yet."""
-    return connection.execute(select(mailboxes).where(mailboxes.c.read_through < moment)).all()
+def inboxes_behind(connection: Connection, moment: datetime) -> Sequence[Row[Any]]:
+    """The inboxes that were not read up to a moment yet."""
+    return connection.execute(select(inboxes).where(inboxes.c.read_through < moment)).all()
 
 
-class Mails(StorePart):
-    """What became of each mail, for the mailbox watchers. Each call is one transaction."""
+class Inboxes(StorePart):
+    """What those who read inboxes need to have remembered. Each call is one transaction."""
 
     def claim(self, mail: MailRef, lease: timedelta) -> Literal["ours", "elsewhere", "handled", "quarantined"]:
         """Take a mail: of any number of callers one gets `ours`, until it marks, releases, or its lease is over."""
@@ -56,7 +56,7 @@ class Mails(StorePart):
 
     @reads
     def quarantined(self, since: datetime) -> list[tuple[str, int, str]]:
-        """The mailboxes with mails that were quarantined since a moment, how many, and why the latest was."""
+        """The inboxes with mails that were quarantined since a moment, how many, and why the latest was."""
         ours = (mails.c.claimed_until > since) & (mails.c.state == as_written("quarantined"))
         query = select(mails.c.mailbox, mails.c.why).where(ours).order_by(mails.c.claimed_until)
         with self.database.reading() as connection:
@@ -66,27 +66,27 @@ class Mails(StorePart):
             whys.setdefault(mailbox, []).append(why)
         return [(mailbox, len(each), each[-1]) for mailbox, each in whys.items()]
 
-    def read_through(self, mailbox: str, at: datetime) -> None:
+    def read_through(self, inbox: str, at: datetime) -> None:
         """Note that everything that had arrived before `at` has been dealt with."""
         read = {"read_through": at}
         with self.database.transaction() as connection:
-            insert_or_change(connection, mailboxes, {"mailbox": mailbox, **read}, read)
+            insert_or_change(connection, inboxes, {"inbox": inbox, **read}, read)
 
-    def looking(self, mailbox: str, at: datetime) -> None:
-        """Note that a watcher looks at the mailbox now, whether or not it can read it.
+    def looking(self, inbox: str, at: datetime) -> None:
+        """Note that somebody looks at the inbox now, whether or not it can read it.
 
-        Where no watcher did so for LONGEST_GAP, `looking_since` begins anew: meanwhile nobody was there.
+        Where nobody did so for LONGEST_GAP, `looking_since` begins anew: meanwhile nobody was there.
         """
-        row = {"mailbox": mailbox, "read_through": NEVER_READ, "looking_since": at, "looked_at": at}
-        goes_on = mailboxes.c.looked_at > at - LONGEST_GAP
-        since = case((goes_on, mailboxes.c.looking_since), else_=at)
+        row = {"inbox": inbox, "read_through": NEVER_READ, "looking_since": at, "looked_at": at}
+        goes_on = inboxes.c.looked_at > at - LONGEST_GAP
+        since = case((goes_on, inboxes.c.looking_since), else_=at)
         with self.database.transaction() as connection:
-            insert_or_change(connection, mailboxes, row, {"looking_since": since, "looked_at": at})
+            insert_or_change(connection, inboxes, row, {"looking_since": since, "looked_at": at})
 
     def keep_only(self, names: list[str]) -> None:
-        """Forget how far other mailboxes were read: nobody reads them any more, so no expiry waits for them."""
+        """Forget how far other inboxes were read: nobody reads them any more, so no expiry waits for them."""
         with self.database.transaction() as connection:
-            connection.execute(delete(mailboxes).where(mailboxes.c.mailbox.not_in(names)))
+            connection.execute(delete(inboxes).where(inboxes.c.inbox.not_in(names)))
 
     @staticmethod
     def _is(mail: MailRef):  # type: ignore[no-untyped-def]

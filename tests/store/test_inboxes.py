@@ -23,46 +23,46 @@ class Mail(MailRef):
 
 
 def test_one_of_many_claims_it(store: Store) -> None:
-    heard = at_once(lambda: store.mails.claim(Mail(), LEASE))
+    heard = at_once(lambda: store.inboxes.claim(Mail(), LEASE))
     assert sorted(heard) == ["elsewhere"] * 3 + ["ours"]
 
 
 def test_the_same_mail_under_another_number_is_the_same_mail(store: Store) -> None:
-    assert store.mails.claim(Mail(), LEASE) == "ours"
-    assert store.mails.claim(Mail(uidvalidity=2, uid=77), LEASE) == "elsewhere"
-    assert store.mails.claim(Mail(digest="e" * 64), LEASE) == "ours"
-    assert store.mails.claim(Mail(mailbox="other"), LEASE) == "ours"
+    assert store.inboxes.claim(Mail(), LEASE) == "ours"
+    assert store.inboxes.claim(Mail(uidvalidity=2, uid=77), LEASE) == "elsewhere"
+    assert store.inboxes.claim(Mail(digest="e" * 64), LEASE) == "ours"
+    assert store.inboxes.claim(Mail(mailbox="other"), LEASE) == "ours"
 
 
 def test_a_claim_whose_lease_is_over_is_taken_by_one(store: Store) -> None:
-    assert store.mails.claim(Mail(), OVER) == "ours"
-    heard = at_once(lambda: store.mails.claim(Mail(), LEASE))
+    assert store.inboxes.claim(Mail(), OVER) == "ours"
+    heard = at_once(lambda: store.inboxes.claim(Mail(), LEASE))
     assert sorted(heard) == ["elsewhere"] * 3 + ["ours"]
 
 
 def test_a_claim_can_be_given_back(store: Store) -> None:
-    store.mails.claim(Mail(), LEASE)
-    store.mails.release(Mail())
-    assert store.mails.claim(Mail(), LEASE) == "ours"
+    store.inboxes.claim(Mail(), LEASE)
+    store.inboxes.release(Mail())
+    assert store.inboxes.claim(Mail(), LEASE) == "ours"
 
 
 def test_what_was_handled_or_quarantined_stays_so(store: Store) -> None:
     bad = Mail(digest="b" * 64)
     for mail, disposition in ((Mail(), "handled"), (bad, "quarantined")):
-        store.mails.claim(mail, OVER)
-        store.mails.mark_handled(mail, disposition, "why")
-        store.mails.release(mail)
-        assert store.mails.claim(mail, LEASE) == disposition
+        store.inboxes.claim(mail, OVER)
+        store.inboxes.mark_handled(mail, disposition, "why")
+        store.inboxes.release(mail)
+        assert store.inboxes.claim(mail, LEASE) == disposition
 
 
 def test_a_message_id_of_any_length_is_kept(store: Store) -> None:
-    assert store.mails.claim(Mail(message_id="<" + "x" * 5000 + ">"), LEASE) == "ours"
+    assert store.inboxes.claim(Mail(message_id="<" + "x" * 5000 + ">"), LEASE) == "ours"
 
 
 def test_what_was_quarantined_lately_is_counted_for_each_mailbox(store: Store) -> None:
     for digest, why in (("d", "too big"), ("e", "its handler failed"), ("f", "")):
-        store.mails.claim(Mail(digest=digest * 64), LEASE)
-        store.mails.mark_handled(Mail(digest=digest * 64), "quarantined" if why else "handled", why)
+        store.inboxes.claim(Mail(digest=digest * 64), LEASE)
+        store.inboxes.mark_handled(Mail(digest=digest * 64), "quarantined" if why else "handled", why)
     now = datetime.now(UTC)
-    assert store.mails.quarantined(now - timedelta(hours=1)) == [(Mail().mailbox, 2, "its handler failed")]
-    assert store.mails.quarantined(now + timedelta(hours=1)) == []
+    assert store.inboxes.quarantined(now - timedelta(hours=1)) == [(Mail().mailbox, 2, "its handler failed")]
+    assert store.inboxes.quarantined(now + timedelta(hours=1)) == []
