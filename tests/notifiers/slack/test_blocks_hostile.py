@@ -94,7 +94,7 @@ def notifications(draw: st.DrawFn) -> RequestNotification:
         names={one.id: one.name for one in asked},
         grant=draw(st.sampled_from([None, *(GRANT.model_copy(update={"status": one}) for one in GrantStatus)])),
         room=draw(st.sampled_from(["", "C0123"])),
-        holds=draw(st.sampled_from(["", "D1/1.2"])),
+        live_message=draw(st.sampled_from(["", "D1/1.2"])),
     )
 
 
