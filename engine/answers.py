@@ -13,7 +13,7 @@ from countersign.models import Answer, Event, Route, Status
 from countersign.notifications import SubmittedAnswer
 from countersign.permissions import principal, why_never, why_not_at_passed_level
 from countersign.transitions import AuditEvent
-from engine.notifications.answering import REFUSALS_TOLD_AT_MOST, tell, told_lately
+from engine.notifications.answering import REFUSALS_TOLD_AT_MOST, write_reply, written_lately
 from engine.record import append_or_count, event
 from engine.rules import Rules
 from store import answers, requests
@@ -25,59 +25,59 @@ CLOCKS_DIFFER = timedelta(minutes=1)
 class Answers(Rules):
     """Storing answers and refusing them. Each method is one transaction."""
 
-    def store(self, given: SubmittedAnswer, tell: bool = False) -> Answer:
+    def store(self, submitted: SubmittedAnswer, notifies_sender: bool = False) -> Answer:
         """Store an answer; one that was stored before is returned as it is.
 
-        Raises NotFound for an unknown request, and Refused, which is recorded, where it could never count: with `tell`
-        its sender is then notified on the channel it came by, unless they are disabled or unknown.
+        Raises NotFound for an unknown request, and Refused, which is recorded, where it could never count: with
+        `notifies_sender` its sender is then notified on the channel it came by, unless they are disabled or unknown.
         """
         with self.database.transaction() as connection:
-            stored, refused = self._store(connection, given, tell)
+            stored, refused = self._store(connection, submitted, notifies_sender)
         if refused is not None:
             raise refused
         assert stored is not None
         return stored
 
     def _store(
-        self, connection: Connection, given: SubmittedAnswer, tells: bool
+        self, connection: Connection, submitted: SubmittedAnswer, notifies_sender: bool
     ) -> tuple[Answer | None, Refused | NotFound | None]:
-        known = answers.from_source(connection, given.channel, given.source_id)
+        known = answers.from_source(connection, submitted.channel, submitted.source_id)
         if known is not None:
             return answers.view(known), None
         _, policy = self.policies.in_force(connection)
-        request = requests.known(connection, given.approval_id)
-        refused = _refused(connection, policy, request, given)
+        request = requests.known(connection, submitted.approval_id)
+        refused = _refused(connection, policy, request, submitted)
         # Two processes may get the same delivery at once; the second finds the first one's row.
-        stored = answers.add(connection, _row(given, refused))
+        stored = answers.add(connection, _row(submitted, refused))
         if stored is None:
-            return _stored(connection, given), None
+            return _stored(connection, submitted), None
         if refused is not None:
             if request is None:
-                append_or_count(connection, None, _refusal(stored, str(refused)), given.person, None)
+                append_or_count(connection, None, _refusal(stored, str(refused)), submitted.person, None)
             else:
-                _record_refusal(connection, stored, str(refused), tells and policy.enabled(given.person))
+                _record_refusal(connection, stored, str(refused), notifies_sender and policy.enabled(submitted.person))
         return answers.view(stored), refused
 
-    def refuse(self, answer_id: str, refusal: Refused, tell: bool) -> None:
-        """Record why an answer didn't count, and with `tell` notify its sender on the channel it came by."""
+    def refuse(self, answer_id: str, refusal: Refused, notifies_sender: bool) -> None:
+        """Record why an answer didn't count, and with `notifies_sender` notify its sender on the channel it came by."""
         with self.database.transaction() as connection:
             row = answers.refuse(connection, answer_id, str(refusal), refusal.details)
             if row is not None:
-                _record_refusal(connection, row, str(refusal), tell)
+                _record_refusal(connection, row, str(refusal), notifies_sender)
 
 
-def _stored(connection: Connection, given: SubmittedAnswer) -> Answer:
-    row = answers.from_source(connection, given.channel, given.source_id)
+def _stored(connection: Connection, submitted: SubmittedAnswer) -> Answer:
+    row = answers.from_source(connection, submitted.channel, submitted.source_id)
     assert row is not None
     return answers.view(row)
 
 
-def _row(given: SubmittedAnswer, refused: Refused | NotFound | None) -> dict[str, Any]:
-    row = given.model_dump(exclude={"signed_in", "confirmed"}) | {
+def _row(submitted: SubmittedAnswer, refused: Refused | NotFound | None) -> dict[str, Any]:
+    row = submitted.model_dump(exclude={"signed_in", "confirmed"}) | {
         "id": uuid.uuid4().hex,
         "state": "open",
         "message": "",
-        "at": min(given.at, datetime.now(UTC)),
+        "at": min(submitted.at, datetime.now(UTC)),
     }
     if refused is not None:
         row |= {"state": "refused", "message": str(refused), "details": refused.details}
@@ -85,42 +85,44 @@ def _row(given: SubmittedAnswer, refused: Refused | NotFound | None) -> dict[str
 
 
 def _refused(
-    connection: Connection, policy: Policy, request: Row[Any] | None, given: SubmittedAnswer
+    connection: Connection, policy: Policy, request: Row[Any] | None, submitted: SubmittedAnswer
 ) -> Refused | NotFound | None:
     """Why an answer can't count, as far as that is known before its request judges it; None when it may."""
     if request is None:
-        return no_request(given.approval_id)
-    who, route = principal(policy, given.person), Route.model_validate(request.route)
-    never = _too_old(request, given) or why_never(who, given.approval_id, route, given)
-    return never or _passed(connection, request, given)
+        return no_request(submitted.approval_id)
+    who, route = principal(policy, submitted.person), Route.model_validate(request.route)
+    never = _too_old(request, submitted) or why_never(who, submitted.approval_id, route, submitted)
+    return never or _passed(connection, request, submitted)
 
 
-def _too_old(request: Row[Any], given: SubmittedAnswer) -> Refused | None:
+def _too_old(request: Row[Any], submitted: SubmittedAnswer) -> Refused | None:
     """Refuses an answer from before its request was opened: it was for one with the same number, before a restore."""
-    if given.at >= request.opened_at - CLOCKS_DIFFER:
+    if submitted.at >= request.opened_at - CLOCKS_DIFFER:
         return None
-    message = f"That answer came before #{given.approval_id} was asked; answer the newest message about it."
-    return Refused(message, ErrorCode.OTHER_REQUEST, approval_id=given.approval_id)
+    message = f"That answer came before #{submitted.approval_id} was asked; answer the newest message about it."
+    return Refused(message, ErrorCode.OTHER_REQUEST, approval_id=submitted.approval_id)
 
 
-def _passed(connection: Connection, request: Row[Any], given: SubmittedAnswer) -> Refused | None:
+def _passed(connection: Connection, request: Row[Any], submitted: SubmittedAnswer) -> Refused | None:
     """Why an answer to a level that was passed can't count; None when it may take an approval back.
 
     The record decides this, as a workflow may have lost in a crash that its request has come to a later level.
     """
-    if given.level >= request.level or request.status != Status.WAITING:
+    if submitted.level >= request.level or request.status != Status.WAITING:
         return None
-    states = answers.states_of(connection, given.approval_id, given.level, given.person)
-    return why_not_at_passed_level(given.approval_id, request.level, given, states)
+    states = answers.states_of(connection, submitted.approval_id, submitted.level, submitted.person)
+    return why_not_at_passed_level(submitted.approval_id, request.level, submitted, states)
 
 
-def _record_refusal(connection: Connection, answer: Row[Any], message: str, tells: bool) -> None:
+def _record_refusal(connection: Connection, answer: Row[Any], message: str, notifies_sender: bool) -> None:
     """Record that an answer was refused, and notify its sender, unless they were notified too often lately."""
     now = datetime.now(UTC)
-    if tells and told_lately(connection, answer.person, Event.ANSWER_REFUSED, now) < REFUSALS_TOLD_AT_MOST:
+    if notifies_sender and written_lately(connection, answer.person, Event.ANSWER_REFUSED, now) < REFUSALS_TOLD_AT_MOST:
         in_reply_to = answer.proof.get("message_id", "")
         about = answer.approval_id, answer.level, answer.person, answer.channel
-        tell(connection, Event.ANSWER_REFUSED, answer.id, *about, message=message, in_reply_to=in_reply_to, now=now)
+        write_reply(
+            connection, Event.ANSWER_REFUSED, answer.id, *about, message=message, in_reply_to=in_reply_to, now=now
+        )
     append_or_count(connection, answer.approval_id, _refusal(answer, message), answer.person, answer.approval_id)
 
 

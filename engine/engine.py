@@ -122,7 +122,7 @@ class Engine:
 
     async def _pass_on(self, action: Action, given: SubmittedComment) -> None:
         await self.run(self._transactions.comments.pass_on, action, given)
-        await self._resources.answer_back(given.approval_id)
+        await self._resources.send_replies(given.approval_id)
 
     async def report(self, person: str, approval_id: int | None, signal: str, detail: str) -> None:
         """Record that a person is `away` or `unreachable`; the sweeper has their requests check again who may act."""

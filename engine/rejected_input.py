@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from countersign.models import Event
 from countersign.notifications import RejectedInput
-from engine.notifications.answering import HELP_AT_MOST, tell, told_lately
+from engine.notifications.answering import HELP_AT_MOST, write_reply, written_lately
 from engine.record import append_or_count, event
 from engine.rules import Rules
 from store import answers, rejected_input, requests
@@ -52,7 +52,7 @@ def _tell(
     connection: Connection, refused: RejectedInput, kind: Event, person: str, approval_id: int, now: datetime
 ) -> None:
     request = requests.known(connection, approval_id)
-    if request is None or told_lately(connection, person, kind, now) >= HELP_AT_MOST:
+    if request is None or written_lately(connection, person, kind, now) >= HELP_AT_MOST:
         return
     about, source = (approval_id, request.level, person, refused.channel), refused.source_id
-    tell(connection, kind, uuid.uuid4().hex, *about, message=refused.reason, in_reply_to=source, now=now)
+    write_reply(connection, kind, uuid.uuid4().hex, *about, message=refused.reason, in_reply_to=source, now=now)

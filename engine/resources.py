@@ -48,11 +48,11 @@ class Resources:
         if self.outbox is not None:
             await self.outbox.send_new()
 
-    def tells(self, channel: str) -> bool:
+    def notifies(self, channel: str) -> bool:
         """Whether a sender is told of a refusal by this channel."""
         return self.outbox is not None and channel in self.outbox.senders
 
-    async def answer_back(self, approval_id: int) -> None:
+    async def send_replies(self, approval_id: int) -> None:
         """Send what was just written to whoever answered; without an outbox the sweeper of a worker does."""
         if self.outbox is not None:
-            await self.outbox.answer_back(approval_id)
+            await self.outbox.send_replies(approval_id)

@@ -20,12 +20,14 @@ class Submitting:
         self._answers = resources.store.answers
         self._settling = settling
 
-    async def store(self, given: SubmittedAnswer) -> Answer:
+    async def store(self, submitted: SubmittedAnswer) -> Answer:
         """Store the answer before anything else. Raises NotFound, and Refused, recorded, where it could never count."""
         try:
-            return await self._run(self._transactions.answers.store, given, self._resources.tells(given.channel))
+            return await self._run(
+                self._transactions.answers.store, submitted, self._resources.notifies(submitted.channel)
+            )
         except Refused:
-            await self._resources.answer_back(given.approval_id)
+            await self._resources.send_replies(submitted.approval_id)
             raise
 
     async def submit(self, answer: Answer) -> Judgement:
@@ -36,24 +38,24 @@ class Submitting:
         outcome = await self._run(self._answers.outcome, answer.id)
         if outcome.state == "open":
             try:
-                return await self._judge(answer)
+                return await self._submit_to_workflow(answer)
             except Refused as error:
                 refusal = error
             except NotFound as error:
-                refusal = await self._how_it_ended(answer)
+                refusal = await self._outcome_on_record(answer)
                 if refusal.fields["request_status"] == Status.WAITING:
                     if not await self._settling.settle_if_gone(answer.approval_id):
                         raise Unavailable("The request can't be asked now; the answer is kept.") from error
-                    refusal = await self._how_it_ended(answer)
-            tells = self._resources.tells(answer.channel)
-            await self._run(self._transactions.answers.refuse, answer.id, refusal, tells)
-            await self._resources.answer_back(answer.approval_id)
+                    refusal = await self._outcome_on_record(answer)
+            notifies_sender = self._resources.notifies(answer.channel)
+            await self._run(self._transactions.answers.refuse, answer.id, refusal, notifies_sender)
+            await self._resources.send_replies(answer.approval_id)
             outcome = await self._run(self._answers.outcome, answer.id)
         view = await self._run(self._requests.request, answer.approval_id)
         accepted = outcome.state == "accepted"
         return Judgement(accepted=accepted, message=outcome.message, status=view.status, details=outcome.details)
 
-    async def _judge(self, answer: Answer) -> Judgement:
+    async def _submit_to_workflow(self, answer: Answer) -> Judgement:
         """Have the request's workflow judge an answer; where it has lost what is on record, it is given that first.
 
         Raises Refused, NotFound, Unavailable; NotYet where it still can't judge.
@@ -75,7 +77,7 @@ class Submitting:
         """Record input that decides nothing, and notify its sender where `event` says so."""
         await self._run(self._transactions.rejected_inputs.record, refused)
         if refused.event and refused.approval_id:
-            await self._resources.answer_back(refused.approval_id)
+            await self._resources.send_replies(refused.approval_id)
 
-    async def _how_it_ended(self, answer: Answer) -> Refused:
+    async def _outcome_on_record(self, answer: Answer) -> Refused:
         return (await self._run(self._requests.request, answer.approval_id)).ended(answer.at)

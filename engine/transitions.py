@@ -82,14 +82,14 @@ class Transitions(Rules):
             **settled,
         }
         requests.change(connection, transition.approval_id, **values)
-        _seat(connection, transition, number)
+        _ask(connection, transition, number)
         if transition.decision is not None:
             _decide(connection, transition.approval_id, transition.decision)
         if transition.lapsed:
             answers.lapse(connection, transition.lapsed, LAPSED)
-        tell = _told(connection, transition, row, number)
+        recipients = _recipients(connection, transition, row, number)
         # People are asked at the level that the workflow knows; the end is told at the one that is on record.
-        self.notifying.write(connection, row, transition.level if waits else level, number, transition.at, tell)
+        self.notifying.write(connection, row, transition.level if waits else level, number, transition.at, recipients)
 
 
 class _ReliesOnDisabled(Exception):
@@ -100,7 +100,7 @@ class _ReliesOnDisabled(Exception):
         self.people = people
 
 
-def _seat(connection: Connection, transition: Transition, number: int) -> None:
+def _ask(connection: Connection, transition: Transition, number: int) -> None:
     """Add who is asked now, with their availability at earlier levels, and note who has become less available."""
     if transition.asked:
         availability = (
@@ -118,8 +118,8 @@ def _decide(connection: Connection, approval_id: int, decision: Decision) -> Non
         answers.add_counted(connection, approval_id, decision, COUNTED)
 
 
-def _told(connection: Connection, transition: Transition, row: Row[Any], number: int) -> list[Recipient]:
-    """Whom to tell: those whom the workflow names; of the opening, who asked; of the end, all who were asked."""
+def _recipients(connection: Connection, transition: Transition, row: Row[Any], number: int) -> list[Recipient]:
+    """Those whom the workflow names; of the opening also the requester, of the end all who were asked."""
     if transition.status is not Status.WAITING:
         return [*transition.recipients, *_also_asked(connection, transition)]
     if number == FIRST_TRANSITION:
@@ -129,9 +129,9 @@ def _told(connection: Connection, transition: Transition, row: Row[Any], number:
 
 def _also_asked(connection: Connection, transition: Transition) -> list[Recipient]:
     """Who was asked, by the record, and is not among those whom the workflow of a settled request names (rule 9)."""
-    told = {one.person for one in transition.recipients if one.event is Event.SETTLED}
+    named = {one.person for one in transition.recipients if one.event is Event.SETTLED}
     asked = approvers.people_of(connection, transition.approval_id)
-    return [Recipient(event=Event.SETTLED, person=one) for one in asked if one not in told]
+    return [Recipient(event=Event.SETTLED, person=one) for one in asked if one not in named]
 
 
 def _open_grant(connection: Connection, transition: Transition, row: Row[Any]) -> tuple[list[AuditEvent], GrantTerms]:

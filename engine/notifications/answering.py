@@ -18,12 +18,12 @@ REFUSALS_TOLD_AT_MOST = 20
 ANSWERING = (Event.HELP, Event.ANSWER_REFUSED)
 
 
-def told_lately(connection: Connection, person: str, event: Event, now: datetime) -> int:
-    """How many notifications of this event were written to somebody lately."""
+def written_lately(connection: Connection, person: str, event: Event, now: datetime) -> int:
+    """How many notifications of this event were written to somebody within HELP_WITHIN."""
     return notifications.written_since(connection, person, event, now - HELP_WITHIN, ANSWERING)
 
 
-def tell(
+def write_reply(
     connection: Connection,
     event: Event,
     what: str,

@@ -26,24 +26,24 @@ class Notifying(Rules):
         level: int,
         transition: int,
         at: datetime,
-        tell: Sequence[Recipient],
+        recipients: Sequence[Recipient],
     ) -> None:
         """Write one notification for each person, or room, and channel that is on.
 
         What was sent before is outdated now.
         """
         shown_messages.outdate(connection, request.approval_id)
-        if tell:
-            notifications.add(connection, list(self._rows(request, level, transition, at, tell)))
+        if recipients:
+            notifications.add(connection, list(self._rows(request, level, transition, at, recipients)))
 
     def _rows(
-        self, request: Row[Any], level: int, transition: int, at: datetime, tell: Sequence[Recipient]
+        self, request: Row[Any], level: int, transition: int, at: datetime, recipients: Sequence[Recipient]
     ) -> Iterator[dict[str, Any]]:
         route, number = Route.model_validate(request.route), request.approval_id
         for_another = request.asked_by not in ("", request.requester)
         for channel in (name for name, use in route.channels.items() if use != "off"):
             opened, room = for_another or channel in self.live, route.rooms.get(channel, "")
-            for whom, one in _told_by(tell, opened, request.requester, room):
+            for whom, one in _of_channel(recipients, opened, request.requester, room):
                 notification_id = f"{number}.{transition}.{one.event}.{whom}.{channel}"
                 about = {"approval_id": number, "level": level, "message": one.message}
                 yield notification(notification_id, one.event, whom, channel, at, **about)
@@ -73,17 +73,19 @@ def notification(
     }
 
 
-def _told_by(tell: Sequence[Recipient], opened: bool, requester: str, room: str) -> Iterator[tuple[str, Recipient]]:
-    """Whom a channel tells of what; of the opening only where it is `opened` for that.
+def _of_channel(
+    recipients: Sequence[Recipient], opened: bool, requester: str, room: str
+) -> Iterator[tuple[str, Recipient]]:
+    """The recipients of a channel, each with whom to send to; of the opening only where it is `opened` for that.
 
     Where a room is asked, its one message shows all approvers what becomes of it.
     """
-    told: set[Event] = set()
-    for one in tell:
+    written: set[Event] = set()
+    for one in recipients:
         if one.event is Event.OPENED and not opened:
             continue
         if not room or one.person == requester:
             yield one.person, one
-        elif one.event in ASKING and one.event not in told:
-            told.add(one.event)
+        elif one.event in ASKING and one.event not in written:
+            written.add(one.event)
             yield f"{ROOM}{room}", one

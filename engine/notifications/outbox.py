@@ -86,7 +86,7 @@ class Outbox:
             return await self._run(self.notifications.lost, approval_id)
         return []
 
-    async def answer_back(self, approval_id: int) -> None:
+    async def send_replies(self, approval_id: int) -> None:
         """Send what was written to people who answered or clicked about a request."""
         await self.deliver(approval_id, ANSWERING_TRANSITION)
 

@@ -87,7 +87,7 @@ def test_a_refusal_is_written_once_and_told_where_it_should_be(store: Store) -> 
     number = a_request(store)
     answer = store_answer(store, given(number, "bob", channel="email", proof={"message_id": "<bob@mail>"}))
     for reason in ("Not asked.", "Another reason."):
-        transactions(store).answers.refuse(answer.id, Refused(reason), tell=True)
+        transactions(store).answers.refuse(answer.id, Refused(reason), notifies_sender=True)
     assert store.answers.outcome(answer.id)[:2] == ("refused", "Not asked.")
     assert kinds(store, number).count("answer_refused") == 1
     [notification] = [row for row in Deliveries(store).left_over(soon(60), 10) if row.event == "answer_refused"]
@@ -98,7 +98,7 @@ def test_what_counted_can_no_longer_be_refused(store: Store) -> None:
     number = a_request(store)
     answer = store_answer(store, given(number))
     write(store, approving(answer))
-    transactions(store).answers.refuse(answer.id, Refused("Too late."), tell=True)
+    transactions(store).answers.refuse(answer.id, Refused("Too late."), notifies_sender=True)
     assert store.answers.outcome(answer.id)[0] == "accepted"
     assert "answer_refused" not in kinds(store, number)
 
@@ -117,7 +117,7 @@ def test_the_last_answers_are_those_in_time_and_open(store: Store) -> None:
     second = store_answer(store, given(number, "heidi", at=deadline))
     first = store_answer(store, given(number, "grace", at=deadline - timedelta(seconds=1)))
     refused = store_answer(store, given(number, "bob", at=deadline - timedelta(seconds=2)))
-    transactions(store).answers.refuse(refused.id, Refused("Not asked."), tell=False)
+    transactions(store).answers.refuse(refused.id, Refused("Not asked."), notifies_sender=False)
     store_answer(store, given(opened(store, device="web-2").approval_id, at=deadline))
     last = timely(store, DeadlineCheck(approval_id=number, deadline=deadline, looked_at=deadline))
     assert [one.id for one in last.answers] == [first.id, second.id]

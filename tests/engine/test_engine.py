@@ -57,7 +57,7 @@ async def test_what_was_judged_needs_no_temporal(engine: Engine, store: Store) -
     number = approved(store)
     counted = store.reading.request(number).decisions[0].answer_id
     stored = await engine.store_answer(given(number))
-    transactions(store).answers.refuse(stored.id, Refused("Too late."), tell=False)
+    transactions(store).answers.refuse(stored.id, Refused("Too late."), notifies_sender=False)
     judged = await engine.submit(stored)
     assert (judged.accepted, judged.message) == (False, "Too late.")
     assert store.answers.outcome(counted)[0] == "accepted"

@@ -94,7 +94,7 @@ def test_who_answers_again_and_again_gets_no_mail_for_each(store: Store) -> None
     number = opened(store).approval_id
     for _ in range(REFUSALS_TOLD_AT_MOST + 5):
         answer = store_answer(store, given(number, "bob", channel="email"))
-        transactions(store).answers.refuse(answer.id, Refused("Not asked."), tell=True)
+        transactions(store).answers.refuse(answer.id, Refused("Not asked."), notifies_sender=True)
     later = datetime.now(UTC) + timedelta(hours=1)
     told = [row for row in Deliveries(store).left_over(later, 1000) if row.event == "answer_refused"]
     assert len(told) == REFUSALS_TOLD_AT_MOST
