@@ -33,39 +33,48 @@ KINDS: dict[Action, tuple[Kind, Event]] = {
 class Comments(Rules):
     """Passes on what people write to each other about a request."""
 
-    def pass_on(self, action: Action, given: SubmittedComment) -> None:
+    def pass_on(self, action: Action, submitted: SubmittedComment) -> None:
         """Pass it on, and record it; the same again, by its source's id, changes nothing.
 
         Raises NotFound, NotAllowed, Refused where the request no longer waits, and TooMany.
         """
-        now, (kind, event), digest = datetime.now(UTC), KINDS[action], _digest(given)
+        now, (kind, event), digest = datetime.now(UTC), KINDS[action], _digest(submitted)
         with self.database.transaction() as connection:
             _, policy = self.policies.in_force(connection)
-            rows = rows_of(connection, [given.approval_id])
+            rows = rows_of(connection, [submitted.approval_id])
             if not rows:
-                raise no_request(given.approval_id)
-            if not transition_keys.add(connection, given.approval_id, f"{kind}.{digest}", ANSWERING_TRANSITION):
+                raise no_request(submitted.approval_id)
+            if not transition_keys.add(connection, submitted.approval_id, f"{kind}.{digest}", ANSWERING_TRANSITION):
                 return
             [view], route = views(connection, policy, rows), route_from(rows[0].route)
-            must_be_allowed(principal(policy, given.person), action, view)
+            must_be_allowed(principal(policy, submitted.person), action, view)
             if view.status is not Status.WAITING:
                 raise view.ended()
-            _must_have_room(connection, view.approval_id, kind, given.person, now)
-            about = {"approval_id": view.approval_id, "level": view.level, "message": given.text, "retry_at": now}
-            about["fields"] = {"author": principal_name(policy, given.person)}
+            _must_have_room(connection, view.approval_id, kind, submitted.person, now)
+            about = {"approval_id": view.approval_id, "level": view.level, "message": submitted.text, "retry_at": now}
+            about["fields"] = {"author": principal_name(policy, submitted.person)}
             what = f"{view.approval_id}.{ANSWERING_TRANSITION}.{event}.{digest}"
             to = _recipients(action, policy, view, route)
-            told = [notification(f"{what}.{one}.{channel}", event, one, channel, now, **about) for one, channel in to]
-            notifications.add(connection, told)
-            said = AuditEvent(
-                kind=kind, at=now, who=given.person, channel=given.channel, detail=given.text, proof=given.proof
+            written = [
+                notification(f"{what}.{one}.{channel}", event, one, channel, now, **about) for one, channel in to
+            ]
+            notifications.add(connection, written)
+            comment_event = AuditEvent(
+                kind=kind,
+                at=now,
+                who=submitted.person,
+                channel=submitted.channel,
+                detail=submitted.text,
+                proof=submitted.proof,
             )
-            append(connection, view.approval_id, [said])
+            append(connection, view.approval_id, [comment_event])
 
 
-def _digest(given: SubmittedComment) -> str:
+def _digest(submitted: SubmittedComment) -> str:
     """Identifies it within its request."""
-    return hashlib.sha256(f"{given.channel} {given.person} {given.source_id}".encode()).hexdigest()[:LONGEST_DIGEST]
+    return hashlib.sha256(f"{submitted.channel} {submitted.person} {submitted.source_id}".encode()).hexdigest()[
+        :LONGEST_DIGEST
+    ]
 
 
 def _must_have_room(connection: Connection, approval_id: int, kind: Kind, person: str, now: datetime) -> None:
@@ -79,13 +88,17 @@ def _must_have_room(connection: Connection, approval_id: int, kind: Kind, person
 
 def _recipients(action: Action, policy: Policy, view: RequestView, route: Route) -> Iterator[tuple[str, str]]:
     """Whom each channel tells: the requester, or those who are asked now and have not answered, or their room."""
-    silent = [one.person for one in view.awaited if policy.enabled(one.person)]
+    awaited = [one.person for one in view.awaited if policy.enabled(one.person)]
     for channel, use in route.channels.items():
         if use == "off":
             continue
         room = route.rooms.get(channel, "")
         people = (
-            [view.question.requester] if action is Action.INQUIRE else [f"{ROOM}{room}"] if room and silent else silent
+            [view.question.requester]
+            if action is Action.INQUIRE
+            else [f"{ROOM}{room}"]
+            if room and awaited
+            else awaited
         )
         for one in people:
             yield one, channel

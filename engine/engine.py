@@ -109,20 +109,20 @@ class Engine:
         asked = await self.run(self._transactions.asking.answer_on_record, question, who.name)
         return asked or await self._resources.client.ask(question, request_id, who.name)
 
-    async def inquire(self, given: SubmittedComment) -> None:
+    async def inquire(self, submitted: SubmittedComment) -> None:
         """Pass a question of somebody who is asked on to the requester, once (rule 9).
 
         Raises NotFound, NotAllowed, Refused where the request no longer waits, and TooMany.
         """
-        await self._pass_on(Action.INQUIRE, given)
+        await self._pass_on(Action.INQUIRE, submitted)
 
-    async def comment(self, given: SubmittedComment) -> None:
+    async def comment(self, submitted: SubmittedComment) -> None:
         """Pass a comment of the requester on to those who are asked and have not answered, once. Raises the same."""
-        await self._pass_on(Action.COMMENT, given)
+        await self._pass_on(Action.COMMENT, submitted)
 
-    async def _pass_on(self, action: Action, given: SubmittedComment) -> None:
-        await self.run(self._transactions.comments.pass_on, action, given)
-        await self._resources.send_replies(given.approval_id)
+    async def _pass_on(self, action: Action, submitted: SubmittedComment) -> None:
+        await self.run(self._transactions.comments.pass_on, action, submitted)
+        await self._resources.send_replies(submitted.approval_id)
 
     async def report(self, person: str, approval_id: int | None, signal: str, detail: str) -> None:
         """Record that a person is `away` or `unreachable`; the sweeper has their requests check again who may act."""

@@ -24,7 +24,7 @@ class Engine(Protocol):
         Raises NotAllowed, Refused, Unavailable.
         """
 
-    async def store_answer(self, given: SubmittedAnswer) -> Answer:
+    async def store_answer(self, submitted: SubmittedAnswer) -> Answer:
         """Store the answer before anything else; raises Refused, recorded, where it could never count."""
 
     async def submit(self, answer: Answer) -> Judgement:
@@ -70,13 +70,13 @@ class Engine(Protocol):
     ) -> None:
         """End early a grant of one's own; raises NotAllowed, Refused, NotFound, Unavailable."""
 
-    async def inquire(self, given: SubmittedComment) -> None:
+    async def inquire(self, submitted: SubmittedComment) -> None:
         """Pass a question of somebody who is asked on to the requester, once.
 
         Raises NotAllowed, Refused, NotFound, TooMany, Unavailable.
         """
 
-    async def comment(self, given: SubmittedComment) -> None:
+    async def comment(self, submitted: SubmittedComment) -> None:
         """Pass a comment of the requester on to those who are asked and have not answered, once; raises the same."""
 
     async def report(self, person: str, approval_id: int | None, signal: str, detail: str) -> None:

@@ -14,7 +14,7 @@ from countersign.views import RequestView
 from engine.record import PORTAL
 from portal.api.idempotency import Body, IdempotencyHere
 from portal.api.problems import described
-from portal.api.requests import ApprovalId, seen
+from portal.api.requests import ApprovalId, visible_request
 from portal.api.routes import WITH_BODY, token_router
 from portal.auth import Caller, CallerHere
 from portal.context import Context, ContextHere
@@ -59,27 +59,27 @@ class Comment(Model):
     },
 )
 async def decide(
-    approval_id: ApprovalId, answer: Deciding, context: ContextHere, caller: CallerHere, once: IdempotencyHere
+    approval_id: ApprovalId, answer: Deciding, context: ContextHere, caller: CallerHere, idempotency: IdempotencyHere
 ) -> JSONResponse:
     """Approve or reject, as the person whose token this is. 409: it did not count; `detail` says why."""
     view = await may_try(context, caller, approval_id, answer)
 
     async def as_it_is(body: Body) -> Body:
-        return {**body, "status": (await seen(context, caller, approval_id)).status}
+        return {**body, "status": (await visible_request(context, caller, approval_id)).status}
 
-    async def judged(source_id: str) -> JSONResponse:
+    async def submit(source_id: str) -> JSONResponse:
         judgement = await decided(context, caller, view, answer, source_id)
         status = HTTPStatus.OK if judgement.accepted else HTTPStatus.ACCEPTED
         return JSONResponse(judgement.model_dump(mode="json"), status)
 
-    return await once(judged, as_it_is)
+    return await idempotency(submit, as_it_is)
 
 
 async def may_try(context: Context, caller: Caller, approval_id: int, answer: Deciding) -> RequestView:
     """The request that a person answers; an attempt without the right to see it is recorded. NotAllowed, NotFound."""
     try:
         caller.must_be_person()
-        return await seen(context, caller, approval_id)
+        return await visible_request(context, caller, approval_id)
     except (NotAllowed, NotFound) as error:
         await _record_attempt(context, caller, approval_id, answer, str(error))
         raise
@@ -122,76 +122,76 @@ async def _record_attempt(context: Context, caller: Caller, approval_id: int, an
 
 @router.post("/requests/{approval_id}/comments", response_model=RequestView, responses=ABOUT_REQUEST)
 async def comment(
-    approval_id: ApprovalId, said: Comment, context: ContextHere, caller: CallerHere, once: IdempotencyHere
+    approval_id: ApprovalId, comment: Comment, context: ContextHere, caller: CallerHere, idempotency: IdempotencyHere
 ) -> JSONResponse:
     """Pass a text on: the requester's to those who are asked and have not answered, an approver's to the requester.
 
     Returns the request as it is then.
     """
     caller.must_be_person()
-    view = await seen(context, caller, approval_id)
+    view = await visible_request(context, caller, approval_id)
 
     async def write(source_id: str) -> JSONResponse:
-        await pass_on(context, caller, view, said.text, source_id)
+        await pass_on(context, caller, view, comment.text, source_id)
         return JSONResponse(await _view(context, caller, approval_id))
 
-    return await once(write, lambda _: _view(context, caller, approval_id))
+    return await idempotency(write, lambda _: _view(context, caller, approval_id))
 
 
 async def pass_on(context: Context, caller: Caller, view: RequestView, text: str, source_id: str) -> None:
     """Have what a person writes passed on, once for each `source_id`. Raises NotAllowed, Refused, TooMany."""
     is_requester = caller.name == view.question.requester
-    given = SubmittedComment(
+    submitted = SubmittedComment(
         channel=PORTAL, source_id=source_id, approval_id=view.approval_id, person=caller.name, text=text
     )
-    await (context.engine.comment if is_requester else context.engine.inquire)(given)
+    await (context.engine.comment if is_requester else context.engine.inquire)(submitted)
 
 
 @router.post("/requests/{approval_id}/cancel", response_model=Judgement, responses=ABOUT_REQUEST)
 async def cancel(
-    approval_id: ApprovalId, undo: UndoReason, context: ContextHere, caller: CallerHere, once: IdempotencyHere
+    approval_id: ApprovalId, undo: UndoReason, context: ContextHere, caller: CallerHere, idempotency: IdempotencyHere
 ) -> JSONResponse:
     """Withdraw a request that waits: its requester may, an admin, and a gateway that opened it and asked alone."""
-    await seen(context, caller, approval_id)
+    await visible_request(context, caller, approval_id)
 
     async def withdraw(undo_id: str) -> JSONResponse:
         done = await context.engine.cancel(approval_id, caller.principal, PORTAL, undo.reason, undo_id)
         return JSONResponse(done.model_dump(mode="json"))
 
-    return await once(withdraw)
+    return await idempotency(withdraw)
 
 
 @router.post("/requests/{approval_id}/revoke", response_model=RequestView, responses=ABOUT_REQUEST)
 async def revoke(
-    approval_id: ApprovalId, undo: UndoReason, context: ContextHere, caller: CallerHere, once: IdempotencyHere
+    approval_id: ApprovalId, undo: UndoReason, context: ContextHere, caller: CallerHere, idempotency: IdempotencyHere
 ) -> JSONResponse:
     """End a grant early: an approver of the request may, and an admin. Returns the request as it is then."""
     caller.must_be_person()
-    await seen(context, caller, approval_id)
+    await visible_request(context, caller, approval_id)
 
     async def end(undo_id: str) -> JSONResponse:
         await context.engine.revoke(approval_id, caller.principal, PORTAL, undo.reason, undo_id)
         return JSONResponse(await _view(context, caller, approval_id))
 
-    return await once(end, lambda _: _view(context, caller, approval_id))
+    return await idempotency(end, lambda _: _view(context, caller, approval_id))
 
 
 @router.post("/requests/{approval_id}/give-back", response_model=RequestView, responses=ABOUT_REQUEST)
 async def give_back(
-    approval_id: ApprovalId, undo: UndoReason, context: ContextHere, caller: CallerHere, once: IdempotencyHere
+    approval_id: ApprovalId, undo: UndoReason, context: ContextHere, caller: CallerHere, idempotency: IdempotencyHere
 ) -> JSONResponse:
     """End a grant early that is not needed any more: its requester may, and a gateway that asked for it.
 
     Returns the request as it is then.
     """
-    await seen(context, caller, approval_id)
+    await visible_request(context, caller, approval_id)
 
     async def end(undo_id: str) -> JSONResponse:
         await context.engine.give_back(approval_id, caller.principal, PORTAL, undo.reason, undo_id)
         return JSONResponse(await _view(context, caller, approval_id))
 
-    return await once(end, lambda _: _view(context, caller, approval_id))
+    return await idempotency(end, lambda _: _view(context, caller, approval_id))
 
 
 async def _view(context: Context, caller: Caller, approval_id: int) -> Body:
-    return (await seen(context, caller, approval_id)).model_dump(mode="json")
+    return (await visible_request(context, caller, approval_id)).model_dump(mode="json")

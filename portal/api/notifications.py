@@ -7,7 +7,7 @@ from fastapi import Path
 
 from countersign.views import NotificationText, NotificationView
 from portal.api.problems import described
-from portal.api.requests import ApprovalId, seen
+from portal.api.requests import ApprovalId, visible_request
 from portal.api.routes import token_router
 from portal.auth import Caller, CallerHere
 from portal.context import Context, ContextHere
@@ -23,7 +23,7 @@ async def list_(approval_id: ApprovalId, context: ContextHere, caller: CallerHer
 
     They are kept for as long as COUNTERSIGN_KEEP_NOTIFICATIONS_DAYS says.
     """
-    await seen(context, caller, approval_id)
+    await visible_request(context, caller, approval_id)
     return await context.run(context.engine.sent.of, approval_id)
 
 
@@ -37,7 +37,7 @@ async def one(
 
 async def text_of(context: Context, caller: Caller, approval_id: int, notification_id: str) -> NotificationText:
     """A notification about a request that this caller may see, with its text. Raises NotFound."""
-    await seen(context, caller, approval_id)
+    await visible_request(context, caller, approval_id)
     sent = await context.run(context.engine.sent.one, approval_id, notification_id)
     preview = context.previews.get(sent.view.channel)
     text = await context.work(preview, sent.message) if preview else ""

@@ -113,7 +113,7 @@ async def apply(
     request: Request,
     context: ContextHere,
     caller: CallerHere,
-    once: IdempotencyHere,
+    idempotency: IdempotencyHere,
     later: BackgroundTasks,
     applying: ApplyingHere,
 ) -> JSONResponse:
@@ -124,7 +124,7 @@ async def apply(
     """
     caller.must_be_admin()
     text = await request.body()
-    return await once(lambda _: _put_in_force(context, caller, text, applying, later))
+    return await idempotency(lambda _: _put_in_force(context, caller, text, applying, later))
 
 
 @router.post(
@@ -136,14 +136,14 @@ async def roll_back(
     version: Annotated[int, Path(ge=1, le=LARGEST_VERSION)],
     context: ContextHere,
     caller: CallerHere,
-    once: IdempotencyHere,
+    idempotency: IdempotencyHere,
     later: BackgroundTasks,
     applying: ApplyingHere,
 ) -> JSONResponse:
     """Put an earlier version in force again, as a new one. For admins; refused as `POST /policy` is."""
     caller.must_be_admin()
     text = (await policies.version_of(context, version)).text
-    return await once(lambda _: _put_in_force(context, caller, text, applying, later))
+    return await idempotency(lambda _: _put_in_force(context, caller, text, applying, later))
 
 
 async def _put_in_force(

@@ -11,7 +11,7 @@ from countersign.models import canonical_address
 from countersign.permissions import must_be_gateway
 from countersign.rdp import RoutedConnection, RoutingToken, rdp_file
 from portal.api.problems import described
-from portal.api.requests import ApprovalId, seen
+from portal.api.requests import ApprovalId, visible_request
 from portal.api.routes import WITH_BODY, token_router
 from portal.auth import CallerHere
 from portal.connections import address_of
@@ -26,7 +26,7 @@ router = token_router("rdp")
 async def handed_out(request: Request, approval_id: ApprovalId, context: ContextHere, caller: CallerHere) -> Response:
     """The file for one connection from where the caller is. Raises NotFound, NotAllowed, Refused."""
     person = caller.must_be_person()
-    await seen(context, caller, approval_id)
+    await visible_request(context, caller, approval_id)
     if not context.site.rdp_gate:
         raise Refused(NO_GATE, ErrorCode.NO_RDP_GATE)
     token = await context.run(

@@ -202,14 +202,14 @@ async def registered(
 
     Archived ones are listed only where that status is asked for.
     """
-    seen = replace(wanted, person=whose_devices(caller.principal, wanted.person))
-    return page.of(await context.run(context.store.registered_devices.page, seen, page.before, page.limit))
+    visible = replace(wanted, person=whose_devices(caller.principal, wanted.person))
+    return page.of(await context.run(context.store.registered_devices.page, visible, page.before, page.limit))
 
 
 @for_machines.get("/devices/{device_id}", responses=described(HTTPStatus.NOT_FOUND))
 async def one(device_id: TheDevice, context: ContextHere, caller: CallerHere) -> RegisteredDevice:
     """A registered device as it is now."""
-    return await seen_device(context, caller, device_id)
+    return await visible_device(context, caller, device_id)
 
 
 @router.get("/devices/{device_id}/snapshots", responses=described(HTTPStatus.NOT_FOUND))
@@ -218,11 +218,11 @@ async def snapshots(device_id: TheDevice, context: ContextHere, caller: CallerHe
 
     The last 100 of them; `changed` names what was another than the time before.
     """
-    await seen_device(context, caller, device_id)
+    await visible_device(context, caller, device_id)
     return await context.run(context.store.registered_devices.snapshots, device_id)
 
 
-async def seen_device(context: Context, caller: Caller, device_id: str) -> RegisteredDevice:
+async def visible_device(context: Context, caller: Caller, device_id: str) -> RegisteredDevice:
     """A device that this caller may see; NotFound, with the same message, for one that they may not."""
     found = await context.run(context.store.registered_devices.one, device_id)
     if not may_see_device(caller.principal, owner(found.person, found.service_token)):
@@ -242,7 +242,7 @@ async def act(
     `archive`: it leaves the lists, and stays archived until somebody will `restore` it. `revoke`: it may connect no
     more; `unrevoke`: it is as it was. `leave`: remove your own device, where the policy lets devices leave.
     """
-    await seen_device(context, caller, device_id)
+    await visible_device(context, caller, device_id)
     return await context.engine.devices.act(device_id, action, caller.principal, why.reason, PORTAL, caller.proof)
 
 

@@ -71,14 +71,14 @@ else:
         **described(HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, *WITH_BODY),
     },
 )
-async def ask(body: Asking, context: ContextHere, caller: CallerHere, once: IdempotencyHere) -> JSONResponse:
+async def ask(body: Asking, context: ContextHere, caller: CallerHere, idempotency: IdempotencyHere) -> JSONResponse:
     """Ask for something, such as whether a requester may connect to a device.
 
     201: a request was opened; see its status, it may be approved already. 200: one was open, or a grant lasts: `grant`
     says until when. 202: it is open and goes on by itself, once a worker is back. 409: refused; `detail` says why.
     """
     question = _question(body, caller)
-    return await once(
+    return await idempotency(
         lambda request_id: _ask(context, caller, question, request_id),
         lambda body: _as_it_is(context, caller, question, body),
     )
@@ -106,7 +106,7 @@ async def _ask(context: Context, caller: Caller, question: Question, request_id:
 
 async def _as_it_is(context: Context, caller: Caller, question: Question, body: Body) -> Body:
     """The reply to a question that was asked before, with the request and its grant as they are now (rule 8)."""
-    view = await seen(context, caller, body["approval_id"])
+    view = await visible_request(context, caller, body["approval_id"])
     if view.grant is not None and is_yes(view.grant, datetime.now(UTC)):
         must_be_for(view.grant, address_asked_for(question, view.question.source_address))
     now = {"status": view.status, "grant": view.grant, "words": _message(view, body)}
@@ -183,7 +183,7 @@ async def approvals(
 @router.get("/requests/{approval_id}", responses=described(HTTPStatus.NOT_FOUND))
 async def one(approval_id: ApprovalId, context: ContextHere, caller: CallerHere) -> RequestView:
     """One request as it is now."""
-    return await seen(context, caller, approval_id)
+    return await visible_request(context, caller, approval_id)
 
 
 @router.get("/requests/{approval_id}/timeline", responses={200: {"headers": LINKED}, **described(HTTPStatus.NOT_FOUND)})
@@ -200,7 +200,7 @@ async def timeline(
 
     Where there may be more, the header `Link` leads to the next page.
     """
-    await seen(context, caller, approval_id)
+    await visible_request(context, caller, approval_id)
     page = await context.run(context.store.events.of, approval_id, after, limit)
     if len(page) == limit:
         lead_on(request, response, after=page[-1].version)
@@ -226,7 +226,7 @@ async def wait(
         return _must_see(caller, await context.feed.shared(approval_id, read))
 
     return await context.feed.first(
-        lambda: seen(context, caller, approval_id),
+        lambda: visible_request(context, caller, approval_id),
         lambda view: view.version > after,
         timeout,
         about=approval_id,
@@ -235,7 +235,7 @@ async def wait(
     )
 
 
-async def seen(context: Context, caller: Caller, approval_id: int) -> RequestView:
+async def visible_request(context: Context, caller: Caller, approval_id: int) -> RequestView:
     """A request that this caller may see; NotFound, with the same message, for one that they may not."""
     return _must_see(caller, await context.run(context.store.reading.request, approval_id))
 

@@ -18,7 +18,7 @@ from countersign.kinds.connection import ConnectionQuestion
 from countersign.models import LONGEST_REASON
 from engine.credentials.application_sessions import AtApplication
 from portal.api.devices import approvers_of
-from portal.api.requests import LARGEST, seen
+from portal.api.requests import LARGEST, visible_request
 from portal.auth import Caller, CallerHere
 from portal.context import Context, ContextHere
 from portal.forward_auth.answers import START
@@ -54,11 +54,11 @@ class Arrived(NamedTuple):
 async def _arrived(
     context: ContextHere,
     caller: CallerHere,
-    given: Annotated[str, Query(alias="visit", max_length=LONGEST_VISIT)],
+    signed_visit: Annotated[str, Query(alias="visit", max_length=LONGEST_VISIT)],
     to: To = "/",
 ) -> Arrived:
-    visit = await context.run(visit_of, context.store, given, context.site.public_url)
-    return Arrived(visit, visit.question(caller.name), _path(to), _waiting(given, _path(to)))
+    visit = await context.run(visit_of, context.store, signed_visit, context.site.public_url)
+    return Arrived(visit, visit.question(caller.name), _path(to), _waiting(signed_visit, _path(to)))
 
 
 ArrivedHere = Annotated[Arrived, Depends(_arrived)]
@@ -81,8 +81,8 @@ async def start(request: Request, context: ContextHere, to: To = "/") -> Respons
     secret = kept if SECRET.fullmatch(kept) else secrets.token_hex(SECRET_BYTES)
     now = int(datetime.now(UTC).timestamp())
     visit = Visit(asked.host, asked.device, asked.source_address, hashed(secret), now)
-    given = await context.run(signed, context.store, token_id, visit)
-    response = RedirectResponse(f"{context.site.public_url}{_waiting(given, _path(to))}", HTTPStatus.SEE_OTHER)
+    signed_visit = await context.run(signed, context.store, token_id, visit)
+    response = RedirectResponse(f"{context.site.public_url}{_waiting(signed_visit, _path(to))}", HTTPStatus.SEE_OTHER)
     _set(response, BROWSER_COOKIE, secret, int(VISIT_LASTS.total_seconds()))
     return response
 
@@ -125,7 +125,7 @@ async def waiting(
     version = await version_of(context)
     waits_by = await context.run(context.store.requests.waiting_for, question)
     number = waits_by or number
-    view = await seen(context, caller, number) if number else None
+    view = await visible_request(context, caller, number) if number else None
     about: dict[str, Any] = {"live": f"request {number}", "version": version} if waits_by else {}
     return page(
         request,
@@ -144,13 +144,13 @@ async def waiting(
 async def ask(
     context: ContextHere,
     caller: CallerHere,
-    once: Nonce,
+    nonce: Nonce,
     arrived: ArrivedHere,
     reason: Annotated[str, Form(max_length=LONGEST_REASON)] = "",
 ) -> Response:
     """Ask for access, and lead to where one waits for it."""
     question = arrived.question.model_copy(update={"reason": reason})
-    asked = await context.engine.ask(question, caller.principal, call_id(caller, once))
+    asked = await context.engine.ask(question, caller.principal, call_id(caller, nonce))
     return RedirectResponse(f"{arrived.address}&number={asked.approval_id}", HTTPStatus.SEE_OTHER)
 
 
@@ -177,8 +177,8 @@ def _path(to: str) -> str:
     return to if fits and not to.startswith(OURS) else "/"
 
 
-def _waiting(given: str, to: str) -> str:
-    return f"/applications/open?{urlencode({'visit': given, 'to': to})}"
+def _waiting(signed_visit: str, to: str) -> str:
+    return f"/applications/open?{urlencode({'visit': signed_visit, 'to': to})}"
 
 
 def _set(response: Response, name: str, value: str, seconds: int) -> None:

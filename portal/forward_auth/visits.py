@@ -71,12 +71,12 @@ def signed(store: Store, token_id: str, visit: Visit) -> str:
 
 
 @reads
-def visit_of(store: Store, given: str, public_url: str) -> Visit:
+def visit_of(store: Store, signed_visit: str, public_url: str) -> Visit:
     """The visit that was signed, whose host is an application's still. Raises NotAllowed."""
-    text, _, signature = given.rpartition(".")
+    text, _, signature = signed_visit.rpartition(".")
     token_id, _, packed = text.partition(".")
     right = store.tokens.signature(token_id, text)
-    if not right or not given.isascii() or not hmac.compare_digest(right, signature):
+    if not right or not signed_visit.isascii() or not hmac.compare_digest(right, signature):
         raise NotAllowed(STALE)
     try:
         visit = Visit(*json.loads(base64.urlsafe_b64decode(packed)))

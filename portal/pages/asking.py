@@ -42,11 +42,11 @@ class Shown(Typed):
 
 
 class Sent(Typed):
-    """The form as it is sent, `once`."""
+    """The form as it is sent; its `nonce` tells a repeat from another question."""
 
     protocol: str = Field(max_length=LONGEST_ID)
     source_address: str = Field(default="", max_length=LONGEST_ID)
-    once: str = Field(max_length=LONGEST_NONCE)
+    nonce: str = Field(alias="once", max_length=LONGEST_NONCE)
 
 
 router = page_router()
@@ -91,7 +91,7 @@ async def devices(
 async def ask(request: Request, context: ContextHere, caller: CallerHere, sent: Annotated[Sent, Form()]) -> Response:
     """Ask for the reader, and lead to the request."""
     question = _question(caller, _fields(request, sent))
-    asked = await context.engine.ask(question, caller.principal, call_id(caller, sent.once))
+    asked = await context.engine.ask(question, caller.principal, call_id(caller, sent.nonce))
     return to_request(asked.approval_id)
 
 
@@ -103,7 +103,7 @@ def _fields(request: Request, typed: Shown | Sent) -> dict[str, str]:
     address = typed.source_address
     if address is None:
         address = "" if typed.renew else _address(request)
-    return typed.model_dump(exclude={"after", "once"}) | {"source_address": address}
+    return typed.model_dump(exclude={"after", "nonce"}) | {"source_address": address}
 
 
 def _address(request: Request) -> str:

@@ -10,7 +10,7 @@ from countersign.errors import CountersignError, Refused, message_of
 from countersign.models import LONGEST_REASON, PlainText, Verdict
 from engine.record import PORTAL
 from portal.api.answers import Deciding, decided, may_try
-from portal.api.requests import LARGEST, seen
+from portal.api.requests import LARGEST, visible_request
 from portal.api.routes import refusals_counted
 from portal.auth import Caller, CallerHere
 from portal.context import Context, ContextHere
@@ -47,7 +47,7 @@ class Bulk:
     request: Request
     context: Context
     caller: Caller
-    once: str
+    nonce: str
     reason: str
 
     async def outcome(self, choice: str) -> Outcome:
@@ -61,14 +61,14 @@ class Bulk:
         return Outcome(int(number), True, "")
 
     async def _reject(self, number: int, level: int) -> None:
-        given = Deciding(verdict=Verdict.REJECT, comment=self.reason, level=level or None)
-        view = await may_try(self.context, self.caller, number, given)
-        await decided(self.context, self.caller, view, given, f"{self.once}.{number}")
+        deciding = Deciding(verdict=Verdict.REJECT, comment=self.reason, level=level or None)
+        view = await may_try(self.context, self.caller, number, deciding)
+        await decided(self.context, self.caller, view, deciding, f"{self.nonce}.{number}")
 
     async def _cancel(self, number: int) -> None:
-        await seen(self.context, self.caller, number)
-        once = call_id(self.caller, f"{self.once}.{number}")
-        await self.context.engine.cancel(number, self.caller.principal, PORTAL, self.reason, once)
+        await visible_request(self.context, self.caller, number)
+        nonce = call_id(self.caller, f"{self.nonce}.{number}")
+        await self.context.engine.cancel(number, self.caller.principal, PORTAL, self.reason, nonce)
 
 
 @router.get("/approvals/reject")
@@ -90,14 +90,14 @@ async def reject(
     request: Request,
     context: ContextHere,
     caller: CallerHere,
-    once: Nonce,
+    nonce: Nonce,
     choice: Annotated[list[Choice], Form(max_length=MOST_AT_ONCE)],
     reason: Annotated[PlainText, Form(max_length=LONGEST_REASON)] = "",
 ) -> Response:
     """Reject or cancel them; the form sent again does nothing twice."""
     if not reason:
         raise Refused(NO_REASON)
-    bulk = Bulk(request, context, caller, once, reason)
+    bulk = Bulk(request, context, caller, nonce, reason)
     outcomes = await asyncio.gather(*(bulk.outcome(one) for one in dict.fromkeys(choice)))
     found = await _seen(context, caller, [one.number for one in outcomes])
     shown = [one._replace(card=found.get(one.number)) for one in outcomes]

@@ -17,7 +17,7 @@ from countersign.models import LONGEST_ID, LONGEST_REASON, Detail, Id, PlainText
 from countersign.registration import DeviceAction, DeviceStatus, Snapshot
 from countersign.views import RequestView
 from engine.record import PORTAL
-from portal.api.registered_devices import TheDevice, all_of_person, seen_device
+from portal.api.registered_devices import TheDevice, all_of_person, visible_device
 from portal.auth import Caller, CallerHere
 from portal.context import ContextHere
 from portal.pages.lists import cards, person_of
@@ -173,7 +173,7 @@ async def do_to_all(
 async def one(request: Request, device_id: TheDevice, context: ContextHere, caller: CallerHere) -> Response:
     """One device: what it says of itself, what has changed, the requests about it, and what its reader may do."""
     version = await version_of(context)
-    device = await seen_device(context, caller, device_id)
+    device = await visible_device(context, caller, device_id)
     snapshots = await context.run(context.store.registered_devices.snapshots, device_id)
     about = Wanted(visibility=caller.visibility, limit=MOST_REQUESTS, filters=Filters(device=device_id))
     requests, _ = await context.run(context.store.reading.page, about)
@@ -203,7 +203,7 @@ async def confirm(
     request: Request, device_id: TheDevice, action: DeviceAction, context: ContextHere, caller: CallerHere
 ) -> Response:
     """What doing this to a device brings about; nothing is done yet. Raises NotAllowed for who may not."""
-    device = await seen_device(context, caller, device_id)
+    device = await visible_device(context, caller, device_id)
     policy = await context.run(context.store.reading.policy)
     if why := _why_not(policy, caller, action, device.person):
         raise why
@@ -223,7 +223,7 @@ async def act(
     device_id: TheDevice, action: DeviceAction, context: ContextHere, caller: CallerHere, reason: Text = ""
 ) -> Response:
     """Do it."""
-    await seen_device(context, caller, device_id)
+    await visible_device(context, caller, device_id)
     await context.engine.devices.act(device_id, action, caller.principal, reason, PORTAL, caller.proof)
     return RedirectResponse(f"/devices/{device_id}", HTTPStatus.SEE_OTHER)
 

@@ -16,7 +16,7 @@ from engine.record import PORTAL
 from portal.api.answers import Deciding, decided, may_try, pass_on
 from portal.api.notifications import NotificationId, text_of
 from portal.api.rdp import HandedOut
-from portal.api.requests import LONGEST_TIMELINE, ApprovalId, seen
+from portal.api.requests import LONGEST_TIMELINE, ApprovalId, visible_request
 from portal.auth import Caller, CallerHere
 from portal.context import Context, ContextHere
 from portal.pages.cards import Card
@@ -25,7 +25,7 @@ from portal.pages.render import page
 from portal.pages.route import page_router
 
 LONGEST_NONCE = 40
-Nonce = Annotated[str, Form(max_length=LONGEST_NONCE)]
+Nonce = Annotated[str, Form(alias="once", max_length=LONGEST_NONCE)]
 Text = Annotated[PlainText, Form(max_length=LONGEST_REASON)]
 
 router = page_router()
@@ -35,7 +35,7 @@ router = page_router()
 async def one(request: Request, approval_id: ApprovalId, context: ContextHere, caller: CallerHere) -> Response:
     """One request: what is asked, its levels, what happened, and what the reader may do."""
     version = await version_of(context)
-    view = await seen(context, caller, approval_id)
+    view = await visible_request(context, caller, approval_id)
     events = await context.run(context.store.events.of, approval_id, 0, LONGEST_TIMELINE)
     named = await context.run(context.store.reading.named, events)
     return page(
@@ -67,21 +67,21 @@ async def answer(
     approval_id: ApprovalId,
     context: ContextHere,
     caller: CallerHere,
-    once: Nonce,
+    nonce: Nonce,
     verdict: Annotated[Verdict, Form()],
     level: Annotated[int, Form(ge=1, le=1000)],
     comment: Annotated[str, Form(max_length=LONGEST_COMMENT)] = "",
 ) -> Response:
     """Approve or reject."""
-    given = Deciding(verdict=verdict, comment=comment, level=level)
-    view = await may_try(context, caller, approval_id, given)
+    deciding = Deciding(verdict=verdict, comment=comment, level=level)
+    view = await may_try(context, caller, approval_id, deciding)
     proposed = ProposedAnswer(
         level=level, verdict=verdict, channel=PORTAL, comment=comment, signed_in=True, confirmed=caller.has_confirmed
     )
     why = why_never(caller.principal, approval_id, view, proposed)
     if why and why.code == ErrorCode.CONFIRMATION_NEEDED:
         return to_confirm(f"/requests/{approval_id}")
-    await decided(context, caller, view, given, f"{once}.{verdict}.{_digest(comment)}")
+    await decided(context, caller, view, deciding, f"{nonce}.{verdict}.{_digest(comment)}")
     return to_request(approval_id)
 
 
@@ -90,42 +90,42 @@ async def comment(
     approval_id: ApprovalId,
     context: ContextHere,
     caller: CallerHere,
-    once: Nonce,
+    nonce: Nonce,
     text: Annotated[PassedOn, Form()],
 ) -> Response:
     """Have what the reader writes passed on: to the requester, or to those who are asked."""
-    view = await seen(context, caller, approval_id)
-    await pass_on(context, caller, view, text, call_id(caller, once))
+    view = await visible_request(context, caller, approval_id)
+    await pass_on(context, caller, view, text, call_id(caller, nonce))
     return to_request(approval_id)
 
 
 @router.post("/requests/{approval_id}/cancel")
 async def cancel(
-    approval_id: ApprovalId, context: ContextHere, caller: CallerHere, once: Nonce, reason: Text = ""
+    approval_id: ApprovalId, context: ContextHere, caller: CallerHere, nonce: Nonce, reason: Text = ""
 ) -> Response:
     """Withdraw a request that waits."""
-    await seen(context, caller, approval_id)
-    await context.engine.cancel(approval_id, caller.principal, PORTAL, reason, call_id(caller, once))
+    await visible_request(context, caller, approval_id)
+    await context.engine.cancel(approval_id, caller.principal, PORTAL, reason, call_id(caller, nonce))
     return to_request(approval_id)
 
 
 @router.post("/requests/{approval_id}/revoke")
 async def revoke(
-    approval_id: ApprovalId, context: ContextHere, caller: CallerHere, once: Nonce, reason: Text = ""
+    approval_id: ApprovalId, context: ContextHere, caller: CallerHere, nonce: Nonce, reason: Text = ""
 ) -> Response:
     """End a grant early, as an approver or admin."""
-    await seen(context, caller, approval_id)
-    await context.engine.revoke(approval_id, caller.principal, PORTAL, reason, call_id(caller, once))
+    await visible_request(context, caller, approval_id)
+    await context.engine.revoke(approval_id, caller.principal, PORTAL, reason, call_id(caller, nonce))
     return to_request(approval_id)
 
 
 @router.post("/requests/{approval_id}/give-back")
 async def give_back(
-    approval_id: ApprovalId, context: ContextHere, caller: CallerHere, once: Nonce, reason: Text = ""
+    approval_id: ApprovalId, context: ContextHere, caller: CallerHere, nonce: Nonce, reason: Text = ""
 ) -> Response:
     """End a grant early that isn't needed any more, as its requester."""
-    await seen(context, caller, approval_id)
-    await context.engine.give_back(approval_id, caller.principal, PORTAL, reason, call_id(caller, once))
+    await visible_request(context, caller, approval_id)
+    await context.engine.give_back(approval_id, caller.principal, PORTAL, reason, call_id(caller, nonce))
     return to_request(approval_id)
 
 
@@ -145,9 +145,9 @@ def to_request(approval_id: int) -> Response:
     return RedirectResponse(f"/requests/{approval_id}", HTTPStatus.SEE_OTHER)
 
 
-def call_id(caller: Caller, once: str) -> str:
+def call_id(caller: Caller, nonce: str) -> str:
     """The id of a call that one form makes, however often it is sent."""
-    return _digest(f"{caller.credential.id}.{once}")
+    return _digest(f"{caller.credential.id}.{nonce}")
 
 
 def _digest(text: str) -> str:

@@ -45,13 +45,13 @@ class MailHandler:
         else:
             if mail.addressee and mail.signal:
                 await of_engine(self._engine.report(mail.addressee.id, mail.reply.approval_id, *mail.signal))
-            await self._turn_down(mail)
+            await self._reject(mail)
 
     async def _answer(self, mail: CheckedMail, arrived: datetime) -> None:
         checked = mail.checked
         assert checked.approval_id is not None
         assert checked.level is not None
-        given = SubmittedAnswer(
+        submitted = SubmittedAnswer(
             channel=CHANNEL,
             source_id=mail.source_id,
             approval_id=checked.approval_id,
@@ -63,7 +63,7 @@ class MailHandler:
             proof=mail.proof,
         )
         try:
-            answer = await of_engine(self._engine.store_answer(given), Refused, NotFound)
+            answer = await of_engine(self._engine.store_answer(submitted), Refused, NotFound)
         except (Refused, NotFound) as error:
             log.info("mail %s refused: %s", mail.reply.message_id, message_of(error))
             return
@@ -86,7 +86,7 @@ class MailHandler:
             await of_engine(act, *NOT_DONE)
         except NOT_DONE as error:
             refusal = {"message": message_of(error), "answer_back": "refusal"}
-            await self._turn_down(mail._replace(checked=mail.checked.model_copy(update=refusal)))
+            await self._reject(mail._replace(checked=mail.checked.model_copy(update=refusal)))
 
     async def _undo(self, mail: CheckedMail) -> None:
         """End what the mail asks to end: its requester cancels or gives back, an approver revokes (rule 7)."""
@@ -111,21 +111,21 @@ class MailHandler:
             return ""
         return f"Your question was passed on to {mail.request.requester_name}. "
 
-    async def _turn_down(self, mail: CheckedMail) -> None:
+    async def _reject(self, mail: CheckedMail) -> None:
         checked = mail.checked
         event = {"help": Event.HELP, "refusal": Event.ANSWER_REFUSED, "none": None}[checked.answer_back]
         passed_on = await self._inquire(mail) if checked.inquires else ""
-        told, message = mail.sender if mail.sender_is_concerned else None, passed_on + checked.message
+        recipient, message = mail.sender if mail.sender_is_concerned else None, passed_on + checked.message
         if mail.is_from_an_unknown_address:
-            told, event, message = mail.addressee, Event.HELP, mail.from_elsewhere
+            recipient, event, message = mail.addressee, Event.HELP, mail.from_elsewhere
         refused = RejectedInput(
             channel=CHANNEL,
             source_id=mail.message_id,
             answer_id=mail.source_id if checked.code == "still_waiting" else "",
             approval_id=mail.request.approval_id if mail.request else None,
             who=mail.who,
-            person=told or mail.sender,
-            event=event if told else None,
+            person=recipient or mail.sender,
+            event=event if recipient else None,
             reason=message,
             proof=mail.proof,
         )
