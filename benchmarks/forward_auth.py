@@ -23,7 +23,7 @@ from engine.credentials.tokens import TokenRules
 from engine.policy import apply_policy
 from portal.app import create_app
 from portal.context import Plan
-from portal.forward_auth.answers import PATH
+from portal.forward_auth.check import PATH
 from portal.forward_auth.proxied import COOKIE
 from portal.server import Server
 from sandbox.temporal_server import HOST, free_port

@@ -37,7 +37,7 @@ from portal.api.routes import PREFIX, operation_id
 from portal.client_certificate import CertificatesFromProxies
 from portal.context import Plan
 from portal.forward_auth import pages as application_pages
-from portal.forward_auth.answers import AnswersProxies
+from portal.forward_auth.check import ForwardAuthMiddleware
 from portal.pages import (
     asking,
     bulk,
@@ -168,7 +168,7 @@ def create_app(plan: Plan) -> FastAPI:
     app.add_middleware(CertificatesFromProxies)
     app.add_middleware(AccessLog)
     # The last one is the first to see a request.
-    app.add_middleware(AnswersProxies)
+    app.add_middleware(ForwardAuthMiddleware)
     problems.add_handlers(app)
     auth.add_handler(app)
     app.add_exception_handler(HTTPException, no_such_page)

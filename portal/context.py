@@ -24,7 +24,7 @@ from engine.engine import Engine
 from portal.changes import Changes
 from portal.fair_executor import FairExecutor
 from portal.feed import Feed
-from portal.forward_auth.answers import ForwardAuth
+from portal.forward_auth.check import ForwardAuth
 from portal.limits import AtOnce, Calls, Refusals
 from portal.pages.site import Site
 from portal.short_cache import ShortCache

@@ -21,7 +21,7 @@ from portal.api.devices import approvers_of
 from portal.api.requests import LARGEST, visible_request
 from portal.auth import Caller, CallerHere
 from portal.context import Context, ContextHere
-from portal.forward_auth.answers import START
+from portal.forward_auth.check import START
 from portal.forward_auth.proxied import BROWSER_COOKIE, COOKIE, proxied
 from portal.forward_auth.visits import VISIT_LASTS, Visit, signed, visit_of
 from portal.pages.cards import Card

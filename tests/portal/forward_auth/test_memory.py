@@ -19,8 +19,8 @@ from engine.credentials.application_sessions import ApplicationSessions, AtAppli
 from engine.credentials.tokens import TokenRules
 from engine.policy import apply_policy
 from portal.app import create_app
-from portal.forward_auth import answers
-from portal.forward_auth.answers import PATH, ForwardAuth
+from portal.forward_auth import check
+from portal.forward_auth.check import PATH, ForwardAuth
 from portal.forward_auth.proxied import COOKIE
 from portal.server import Server
 from store import Store, sessions
@@ -104,7 +104,7 @@ async def test_an_older_database_that_was_put_in_place_lets_nobody_in_who_was_le
     asked: Asked, monkeypatch: pytest.MonkeyPatch, is_idle: bool
 ) -> None:
     if is_idle:
-        monkeypatch.setattr(answers, "IDLE_SECONDS", 0.1)
+        monkeypatch.setattr(check, "IDLE_SECONDS", 0.1)
     assert (await asked(cookie=asked.cookie)).status_code == 200
     await until(lambda: asked.forward_auth.feed.read_through > 1)
     assert (await asked(cookie=asked.cookie)).status_code == 200

@@ -1,4 +1,4 @@
-"""Answers a reverse proxy that asks of each request whether it may pass: from memory, before any route is looked for.
+"""Tells a reverse proxy of each request whether it may pass: from memory, before any route is looked for.
 
 A yes is kept until its end, and dropped as soon as the feed tells of something that may have changed it. While the feed
 can't be read, nothing that is kept counts, and the database is asked; without it, nobody passes.
@@ -168,7 +168,7 @@ class ForwardAuth:
             await self.feed.first(nothing, lambda _: False, IDLE_SECONDS)
 
 
-class AnswersProxies:
+class ForwardAuthMiddleware:
     """Answers PATH, and passes on all else."""
 
     def __init__(self, app: ASGIApp) -> None:
