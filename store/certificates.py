@@ -1,14 +1,14 @@
 """Trusted certificate authorities, and the client certificates that they issued."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, tuple_, update
+from sqlalchemy import Connection, Row, delete, select, tuple_, update
 
 from countersign.certificates import CertificateAuthority, ClientCertificate, RevocationList
 from countersign.errors import NotFound
-from store.database import StorePart, from_row, insert_new, reads
+from store.database import StorePart, from_row, insert_new, insert_or_change, reads
 from store.paging import newest_first
 from store.tables import certificate_authorities, client_certificates, revocation_lists, revoked_certificates
 
@@ -69,6 +69,26 @@ def authority(connection: Connection, authority_id: str) -> Row[Any]:
     if row is None:
         raise NotFound(f"There is no trusted authority {authority_id}.")
     return row
+
+
+def add_authority(connection: Connection, row: Mapping[str, Any]) -> bool:
+    """Add one; False where it is trusted already."""
+    return insert_new(connection, certificate_authorities, row) > 0
+
+
+def remove_authority(connection: Connection, authority_id: str) -> None:
+    """Remove one."""
+    connection.execute(delete(certificate_authorities).where(certificate_authorities.c.id == authority_id))
+
+
+def replace_list(connection: Connection, row: Mapping[str, Any]) -> None:
+    """Put a revocation list in the place of the one before of the same authority."""
+    insert_or_change(connection, revocation_lists, row, row)
+
+
+def revoke(connection: Connection, row: Mapping[str, Any]) -> bool:
+    """Add a certificate that an admin revokes; False where it was before."""
+    return insert_new(connection, revoked_certificates, row) > 0
 
 
 def revocation_list(connection: Connection, key_id: str) -> Row[Any] | None:

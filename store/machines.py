@@ -1,10 +1,12 @@
 """Service tokens and provisioning keys: found by what a machine sends, and listed for admins."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Table, insert, select, update
 
+from countersign.errors import NotFound
 from countersign.machines import ProvisioningKey, ServiceToken
 from store.database import StorePart, from_row, reads
 from store.machine_secrets import is_kept
@@ -15,9 +17,10 @@ T = TypeVar("T", ServiceToken, ProvisioningKey)
 
 
 class Credentials(StorePart, Generic[T]):
-    """Reading the rows of one table."""
+    """The rows of one table. What needs a connection works within its caller's transaction."""
 
     table: ClassVar[Table]
+    name: ClassVar[str]
     model: type[T]
 
     @reads
@@ -46,11 +49,37 @@ class Credentials(StorePart, Generic[T]):
         """A row as admins see it."""
         return from_row(cls.model, row)
 
+    @classmethod
+    def add(cls, connection: Connection, row: Mapping[str, Any]) -> T:
+        """Add one."""
+        return cls.view(connection.execute(insert(cls.table).values(row).returning(cls.table)).one())
+
+    @classmethod
+    def is_known(cls, connection: Connection, credential_id: str) -> bool:
+        """Whether there is one of this id, whether it lasts or not."""
+        return connection.execute(select(cls.table.c.id).where(cls.table.c.id == credential_id)).first() is not None
+
+    @classmethod
+    def locked(cls, connection: Connection, credential_id: str) -> Row[Any]:
+        """The row of one, which nobody else changes until the transaction ends. Raises NotFound."""
+        query = select(cls.table).where(cls.table.c.id == credential_id).with_for_update()
+        row = connection.execute(query).one_or_none()
+        if row is None:
+            raise NotFound(f"There is no {cls.name.replace('_', ' ')} {credential_id}.")
+        return row
+
+    @classmethod
+    def change(cls, connection: Connection, credential_id: str, **values: Any) -> T:
+        """Change these columns of one."""
+        changed = update(cls.table).where(cls.table.c.id == credential_id).values(values)
+        return cls.view(connection.execute(changed.returning(cls.table)).one())
+
 
 class ServiceTokens(Credentials[ServiceToken]):
     """Finds service tokens."""
 
     table = service_tokens
+    name = "service_token"
     model = ServiceToken
 
     def lasting(self) -> ColumnElement[bool]:
@@ -71,6 +100,7 @@ class ProvisioningKeys(Credentials[ProvisioningKey]):
     """Finds provisioning keys."""
 
     table = provisioning_keys
+    name = "provisioning_key"
     model = ProvisioningKey
 
     def lasting(self) -> ColumnElement[bool]:

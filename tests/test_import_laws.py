@@ -104,6 +104,13 @@ def test_workflows_are_loaded_without_a_database() -> None:
     assert not {"sqlalchemy", "store", "engine"} & set(told.stdout.split())
 
 
+def test_the_engine_leaves_statements_to_the_store() -> None:
+    for path in (ROOT / "engine").rglob("*.py"):
+        imports = [one for one in ast.walk(ast.parse(path.read_text())) if isinstance(one, ast.ImportFrom)]
+        names = {name.name for one in imports if one.module == "sqlalchemy" for name in one.names}
+        assert names <= {"Connection", "Row"}, path
+
+
 def test_no_package_imports_the_worker() -> None:
     """Tests may: they run what `python worker.py` runs, in their own process."""
     files = [path for package in checked_packages() for path in (ROOT / package).rglob("*.py")]

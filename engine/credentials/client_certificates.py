@@ -7,7 +7,7 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from sqlalchemy import Connection, Row, delete, insert
+from sqlalchemy import Connection, Row
 
 from countersign.certificates import Revoking
 from countersign.enrolment.facts import Certificate
@@ -20,8 +20,7 @@ from engine.credentials.tokens import USED_EVERY
 from engine.record import PORTAL, append_or_count, event, record
 from engine.rules import Rules
 from store import certificates
-from store.database import insert_new
-from store.tables import certificate_authorities, revocation_lists, revoked_certificates
+from store.events import lock_feed
 
 MOST_AUTHORITIES = 100
 ID_LENGTH = 16
@@ -41,10 +40,11 @@ class ClientCertificates(Rules):
         found, now = chains.read_authorities(pem), datetime.now(UTC)
         rows = [_row(one, list(dict.fromkeys(hosts)), who.name, now) for one in found]
         with self.database.transaction() as connection:
+            lock_feed(connection)
             if len(certificates.authorities(connection)) + len(rows) > MOST_AUTHORITIES:
                 raise Refused(f"At most {MOST_AUTHORITIES} authorities are trusted; remove one first.")
             for row in rows:
-                if not insert_new(connection, certificate_authorities, row):
+                if not certificates.add_authority(connection, row):
                     raise Refused(f"{row['name']} is trusted already; to change its host names, remove it first.")
             for row in rows:
                 shown = {**proof, "authority": row["sha256"]}
@@ -56,7 +56,7 @@ class ClientCertificates(Rules):
         must_be_admin(who)
         with self.database.transaction() as connection:
             row = certificates.authority(connection, authority_id)
-            connection.execute(delete(certificate_authorities).where(certificate_authorities.c.id == authority_id))
+            certificates.remove_authority(connection, authority_id)
             shown = {**proof, "authority": row.sha256}
             record(
                 connection, "certificate_authority_removed", who.name, _about(row._mapping), shown, datetime.now(UTC)
@@ -80,8 +80,7 @@ class ClientCertificates(Rules):
             known = certificates.revocation_list(connection, issuer.key_id)
             if known is not None and known.issued_at > given.last_update_utc:
                 raise Refused(f"A newer revocation list is known, of {moment(known.issued_at)}; upload the newest.")
-            connection.execute(delete(revocation_lists).where(revocation_lists.c.key_id == issuer.key_id))
-            connection.execute(insert(revocation_lists).values(_list_row(given, issuer.key_id, who.name, now)))
+            certificates.replace_list(connection, _list_row(given, issuer.key_id, who.name, now))
             about = f"{issuer.name}: {len(given)} revoked"
             record(connection, "revocation_list_added", who.name, about, {**proof, "authority": issuer.sha256}, now)
         return str(issuer.id)
@@ -93,7 +92,7 @@ class ClientCertificates(Rules):
         with self.database.transaction() as connection:
             issuer = certificates.authority(connection, authority_id)
             row = {"key_id": issuer.key_id, "serial": serial, "reason": revoking.reason}
-            if insert_new(connection, revoked_certificates, row | {"revoked_by": who.name, "revoked_at": now}):
+            if certificates.revoke(connection, row | {"revoked_by": who.name, "revoked_at": now}):
                 about = sentence(f"{serial} of {issuer.name}", revoking.reason)
                 record(connection, "certificate_revoked", who.name, about, {**proof, "authority": issuer.sha256}, now)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, insert, select, update
+from sqlalchemy import Connection
 
 from countersign.errors import NotAllowed, NotFound, Refused
 from countersign.machines import (
@@ -30,8 +30,7 @@ from store import Store
 from store.database import Database
 from store.events import lock_feed
 from store.machine_secrets import KEY_PREFIX, PREFIX, kept, new_secret
-from store.machines import ProvisioningKeys, ServiceTokens, count_device
-from store.tables import provisioning_keys, service_tokens
+from store.machines import Credentials, ProvisioningKeys, ServiceTokens, count_device
 
 ID_BYTES = 6
 NO_PREVIOUS = {"previous_salt": None, "previous_hash": None, "previous_secret_ends_at": None}
@@ -66,8 +65,7 @@ class ServiceTokenRules(Rules):
             "ends_at": now + wanted.lasts,
         }
         with self.database.transaction() as connection:
-            connection.execute(insert(service_tokens).values(row | kept(secret)))
-            token = ServiceTokens.view(_row(connection, service_tokens, token_id))
+            token = ServiceTokens.add(connection, row | kept(secret))
             detail = f"{token.name}, until {moment(token.ends_at)}"
             record(connection, "service_token_created", who.name, detail, {**proof, "service_token": token.id}, now)
         return ServiceTokenSecret(client_id=token.id, client_secret=secret, token=token)
@@ -82,7 +80,7 @@ class ServiceTokenRules(Rules):
         now = datetime.now(UTC)
         secret = new_secret(PREFIX)
         with self.database.transaction() as connection:
-            row = _row(connection, service_tokens, token_id)
+            row = ServiceTokens.locked(connection, token_id)
             token = _lasting(ServiceTokens.view(row))
             if token.previous_secret_ends_at and token.previous_secret_ends_at > now:
                 raise Refused(
@@ -90,7 +88,7 @@ class ServiceTokenRules(Rules):
                     f"{moment(token.previous_secret_ends_at)}. Wait until then, or end that secret first."
                 )
             previous = {"previous_salt": row.salt, "previous_hash": row.hash, "previous_secret_ends_at": now + overlap}
-            token = self._update(connection, token_id, kept(secret) | previous)
+            token = ServiceTokens.change(connection, token_id, **kept(secret), **previous)
             detail = f"{token.name}; the secret before works for {duration(overlap)}"
             record(connection, "service_token_rotated", who.name, detail, {**proof, "service_token": token_id}, now)
         return ServiceTokenSecret(client_id=token_id, client_secret=secret, token=token)
@@ -105,10 +103,10 @@ class ServiceTokenRules(Rules):
         with self.database.transaction() as connection:
             if action == "revoke":  # no device that registers meanwhile is missed
                 lock_feed(connection)
-            token = ServiceTokens.view(_row(connection, service_tokens, token_id))
+            token = ServiceTokens.view(ServiceTokens.locked(connection, token_id))
             if action != "revoke":
                 _lasting(token)
-            changed = self._update(connection, token_id, values(token, now))
+            changed = ServiceTokens.change(connection, token_id, **values(token, now))
             if changed != token:
                 detail = f"{token.name}, until {moment(changed.ends_at)}" if action == "refresh" else token.name
                 if action == "revoke":
@@ -118,7 +116,7 @@ class ServiceTokenRules(Rules):
 
     def record_refused(self, token_id: str, why: str, source_address: str) -> None:
         """Record that somebody called with it and was refused, where there is such a token."""
-        _record_refused(self.database, service_tokens, "service_token_refused", token_id, why, source_address)
+        _record_refused(self.database, ServiceTokens, "service_token_refused", token_id, why, source_address)
 
     def _revoke_devices(self, connection: Connection, token: ServiceToken, who: str, proof: Mapping[str, str]) -> str:
         """End the devices that a token registered; says how many these were."""
@@ -127,10 +125,6 @@ class ServiceTokenRules(Rules):
             DeviceAction.REVOKE, who, reason, "", dict(proof), service_token=token.id, within=connection
         )
         return f", with {len(ended)} of its devices" if ended else ""
-
-    def _update(self, connection: Connection, token_id: str, values: Mapping[str, Any]) -> ServiceToken:
-        connection.execute(update(service_tokens).where(service_tokens.c.id == token_id).values(values))
-        return ServiceTokens.view(_row(connection, service_tokens, token_id))
 
 
 class ProvisioningKeyRules(Rules):
@@ -155,8 +149,7 @@ class ProvisioningKeyRules(Rules):
             _, policy = self.policies.in_force(connection)
             if not policy.enabled(wanted.person):
                 raise NotFound(f"{wanted.person} is disabled or not in the policy; add them, and apply it first.")
-            connection.execute(insert(provisioning_keys).values(row | kept(key)))
-            made = ProvisioningKeys.view(_row(connection, provisioning_keys, key_id))
+            made = ProvisioningKeys.add(connection, row | kept(key))
             skips = ", without approval" if made.skips_approval else ""
             count = "1 device" if made.devices == 1 else f"{made.devices} devices"
             detail = f"{made.label}, for {count} of {made.person}{skips}, until {moment(made.ends_at)}"
@@ -167,31 +160,23 @@ class ProvisioningKeyRules(Rules):
         """End a key for good; its devices stay. Ending it again changes nothing. Raises NotFound."""
         must_be_admin(who)
         now = datetime.now(UTC)
-        of = provisioning_keys.c.id == key_id
         with self.database.transaction() as connection:
-            key = ProvisioningKeys.view(_row(connection, provisioning_keys, key_id))
+            key = ProvisioningKeys.view(ProvisioningKeys.locked(connection, key_id))
             if key.ended_at is None:
-                connection.execute(update(provisioning_keys).where(of).values(ended_at=now))
-                record(
-                    connection,
-                    "provisioning_key_ended",
-                    who.name,
-                    key.label,
-                    {**proof, "provisioning_key": key_id},
-                    now,
-                )
-                key = key.model_copy(update={"ended_at": now})
+                key = ProvisioningKeys.change(connection, key_id, ended_at=now)
+                shown = {**proof, "provisioning_key": key_id}
+                record(connection, "provisioning_key_ended", who.name, key.label, shown, now)
         return key
 
     def record_refused(self, key_id: str, why: str, source_address: str) -> None:
         """Record that somebody called with it and was refused, where there is such a key."""
-        _record_refused(self.database, provisioning_keys, "provisioning_key_refused", key_id, why, source_address)
+        _record_refused(self.database, ProvisioningKeys, "provisioning_key_refused", key_id, why, source_address)
 
 
 def use_provisioning_key(connection: Connection, key_id: str, device_id: str, now: datetime) -> None:
     """Count a new device of a key, on record. Raises NotAllowed where it has no room for one."""
     has_room = count_device(connection, key_id, now)
-    row = _row(connection, provisioning_keys, key_id)
+    row = ProvisioningKeys.locked(connection, key_id)
     if not has_room:
         raise NotAllowed(
             f"Provisioning key {row.label} has registered {row.used} of {row.devices} devices, or lasts no longer; "
@@ -203,18 +188,8 @@ def use_provisioning_key(connection: Connection, key_id: str, device_id: str, no
 
 def must_last(connection: Connection, token_id: str, now: datetime) -> None:
     """Raise NotAllowed for a service token that was revoked, or has ended otherwise, since it was known who calls."""
-    row = connection.execute(select(service_tokens).where(service_tokens.c.id == token_id)).one()
-    if why := ServiceTokens.view(row).why_not(now):
+    if why := ServiceTokens.view(ServiceTokens.locked(connection, token_id)).why_not(now):
         raise NotAllowed(f"This service token {why}.")
-
-
-def _row(connection: Connection, table: Table, credential_id: str) -> Row[Any]:
-    """A row that nobody else changes until this transaction is over. Raises NotFound."""
-    query = select(table).where(table.c.id == credential_id).with_for_update()
-    row = connection.execute(query).one_or_none()
-    if row is None:
-        raise NotFound(f"There is no {table.name.removesuffix('s').replace('_', ' ')} {credential_id}.")
-    return row
 
 
 def _lasting(token: ServiceToken) -> ServiceToken:
@@ -224,11 +199,11 @@ def _lasting(token: ServiceToken) -> ServiceToken:
 
 
 def _record_refused(
-    database: Database, table: Table, kind: Kind, credential_id: str, why: str, source_address: str
+    database: Database, rows: type[Credentials[Any]], kind: Kind, credential_id: str, why: str, source_address: str
 ) -> None:
     """One row, or a count of them. That of an id that there is not would be nobody's, and anybody could make it up."""
-    proof = {table.name.removesuffix("s"): credential_id, "from": source_address}
+    proof = {rows.name: credential_id, "from": source_address}
     refused = event(kind, "", why, proof, datetime.now(UTC))
     with database.transaction() as connection:
-        if connection.execute(select(table.c.id).where(table.c.id == credential_id)).one_or_none():
+        if rows.is_known(connection, credential_id):
             append_or_count(connection, None, refused, credential_id)
