@@ -85,12 +85,8 @@ class Tokens(StorePart):
     @reads
     def lasting(self, now: datetime, person: str = "", before: str = "", limit: int = 50) -> list[Token]:
         """A page of the tokens that last, newest first, of one person or of all; `before` is a token's id."""
-        own = [tokens.c.owner == person, tokens.c.kind == "person"] if person else []
         with self.database.reading() as connection:
-            return [
-                _view(row)
-                for row in newest_first(connection, tokens.c.created_at, before, limit, few=[*_last(now), *own])
-            ]
+            return lasting(connection, now, person, before, limit)
 
     @reads
     def all(self) -> list[Token]:
@@ -116,6 +112,13 @@ def add(connection: Connection, owner: Owner, label: str, now: datetime, ends_at
     }
     connection.execute(insert(tokens).values(row))
     return f"cs_{token_id}_{secret}"
+
+
+def lasting(connection: Connection, now: datetime, person: str = "", before: str = "", limit: int = 50) -> list[Token]:
+    """A page of the tokens that last, as `Tokens.lasting`."""
+    own = [tokens.c.owner == person, tokens.c.kind == "person"] if person else []
+    rows = newest_first(connection, tokens.c.created_at, before, limit, few=[*_last(now), *own])
+    return [_view(row) for row in rows]
 
 
 def end(connection: Connection, token_id: str, now: datetime) -> bool:

@@ -12,6 +12,7 @@ from countersign.errors import NotAllowed, NotFound, Refused
 from engine.record import PORTAL, append_or_count, event, record
 from engine.rules import Rules
 from store import passkeys, sessions
+from store.events import lock_feed
 from store.passkeys import Passkey
 
 CHALLENGE_BYTES = 32
@@ -56,6 +57,7 @@ class PasskeyRules(Rules):
         now = datetime.now(UTC)
         row = {"id": passkey_id, "person": person, "label": label, "created_at": now, **made._asdict()}
         with self.database.transaction() as connection:
+            lock_feed(connection)
             if passkeys.count_of(connection, person) >= MOST_PASSKEYS:
                 raise Refused(f"You have {MOST_PASSKEYS} passkeys; remove one that you don't use first.")
             if not passkeys.add(connection, row):

@@ -9,7 +9,8 @@ from countersign.permissions import Principal, may_end
 from countersign.transitions import Kind
 from engine.record import record
 from engine.rules import Rules
-from store import Store, tokens
+from store import tokens
+from store.events import lock_feed
 from store.tokens import Owner, Token, no_token
 
 # How often at most the use of a token, or of a certificate, is written.
@@ -19,11 +20,7 @@ MOST_TOKENS = 50
 
 
 class TokenRules(Rules):
-    """Each method is one transaction, or two. A token that a person makes is never an admin's by itself."""
-
-    def __init__(self, store: Store) -> None:
-        super().__init__(store)
-        self._tokens = store.tokens
+    """Each method is one transaction. A token that a person makes is never an admin's by itself."""
 
     def create(self, owner: Owner, who: str, lasts: timedelta | None = None, label: str = "") -> str:
         """Make a token that ends after `lasts`; this is the only time that it can be read. `who` is for the record."""
@@ -32,25 +29,23 @@ class TokenRules(Rules):
 
     def end(self, token_id: str, who: str) -> Token:
         """End a token for good; ending it again changes nothing. Raises NotFound."""
-        now = datetime.now(UTC)
         with self.database.transaction() as connection:
-            ended = tokens.end(connection, token_id, now)
-            token = tokens.one(connection, token_id)
-            if ended:
-                _record(connection, "token_ended", token_id, token.owner, who, now)
-        return token
+            return _end(connection, token_id, who)
 
     def make_own(self, person: str, lasts: timedelta, label: str) -> str:
         """A new token of a person; this is the only time that it can be read. Raises Refused for who has too many."""
-        if len(self._tokens.lasting(datetime.now(UTC), person, limit=MOST_TOKENS)) >= MOST_TOKENS:
-            raise Refused(f"You have {MOST_TOKENS} tokens; end one that you don't use first.")
-        return self.create(Owner(kind="person", name=person), person, lasts, label)
+        with self.database.transaction() as connection:
+            lock_feed(connection)
+            if len(tokens.lasting(connection, datetime.now(UTC), person, limit=MOST_TOKENS)) >= MOST_TOKENS:
+                raise Refused(f"You have {MOST_TOKENS} tokens; end one that you don't use first.")
+            return create(connection, Owner(kind="person", name=person), person, lasts, label)
 
     def end_own(self, token_id: str, who: Principal) -> Token:
         """End a token of one's own, or, as an admin, anybody's; again changes nothing. Raises NotFound."""
-        if not may_end(who, self._tokens.one(token_id).owner.principal):
-            raise no_token(token_id)
-        return self.end(token_id, who.name)
+        with self.database.transaction() as connection:
+            if not may_end(who, tokens.one(connection, token_id).owner.principal):
+                raise no_token(token_id)
+            return _end(connection, token_id, who.name)
 
     def note_use(self, token_id: str, kind: str = "token", now: datetime | None = None) -> None:
         """Remember that a credential of this kind is used now, unless it is known to have been within USED_EVERY."""
@@ -64,6 +59,15 @@ def create(connection: Connection, owner: Owner, who: str, lasts: timedelta | No
     now = datetime.now(UTC)
     token = tokens.add(connection, owner, label, now, now + lasts if lasts else None)
     _record(connection, "token_created", token.split("_")[1], owner, who, now)
+    return token
+
+
+def _end(connection: Connection, token_id: str, who: str) -> Token:
+    now = datetime.now(UTC)
+    ended = tokens.end(connection, token_id, now)
+    token = tokens.one(connection, token_id)
+    if ended:
+        _record(connection, "token_ended", token_id, token.owner, who, now)
     return token
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from sqlalchemy import select
 
-from countersign.errors import NotFound
+from countersign.errors import NotFound, Refused
 from countersign.kinds.connection import ConnectionProtocol
 from engine.credentials.tokens import TokenRules
 from engine.upkeep import Kept
@@ -20,6 +21,7 @@ from store import Store
 from store.retention import Retention
 from store.tables import metadata
 from store.tokens import FORM, Owner
+from tests.store.requests import at_once
 
 MONTH = timedelta(days=30)
 ADA = Owner(kind="person", name="ada", is_admin=True)
@@ -145,3 +147,20 @@ def test_a_token_ends_by_itself_and_is_forgotten_a_month_later(store: Store) -> 
     retention.forget_some(kept.oldest(token.ends_at + kept.tokens + timedelta(seconds=1)))
     assert [one.owner for one in store.tokens.all()] == [BASTION]
     assert store.tokens.find(for_ever)
+
+
+def test_of_many_that_somebody_makes_at_once_no_more_are_made_than_anybody_may_have(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.credentials.tokens.MOST_TOKENS", 2)
+    rules = TokenRules(store)
+
+    def is_made(person: str) -> bool:
+        try:
+            return bool(rules.make_own(person, MONTH, "another"))
+        except Refused:
+            return False
+
+    for person in ("alice", "bob", "grace", "ivan", "zoe"):
+        rules.make_own(person, MONTH, "the first")
+        assert sum(at_once(partial(is_made, person))) == 1
