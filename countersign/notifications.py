@@ -144,7 +144,8 @@ class ProposedAnswer(Model):
 class SubmittedAnswer(ProposedAnswer):
     """An answer as a channel received it.
 
-    (`channel`, `source_id`) is unique, so that a second delivery changes nothing.
+    (`channel`, `source_id`) is unique, so that a second delivery changes nothing. A refusal is sent in reply to the
+    message whose own id `proof` holds as `message_id`, if any.
     """
 
     source_id: str = Field(max_length=400)

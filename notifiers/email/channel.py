@@ -9,7 +9,7 @@ from notifiers.email.inbound import Inbound
 from notifiers.email.listener import MailboxListener
 from notifiers.email.preview import preview
 from notifiers.email.read_settings import EmailChannel, email_channel
-from notifiers.email.send import EmailNotifier
+from notifiers.email.send import EmailSender
 from notifiers.email.settings import EmailSettings
 from notifiers.email.sign_in_links import MailedLinks
 from notifiers.engine import Engine, Ledger
@@ -31,7 +31,7 @@ def channel(settings: EmailSettings) -> Channel:
     return Channel(
         name="email",
         checks=email_checks(email),
-        sender=partial(EmailNotifier, email.config) if email.config else None,
+        sender=partial(EmailSender, email.config) if email.config else None,
         inbox=Inbox(mailbox.name, "watch_mailbox", reader) if mailbox else None,
         explainers={"message/rfc822": lambda engine: inbound(engine).explained} if keys else {},
         preview=partial(preview, email.config) if email.config else None,

@@ -16,7 +16,7 @@ from notifiers.email.connections import Connections
 from notifiers.email.mailbox import login
 from notifiers.email.mailbox.login import Mailbox
 from notifiers.email.read_settings import EmailChannel
-from notifiers.email.send import EmailNotifier
+from notifiers.email.send import EmailSender
 from notifiers.email.token import reply_address
 from notifiers.email.wording import one_line
 
@@ -57,7 +57,7 @@ async def _out(config: EmailConfig | None, policy: Policy | None) -> list[Findin
     return [*found, refused or _room(config)]
 
 
-class _Trial(EmailNotifier):
+class _Trial(EmailSender):
     """Goes as far as a mail would, and sends none."""
 
     def __init__(self, config: EmailConfig) -> None:

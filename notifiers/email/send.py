@@ -26,7 +26,7 @@ OUR_FAULT = {500, 502, 503, 504, 530, 534, 535, 538}
 _RELAYING = re.compile(r"\brelay", re.IGNORECASE)
 
 
-class EmailNotifier:
+class EmailSender:
     """Sends notifications as mails over a few kept connections; close it when done."""
 
     def __init__(self, config: EmailConfig) -> None:

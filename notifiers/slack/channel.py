@@ -11,7 +11,7 @@ from notifiers.slack.config import SlackConfig
 from notifiers.slack.doctor import slack_checks
 from notifiers.slack.inbound.app import SlackListener
 from notifiers.slack.outbound.preview import preview
-from notifiers.slack.outbound.send import SlackNotifier
+from notifiers.slack.outbound.send import SlackSender
 from notifiers.slack.settings import SlackSettings
 
 
@@ -23,7 +23,7 @@ def channel(settings: SlackSettings) -> Channel:
     return Channel(
         name="slack",
         checks=slack_checks(config),
-        live=partial(SlackNotifier, config),
+        live=partial(SlackSender, config),
         listener=partial(SlackListener, config),
         preview=partial(preview, config),
     )

@@ -14,7 +14,7 @@ from countersign.times import moment
 from engine.notifications.outbox import Outbox
 from engine.policy import apply_policy
 from notifiers.email.read_settings import email_channel
-from notifiers.email.send import EmailNotifier
+from notifiers.email.send import EmailSender
 from sandbox.mail_server import MailServer
 from sandbox.people import Person
 from sandbox.postgres import Cluster
@@ -48,7 +48,7 @@ async def test_all_times_are_utc(berlin_url: str, mail: MailServer) -> None:
     write(store, asking(number, "grace"))
     config = email_channel(settings_for(berlin_url, "127.0.0.1:1", "", mail)).config
     assert config is not None
-    sender = EmailNotifier(config)
+    sender = EmailSender(config)
     outbox = Outbox(store, {"email": sender})
     await outbox.deliver(number, 1)
     write(store, approving(store_answer(store, given(number))))

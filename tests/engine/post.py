@@ -11,7 +11,7 @@ from countersign.channels import Sender
 from engine.notifications.outbox import Outbox
 from engine.policy import apply_policy
 from notifiers.email.read_settings import email_channel
-from notifiers.email.send import EmailNotifier
+from notifiers.email.send import EmailSender
 from sandbox.mail_server import MailServer
 from sandbox.smtp import Faults
 from store import Store
@@ -26,7 +26,7 @@ LONG_AGO = datetime.now(UTC) - timedelta(hours=1)
 class Post:
     """An outbox with a database and a mail server of its own."""
 
-    def __init__(self, store: Store, mail: MailServer, sender: EmailNotifier) -> None:
+    def __init__(self, store: Store, mail: MailServer, sender: EmailSender) -> None:
         self.store = store
         self.mail = mail
         self.sender = sender
@@ -56,7 +56,7 @@ async def post(sqlite_url: str) -> AsyncIterator[Post]:
     async with MailServer() as mail:
         config = email_channel(settings_for(sqlite_url, "127.0.0.1:1", "", mail)).config
         assert config is not None
-        sender = EmailNotifier(config)
+        sender = EmailSender(config)
         post = Post(store, mail, sender)
         yield post
         mail.faults = Faults()

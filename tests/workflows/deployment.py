@@ -33,7 +33,7 @@ from engine.notifications.outbox import Outbox
 from engine.policy import ReadPolicy, apply_policy, put_in_force
 from engine.transactions import Transactions
 from notifiers.email.read_settings import email_config
-from notifiers.email.send import EmailNotifier
+from notifiers.email.send import EmailSender
 from sandbox.mail_server import ENGINE, HOST, PASSWORD, MailServer
 from sandbox.people import Person
 from sandbox.temporal_namespace import RETENTION, add_search_attributes
@@ -168,7 +168,7 @@ class Deployment:
         self.client = await Client.connect(self.address, namespace=self.namespace)
         config = email_config(self.settings)
         assert config is not None
-        self._sender = EmailNotifier(config)
+        self._sender = EmailSender(config)
         outbox = Outbox(self.store, {"email": self._sender})
         self.engine = Engine(self.client, self.store, outbox)
         self.transactions = Transactions(self.store)

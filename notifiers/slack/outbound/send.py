@@ -25,7 +25,7 @@ class Place(NamedTuple):
     thread: str = ""
 
 
-class SlackNotifier:
+class SlackSender:
     """Sends notifications as messages of the app, and changes them; close it when done.
 
     The reference of a message is `<channel id>/<ts>`; "" that of one that is never changed.

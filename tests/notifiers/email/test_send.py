@@ -20,7 +20,7 @@ from notifiers.email.connections import (
     MOST_MAILS,
     Connections,
 )
-from notifiers.email.send import EmailNotifier
+from notifiers.email.send import EmailSender
 from notifiers.email.token import masked
 from notifiers.email.transaction import Envelope
 from tests.samples import GRACE, HEIDI, notification, person
@@ -29,9 +29,9 @@ from .notifications import config
 from .smtp_server import ACCESS_TOKEN, PASSWORD, USER, MailServer, certificate, serving
 
 
-def notifier(server: MailServer, **smtp: Any) -> EmailNotifier:
+def notifier(server: MailServer, **smtp: Any) -> EmailSender:
     usual = {"host": "127.0.0.1", "port": server.port, "security": "none", "timeout_seconds": 5}
-    return EmailNotifier(config(SmtpConfig(**(usual | smtp))))
+    return EmailSender(config(SmtpConfig(**(usual | smtp))))
 
 
 # --- what arrives ---------------------------------------------------------------------------------------------------

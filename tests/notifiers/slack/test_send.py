@@ -12,7 +12,7 @@ import pytest_asyncio
 from countersign.errors import Unavailable, Unreachable
 from countersign.models import Event, GrantStatus, Status
 from countersign.notifications import RequestNotification
-from notifiers.slack.outbound.send import SlackNotifier
+from notifiers.slack.outbound.send import SlackSender
 from sandbox.slack import people
 from tests.local_slack import faults
 from tests.local_slack.faults import Fault
@@ -37,8 +37,8 @@ async def slack(shared: FaultySlack) -> FaultySlack:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def notifier(slack: FaultySlack) -> AsyncIterator[SlackNotifier]:
-    notifier = SlackNotifier(config_for(slack))
+async def notifier(slack: FaultySlack) -> AsyncIterator[SlackSender]:
+    notifier = SlackSender(config_for(slack))
     yield notifier
     await notifier.close()
 
@@ -57,7 +57,7 @@ async def seen(slack: FaultySlack, where: str) -> list[dict[str, Any]]:
 # --- posting --------------------------------------------------------------------------------------------------------
 
 
-async def test_an_approver_gets_the_prompt_as_a_direct_message(slack: FaultySlack, notifier: SlackNotifier) -> None:
+async def test_an_approver_gets_the_prompt_as_a_direct_message(slack: FaultySlack, notifier: SlackSender) -> None:
     reference = await notifier.send(notification())
     [message] = await seen(slack, "grace")
     assert reference == f"{await people.dm_of(slack, user_id('grace'))}/{message['ts']}"
@@ -73,13 +73,13 @@ async def test_an_approver_gets_the_prompt_as_a_direct_message(slack: FaultySlac
     }
 
 
-async def test_the_requester_gets_a_status_that_can_be_cancelled(slack: FaultySlack, notifier: SlackNotifier) -> None:
+async def test_the_requester_gets_a_status_that_can_be_cancelled(slack: FaultySlack, notifier: SlackSender) -> None:
     assert await notifier.send(notification(Event.OPENED, ALICE))
     [message] = await seen(slack, "alice")
     assert actions(message["blocks"]) == ["cancel"]
 
 
-async def test_a_room_is_asked_once_and_mentions_whom_slack_knows(slack: FaultySlack, notifier: SlackNotifier) -> None:
+async def test_a_room_is_asked_once_and_mentions_whom_slack_knows(slack: FaultySlack, notifier: SlackSender) -> None:
     unknown = person("nobody", "Nobody Known")
     reference = await notifier.send(in_room(ROOM, asked=[GRACE, unknown, HEIDI]))
     [message] = await seen(slack, ROOM)
@@ -87,7 +87,7 @@ async def test_a_room_is_asked_once_and_mentions_whom_slack_knows(slack: FaultyS
     assert "Asked: <@UGRACE>, Nobody Known and <@UHEIDI>." in message["text"]
 
 
-async def test_a_reminder_stands_below_the_prompt(slack: FaultySlack, notifier: SlackNotifier) -> None:
+async def test_a_reminder_stands_below_the_prompt(slack: FaultySlack, notifier: SlackSender) -> None:
     reference = await notifier.send(notification())
     assert await notifier.send(notification(Event.REMINDED, live_message=reference)) == reference
     prompt, reminder = await seen(slack, "grace")
@@ -95,7 +95,7 @@ async def test_a_reminder_stands_below_the_prompt(slack: FaultySlack, notifier: 
     assert "Still waiting for you" in reminder["text"]
 
 
-async def test_a_reminder_without_a_prompt_is_one(slack: FaultySlack, notifier: SlackNotifier) -> None:
+async def test_a_reminder_without_a_prompt_is_one(slack: FaultySlack, notifier: SlackSender) -> None:
     reference = await notifier.send(notification(Event.REMINDED))
     [message] = await seen(slack, "grace")
     assert reference.endswith(message["ts"])
@@ -104,7 +104,7 @@ async def test_a_reminder_without_a_prompt_is_one(slack: FaultySlack, notifier: 
 
 @pytest.mark.parametrize("event", [Event.SETTLED, Event.GRANT_ENDED])
 async def test_an_outcome_is_told_below_the_requesters_status(
-    slack: FaultySlack, notifier: SlackNotifier, event: Event
+    slack: FaultySlack, notifier: SlackSender, event: Event
 ) -> None:
     reference = await notifier.send(notification(Event.OPENED, ALICE))
     assert await notifier.send(settled(event=event, to=ALICE, live_message=reference)) == reference
@@ -118,7 +118,7 @@ async def test_an_outcome_is_told_below_the_requesters_status(
 
 @pytest.mark.parametrize("event", [Event.SETTLED, Event.GRANT_ENDED])
 async def test_an_approver_who_holds_a_prompt_is_told_by_it_and_others_in_a_word(
-    slack: FaultySlack, notifier: SlackNotifier, event: Event
+    slack: FaultySlack, notifier: SlackSender, event: Event
 ) -> None:
     reference = await notifier.send(notification())
     assert await notifier.send(settled(event=event, live_message=reference)) == reference
@@ -129,7 +129,7 @@ async def test_an_approver_who_holds_a_prompt_is_told_by_it_and_others_in_a_word
 
 
 @pytest.mark.parametrize("event", [Event.ANSWER_REFUSED, Event.HELP])
-async def test_who_is_refused_reads_why(slack: FaultySlack, notifier: SlackNotifier, event: Event) -> None:
+async def test_who_is_refused_reads_why(slack: FaultySlack, notifier: SlackSender, event: Event) -> None:
     assert await notifier.send(notification(event, message="It was for level 1.")) == ""
     reference = await notifier.send(notification())
     assert (
@@ -142,9 +142,7 @@ async def test_who_is_refused_reads_why(slack: FaultySlack, notifier: SlackNotif
     assert below["thread_ts"] == prompt["ts"]
 
 
-async def test_what_stood_above_was_deleted_so_the_words_stand_alone(
-    slack: FaultySlack, notifier: SlackNotifier
-) -> None:
+async def test_what_stood_above_was_deleted_so_the_words_stand_alone(slack: FaultySlack, notifier: SlackSender) -> None:
     reference = await notifier.send(notification())
     slack.fail("chat.postMessage", faults.fails("thread_not_found"))
     assert await notifier.send(notification(Event.HELP, live_message=reference)) == reference
@@ -165,7 +163,7 @@ TOLD = [
 @pytest.mark.parametrize("lost", [faults.cut().afterwards(), faults.server_error().afterwards()], ids=["cut", "503"])
 @pytest.mark.parametrize(("told", "where"), TOLD)
 async def test_a_message_whose_answer_was_lost_is_found_and_not_posted_again(
-    slack: FaultySlack, notifier: SlackNotifier, lost: Fault, told: RequestNotification, where: str
+    slack: FaultySlack, notifier: SlackSender, lost: Fault, told: RequestNotification, where: str
 ) -> None:
     slack.fail("chat.postMessage", lost)
     with pytest.raises(Unavailable):
@@ -176,9 +174,7 @@ async def test_a_message_whose_answer_was_lost_is_found_and_not_posted_again(
     assert len(slack.calls_of("chat.postMessage")) == 1
 
 
-async def test_a_reply_whose_answer_was_lost_is_found_in_its_thread(
-    slack: FaultySlack, notifier: SlackNotifier
-) -> None:
+async def test_a_reply_whose_answer_was_lost_is_found_in_its_thread(slack: FaultySlack, notifier: SlackSender) -> None:
     reference = await notifier.send(notification())
     slack.fail("chat.postMessage", faults.cut().afterwards())
     reminder = notification(Event.REMINDED, live_message=reference)
@@ -189,7 +185,7 @@ async def test_a_reply_whose_answer_was_lost_is_found_in_its_thread(
 
 
 async def test_what_never_got_through_is_posted_though_there_is_much_to_look_through(
-    slack: FaultySlack, notifier: SlackNotifier
+    slack: FaultySlack, notifier: SlackSender
 ) -> None:
     for number in range(210):
         await people.say(slack, ROOM, f"message {number}", user_id("grace"))
@@ -202,7 +198,7 @@ async def test_what_never_got_through_is_posted_though_there_is_much_to_look_thr
 
 
 async def test_the_message_of_an_earlier_request_of_the_same_number_is_not_taken_for_ours(
-    slack: FaultySlack, notifier: SlackNotifier
+    slack: FaultySlack, notifier: SlackSender
 ) -> None:
     earlier = await notifier.send(in_room(ROOM, token_run="the run of an earlier request"))
     ours = in_room(ROOM, token_run="the run of this request", again=True)
@@ -211,7 +207,7 @@ async def test_the_message_of_an_earlier_request_of_the_same_number_is_not_taken
     assert await notifier.send(ours) == reference
 
 
-async def test_another_apps_message_is_not_taken_for_ours(slack: FaultySlack, notifier: SlackNotifier) -> None:
+async def test_another_apps_message_is_not_taken_for_ours(slack: FaultySlack, notifier: SlackSender) -> None:
     await people.say(slack, ROOM, "I am the prompt", user_id("grace"))
     [forged] = await seen(slack, ROOM)
     mark = {"event_type": "countersign_notice", "event_payload": {"id": in_room(ROOM).id}}
@@ -225,7 +221,7 @@ async def test_another_apps_message_is_not_taken_for_ours(slack: FaultySlack, no
 
 
 async def test_a_message_shows_the_request_as_it_stands_whatever_came_before(
-    slack: FaultySlack, notifier: SlackNotifier
+    slack: FaultySlack, notifier: SlackSender
 ) -> None:
     reference = await notifier.send(notification())
     approved = settled()
@@ -247,13 +243,13 @@ async def test_a_message_shows_the_request_as_it_stands_whatever_came_before(
         *("is_archived", "channel_not_found", "not_in_channel"),
     ],
 )
-async def test_a_message_that_is_gone_is_let_go(slack: FaultySlack, notifier: SlackNotifier, error: str) -> None:
+async def test_a_message_that_is_gone_is_let_go(slack: FaultySlack, notifier: SlackSender, error: str) -> None:
     reference = await notifier.send(notification())
     slack.fail("chat.update", faults.fails(error))
     assert await notifier.change(reference, settled()) is False
 
 
-async def test_a_deleted_message_and_an_archived_room_are_let_go(slack: FaultySlack, notifier: SlackNotifier) -> None:
+async def test_a_deleted_message_and_an_archived_room_are_let_go(slack: FaultySlack, notifier: SlackSender) -> None:
     assert await notifier.change(f"{ROOM}/1700000000.000001", in_room(ROOM)) is False
     reference = await notifier.send(in_room(ROOM))
     slack.state.archived.add(ROOM)
@@ -263,9 +259,7 @@ async def test_a_deleted_message_and_an_archived_room_are_let_go(slack: FaultySl
 @pytest.mark.parametrize(
     "fault", [faults.rate_limited(30), faults.server_error(), faults.cut(), faults.fails("internal_error")], ids=str
 )
-async def test_a_change_that_fails_is_for_another_time(
-    slack: FaultySlack, notifier: SlackNotifier, fault: Fault
-) -> None:
+async def test_a_change_that_fails_is_for_another_time(slack: FaultySlack, notifier: SlackSender, fault: Fault) -> None:
     reference = await notifier.send(notification())
     slack.fail("chat.update", fault)
     with pytest.raises(Unavailable):
@@ -276,7 +270,7 @@ async def test_a_change_that_fails_is_for_another_time(
 
 
 @pytest.mark.parametrize("user", list(NOT_MEMBERS))
-async def test_who_is_no_member_is_not_written_to(slack: FaultySlack, notifier: SlackNotifier, user: str) -> None:
+async def test_who_is_no_member_is_not_written_to(slack: FaultySlack, notifier: SlackSender, user: str) -> None:
     to = GRACE.model_copy(update={"email": address(user)})
     with pytest.raises(Unreachable, match=f"{address(user)} {NOT_MEMBERS[user][1]}"):
         await notifier.send(notification(to=to))
@@ -292,13 +286,13 @@ async def test_who_is_no_member_is_not_written_to(slack: FaultySlack, notifier: 
     ],
 )
 async def test_who_is_not_in_slack_is_unreachable(
-    slack: FaultySlack, notifier: SlackNotifier, email: str, message: str
+    slack: FaultySlack, notifier: SlackSender, email: str, message: str
 ) -> None:
     with pytest.raises(Unreachable, match=message):
         await notifier.send(notification(to=GRACE.model_copy(update={"email": email})))
 
 
-async def test_who_leaves_is_looked_up_anew(slack: FaultySlack, notifier: SlackNotifier) -> None:
+async def test_who_leaves_is_looked_up_anew(slack: FaultySlack, notifier: SlackSender) -> None:
     await notifier.send(notification())
     slack.state.people[user_id("grace")]["deleted"] = True
     slack.fail("chat.postMessage", faults.fails("channel_not_found"))
@@ -317,13 +311,13 @@ async def test_who_leaves_is_looked_up_anew(slack: FaultySlack, notifier: SlackN
     ],
 )
 async def test_a_room_that_is_closed_to_us_is_named(
-    slack: FaultySlack, notifier: SlackNotifier, room: str, message: str
+    slack: FaultySlack, notifier: SlackSender, room: str, message: str
 ) -> None:
     with pytest.raises(Unreachable, match=message):
         await notifier.send(in_room(room))
 
 
-async def test_an_archived_room_is_named(slack: FaultySlack, notifier: SlackNotifier) -> None:
+async def test_an_archived_room_is_named(slack: FaultySlack, notifier: SlackSender) -> None:
     slack.state.archived.add(ROOM)
     with pytest.raises(Unreachable, match="the room C01ROOM: it is archived"):
         await notifier.send(in_room(ROOM))
@@ -345,7 +339,7 @@ async def test_an_archived_room_is_named(slack: FaultySlack, notifier: SlackNoti
     ids=lambda value: value if isinstance(value, str) else "",
 )
 async def test_what_another_try_or_an_administrator_can_mend_says_how(
-    slack: FaultySlack, notifier: SlackNotifier, fault: Fault, message: str
+    slack: FaultySlack, notifier: SlackSender, fault: Fault, message: str
 ) -> None:
     slack.fail("chat.postMessage", fault)
     with pytest.raises(Unavailable, match=message):
@@ -356,7 +350,7 @@ async def test_what_another_try_or_an_administrator_can_mend_says_how(
     ("scope", "again"),
     [("chat:write", False), ("im:write", False), ("users:read.email", False), ("im:history", True)],
 )
-async def test_a_missing_scope_is_named(slack: FaultySlack, notifier: SlackNotifier, scope: str, again: bool) -> None:
+async def test_a_missing_scope_is_named(slack: FaultySlack, notifier: SlackSender, scope: str, again: bool) -> None:
     slack.state.scopes.discard(scope)
     with pytest.raises(Unavailable, match=f"the app lacks the scope {scope} .it has .*: install it again"):
         await notifier.send(notification(again=again))
@@ -364,7 +358,7 @@ async def test_a_missing_scope_is_named(slack: FaultySlack, notifier: SlackNotif
 
 
 async def test_a_slack_that_does_not_answer_is_not_waited_for(
-    slack: FaultySlack, notifier: SlackNotifier, monkeypatch: pytest.MonkeyPatch
+    slack: FaultySlack, notifier: SlackSender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("notifiers.slack.client.api.TIMEOUT_SECONDS", 0.3)
     slack.fail("users.lookupByEmail", faults.hangs(2))
@@ -374,7 +368,7 @@ async def test_a_slack_that_does_not_answer_is_not_waited_for(
 
 @pytest.mark.parametrize("token", ["xoxb-wrong-token", "xoxb-"])
 async def test_a_wrong_token_is_said_and_never_shown(slack: FaultySlack, token: str) -> None:
-    notifier = SlackNotifier(config_for(slack, bot_token=token))
+    notifier = SlackSender(config_for(slack, bot_token=token))
     try:
         with pytest.raises(Unavailable, match=r"bot token is not valid|bot token is missing") as raised:
             await notifier.send(notification())
@@ -387,7 +381,7 @@ async def test_a_wrong_token_is_said_and_never_shown(slack: FaultySlack, token: 
 # --- the pace -------------------------------------------------------------------------------------------------------
 
 
-async def test_a_method_that_slack_holds_is_left_alone_until_then(slack: FaultySlack, notifier: SlackNotifier) -> None:
+async def test_a_method_that_slack_holds_is_left_alone_until_then(slack: FaultySlack, notifier: SlackSender) -> None:
     slack.fail("chat.postMessage", faults.rate_limited(1))
     with pytest.raises(Unavailable, match="for another 1 seconds"):
         await notifier.send(notification())
@@ -402,7 +396,7 @@ async def test_a_method_that_slack_holds_is_left_alone_until_then(slack: FaultyS
 
 
 async def test_a_conversation_gets_a_message_a_second_beyond_a_short_burst(
-    slack: FaultySlack, notifier: SlackNotifier
+    slack: FaultySlack, notifier: SlackSender
 ) -> None:
     loop = asyncio.get_running_loop()
     began = loop.time()
@@ -415,7 +409,7 @@ async def test_a_conversation_gets_a_message_a_second_beyond_a_short_burst(
 
 
 async def test_a_notification_about_no_request_is_posted_once_though_slack_s_answer_was_lost(
-    slack: FaultySlack, notifier: SlackNotifier
+    slack: FaultySlack, notifier: SlackSender
 ) -> None:
     assert await notifier.send(general()) == ""
     assert await notifier.send(general(again=True)) == ""
