@@ -102,6 +102,7 @@ def no_request(approval_id: int) -> NotFound:
 
 
 # For who is disabled or not in the directory, whatever they try, on every channel (rule 6).
+NOT_IN_POLICY = "{} is disabled or not in the policy; add them, and apply it first."
 DISABLED = "Your account is disabled or unknown, so you may not do this; ask an administrator to enable it."
 
 

@@ -1,6 +1,5 @@
 """Questions of those who are asked, and comments of requesters: recorded and passed on, in one transaction (rule 9)."""
 
-import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -13,7 +12,7 @@ from countersign.notifications import SubmittedComment
 from countersign.permissions import Action, must_be_allowed, principal
 from countersign.transitions import ANSWERING_TRANSITION, AuditEvent, Kind
 from countersign.views import RequestView
-from engine.notifications.notifying import notification
+from engine.notifications.notifying import notification, short_digest
 from engine.rules import Rules
 from store import events, notifications, transition_keys
 from store.events import append
@@ -23,7 +22,6 @@ from store.views import principal_name, route_from, rows_of, views
 # So many of one person about one request are passed on within so long a time.
 MOST_PASSED_ON = 5
 WITHIN = timedelta(hours=1)
-LONGEST_DIGEST = 16
 KINDS: dict[Action, tuple[Kind, Event]] = {
     Action.INQUIRE: ("inquired", Event.INQUIRY),
     Action.COMMENT: ("commented", Event.COMMENT),
@@ -38,7 +36,8 @@ class Comments(Rules):
 
         Raises NotFound, NotAllowed, Refused where the request no longer waits, and TooMany.
         """
-        now, (kind, event), digest = datetime.now(UTC), KINDS[action], _digest(submitted)
+        now, (kind, event) = datetime.now(UTC), KINDS[action]
+        digest = short_digest(f"{submitted.channel} {submitted.person} {submitted.source_id}")
         with self.database.transaction() as connection:
             _, policy = self.policies.in_force(connection)
             rows = rows_of(connection, [submitted.approval_id])
@@ -68,13 +67,6 @@ class Comments(Rules):
                 proof=submitted.proof,
             )
             append(connection, view.approval_id, [comment_event])
-
-
-def _digest(submitted: SubmittedComment) -> str:
-    """Identifies it within its request."""
-    return hashlib.sha256(f"{submitted.channel} {submitted.person} {submitted.source_id}".encode()).hexdigest()[
-        :LONGEST_DIGEST
-    ]
 
 
 def _must_have_room(connection: Connection, approval_id: int, kind: Kind, person: str, now: datetime) -> None:

@@ -23,9 +23,10 @@ from countersign.cli.files import content
 from countersign.cli.plan_page import confirmed, page
 from countersign.console import console, show
 from countersign.durations import duration_parser
-from countersign.errors import BadPolicy, BadQuestion, BadSetting, CountersignError, NotFound, Refused
+from countersign.errors import NOT_IN_POLICY, BadPolicy, BadQuestion, BadSetting, CountersignError, NotFound, Refused
 from countersign.kinds.connection import ConnectionProtocol
 from countersign.kinds.device import DEVICE
+from countersign.machines import LONGEST_LABEL
 from countersign.policy import plan as policy_plan
 from countersign.remedies import remedy, remedy_with_field
 from countersign.times import moment
@@ -37,7 +38,7 @@ from garbage import collect_seldom
 from settings import Settings
 from store import Store
 from store.database_errors import for_operators, is_lasting
-from store.tokens import LONGEST_LABEL, Owner
+from store.tokens import Owner
 
 # `serve` alone imports the web server and the channels, so that the other commands start fast.
 if TYPE_CHECKING:
@@ -303,7 +304,7 @@ def _must_be_known(store: Store, owner: Owner) -> None:
     except Refused:
         return
     if owner.kind == "person" and not policy.enabled(owner.name):
-        raise BadQuestion(f"{owner.name} is disabled or not in the policy; add them, and apply it first.")
+        raise BadQuestion(NOT_IN_POLICY.format(owner.name))
     if unknown := [name for name in owner.target_groups if name not in policy.device_groups]:
         raise BadQuestion(f"{unknown[0]} is no device group of the policy; it has {', '.join(policy.device_groups)}.")
     if unknown := [name for name in owner.targets if policy.group_with(name) is None]:

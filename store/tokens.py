@@ -16,7 +16,6 @@ from store.database import StorePart, from_row, reads
 from store.paging import newest_first
 from store.tables import provisioning_keys, service_tokens, tokens
 
-LONGEST_LABEL = 100
 ID_BYTES = 6
 SECRET_BYTES = 32
 USED_IN = {"token": tokens, "service_token": service_tokens, "provisioning_key": provisioning_keys}

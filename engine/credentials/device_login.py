@@ -13,13 +13,14 @@ from sqlalchemy import Connection, Row
 
 from countersign.error_codes import ErrorCode
 from countersign.errors import NotFound, Refused, TooMany
+from countersign.machines import LONGEST_LABEL
 from countersign.transitions import Kind
 from engine.credentials.sign_in import WINDOW
 from engine.credentials.tokens import create
 from engine.record import PORTAL, append_or_count, event, record
 from engine.rules import Rules
 from store import logins
-from store.tokens import LONGEST_LABEL, SECRET_BYTES, Owner, hashed
+from store.tokens import SECRET_BYTES, Owner, hashed
 
 LOGIN_LASTS = timedelta(minutes=10)
 TOKEN_LASTS = timedelta(hours=12)

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from countersign.errors import NotAllowed, NotFound, Refused
+from countersign.errors import NOT_IN_POLICY, NotAllowed, NotFound, Refused
 from countersign.machines import (
     YEAR,
     NewProvisioningKey,
@@ -148,7 +148,7 @@ class ProvisioningKeyRules(Rules):
         with self.database.transaction() as connection:
             _, policy = self.policies.in_force(connection)
             if not policy.enabled(wanted.person):
-                raise NotFound(f"{wanted.person} is disabled or not in the policy; add them, and apply it first.")
+                raise NotFound(NOT_IN_POLICY.format(wanted.person))
             made = ProvisioningKeys.add(connection, row | kept(key))
             skips = ", without approval" if made.skips_approval else ""
             count = "1 device" if made.devices == 1 else f"{made.devices} devices"

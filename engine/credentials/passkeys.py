@@ -19,7 +19,6 @@ CHALLENGE_BYTES = 32
 CHALLENGE_LASTS = timedelta(minutes=5)
 MOST_PASSKEYS = 20
 ID_BYTES = 6
-LONGEST_LABEL = 100
 
 
 class NewPasskey(NamedTuple):

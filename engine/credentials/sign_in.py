@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row
 
 from countersign.directory import Policy
 from countersign.error_codes import ErrorCode
-from countersign.errors import NotAllowed, NotFound, TooMany
+from countersign.errors import NOT_IN_POLICY, NotAllowed, NotFound, TooMany
 from countersign.models import GeneralEvent
 from countersign.permissions import Principal, may_end
 from countersign.policy.fields import folded_address
@@ -106,7 +106,7 @@ class SignIn(Rules):
         with self.database.transaction() as connection:
             _, policy = self.policies.in_force(connection)
             if not policy.enabled(person):
-                raise NotFound(f"{person} is disabled or not in the policy; add them, and apply it first.")
+                raise NotFound(NOT_IN_POLICY.format(person))
             row = {"id": link_id, "person": person, "browser_hash": ANY_BROWSER, "source_address": "", "go_to": "/"}
             sessions.add_link(connection, row | {"asked_at": now, "ends_at": now + LINK_LASTS})
             record(connection, GeneralEvent.SIGN_IN, who, f"a link for {person} was made", {}, now)

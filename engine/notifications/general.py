@@ -1,6 +1,5 @@
 """Telling people of something that is about no request: written down first, and sent by the same outbox."""
 
-import hashlib
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 
@@ -9,12 +8,10 @@ from sqlalchemy import Connection
 from countersign.models import GeneralEvent
 from countersign.policy.channels import channels_on
 from countersign.transitions import ENGINE, AuditEvent
-from engine.notifications.notifying import notification
+from engine.notifications.notifying import notification, short_digest
 from engine.rules import Rules
 from store import notifications
 from store.events import append
-
-LONGEST_DIGEST = 16
 
 
 class GeneralNotifications(Rules):
@@ -41,7 +38,7 @@ def write(
 ) -> None:
     """Write one for each of these people and channels; once for each key. Call it last in a transaction."""
     at = datetime.now(UTC)
-    about = f"general.{hashlib.sha256(key.encode()).hexdigest()[:LONGEST_DIGEST]}.{event}"
+    about = f"general.{short_digest(key)}.{event}"
     rows = [
         notification(f"{about}.{person}.{channel}", event, person, channel, at, retry_at=at, fields=dict(fields))
         for person in people

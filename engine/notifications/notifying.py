@@ -1,5 +1,6 @@
 """Whom a change notifies, on which channels. Notifications are written with the change, and sent afterwards."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from store.tables import ROOM
 
 # A younger one may still be under way, sent by the worker that wrote it.
 FIRST_RETRY = timedelta(seconds=10)
+LONGEST_DIGEST = 16
 
 
 class Notifying(Rules):
@@ -47,6 +49,11 @@ class Notifying(Rules):
                 notification_id = f"{number}.{transition}.{one.event}.{whom}.{channel}"
                 about = {"approval_id": number, "level": level, "message": one.message}
                 yield notification(notification_id, one.event, whom, channel, at, **about)
+
+
+def short_digest(text: str) -> str:
+    """Identifies what a notification tells, within its id."""
+    return hashlib.sha256(text.encode()).hexdigest()[:LONGEST_DIGEST]
 
 
 def notification(

@@ -7,8 +7,8 @@ from fastapi import Form, Path, Response
 from fastapi.responses import RedirectResponse
 
 from countersign.errors import NotAllowed, message_of
+from countersign.machines import LONGEST_LABEL
 from countersign.models import PlainText
-from engine.credentials.passkeys import LONGEST_LABEL
 from portal.auth import Caller, CallerHere
 from portal.context import Context, ContextHere
 from portal.pages.confirm import to_confirm

@@ -7,13 +7,13 @@ from typing import Annotated, Literal
 from fastapi import Form, Path, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
+from countersign.machines import LONGEST_LABEL
 from countersign.models import PlainText
 from countersign.times import duration
 from portal.auth import CallerHere
 from portal.context import ContextHere
 from portal.pages.render import next_page, page, secret_page
 from portal.pages.route import page_router
-from store.tokens import LONGEST_LABEL
 
 PER_PAGE = 50
 Days = Literal["1", "7", "30", "90", "365"]

@@ -7,6 +7,7 @@ from sqlalchemy import update
 
 from countersign.error_codes import ErrorCode
 from countersign.errors import NotFound, Refused, TooMany
+from countersign.machines import LONGEST_LABEL
 from engine.credentials.device_login import (
     INTERVAL_SECONDS,
     LETTERS,
@@ -18,7 +19,6 @@ from engine.credentials.device_login import (
 )
 from store import Store
 from store.tables import logins
-from store.tokens import LONGEST_LABEL
 
 HERE, PROOF = "192.0.2.7", {"session": "s1", "from": "192.0.2.9"}
 
