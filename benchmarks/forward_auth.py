@@ -19,7 +19,7 @@ from benchmarks.place import Place, deployment, policy, process
 from countersign.client import Client
 from countersign.kinds.connection import ConnectionProtocol, ConnectionQuestion
 from engine.credentials.application_sessions import ApplicationSessions, AtApplication
-from engine.credentials.tokens import TokenRules
+from engine.credentials.tokens import TokenActions
 from engine.policy import apply_policy
 from portal.app import create_app
 from portal.context import Plan
@@ -89,7 +89,7 @@ def _let_in(store: Store, question: ConnectionQuestion) -> str:
     code = opening.offer(question, APPLICATION, hashed("x"), session.partition("_")[0], timedelta(hours=1))
     cookie, _ = opening.begin(code, AtApplication(APPLICATION, "x", question.source_address))
     gateway = Owner(kind="gateway", name="bench", targets=[DEVICE], variants=["http"])
-    token = TokenRules(store).create(gateway, "bench")
+    token = TokenActions(store).create(gateway, "bench")
     return f"Countersign-Gateway: {token}\nCookie: theme=dark; {COOKIE}={cookie}\n"
 
 

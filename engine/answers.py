@@ -14,15 +14,15 @@ from countersign.notifications import SubmittedAnswer
 from countersign.permissions import principal, why_never, why_not_at_passed_level
 from countersign.transitions import AuditEvent
 from engine.notifications.answering import REFUSALS_TOLD_AT_MOST, write_reply, written_lately
+from engine.part import EnginePart
 from engine.record import append_or_count, event
-from engine.rules import Rules
 from store import answers, requests
 
 # The clock of a mail server may be off by this much, or have no fractions of seconds.
 CLOCKS_DIFFER = timedelta(minutes=1)
 
 
-class Answers(Rules):
+class Answers(EnginePart):
     """Storing answers and refusing them. Each method is one transaction."""
 
     def store(self, submitted: SubmittedAnswer, notifies_sender: bool = False) -> Answer:

@@ -11,9 +11,9 @@ from countersign.kinds import question_from
 from countersign.models import Asked, Question, Route, Status
 from countersign.transitions import WHILE_OPEN, AskAgain, AuditEvent, Settled
 from engine.granting import Granting
+from engine.part import EnginePart
 from engine.record import append_or_count
 from engine.recovery import settled
-from engine.rules import Rules
 from store import Store, transition_keys
 from store.events import append
 from store.requests import request_row
@@ -22,7 +22,7 @@ from store.requests import request_row
 MOST_REPEATS = 1000
 
 
-class Asking(Rules):
+class Asking(EnginePart):
     """Answers questions that need no workflow, and records repeated ones. Each method records once."""
 
     def __init__(self, store: Store, granting: Granting) -> None:

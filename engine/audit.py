@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from countersign.permissions import Principal, must_be_admin
+from engine.part import EnginePart
 from engine.record import PORTAL, append_or_count, event
-from engine.rules import Rules
 from store.events import append
 
 
-class Audit(Rules):
+class Audit(EnginePart):
     """Each method is one transaction."""
 
     def record_export(self, who: Principal, detail: str, proof: Mapping[str, str]) -> int:

@@ -13,7 +13,7 @@ from countersign.permissions import Action, must_be_allowed, principal
 from countersign.transitions import ANSWERING_TRANSITION, AuditEvent, Kind
 from countersign.views import RequestView
 from engine.notifications.notifying import notification, short_digest
-from engine.rules import Rules
+from engine.part import EnginePart
 from store import events, notifications, transition_keys
 from store.events import append
 from store.tables import ROOM
@@ -28,7 +28,7 @@ KINDS: dict[Action, tuple[Kind, Event]] = {
 }
 
 
-class Comments(Rules):
+class Comments(EnginePart):
     """Passes on what people write to each other about a request."""
 
     def pass_on(self, action: Action, submitted: SubmittedComment) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from countersign.transitions import DeadlineCheck, TimelyAnswers
-from engine.rules import Rules
+from engine.part import EnginePart
 from store import answers, inboxes
 from store.database import reads
 from store.requests import request_row
@@ -17,7 +17,7 @@ LONGEST_READING = timedelta(seconds=60)
 LONGEST_WAIT = timedelta(minutes=10)
 
 
-class Deadline(Rules):
+class Deadline(EnginePart):
     """Reads the record before a request expires."""
 
     @reads

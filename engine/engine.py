@@ -20,12 +20,12 @@ from engine.alerts import Alerts
 from engine.audit import Audit
 from engine.credentials.application_sessions import ApplicationSessions
 from engine.credentials.client_certificates import ClientCertificates
-from engine.credentials.device_login import DeviceLogin
-from engine.credentials.machines import ProvisioningKeyRules, ServiceTokenRules
-from engine.credentials.passkeys import PasskeyRules
+from engine.credentials.device_login import CommandLineLogins
+from engine.credentials.machines import ProvisioningKeyActions, ServiceTokenActions
+from engine.credentials.passkeys import PasskeyActions
 from engine.credentials.rdp_tokens import RdpTokens
 from engine.credentials.sign_in import From, SignIn
-from engine.credentials.tokens import TokenRules
+from engine.credentials.tokens import TokenActions
 from engine.devices.external_evaluation import ExternalEvaluations
 from engine.devices.registered import Devices
 from engine.notifications.outbox import Outbox
@@ -62,9 +62,9 @@ class Engine:
         most_an_hour: int = 0,
     ) -> None:
         # What people, browsers and machines prove with who they are.
-        self.sign_in, self.passkeys, self.logins = SignIn(store), PasskeyRules(store), DeviceLogin(store)
-        self.tokens, self.rdp_tokens = TokenRules(store), RdpTokens(store)
-        self.service_tokens, self.provisioning_keys = ServiceTokenRules(store), ProvisioningKeyRules(store)
+        self.sign_in, self.passkeys, self.logins = SignIn(store), PasskeyActions(store), CommandLineLogins(store)
+        self.tokens, self.rdp_tokens = TokenActions(store), RdpTokens(store)
+        self.service_tokens, self.provisioning_keys = ServiceTokenActions(store), ProvisioningKeyActions(store)
         self.application_sessions, self.certificates = ApplicationSessions(store), ClientCertificates(store)
         # What pages show.
         self.audit = Audit(store)

@@ -14,8 +14,8 @@ from countersign.policy.route import why_cannot_act
 from countersign.transitions import ENGINE, GRANT_TRANSITION, GrantEnd, Kind, Recipient, Revoke
 from engine.due import Due
 from engine.notifications.notifying import Notifying
+from engine.part import EnginePart
 from engine.record import append_or_count, event
-from engine.rules import Rules
 from store import Store, approvers, grants, requests
 from store.database import reads
 from store.events import append
@@ -24,7 +24,7 @@ from store.events import append
 REVOKED_AT_ONCE = 1000
 
 
-class Granting(Rules):
+class Granting(EnginePart):
     """Asking by grants, and ending them. Each method is one transaction."""
 
     def __init__(self, store: Store, notifying: Notifying) -> None:

@@ -16,8 +16,8 @@ from countersign.policy import route as rules
 from countersign.transitions import AuditEvent, Opened, Opening, OpenReply, gone
 from engine.consequences import consequences_of
 from engine.granting import Granting
+from engine.part import EnginePart
 from engine.record import append_or_count
-from engine.rules import Rules
 from engine.transitions import Transitions
 from store import Store, requests
 from store.events import append
@@ -25,7 +25,7 @@ from store.events import append
 AN_HOUR = timedelta(hours=1)
 
 
-class Opener(Rules):
+class Opener(EnginePart):
     """Opens requests.
 
     `most_an_hour` is how many requests may be opened for one person within an hour, 0 for any number.

@@ -5,14 +5,14 @@ from sqlalchemy import Connection
 from countersign.models import LevelPeople, Route
 from countersign.policy import route as rules
 from countersign.transitions import Availability, LevelStart, Recheck
-from engine.rules import Rules
+from engine.part import EnginePart
 from store import signals
 from store.database import reads
 from store.notifications import lost_of
 from store.requests import request_row
 
 
-class People(Rules):
+class People(EnginePart):
     """The people of a request, by the directory as it is now. Each method is one transaction."""
 
     @reads

@@ -14,7 +14,7 @@ from countersign.errors import Refused
 from countersign.kinds import question_from
 from countersign.models import OWN_APPROVAL, Route
 from countersign.policy.plan import ActiveGrant, Waiting
-from engine.rules import Rules
+from engine.part import EnginePart
 from store import answers, grants, requests
 from store.database import reads
 
@@ -23,7 +23,7 @@ AT_ONCE = 500
 P = TypeVar("P", Waiting, ActiveGrant)
 
 
-class Planning(Rules):
+class Planning(EnginePart):
     """Reading what a new policy may change. Each method is one transaction."""
 
     @reads

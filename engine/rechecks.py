@@ -10,12 +10,12 @@ from countersign.models import Route
 from countersign.policy import route as rules
 from countersign.transitions import AVAILABILITIES
 from engine.due import Due
-from engine.rules import Rules
+from engine.part import EnginePart
 from store import Store, notifications, requests
 from store.database import reads
 
 
-class Rechecks(Rules):
+class Rechecks(EnginePart):
     """Finds them at a cost that does not grow with what waits; each process remembers what it has checked."""
 
     def __init__(self, store: Store) -> None:

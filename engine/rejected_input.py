@@ -10,12 +10,12 @@ from sqlalchemy import Connection
 from countersign.models import Event
 from countersign.notifications import RejectedInput
 from engine.notifications.answering import HELP_AT_MOST, write_reply, written_lately
+from engine.part import EnginePart
 from engine.record import append_or_count, event
-from engine.rules import Rules
 from store import answers, rejected_input, requests
 
 
-class RejectedInputs(Rules):
+class RejectedInputs(EnginePart):
     """Records input that decides nothing."""
 
     def record(self, refused: RejectedInput) -> None:

@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection
 
 from countersign.transitions import AuditEvent
-from engine.rules import Rules
+from engine.part import EnginePart
 from store import answers, events, signals
 from store.events import append
 
 
-class Signals(Rules):
+class Signals(EnginePart):
     """Records what is reported."""
 
     def add(self, person: str, approval_id: int | None, signal: str, detail: str) -> None:

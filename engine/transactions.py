@@ -19,7 +19,7 @@ from store import Store
 
 
 class Transactions:
-    """The rules, applied to the store: each method of these parts is a transaction, or two where it says so.
+    """The parts of the engine that are about rows alone: each of their methods is a transaction.
 
     `most_an_hour` is how many requests may be opened for one person within an hour, 0 for any number.
     """

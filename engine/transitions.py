@@ -16,8 +16,8 @@ from countersign.transitions import (
 )
 from engine.consequences import consequences_of
 from engine.notifications.notifying import Notifying
+from engine.part import EnginePart
 from engine.recovery import end_alone, written_before
-from engine.rules import Rules
 from store import Store, answers, approvers, grants, requests, transition_keys
 from store.events import append
 from store.requests import request_row
@@ -27,7 +27,7 @@ COUNTED = "It counted."
 LAPSED = "It counted, and does so no longer: its approver was disabled while the level was open."
 
 
-class Transitions(Rules):
+class Transitions(EnginePart):
     """Writes what the workflow of a request has decided."""
 
     def __init__(self, store: Store, notifying: Notifying) -> None:

@@ -31,7 +31,7 @@ from countersign.policy import plan as policy_plan
 from countersign.remedies import remedy, remedy_with_field
 from countersign.times import moment
 from countersign.version import HELP_OPTIONS, VersionOption
-from engine.credentials.tokens import TokenRules
+from engine.credentials.tokens import TokenActions
 from engine.planning import Planning, all_of
 from engine.policy import ReadPolicy, put_in_force
 from garbage import collect_seldom
@@ -131,7 +131,7 @@ def create(
         else:
             raise BadQuestion(FOR_WHOM)
         _must_be_known(store, owner)
-        made = TokenRules(store).create(owner, _operator(), _duration(lasts), label[:LONGEST_LABEL])
+        made = TokenActions(store).create(owner, _operator(), _duration(lasts), label[:LONGEST_LABEL])
         messages.print(f"A token for {owner.kind} {escape(owner.name)}. Keep it safe: it is shown only now.")
         typer.echo(made)
 
@@ -154,7 +154,7 @@ def end(
 ) -> None:
     """End a token for good; it is refused from now on."""
     with _failures_as_messages(), _store() as store:
-        ended = TokenRules(store).end(token_id, _operator())
+        ended = TokenActions(store).end(token_id, _operator())
         messages.print(f"Token {ended.id} of {ended.owner.kind} {escape(ended.owner.name)} has ended.")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from countersign.errors import Refused
 from countersign.policy.channels import channels_on
 from countersign.policy.file import load
-from engine.credentials.tokens import TokenRules
+from engine.credentials.tokens import TokenActions
 from engine.policy import apply_policy
 from sandbox.slack_policy import told_in_slack
 from store import Store
@@ -66,6 +66,6 @@ def _policy(store: Store) -> str | None:
 def _kept_token(store: Store, file: Path, may_make: bool) -> bool:
     """Whether the file holds a token that is good; it is made where there never was one, and not made again."""
     if may_make and not store.tokens.all():
-        token = TokenRules(store).create(Owner(kind="person", name=ADMIN, is_admin=True), WHO)
+        token = TokenActions(store).create(Owner(kind="person", name=ADMIN, is_admin=True), WHO)
         write_for_us_alone(file, token + "\n")
     return file.exists() and store.tokens.find(file.read_text().strip()) is not None

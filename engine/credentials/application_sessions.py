@@ -16,8 +16,8 @@ from countersign.errors import NotAllowed, Refused
 from countersign.grant_reuse import is_for, must_be_for
 from countersign.models import GrantView, Question
 from engine.granting import lasting_for
+from engine.part import EnginePart
 from engine.record import PORTAL, append_or_count, event
-from engine.rules import Rules
 from store import application_sessions
 from store.database import reads
 from store.events import append
@@ -46,7 +46,7 @@ class Permitted(NamedTuple):
     ends_at: datetime
 
 
-class ApplicationSessions(Rules):
+class ApplicationSessions(EnginePart):
     """Each method is one transaction."""
 
     @reads

@@ -17,8 +17,8 @@ from countersign.permissions import Principal, must_be_admin
 from countersign.times import moment
 from engine.credentials import certificate_chains as chains
 from engine.credentials.tokens import USED_EVERY
+from engine.part import EnginePart
 from engine.record import PORTAL, append_or_count, event, record
-from engine.rules import Rules
 from store import certificates
 from store.events import lock_feed
 
@@ -28,7 +28,7 @@ ID_LENGTH = 16
 Proof = Mapping[str, str]
 
 
-class ClientCertificates(Rules):
+class ClientCertificates(EnginePart):
     """What admins change, and the check of what a client presents. Each method is a transaction."""
 
     def trust(self, pem: str, hosts: Sequence[str], who: Principal, proof: Proof) -> list[str]:

@@ -17,8 +17,8 @@ from countersign.machines import LONGEST_LABEL
 from countersign.transitions import Kind
 from engine.credentials.sign_in import WINDOW
 from engine.credentials.tokens import create
+from engine.part import EnginePart
 from engine.record import PORTAL, append_or_count, event, record
-from engine.rules import Rules
 from store import logins
 from store.tokens import SECRET_BYTES, Owner, hashed
 
@@ -50,7 +50,7 @@ class WaitingLogin(NamedTuple):
     asked_at: datetime
 
 
-class DeviceLogin(Rules):
+class CommandLineLogins(EnginePart):
     """Each method is one transaction."""
 
     def begin(self, machine: str, source_address: str) -> Begun:

@@ -24,8 +24,8 @@ from countersign.registration import DeviceAction
 from countersign.times import duration, moment
 from countersign.transitions import Kind
 from engine.devices.actions import DeviceActions
+from engine.part import EnginePart
 from engine.record import append_or_count, event, record
-from engine.rules import Rules
 from store import Store
 from store.database import Database
 from store.events import lock_feed
@@ -44,7 +44,7 @@ CHANGES: dict[ServiceTokenAction, tuple[Kind, Callable[[ServiceToken, datetime],
 }
 
 
-class ServiceTokenRules(Rules):
+class ServiceTokenActions(EnginePart):
     """Each method is one transaction. `who` has to be an admin, `proof` shows that it was them."""
 
     def __init__(self, store: Store) -> None:
@@ -127,7 +127,7 @@ class ServiceTokenRules(Rules):
         return f", with {len(ended)} of its devices" if ended else ""
 
 
-class ProvisioningKeyRules(Rules):
+class ProvisioningKeyActions(EnginePart):
     """The same for provisioning keys."""
 
     def make(self, wanted: NewProvisioningKey, who: Principal, proof: Mapping[str, str]) -> ProvisioningKeySecret:

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from countersign.error_codes import ErrorCode
 from countersign.errors import NotAllowed, NotFound, Refused
+from engine.part import EnginePart
 from engine.record import PORTAL, append_or_count, event, record
-from engine.rules import Rules
 from store import passkeys, sessions
 from store.events import lock_feed
 from store.passkeys import Passkey
@@ -29,7 +29,7 @@ class NewPasskey(NamedTuple):
     sign_count: int
 
 
-class PasskeyRules(Rules):
+class PasskeyActions(EnginePart):
     """Each method is one transaction. `proof` names the session, as it stands in the record."""
 
     def challenge(self, session_id: str) -> bytes:

@@ -13,8 +13,8 @@ from countersign.grant_reuse import is_yes, must_be_for
 from countersign.permissions import Principal, may_ask_for, principal, why_not_connect
 from countersign.rdp import VARIANT, RoutedConnection, RoutingToken
 from countersign.times import moment
+from engine.part import EnginePart
 from engine.record import PORTAL, append_or_count, event
-from engine.rules import Rules
 from store import grants, rdp_tokens
 from store.events import append
 from store.machine_secrets import new_secret
@@ -28,7 +28,7 @@ INVALID = (
 )
 
 
-class RdpTokens(Rules):
+class RdpTokens(EnginePart):
     """Each method is one transaction, and on record, whether it is refused or not."""
 
     def make(self, approval_id: int, person: str, source_address: str, proof: Mapping[str, str]) -> str:

@@ -22,8 +22,8 @@ from countersign.policy.fields import folded_address
 from countersign.times import duration
 from engine.credentials.browser_names import browser_name
 from engine.notifications.general import write
+from engine.part import EnginePart
 from engine.record import PORTAL, append_or_count, event, record
-from engine.rules import Rules
 from store import sessions
 from store.sessions import Session
 from store.tokens import hashed
@@ -61,7 +61,7 @@ class SignedIn:
     go_to: str
 
 
-class SignIn(Rules):
+class SignIn(EnginePart):
     """Links, sign-ins by a provider, and sessions. Each method is one transaction."""
 
     def send_link(self, address: str, caller: From, go_to: str, channels: Sequence[str]) -> None:

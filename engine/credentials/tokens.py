@@ -7,8 +7,8 @@ from sqlalchemy import Connection
 from countersign.errors import Refused
 from countersign.permissions import Principal, may_end
 from countersign.transitions import Kind
+from engine.part import EnginePart
 from engine.record import record
-from engine.rules import Rules
 from store import tokens
 from store.events import lock_feed
 from store.tokens import Owner, Token, no_token
@@ -19,7 +19,7 @@ USED_EVERY = timedelta(minutes=1)
 MOST_TOKENS = 50
 
 
-class TokenRules(Rules):
+class TokenActions(EnginePart):
     """Each method is one transaction. A token that a person makes is never an admin's by itself."""
 
     def create(self, owner: Owner, who: str, lasts: timedelta | None = None, label: str = "") -> str:

@@ -15,8 +15,8 @@ from countersign.permissions import Principal
 from countersign.registration import DeviceAction, DeviceDecision, RegisteredDevice, owner
 from countersign.transitions import Kind
 from engine.devices.enrolment import waiting_request
+from engine.part import EnginePart
 from engine.record import append_or_count, event, record
-from engine.rules import Rules
 from store import registered_devices as devices
 from store.events import lock_feed
 
@@ -33,7 +33,7 @@ DONE: dict[DeviceAction, tuple[str, Kind]] = {
 TAKES_OUT = {DeviceAction.BLOCK, DeviceAction.ARCHIVE, DeviceAction.REVOKE, DeviceAction.LEAVE}
 
 
-class DeviceActions(Rules):
+class DeviceActions(EnginePart):
     """Each method is one transaction."""
 
     def act(

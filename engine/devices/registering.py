@@ -20,8 +20,8 @@ from engine.credentials.machines import must_last, use_provisioning_key
 from engine.devices.enrolment import enrol
 from engine.devices.limits import must_have_made_few, must_have_room
 from engine.devices.registrant import Enrolment, Registrant
+from engine.part import EnginePart
 from engine.record import append_or_count, event, record
-from engine.rules import Rules
 from store import registered_devices as devices
 from store.events import lock_feed
 from store.requests import of_run
@@ -34,7 +34,7 @@ MOST_SNAPSHOTS = 100
 OPEN_TO_DECISION = {DeviceStatus.NOT_ENROLLED, DeviceStatus.PENDING, DeviceStatus.APPROVED}
 
 
-class Registering(Rules):
+class Registering(EnginePart):
     """Each method is one transaction, which waits for all others that register."""
 
     def present(self, presented: Presented, by: Registrant) -> Row[Any]:

@@ -11,7 +11,7 @@ from countersign.notifications import Notification, Result, Shown
 from countersign.transitions import AuditEvent, Kind
 from engine.notifications import notifying
 from engine.notifications.messages import Messages
-from engine.rules import Rules
+from engine.part import EnginePart
 from store import Store, approvers, notifications, requests, shown_messages
 from store.events import append
 from store.tables import NEVER_SHOWN, ROOM
@@ -27,7 +27,7 @@ MOST_UNCONFIRMED = 2
 AS_LOST = ("approval_id", "level", "message", "in_reply_to", "fields")
 
 
-class Deliveries(Rules):
+class Deliveries(EnginePart):
     """Records tries to send notifications: begun, sent, due again, or given up. Each method is one transaction."""
 
     def __init__(self, store: Store) -> None:

@@ -9,12 +9,12 @@ from countersign.models import GeneralEvent
 from countersign.policy.channels import channels_on
 from countersign.transitions import ENGINE, AuditEvent
 from engine.notifications.notifying import notification, short_digest
-from engine.rules import Rules
+from engine.part import EnginePart
 from store import notifications
 from store.events import append
 
 
-class GeneralNotifications(Rules):
+class GeneralNotifications(EnginePart):
     """Writes notifications about no request."""
 
     def write(self, event: GeneralEvent, key: str, people: Collection[str], fields: Mapping[str, str]) -> None:

@@ -10,14 +10,14 @@ from countersign.models import Event, Route, Status
 from countersign.notifications import Notification, RequestNotification
 from countersign.permissions import may_decide_by
 from countersign.views import RequestView
-from engine.rules import Rules
+from engine.part import EnginePart
 from store import shown_messages
 from store.database import reads
 from store.tables import ROOM
 from store.views import DeliveryStates, person, principal_name, route_from, rows_of, views
 
 
-class Messages(Rules):
+class Messages(EnginePart):
     """Reads notifications in full. Changes nothing."""
 
     @reads

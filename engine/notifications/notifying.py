@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row
 
 from countersign.models import ASKING, Event, Route
 from countersign.transitions import Recipient
-from engine.rules import Rules
+from engine.part import EnginePart
 from store import notifications, shown_messages
 from store.tables import ROOM
 
@@ -18,7 +18,7 @@ FIRST_RETRY = timedelta(seconds=10)
 LONGEST_DIGEST = 16
 
 
-class Notifying(Rules):
+class Notifying(EnginePart):
     """Writes the notifications of a change, in its transaction."""
 
     def write(

@@ -14,7 +14,7 @@ from countersign.notifications import RequestNotification
 from countersign.redaction import masked
 from countersign.views import NotificationView
 from engine.notifications.messages import Messages
-from engine.rules import Rules
+from engine.part import EnginePart
 from store import Store, events, notifications, requests
 from store.database import reads
 from store.tables import ROOM
@@ -37,7 +37,7 @@ class Sent(NamedTuple):
     kept_up_to_date: bool
 
 
-class SentMessages(Rules):
+class SentMessages(EnginePart):
     """Reads what was sent about a request, as long as that is kept."""
 
     def __init__(self, store: Store) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from subprocess import PIPE
 
 from countersign.models import GrantStatus, Status
-from engine.credentials.tokens import TokenRules
+from engine.credentials.tokens import TokenActions
 from sandbox.clients import Client
 from sandbox.demo.scenes import Play, Scene
 from sandbox.demo.screen import Told
@@ -62,7 +62,7 @@ class Bastion:
 async def through_a_bastion(play: Play) -> Told:
     """Waits for the yes, has a shell, and loses it."""
     play.stage.apply(play.stage.policy)
-    token = TokenRules(play.stage.store).create(
+    token = TokenActions(play.stage.store).create(
         Owner(kind="gateway", name="bastion", targets=[DEVICE], variants=["ssh"]), "demo"
     )
     with tempfile.TemporaryDirectory() as folder, _bastion(play.stage.portal_url, token, Path(folder)) as bastion:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from countersign.client import Client
 from countersign.http import Api
-from engine.credentials.tokens import TokenRules
+from engine.credentials.tokens import TokenActions
 from engine.policy import apply_policy
 from sandbox.demo.namespace import own_namespace
 from sandbox.demo.processes import Process, portal, worker
@@ -46,7 +46,7 @@ class Stage:
 
     def api(self, name: str) -> Api:
         """The portal's API, with a token of somebody of the policy."""
-        return Api(self.portal_url, TokenRules(self.store).create(Owner(kind="person", name=name), "demo"))
+        return Api(self.portal_url, TokenActions(self.store).create(Owner(kind="person", name=name), "demo"))
 
     def apply(self, policy: str) -> None:
         """Put a policy in force; raises StepFailed."""

@@ -18,7 +18,7 @@ from typing import Any
 
 import httpx
 
-from engine.credentials.tokens import TokenRules
+from engine.credentials.tokens import TokenActions
 from engine.policy import apply_policy
 from sandbox.mail_settings import mail_settings, new_mail_keys
 from sandbox.temporal_server import free_port
@@ -139,10 +139,10 @@ def installed(
     }
     store = Store(settings["COUNTERSIGN_DATABASE_URL"])
     apply_policy(store, policy, "ada")
-    tokens = {name: TokenRules(store).create(Owner(kind="person", name=name), "tests") for name in PEOPLE}
+    tokens = {name: TokenActions(store).create(Owner(kind="person", name=name), "tests") for name in PEOPLE}
     gateway = Owner(kind="gateway", name="bastion", target_groups=["web", "lab"], variants=["ssh"])
-    tokens["bastion"] = TokenRules(store).create(gateway, "tests")
-    tokens["vpn-1"] = TokenRules(store).create(Owner(kind="gateway", name="vpn-1", variants=["device"]), "tests")
+    tokens["bastion"] = TokenActions(store).create(gateway, "tests")
+    tokens["vpn-1"] = TokenActions(store).create(Owner(kind="gateway", name="vpn-1", variants=["device"]), "tests")
     store.close()
     mail = ["-m", "sandbox", "serve", "--smtp-port", str(smtp_port), "--imap-port", str(imap_port)]
     with _running(mail, settings, imap_port):

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 import worker
-from engine.credentials.tokens import TokenRules
+from engine.credentials.tokens import TokenActions
 from engine.heartbeat import living_workers
 from engine.policy import apply_policy
 from portal.__main__ import plan
@@ -76,13 +76,15 @@ def _number_from(store: Store, first: int) -> None:
 
 def _hand_out(portal: Portal) -> None:
     for person in ("ada", "grace", "heidi", "alice", "bob", "carol", "dora"):
-        portal.tokens[person] = TokenRules(portal.store).create(Owner(kind="person", name=person), "tests")
-    portal.tokens["root"] = TokenRules(portal.store).create(Owner(kind="person", name="grace", is_admin=True), "tests")
+        portal.tokens[person] = TokenActions(portal.store).create(Owner(kind="person", name=person), "tests")
+    portal.tokens["root"] = TokenActions(portal.store).create(
+        Owner(kind="person", name="grace", is_admin=True), "tests"
+    )
     bastion = Owner(kind="gateway", name="bastion", target_groups=["web", "short"], variants=["ssh", "sftp"])
-    portal.tokens["bastion"] = TokenRules(portal.store).create(bastion, "tests")
+    portal.tokens["bastion"] = TokenActions(portal.store).create(bastion, "tests")
     gate = Owner(kind="gateway", name="vpn-1", variants=["device"])
-    portal.tokens["gate"] = TokenRules(portal.store).create(gate, "tests")
+    portal.tokens["gate"] = TokenActions(portal.store).create(gate, "tests")
     # A gateway that took the name of a person is still no person.
-    portal.tokens["twin"] = TokenRules(portal.store).create(
+    portal.tokens["twin"] = TokenActions(portal.store).create(
         Owner(kind="gateway", name="alice", target_groups=["web"], variants=["ssh"]), "tests"
     )

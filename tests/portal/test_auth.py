@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from countersign.policy.file import LARGEST_FILE_BYTES
-from engine.credentials.tokens import TokenRules
+from engine.credentials.tokens import TokenActions
 from engine.policy import apply_policy
 from store.tokens import Owner
 from tests.portal.context import DEVICES, POLICY, Portal
@@ -76,9 +76,9 @@ async def test_a_token_with_another_secret(portal: Portal) -> None:
 
 
 async def test_a_token_that_has_ended(portal: Portal) -> None:
-    made = TokenRules(portal.store).create(Owner(kind="person", name="alice"), "tests")
+    made = TokenActions(portal.store).create(Owner(kind="person", name="alice"), "tests")
     assert (await knock(portal, f"Bearer {made}")).status_code == 200
-    TokenRules(portal.store).end(made.split("_")[1], "tests")
+    TokenActions(portal.store).end(made.split("_")[1], "tests")
     reply = await knock(portal, f"Bearer {made}")
     assert is_challenge(reply)
     assert "has ended" in reply.json()["detail"]
@@ -86,7 +86,7 @@ async def test_a_token_that_has_ended(portal: Portal) -> None:
 
 async def test_the_token_of_somebody_disabled_or_unknown(portal: Portal) -> None:
     assert is_challenge(await portal.get("dora", "/me"))
-    stranger = TokenRules(portal.store).create(Owner(kind="person", name="zoe", is_admin=True), "tests")
+    stranger = TokenActions(portal.store).create(Owner(kind="person", name="zoe", is_admin=True), "tests")
     assert is_challenge(await knock(portal, f"Bearer {stranger}"))
 
 

@@ -22,7 +22,7 @@ from countersign.certificates import Revoking
 from countersign.enrolment.facts import Certificate
 from countersign.permissions import Principal
 from engine.credentials.client_certificates import ClientCertificates
-from engine.credentials.tokens import TokenRules
+from engine.credentials.tokens import TokenActions
 from engine.policy import apply_policy
 from portal.api.examples import EXAMPLES
 from portal.app import create_app
@@ -247,7 +247,7 @@ async def test_a_header_from_elsewhere_is_refused_whatever_is_asked_and_recorded
 
 
 async def test_a_device_registers_with_its_certificate_and_with_none_that_can_not_be_read(scene: Scene) -> None:
-    token = TokenRules(scene.store).create(Owner(kind="person", name="alice"), "tests")
+    token = TokenActions(scene.store).create(Owner(kind="person", name="alice"), "tests")
     presented = scene.authority.issue()
     async with plain_client(base_url=scene.url) as client:
         for value, status in ((":YWJj:", 403), (as_caddy(presented), 200)):
@@ -266,7 +266,7 @@ async def test_a_rule_of_enrolment_lets_in_who_has_the_certificate_that_it_names
     [_, authority] = scene.store.certificates.authorities()
     scene.certificates.revoke(authority.id, Revoking(serial=revoked.serial), ADA, {})
     others = (None, revoked, scene.authority.issue("laptop-8"), scene.elsewhere.issue("laptop-7"))
-    token, body = TokenRules(scene.store).create(Owner(kind="person", name="bob"), "tests"), device()
+    token, body = TokenActions(scene.store).create(Owner(kind="person", name="bob"), "tests"), device()
     for presented, status in (*((one, "denied") for one in others), (right, "approved"), (revoked, "denied")):
         reply = await through(scene, proxy, presented, [("Authorization", f"Bearer {token}")], REGISTER, body)
         assert (reply.status_code, reply.json()["status"]) == (200, status), reply.text

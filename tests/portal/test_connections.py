@@ -16,7 +16,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from engine.credentials.tokens import TokenRules
+from engine.credentials.tokens import TokenActions
 from engine.policy import apply_policy
 from portal.app import create_app
 from portal.server import Server
@@ -137,7 +137,7 @@ async def test_a_body_that_does_not_come_is_not_waited_for(
     server.room.seconds["body"] = SOON
     store = Store(sqlite_url)
     apply_policy(store, POLICY, "ada")
-    token = TokenRules(store).create(Owner(kind="person", name="ada", is_admin=True), "tests")
+    token = TokenActions(store).create(Owner(kind="person", name="ada", is_admin=True), "tests")
     for path in ("policy", "policy/check", "requests"):
         async with connected(server) as (reader, writer):
             writer.write(

@@ -11,7 +11,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from engine.credentials.tokens import TokenRules
+from engine.credentials.tokens import TokenActions
 from engine.policy import apply_policy
 from engine.record import WRITTEN_EACH
 from portal.app import create_app
@@ -31,7 +31,7 @@ async def small(sqlite_url: str) -> AsyncIterator[Portal]:
     """A portal that answers few calls of one token at the same time."""
     store = Store(sqlite_url)
     apply_policy(store, POLICY, "ada")
-    tokens = {who: TokenRules(store).create(Owner(kind="person", name=who), "tests") for who in ("ada", "bob")}
+    tokens = {who: TokenActions(store).create(Owner(kind="person", name=who), "tests") for who in ("ada", "bob")}
     plan = replace(without_temporal(sqlite_url), calls_at_once=AT_ONCE)
     async with serving(Server(create_app(plan), "127.0.0.1", 0)) as where:
         portal = Portal(where, tokens)
@@ -75,7 +75,7 @@ async def test_more_waits_of_one_token_than_it_may_have_are_refused(small: Porta
 async def test_the_calls_of_all_leave_connections_for_who_asks_how_the_portal_is(sqlite_url: str) -> None:
     store = Store(sqlite_url)
     apply_policy(store, POLICY, "ada")
-    tokens = {who: TokenRules(store).create(Owner(kind="person", name=who), "tests") for who in ("ada", "bob")}
+    tokens = {who: TokenActions(store).create(Owner(kind="person", name=who), "tests") for who in ("ada", "bob")}
     plan = replace(without_temporal(sqlite_url), calls_in_all=1)
     async with serving(Server(create_app(plan), "127.0.0.1", 0)) as where:
         portal = Portal(where, tokens)
@@ -132,7 +132,7 @@ async def test_who_is_refused_again_and_again_has_to_wait_and_fills_no_record(sq
     most = WRITTEN_EACH + 5
     store = Store(sqlite_url)
     apply_policy(store, POLICY, "ada")
-    tokens = {who: TokenRules(store).create(Owner(kind="person", name=who), "tests") for who in ("ada", "bob")}
+    tokens = {who: TokenActions(store).create(Owner(kind="person", name=who), "tests") for who in ("ada", "bob")}
     plan = replace(without_temporal(sqlite_url), refusals_an_hour=most)
     async with serving(Server(create_app(plan), "127.0.0.1", 0)) as at:
         portal = Portal(at, tokens)
@@ -153,7 +153,7 @@ async def test_who_is_refused_again_and_again_has_to_wait_and_fills_no_record(sq
 async def test_a_token_that_calls_too_often_within_a_minute_is_told_when_to_try_again(sqlite_url: str) -> None:
     store = Store(sqlite_url)
     apply_policy(store, POLICY, "ada")
-    tokens = {who: TokenRules(store).create(Owner(kind="person", name=who), "tests") for who in ("ada", "bob")}
+    tokens = {who: TokenActions(store).create(Owner(kind="person", name=who), "tests") for who in ("ada", "bob")}
     plan = replace(without_temporal(sqlite_url), calls_a_minute=3)
     async with serving(Server(create_app(plan), "127.0.0.1", 0)) as where:
         portal = Portal(where, tokens)

@@ -16,7 +16,7 @@ from sqlalchemy import update
 
 from countersign.machines import NewProvisioningKey, NewServiceToken, ServiceTokenAction
 from countersign.permissions import Principal
-from engine.credentials.machines import ProvisioningKeyRules, ServiceTokenRules
+from engine.credentials.machines import ProvisioningKeyActions, ServiceTokenActions
 from engine.policy import apply_policy
 from engine.record import WRITTEN_EACH
 from portal.app import create_app
@@ -44,8 +44,8 @@ class Machine:
 
     def __init__(self, portal: Portal) -> None:
         self.portal = portal
-        self.rules = ServiceTokenRules(portal.store)
-        self.keys = ProvisioningKeyRules(portal.store)
+        self.rules = ServiceTokenActions(portal.store)
+        self.keys = ProvisioningKeyActions(portal.store)
         made = self.rules.make(NewServiceToken(name="CI"), ADA, {})
         self.id, self.secret = made.client_id, made.client_secret
         found = self.keys.make(NewProvisioningKey(label="kiosks", person="carol", devices=3), ADA, {})

@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 
 import worker
-from engine.credentials.tokens import TokenRules
+from engine.credentials.tokens import TokenActions
 from engine.policy import apply_policy
 from portal.__main__ import plan
 from portal.app import create_app
@@ -51,7 +51,7 @@ async def alone(settings: Settings) -> AsyncIterator[Portal]:
     async with serving(Server(create_app(plan(settings)), "127.0.0.1", 0)) as url:
         portal = Portal(url)
         for person in ("alice", "bob", "grace"):
-            portal.tokens[person] = TokenRules(store).create(Owner(kind="person", name=person), "tests")
+            portal.tokens[person] = TokenActions(store).create(Owner(kind="person", name=person), "tests")
         yield portal
         await portal.aclose()
     store.close()

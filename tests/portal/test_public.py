@@ -8,7 +8,7 @@ import gc
 import pytest
 from sqlalchemy import make_url
 
-from engine.credentials.tokens import TokenRules
+from engine.credentials.tokens import TokenActions
 from portal.app import create_app
 from portal.server import Server
 from store import Store
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 def make_token(database_url: str, person: str, is_admin: bool = False) -> str:
     store = Store(database_url)
     try:
-        return TokenRules(store).create(Owner(kind="person", name=person, is_admin=is_admin), "tests")
+        return TokenActions(store).create(Owner(kind="person", name=person, is_admin=is_admin), "tests")
     finally:
         store.close()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from countersign.errors import Unavailable
-from engine.credentials.tokens import TokenRules
+from engine.credentials.tokens import TokenActions
 from engine.policy import apply_policy
 from sandbox.first_run import Installation, prepare
 from sandbox.slack_policy import told_in_slack
@@ -76,7 +76,7 @@ def test_a_policy_of_ones_own_stays(sqlite_url: str, token_file: Path) -> None:
 def test_a_token_that_was_ended_is_not_made_again(sqlite_url: str, token_file: Path) -> None:
     prepare(sqlite_url, EXAMPLE, token_file, is_own=True)
     store = Store(sqlite_url)
-    TokenRules(store).end(store.tokens.all()[0].id, "operator")
+    TokenActions(store).end(store.tokens.all()[0].id, "operator")
     assert prepare(sqlite_url, EXAMPLE, token_file, is_own=True).token_file is None
     assert len(store.tokens.all()) == 1
     store.close()

@@ -16,7 +16,7 @@ from countersign.cli import main
 from countersign.cli.exits import Code
 from countersign.models import Verdict
 from countersign.registration import DeviceStatus
-from engine.credentials.tokens import TokenRules
+from engine.credentials.tokens import TokenActions
 from engine.devices.admitted import admitted_devices
 from sandbox.device_keys import new_key
 from sandbox.slack import people
@@ -80,7 +80,7 @@ async def site(temporal_address: str, tmp_path_factory: pytest.TempPathFactory) 
             deployment.read_mailbox()
             deployment.apply(slack_policy(**RULES))
             deployment.start_worker()
-            tokens = TokenRules(deployment.store)
+            tokens = TokenActions(deployment.store)
             made = {one: tokens.create(Owner(kind="person", name=one), "tests") for one in ("alice", "ada", "bob")}
             yield Site(context, context.slack.request_url.removesuffix("/slack/events"), made)
     except NoSlack as error:

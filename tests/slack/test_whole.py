@@ -9,7 +9,7 @@ import pytest
 
 from countersign.models import GeneralEvent, Status
 from countersign.permissions import Principal
-from engine.credentials.tokens import TokenRules
+from engine.credentials.tokens import TokenActions
 from engine.engine import Engine
 from sandbox.slack import people
 from sandbox.slack.workspace import Json
@@ -35,7 +35,7 @@ async def test_a_click_approves_and_everybody_sees_it(context: Context) -> None:
 
 async def test_health_and_doctor_say_how_slack_s_connection_stands(context: Context) -> None:
     url = context.slack.request_url.removesuffix("/slack/events")
-    token = TokenRules(context.deployment.store).create(Owner(kind="person", name="ada", is_admin=True), "tests")
+    token = TokenActions(context.deployment.store).create(Owner(kind="person", name="ada", is_admin=True), "tests")
     async with plain_client(headers={"Authorization": f"Bearer {token}"}) as client:
         health = (await client.get(f"{url}/api/v1/health")).json()
         found = (await client.get(f"{url}/api/v1/doctor", timeout=SECONDS)).json()

@@ -15,8 +15,8 @@ from sqlalchemy import select, update
 
 from countersign.machines import NewProvisioningKey, NewServiceToken, ServiceTokenSecret
 from countersign.permissions import Principal
-from engine.credentials.machines import ProvisioningKeyRules, ServiceTokenRules
-from engine.credentials.tokens import TokenRules
+from engine.credentials.machines import ProvisioningKeyActions, ServiceTokenActions
+from engine.credentials.tokens import TokenActions
 from store import Store, machine_secrets
 from store.machine_secrets import PREFIX, PROVISIONING_KEY, SERVICE_SECRET, is_kept, is_whole, kept, new_secret
 from store.machines import count_device
@@ -29,7 +29,7 @@ HOUR = timedelta(hours=1)
 
 
 def made(store: Store, name: str = "backup") -> ServiceTokenSecret:
-    return ServiceTokenRules(store).make(NewServiceToken(name=name), ADA, PROOF)
+    return ServiceTokenActions(store).make(NewServiceToken(name=name), ADA, PROOF)
 
 
 def test_a_secret_can_be_recognised_and_one_that_is_mistyped_anywhere_is_none() -> None:
@@ -78,7 +78,7 @@ def test_secrets_are_compared_in_constant_time_whether_there_is_such_a_token_or_
 
 
 def test_no_secret_is_in_any_table(store: Store) -> None:
-    tokens, keys = ServiceTokenRules(store), ProvisioningKeyRules(store)
+    tokens, keys = ServiceTokenActions(store), ProvisioningKeyActions(store)
     first = made(store)
     second = tokens.rotate(first.client_id, HOUR, ADA, PROOF)
     tokens.change(first.client_id, "end-previous-secret", ADA, PROOF)
@@ -94,7 +94,7 @@ def test_no_secret_is_in_any_table(store: Store) -> None:
 
 def test_the_secret_before_works_for_its_time_and_not_a_moment_longer(store: Store) -> None:
     first, now = made(store), datetime.now(UTC)
-    second = ServiceTokenRules(store).rotate(first.client_id, HOUR, ADA, PROOF)
+    second = ServiceTokenActions(store).rotate(first.client_id, HOUR, ADA, PROOF)
     ends_at = second.token.previous_secret_ends_at
     assert ends_at
     assert abs(ends_at - now - HOUR) < HOUR / 60
@@ -106,7 +106,7 @@ def test_the_secret_before_works_for_its_time_and_not_a_moment_longer(store: Sto
 
 def test_a_list_goes_on_and_leaves_out_what_was_ended(store: Store) -> None:
     ids = [made(store, f"token {n}").client_id for n in range(5)]
-    ServiceTokenRules(store).change(ids[1], "revoke", ADA, PROOF)
+    ServiceTokenActions(store).change(ids[1], "revoke", ADA, PROOF)
     first = store.service_tokens.page(limit=3)
     rest = store.service_tokens.page(first[-1].id, limit=3)
     assert [one.id for one in [*first, *rest]] == [ids[4], ids[3], ids[2], ids[0]]
@@ -115,7 +115,7 @@ def test_a_list_goes_on_and_leaves_out_what_was_ended(store: Store) -> None:
 
 def test_fifty_at_once_never_use_a_key_once_more_than_it_allows(store: Store) -> None:
     wanted = NewProvisioningKey(label="kiosks", person="alice", devices=7)
-    key = ProvisioningKeyRules(store).make(wanted, ADA, PROOF).provisioning_key
+    key = ProvisioningKeyActions(store).make(wanted, ADA, PROOF).provisioning_key
 
     def use(_: int) -> bool:
         with store.database.transaction() as connection:
@@ -128,7 +128,7 @@ def test_fifty_at_once_never_use_a_key_once_more_than_it_allows(store: Store) ->
 
 
 def test_a_key_that_has_ended_or_expired_counts_no_device(store: Store) -> None:
-    rules = ProvisioningKeyRules(store)
+    rules = ProvisioningKeyActions(store)
     key = rules.make(NewProvisioningKey(label="kiosks", person="alice", devices=7), ADA, PROOF).provisioning_key
     with store.database.transaction() as connection:
         assert not count_device(connection, key.id, key.ends_at)
@@ -141,14 +141,14 @@ def test_a_key_that_has_ended_or_expired_counts_no_device(store: Store) -> None:
 def test_a_use_is_written_once_a_minute_in_its_own_table(store: Store) -> None:
     token, now = made(store), datetime.now(UTC)
     for later in (0, 59, 60):
-        TokenRules(store).note_use(token.client_id, "service_token", now + timedelta(seconds=later))
+        TokenActions(store).note_use(token.client_id, "service_token", now + timedelta(seconds=later))
         [found] = store.service_tokens.page()
         assert found.used_at == now + timedelta(seconds=60 * (later // 60))
 
 
 def test_what_expires_in_a_while_is_found_unless_it_is_disabled_or_revoked(store: Store) -> None:
     ids = [made(store, name).client_id for name in ("used", "disabled", "revoked")]
-    rules, now = ServiceTokenRules(store), datetime.now(UTC)
+    rules, now = ServiceTokenActions(store), datetime.now(UTC)
     rules.change(ids[1], "disable", ADA, PROOF)
     rules.change(ids[2], "revoke", ADA, PROOF)
     with store.database.transaction() as connection:

@@ -18,7 +18,7 @@ import pytest
 from sqlalchemy import text
 
 from countersign.client import Client
-from engine.credentials.tokens import TokenRules
+from engine.credentials.tokens import TokenActions
 from engine.policy import apply_policy
 from portal.app import create_app
 from portal.context import Plan
@@ -82,7 +82,7 @@ def writes(store: Store) -> bool:
 async def test_reads_and_health_answer_and_writes_say_so_until_the_server_ends_the_stopped_transaction(
     filled: Store, postgres_url: str
 ) -> None:
-    token = TokenRules(filled).create(Owner(kind="person", name="ada", is_admin=True), "tests")
+    token = TokenActions(filled).create(Owner(kind="person", name="ada", is_admin=True), "tests")
     plan = Plan(postgres_url, lambda: Client.connect("127.0.0.1:1", lazy=True))
     async with serving(Server(create_app(plan), "127.0.0.1", 0)) as url:
         portal = Portal(url)
@@ -90,7 +90,7 @@ async def test_reads_and_health_answer_and_writes_say_so_until_the_server_ends_t
         # A token of its own for each writer, as one may have few such calls under way.
         writers = [f"writer {n}" for n in range(POSTGRES_THREADS[0])]
         for one in writers:
-            portal.tokens[one] = TokenRules(filled).create(Owner(kind="person", name="ada", is_admin=True), "tests")
+            portal.tokens[one] = TokenActions(filled).create(Owner(kind="person", name="ada", is_admin=True), "tests")
         with frozen_writer(postgres_url):
             writing = [
                 asyncio.create_task(portal.client(one).post("/policy", content=policy(), timeout=60)) for one in writers

@@ -8,7 +8,7 @@ import pytest
 
 from countersign.errors import CountersignError
 from countersign.transitions import AuditEvent
-from engine.credentials.tokens import TokenRules
+from engine.credentials.tokens import TokenActions
 from store import Store
 from store.events import append
 from store.tokens import Owner
@@ -22,7 +22,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
 def test_what_happened_is_logged_once_by_who_wrote_it(store: Store, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     number = opened(store).approval_id
-    token = TokenRules(store).create(Owner(kind="person", name="grace"), "operator:root")
+    token = TokenActions(store).create(Owner(kind="person", name="grace"), "operator:root")
     said = lines(caplog)
     assert said[0].startswith(f"#{number} opened, alice: ")
     assert said[1].startswith("token created, operator:root: ")

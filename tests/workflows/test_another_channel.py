@@ -22,7 +22,7 @@ from countersign.directory import CHANNELS, Policy
 from countersign.models import Status, Verdict
 from countersign.notifications import Notification, SubmittedAnswer
 from countersign.views import Explained, Finding
-from engine.credentials.tokens import TokenRules
+from engine.credentials.tokens import TokenActions
 from notifiers.base import Channel, Inbox
 from notifiers.engine import Engine, Ledger
 from portal.__main__ import plan
@@ -212,7 +212,7 @@ async def test_the_portal_knows_its_checks_links_and_letters_and_leaves_reading_
     assert NAME not in planned.listeners
     assert list(planned.site.links) == ["email", NAME]
     assert planned.site.is_link("ab12", "stamped-ab12")
-    token = TokenRules(deployment.store).create(Owner(kind="person", name="ada"), "tests")
+    token = TokenActions(deployment.store).create(Owner(kind="person", name="ada"), "tests")
     async with (
         serving(Server(create_app(planned), "127.0.0.1", 0)) as url,
         plain_client(base_url=url + PREFIX, headers={"Authorization": f"Bearer {token}"}) as client,

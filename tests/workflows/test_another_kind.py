@@ -27,7 +27,7 @@ from countersign.question import read_question
 from countersign.transitions import Transition
 from countersign.visibility import Visibility
 from engine.consequences import CONSEQUENCES, Consequences
-from engine.credentials.tokens import TokenRules
+from engine.credentials.tokens import TokenActions
 from notifiers.slack.outbound.views import home_view
 from notifiers.templates import loader
 from sandbox.slack.tool import NoSlack
@@ -226,7 +226,7 @@ async def test_it_is_listed_and_shown_by_api_and_command_line_and_answered_by_ma
     await context.settled(in_slack, "you may have lunch at `marios`", "alice")
 
     url = context.slack.request_url.removesuffix("/slack/events")
-    token = TokenRules(deployment.store).create(Owner(kind="person", name="alice"), "tests")
+    token = TokenActions(deployment.store).create(Owner(kind="person", name="alice"), "tests")
     async with plain_client(headers={"Authorization": f"Bearer {token}"}) as client:
         listed = (await client.get(f"{url}/api/v1/requests")).json()
         shown = (await client.get(f"{url}/api/v1/requests/{by_mail.id}")).json()

@@ -20,7 +20,7 @@ from sqlalchemy import Connection, make_url, select
 
 from countersign.models import Asked
 from countersign.registration import DeviceStatus, RegisteredDevice
-from engine.credentials.tokens import TokenRules
+from engine.credentials.tokens import TokenActions
 from sandbox.device_keys import new_key
 from sandbox.temporal_server import free_port
 from store import postgres
@@ -78,7 +78,7 @@ class Site:
         self._url = f"http://127.0.0.1:{port}/api/v1"
         self.worker = WorkerProcess(deployment, folder / "worker.log")
         self.portal = PortalProcess(deployment, folder / "portal.log", portal_port=port)
-        tokens = TokenRules(deployment.store)
+        tokens = TokenActions(deployment.store)
         self._tokens = {one: tokens.create(Owner(kind="person", name=one), "tests") for one in ("alice", "ada")}
 
     async def call(self, who: str, path: str, body: Any) -> Any:

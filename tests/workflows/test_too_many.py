@@ -10,7 +10,7 @@ import pytest_asyncio
 from countersign.errors import TooMany
 from countersign.models import Status
 from countersign.permissions import Principal
-from engine.credentials.tokens import TokenRules
+from engine.credentials.tokens import TokenActions
 from portal.__main__ import plan
 from portal.app import create_app
 from portal.server import Server
@@ -40,7 +40,7 @@ async def test_more_requests_than_may_be_are_refused_with_when_to_try_again(depl
 
 
 async def test_over_http_that_is_429_with_retry_after(deployment: Deployment) -> None:
-    token = TokenRules(deployment.store).create(Owner(kind="person", name="alice"), "tests")
+    token = TokenActions(deployment.store).create(Owner(kind="person", name="alice"), "tests")
     async with serving(Server(create_app(plan(deployment.settings)), "127.0.0.1", 0)) as url:
         portal = Portal(url, {"alice": token})
         asked = [deployment.question("alice").model_dump(mode="json", exclude={"requester"}) for _ in range(3)]

@@ -38,7 +38,7 @@ from countersign.gates import protocol
 from countersign.http import Api
 from countersign.models import Status, Verdict
 from countersign.views import RequestView
-from engine.credentials.tokens import TokenRules
+from engine.credentials.tokens import TokenActions
 from store import Store
 from store.tokens import Owner
 from tests.countersign.gates.measuring import measured
@@ -334,7 +334,7 @@ def new_gateway(installation: Installation, name: str, variants: Sequence[str] =
     store = Store(installation.settings["COUNTERSIGN_DATABASE_URL"])
     groups = ["targets", "short", "long"]
     owner = Owner(kind="gateway", name=name, target_groups=groups, variants=list(variants))
-    token = TokenRules(store).create(owner, "tests")
+    token = TokenActions(store).create(owner, "tests")
     store.close()
     return token
 

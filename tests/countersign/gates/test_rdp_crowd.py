@@ -15,7 +15,7 @@ import pytest
 
 from countersign.gates.followed_requests import MOST_READING
 from countersign.gates.rdp import MOST_IN_ALL, MOST_OF_ONE
-from engine.credentials.tokens import TokenRules
+from engine.credentials.tokens import TokenActions
 from sandbox.temporal_server import free_port
 from store import Store
 from store.tokens import Owner
@@ -82,7 +82,7 @@ class Person:
 def machines(gates: GateInstallation, names: list[str]) -> Iterator[list[Person]]:
     """These people, each at an address of their own."""
     store = Store(gates.installation.settings["COUNTERSIGN_DATABASE_URL"])
-    tokens = [TokenRules(store).create(Owner(kind="person", name=one), "tests") for one in names]
+    tokens = [TokenActions(store).create(Owner(kind="person", name=one), "tests") for one in names]
     store.close()
     with ExitStack() as stack:
         people = []

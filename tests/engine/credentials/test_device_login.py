@@ -14,7 +14,7 @@ from engine.credentials.device_login import (
     LOGINS_FROM_ONE_SOURCE,
     LONGEST_MACHINE,
     TOKEN_LASTS,
-    DeviceLogin,
+    CommandLineLogins,
     as_shown,
 )
 from store import Store
@@ -31,14 +31,14 @@ def moved(store: Store, **by: timedelta) -> None:
             connection.execute(update(logins).where(logins.c.device_hash == row.device_hash).values(earlier))
 
 
-def refusal(rules: DeviceLogin, device_code: str) -> str:
+def refusal(rules: CommandLineLogins, device_code: str) -> str:
     with pytest.raises(Refused) as refused:
         rules.poll(device_code)
     return str(refused.value.code)
 
 
 def test_a_login_that_is_allowed_gives_one_token_which_ends(store: Store) -> None:
-    rules = DeviceLogin(store)
+    rules = CommandLineLogins(store)
     begun = rules.begin("countersign of g on laptop\n\u202e", HERE)
     assert len(begun.user_code) == 8
     assert set(begun.user_code) <= set(LETTERS)
@@ -74,7 +74,7 @@ def test_a_login_that_is_allowed_gives_one_token_which_ends(store: Store) -> Non
 
 
 def test_a_login_that_is_denied_or_old_gives_nothing(store: Store) -> None:
-    rules = DeviceLogin(store)
+    rules = CommandLineLogins(store)
     denied, old = rules.begin("a", HERE), rules.begin("b", HERE)
     rules.answer(denied.user_code, "grace", False, PROOF)
     assert refusal(rules, denied.device_code) == ErrorCode.ACCESS_DENIED
@@ -90,7 +90,7 @@ def test_a_login_that_is_denied_or_old_gives_nothing(store: Store) -> None:
 
 
 def test_who_polls_too_often_has_to_wait_longer(store: Store) -> None:
-    rules = DeviceLogin(store)
+    rules = CommandLineLogins(store)
     begun = rules.begin("a", HERE)
     polled = [refusal(rules, begun.device_code) for _ in range(3)]
     assert polled == [ErrorCode.AUTHORIZATION_PENDING, ErrorCode.SLOW_DOWN, ErrorCode.SLOW_DOWN]
@@ -103,14 +103,14 @@ def test_who_polls_too_often_has_to_wait_longer(store: Store) -> None:
 
 @pytest.mark.parametrize("typed", ["", "-", "BCDF", "' OR 1=1 --", "\x00", "é" * 8, "B" * 8])
 def test_what_is_no_code_finds_nothing(store: Store, typed: str) -> None:
-    rules = DeviceLogin(store)
+    rules = CommandLineLogins(store)
     rules.begin("a", HERE)
     with pytest.raises(NotFound):
         rules.waiting(typed, "grace", HERE)
 
 
 def test_from_one_address_come_so_many_logins_an_hour(store: Store) -> None:
-    rules = DeviceLogin(store)
+    rules = CommandLineLogins(store)
     for _ in range(LOGINS_FROM_ONE_SOURCE):
         rules.begin("a", HERE)
     with pytest.raises(TooMany, match="Too many logins"):
@@ -121,7 +121,7 @@ def test_from_one_address_come_so_many_logins_an_hour(store: Store) -> None:
 
 
 def test_the_longest_name_of_a_machine_makes_a_token(store: Store) -> None:
-    rules = DeviceLogin(store)
+    rules = CommandLineLogins(store)
     begun = rules.begin("m" * 2 * LONGEST_MACHINE, HERE)
     rules.answer(begun.user_code, "grace", True, PROOF)
     token = store.tokens.find(rules.poll(begun.device_code))

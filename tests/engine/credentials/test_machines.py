@@ -11,7 +11,7 @@ from sqlalchemy import update
 from countersign.errors import NotAllowed, NotFound, Refused
 from countersign.machines import YEAR, NewProvisioningKey, NewServiceToken, Rotation, ServiceTokenAction
 from countersign.permissions import Principal
-from engine.credentials.machines import ProvisioningKeyRules, ServiceTokenRules, use_provisioning_key
+from engine.credentials.machines import ProvisioningKeyActions, ServiceTokenActions, use_provisioning_key
 from engine.policy import apply_policy
 from store import Store
 from store.tables import service_tokens
@@ -26,12 +26,12 @@ ACTIONS: list[ServiceTokenAction] = ["refresh", "disable", "enable", "revoke", "
 
 
 @pytest.fixture
-def rules(store: Store) -> ServiceTokenRules:
-    return ServiceTokenRules(store)
+def rules(store: Store) -> ServiceTokenActions:
+    return ServiceTokenActions(store)
 
 
 @pytest.fixture
-def token_id(rules: ServiceTokenRules) -> str:
+def token_id(rules: ServiceTokenActions) -> str:
     return rules.make(NewServiceToken(name=" CI \n of the website ", lasts=30 * DAY), ADA, PROOF).client_id
 
 
@@ -41,7 +41,7 @@ def recorded(store: Store) -> list[tuple[str, str, str]]:
     return [(one.kind, one.who, one.detail) for one in rows]
 
 
-def test_each_change_is_on_record_once(store: Store, rules: ServiceTokenRules, token_id: str) -> None:
+def test_each_change_is_on_record_once(store: Store, rules: ServiceTokenActions, token_id: str) -> None:
     for action in ("disable", "disable", "enable", "enable", "refresh"):
         changed = rules.change(token_id, action, ADA, PROOF)
     assert timedelta(0) <= datetime.now(UTC) + YEAR - changed.ends_at < DAY
@@ -65,13 +65,13 @@ def test_each_change_is_on_record_once(store: Store, rules: ServiceTokenRules, t
     assert {one.proof.get("service_token") for one in store.events.since(1)} == {token_id}
 
 
-def test_a_refresh_never_shortens_it(store: Store, rules: ServiceTokenRules) -> None:
+def test_a_refresh_never_shortens_it(store: Store, rules: ServiceTokenActions) -> None:
     token = rules.make(NewServiceToken(name="for long", lasts=10 * YEAR), ADA, PROOF).token
     assert rules.change(token.id, "refresh", ADA, PROOF).ends_at == token.ends_at
 
 
 def test_one_that_has_expired_works_again_once_it_is_refreshed(
-    store: Store, rules: ServiceTokenRules, token_id: str
+    store: Store, rules: ServiceTokenActions, token_id: str
 ) -> None:
     with store.database.transaction() as connection:
         connection.execute(update(service_tokens).values(ends_at=datetime.now(UTC) - DAY))
@@ -80,7 +80,7 @@ def test_one_that_has_expired_works_again_once_it_is_refreshed(
     assert rules.change(token_id, "refresh", ADA, PROOF).why_not(datetime.now(UTC)) == ""
 
 
-def test_a_third_secret_has_to_wait_for_the_first(rules: ServiceTokenRules, token_id: str) -> None:
+def test_a_third_secret_has_to_wait_for_the_first(rules: ServiceTokenActions, token_id: str) -> None:
     second = rules.rotate(token_id, DAY, ADA, PROOF)
     with pytest.raises(Refused, match="works until"):
         rules.rotate(token_id, DAY, ADA, PROOF)
@@ -88,7 +88,7 @@ def test_a_third_secret_has_to_wait_for_the_first(rules: ServiceTokenRules, toke
     assert rules.rotate(token_id, DAY, ADA, PROOF).client_secret != second.client_secret
 
 
-def test_what_was_revoked_stays_so(rules: ServiceTokenRules, token_id: str) -> None:
+def test_what_was_revoked_stays_so(rules: ServiceTokenActions, token_id: str) -> None:
     rules.change(token_id, "revoke", ADA, PROOF)
     for action in ACTIONS:
         if action != "revoke":
@@ -99,7 +99,7 @@ def test_what_was_revoked_stays_so(rules: ServiceTokenRules, token_id: str) -> N
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_there_is_no_such_token(store: Store, rules: ServiceTokenRules, action: ServiceTokenAction) -> None:
+def test_there_is_no_such_token(store: Store, rules: ServiceTokenActions, action: ServiceTokenAction) -> None:
     with pytest.raises(NotFound, match="no service token st0"):
         rules.change("st0", action, ADA, PROOF)
     assert recorded(store) == []
@@ -125,7 +125,7 @@ def test_what_is_no_service_token(wrong: dict[str, object]) -> None:
 
 
 def test_a_provisioning_key_is_made_used_and_ended_on_record(store: Store) -> None:
-    rules = ProvisioningKeyRules(store)
+    rules = ProvisioningKeyActions(store)
     wanted = NewProvisioningKey(label="kiosks", person="alice", devices=1, lasts=DAY, skips_approval=True)
     key = rules.make(wanted, ADA, PROOF).provisioning_key
     now = datetime.now(UTC)
@@ -153,9 +153,9 @@ def test_a_provisioning_key_is_of_somebody_who_may_connect(store: Store) -> None
     apply_policy(store, policy(users={"grace": {"disabled": True}}), "ada")
     for person in ("nobody", "grace"):
         with pytest.raises(NotFound, match="disabled or not in the policy"):
-            ProvisioningKeyRules(store).make(NewProvisioningKey(label="x", person=person, devices=1), ADA, PROOF)
+            ProvisioningKeyActions(store).make(NewProvisioningKey(label="x", person=person, devices=1), ADA, PROOF)
     with pytest.raises(NotFound, match="no provisioning key k0"):
-        ProvisioningKeyRules(store).end("k0", ADA, PROOF)
+        ProvisioningKeyActions(store).end("k0", ADA, PROOF)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import update
 
 from countersign.errors import NotAllowed, NotFound, Refused
-from engine.credentials.passkeys import CHALLENGE_LASTS, MOST_PASSKEYS, NewPasskey, PasskeyRules
+from engine.credentials.passkeys import CHALLENGE_LASTS, MOST_PASSKEYS, NewPasskey, PasskeyActions
 from engine.credentials.sign_in import From, SignIn
 from store import Store
 from store.tables import sessions
@@ -20,7 +20,7 @@ def session_of(store: Store) -> str:
 
 
 def test_a_challenge_is_given_out_once_and_lasts_a_short_time(store: Store) -> None:
-    rules, session_id = PasskeyRules(store), session_of(store)
+    rules, session_id = PasskeyActions(store), session_of(store)
     first = rules.challenge(session_id)
     second = rules.challenge(session_id)
     assert first != second
@@ -37,7 +37,7 @@ def test_a_challenge_is_given_out_once_and_lasts_a_short_time(store: Store) -> N
 
 
 def test_a_passkey_is_one_persons_and_nobody_has_more_than_anybody_needs(store: Store) -> None:
-    rules = PasskeyRules(store)
+    rules = PasskeyActions(store)
     rules.add("grace", NewPasskey("id0", b"key", 0), "laptop", PROOF)
     for person in ("grace", "alice"):
         with pytest.raises(Refused, match="known already"):
@@ -55,7 +55,7 @@ def test_a_passkey_is_one_persons_and_nobody_has_more_than_anybody_needs(store: 
 
 
 def test_confirming_is_on_record_and_counts_from_now_in_this_session_alone(store: Store) -> None:
-    rules, session_id, other = PasskeyRules(store), session_of(store), session_of(store)
+    rules, session_id, other = PasskeyActions(store), session_of(store), session_of(store)
     long_ago = datetime(2026, 1, 1, tzinfo=UTC)
     with store.database.transaction() as connection:
         connection.execute(update(sessions).values(confirmed_at=long_ago))

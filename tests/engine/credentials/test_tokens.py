@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from countersign.errors import NotFound, Refused
 from countersign.kinds.connection import ConnectionProtocol
-from engine.credentials.tokens import TokenRules
+from engine.credentials.tokens import TokenActions
 from engine.upkeep import Kept
 from store import Store
 from store.retention import Retention
@@ -43,7 +43,7 @@ def store(database_url: str) -> Iterator[Store]:
 
 @pytest.mark.parametrize("owner", [ADA, BASTION, Owner(kind="person", name="grace")])
 def test_a_token_speaks_for_its_owner(store: Store, owner: Owner) -> None:
-    made = TokenRules(store).create(owner, "ada")
+    made = TokenActions(store).create(owner, "ada")
     found = store.tokens.find(made)
     assert found is not None
     assert (found.owner, found.ended_at) == (owner, None)
@@ -51,21 +51,21 @@ def test_a_token_speaks_for_its_owner(store: Store, owner: Owner) -> None:
 
 
 def test_the_secret_is_kept_nowhere(store: Store) -> None:
-    secret = TokenRules(store).create(ADA, "ada").rsplit("_", 1)[1]
-    TokenRules(store).end(store.tokens.all()[0].id, "ada")
+    secret = TokenActions(store).create(ADA, "ada").rsplit("_", 1)[1]
+    TokenActions(store).end(store.tokens.all()[0].id, "ada")
     with store.database.reading() as connection:
         for table in metadata.sorted_tables:
             assert secret not in repr(connection.execute(select(table)).all())
 
 
 def test_secrets_are_of_256_random_bits_and_never_the_same(store: Store) -> None:
-    made = [TokenRules(store).create(ADA, "ada") for _ in range(20)]
+    made = [TokenActions(store).create(ADA, "ada") for _ in range(20)]
     assert len({one.split("_")[1] for one in made}) == len({one.split("_")[2] for one in made}) == 20
     assert all(re.fullmatch(r"cs_[0-9a-f]{12}_[0-9a-f]{64}", one) for one in made)
 
 
 def test_only_the_whole_token_is_found(store: Store) -> None:
-    one, other = (TokenRules(store).create(ADA, "ada") for _ in range(2))
+    one, other = (TokenActions(store).create(ADA, "ada") for _ in range(2))
     crossed = "_".join([*one.split("_")[:2], other.split("_")[2]])
     hashed = store.tokens.find(one)
     assert hashed
@@ -84,10 +84,10 @@ def test_only_the_whole_token_is_found(store: Store) -> None:
 
 
 def test_a_token_that_has_ended_is_not_found(store: Store) -> None:
-    made, other = (TokenRules(store).create(ADA, "ada") for _ in range(2))
+    made, other = (TokenActions(store).create(ADA, "ada") for _ in range(2))
     token = store.tokens.find(made)
     assert token
-    ended = TokenRules(store).end(token.id, "ada")
+    ended = TokenActions(store).end(token.id, "ada")
     assert ended.ended_at is not None
     assert store.tokens.find(made) is None
     assert store.tokens.find(other) is not None
@@ -95,10 +95,10 @@ def test_a_token_that_has_ended_is_not_found(store: Store) -> None:
 
 
 def test_each_creation_and_end_is_on_record_once(store: Store) -> None:
-    token = store.tokens.find(TokenRules(store).create(BASTION, "operator"))
+    token = store.tokens.find(TokenActions(store).create(BASTION, "operator"))
     assert token
-    first = TokenRules(store).end(token.id, "ada")
-    assert TokenRules(store).end(token.id, "grace") == first
+    first = TokenActions(store).end(token.id, "ada")
+    assert TokenActions(store).end(token.id, "grace") == first
     lines = store.events.since(0, 10**6)
     assert [(one.kind, one.who, one.proof) for one in lines] == [
         ("token_created", "operator", {"token": token.id}),
@@ -109,12 +109,12 @@ def test_each_creation_and_end_is_on_record_once(store: Store) -> None:
 
 def test_no_such_token(store: Store) -> None:
     with pytest.raises(NotFound, match="no token nope"):
-        TokenRules(store).end("nope", "ada")
+        TokenActions(store).end("nope", "ada")
     assert store.events.since(0, 10**6) == []
 
 
 def test_a_gateway_is_never_an_admin(store: Store) -> None:
-    made = TokenRules(store).create(BASTION.model_copy(update={"is_admin": True}), "ada")
+    made = TokenActions(store).create(BASTION.model_copy(update={"is_admin": True}), "ada")
     found = store.tokens.find(made)
     assert found
     assert found.owner.is_admin is False
@@ -132,8 +132,8 @@ def test_only_one_form_is_a_token(text: str) -> None:
 
 
 def test_a_token_ends_by_itself_and_is_forgotten_a_month_later(store: Store) -> None:
-    text = TokenRules(store).create(ADA, "ada", timedelta(hours=12), "a label")
-    for_ever = TokenRules(store).create(BASTION, "ada")
+    text = TokenActions(store).create(ADA, "ada", timedelta(hours=12), "a label")
+    for_ever = TokenActions(store).create(BASTION, "ada")
     token = store.tokens.find(text)
     assert token
     assert token.ends_at
@@ -153,7 +153,7 @@ def test_of_many_that_somebody_makes_at_once_no_more_are_made_than_anybody_may_h
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("engine.credentials.tokens.MOST_TOKENS", 2)
-    rules = TokenRules(store)
+    rules = TokenActions(store)
 
     def is_made(person: str) -> bool:
         try:

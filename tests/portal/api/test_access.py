@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from engine.credentials.tokens import TokenRules
+from engine.credentials.tokens import TokenActions
 from store import sessions
 from store.tokens import Owner, Token
 from tests.portal.context import Portal, until
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 def made(portal: Portal, person: str, lasts: timedelta | None = None) -> Token:
-    text = TokenRules(portal.store).create(Owner(kind="person", name=person), "tests", lasts, "a script")
+    text = TokenActions(portal.store).create(Owner(kind="person", name=person), "tests", lasts, "a script")
     token = portal.store.tokens.find(text)
     assert token
     return token
@@ -83,7 +83,7 @@ async def test_no_secret_is_listed(portal: Portal) -> None:
 
 
 async def test_the_use_of_a_token_is_written_once_a_minute(portal: Portal) -> None:
-    token = TokenRules(portal.store).create(Owner(kind="person", name="carol"), "tests")
+    token = TokenActions(portal.store).create(Owner(kind="person", name="carol"), "tests")
     client = portal.client("nobody")
 
     async def used() -> datetime | None:
@@ -103,13 +103,13 @@ async def test_the_use_of_a_token_is_written_once_a_minute(portal: Portal) -> No
     assert first
     assert first >= before
     # Another portal may know nothing of that.
-    TokenRules(portal.store).note_use(found.id, now=first + timedelta(seconds=59))
+    TokenActions(portal.store).note_use(found.id, now=first + timedelta(seconds=59))
     assert await used() == first
-    TokenRules(portal.store).note_use(found.id, now=first + timedelta(seconds=60))
+    TokenActions(portal.store).note_use(found.id, now=first + timedelta(seconds=60))
     assert await used() == first + timedelta(seconds=60)
 
 
 async def test_a_token_is_refused_after_its_end(portal: Portal) -> None:
-    token = TokenRules(portal.store).create(Owner(kind="person", name="carol"), "tests", timedelta(microseconds=1))
+    token = TokenActions(portal.store).create(Owner(kind="person", name="carol"), "tests", timedelta(microseconds=1))
     reply = await portal.client("nobody").get("/me", headers={"Authorization": f"Bearer {token}"})
     assert (reply.status_code, reply.json()["type"].rpartition("/")[2]) == (401, "invalid-token")

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from countersign.transitions import AuditEvent
-from engine.credentials.tokens import TokenRules
+from engine.credentials.tokens import TokenActions
 from engine.policy import apply_policy
 from portal.api.audit import COLUMNS, PART
 from store.events import append
@@ -116,7 +116,7 @@ async def test_an_export_ends_where_its_reader_is_no_admin_any_more(portal: Port
     who = f"somebody-{uuid.uuid4().hex}"
     written(portal, None, who, [str(n) for n in range(40 * PART)])
     token = f"of {reader}"
-    portal.tokens[token] = TokenRules(portal.store).create(
+    portal.tokens[token] = TokenActions(portal.store).create(
         Owner(kind="person", name=reader, is_admin=reader == "carol"), "tests"
     )
 

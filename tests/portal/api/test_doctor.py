@@ -14,7 +14,7 @@ from countersign.directory import Policy
 from countersign.errors import Unavailable
 from countersign.notifications import MailRef
 from countersign.views import Finding
-from engine.credentials.tokens import TokenRules
+from engine.credentials.tokens import TokenActions
 from engine.policy import ReadPolicy, put_in_force
 from portal.__main__ import plan
 from portal.app import create_app
@@ -84,7 +84,7 @@ async def test_nobody_works_and_no_policy_is_in_force(settings: Settings, sqlite
     changed = {"database_url": sqlite_url, "task_queue": "nobody-here", "smtp_host": "", "mail_keys": ""}
     alone = settings.model_copy(update=changed)
     store = Store(sqlite_url)
-    token = TokenRules(store).create(Owner(kind="person", name="root", is_admin=True), "tests")
+    token = TokenActions(store).create(Owner(kind="person", name="root", is_admin=True), "tests")
     store.close()
     async with serving(Server(create_app(plan(alone)), "127.0.0.1", 0)) as url:
         portal = Portal(url, {"root": token})

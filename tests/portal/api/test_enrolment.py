@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from engine.credentials.tokens import TokenRules
+from engine.credentials.tokens import TokenActions
 from engine.devices.country_file import CountryFile
 from engine.policy import apply_policy
 from portal.app import create_app
@@ -58,7 +58,7 @@ async def portal(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Port
         found = Portal(where)
         found.store = store
         for person in ("ada", "alice"):
-            found.tokens[person] = TokenRules(store).create(Owner(kind="person", name=person), "tests")
+            found.tokens[person] = TokenActions(store).create(Owner(kind="person", name=person), "tests")
         yield found
         await found.aclose()
     store.close()

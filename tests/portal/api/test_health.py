@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import create_engine
 
 from countersign.client import Client
-from engine.credentials.tokens import TokenRules
+from engine.credentials.tokens import TokenActions
 from engine.heartbeat import renew, this_worker, write_heartbeat
 from portal.app import create_app
 from portal.context import Plan
@@ -38,7 +38,7 @@ ROOT = Path(__file__).parents[3]
 async def asking(plan: Plan) -> AsyncIterator[Portal]:
     """A portal of its own, and somebody who may look at everything."""
     store = Store(plan.database_url)
-    token = TokenRules(store).create(Owner(kind="person", name="root", is_admin=True), "tests")
+    token = TokenActions(store).create(Owner(kind="person", name="root", is_admin=True), "tests")
     store.close()
     async with serving(Server(create_app(plan), "127.0.0.1", 0)) as url:
         portal = Portal(url, {"root": token})

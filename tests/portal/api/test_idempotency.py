@@ -13,7 +13,7 @@ import httpx
 import pytest
 from sqlalchemy import event, func, null, select, update
 
-from engine.credentials.tokens import TokenRules
+from engine.credentials.tokens import TokenActions
 from portal.__main__ import plan
 from portal.api.idempotency import LEASE
 from portal.app import create_app
@@ -204,7 +204,7 @@ async def test_repeats_that_wait_for_another_process_write_nothing(portal: Porta
 async def test_what_failed_unexpectedly_may_be_repeated_at_once(sqlite_url: str) -> None:
     key = uuid.uuid4().hex
     store = Store(sqlite_url)
-    token = TokenRules(store).create(Owner(kind="person", name="ada", is_admin=True), "tests")
+    token = TokenActions(store).create(Owner(kind="person", name="ada", is_admin=True), "tests")
     async with serving(Server(create_app(without_temporal(sqlite_url)), "127.0.0.1", 0)) as where:
         other = Portal(where, {"ada": token})
         post = partial(other.client("ada").post, "/policy", content=POLICY, headers={"Idempotency-Key": key})

@@ -7,7 +7,7 @@ import re
 import httpx
 import pytest
 
-from engine.credentials.tokens import TokenRules
+from engine.credentials.tokens import TokenActions
 from store.tokens import Owner
 from tests.portal.context import Portal
 
@@ -19,7 +19,7 @@ HERE = "127.0.0.1"
 def rdp_1(portal: Portal) -> str:
     """A gateway that is for RDP."""
     owner = Owner(kind="gateway", name="rdp-1", target_groups=["web"], variants=["rdp"])
-    portal.tokens["rdp-1"] = TokenRules(portal.store).create(owner, "tests")
+    portal.tokens["rdp-1"] = TokenActions(portal.store).create(owner, "tests")
     return "rdp-1"
 
 

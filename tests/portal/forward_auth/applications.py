@@ -23,7 +23,7 @@ from starlette.types import Receive, Scope, Send
 from countersign.gates.config import GateConfig, Target
 from countersign.gates.http_files import proxy_files
 from countersign.gates.http_relay import HttpSection
-from engine.credentials.tokens import TokenRules
+from engine.credentials.tokens import TokenActions
 from store.tokens import Owner
 from tests.authority import SERVER, Authority
 from tests.http_clients import plain_client
@@ -201,7 +201,7 @@ class Scene:
         body = {"device": DEVICES[host], "protocol": "http", "source_address": "127.0.0.1", **more}
         portal = self.site.portal
         if person not in portal.tokens:
-            portal.tokens[person] = TokenRules(self.site.store).create(Owner(kind="person", name=person), "tests")
+            portal.tokens[person] = TokenActions(self.site.store).create(Owner(kind="person", name=person), "tests")
         number: int = (await portal.post(person, "/requests", body)).json()["approval_id"]
         reply = await portal.post("grace", f"/requests/{number}/decide", {"verdict": "approve"})
         assert reply.status_code == 200, reply.text
@@ -233,7 +233,7 @@ async def behind(name: str, site: Site, folder: Path, relay: Path | None = None)
     `relay` is the folder with the sockets of the relay that stands between, if one does.
     """
     tokens = {
-        device: TokenRules(site.store).create(
+        device: TokenActions(site.store).create(
             Owner(kind="gateway", name=f"{name}-{host}", targets=[device], variants=["http"]), "tests"
         )
         for host, device in DEVICES.items()

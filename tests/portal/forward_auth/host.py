@@ -21,7 +21,7 @@ from typing import Any, cast
 
 from sqlalchemy import func, select, update
 
-from engine.credentials.tokens import TokenRules
+from engine.credentials.tokens import TokenActions
 from engine.policy import apply_policy
 from sandbox.postgres import Cluster, new_cluster, stop, wait_for
 from sandbox.temporal_server import free_port
@@ -203,7 +203,7 @@ def _gate(folder: Path, url: str, store: Store, port: int) -> Path:
     owner = Owner(kind="gateway", name="relay", targets=[*DEVICES.values()], variants=["http"])
     token, config = folder / "gate.token", folder / "gate.toml"
     token.touch(0o600)
-    token.write_text(TokenRules(store).create(owner, "tests"))
+    token.write_text(TokenActions(store).create(owner, "tests"))
     devices = "\n".join(
         f'[devices.{name}]\naddress = "127.0.0.1"\nports = {{ http = {port} }}' for name in DEVICES.values()
     )

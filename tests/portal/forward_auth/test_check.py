@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 
 from countersign.models import Status
-from engine.credentials.tokens import TokenRules
+from engine.credentials.tokens import TokenActions
 from engine.policy import apply_policy
 from store.tokens import Owner
 from tests.portal.context import until
@@ -127,7 +127,7 @@ async def test_many_cookies_and_a_long_address_pass(scene: Scene) -> None:
 
 @pytest.mark.parametrize("header", ["Countersign-Gateway", "countersign-gateway", "X-Forwarded-For"])
 async def test_headers_of_a_client_open_nothing(scene: Scene, header: str) -> None:
-    own = TokenRules(scene.site.store).create(
+    own = TokenActions(scene.site.store).create(
         Owner(kind="gateway", name="own", targets=[APP], variants=["http"]), "tests"
     )
     async with scene.granted("bob", source_address="192.0.2.7"):

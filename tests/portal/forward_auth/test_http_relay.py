@@ -19,7 +19,7 @@ from countersign.gates.access import Access
 from countersign.gates.config import Target
 from countersign.gates.http_relay import HEAD_SECONDS, HttpSection, relaying
 from countersign.http import Api
-from engine.credentials.tokens import TokenRules
+from engine.credentials.tokens import TokenActions
 from engine.policy import apply_policy
 from store.tokens import Owner
 from tests.countersign.gates.portal_behind import portal_behind
@@ -50,7 +50,7 @@ async def relayed(name: str, site: Site, folder: Path) -> AsyncIterator[Relayed]
     application = RawApplication()
     server = await asyncio.start_server(application, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    token = TokenRules(site.store).create(
+    token = TokenActions(site.store).create(
         Owner(kind="gateway", name=f"relay-{name}", targets=[APP], variants=["http"]), "tests"
     )
     # The path of a Unix socket may have 107 characters.

@@ -16,7 +16,7 @@ import pytest_asyncio
 
 from countersign.kinds.connection import ConnectionProtocol, ConnectionQuestion
 from engine.credentials.application_sessions import ApplicationSessions, AtApplication
-from engine.credentials.tokens import TokenRules
+from engine.credentials.tokens import TokenActions
 from engine.policy import apply_policy
 from portal.app import create_app
 from portal.forward_auth import check
@@ -65,7 +65,7 @@ async def asked(tmp_path: Path) -> AsyncIterator[Asked]:
     url = new_sqlite(database)
     app, store = create_app(without_temporal(url)), Store(url)
     apply_policy(store, APPLICATIONS, "ada")
-    token = TokenRules(store).create(Owner(kind="gateway", name="proxy", targets=[APP], variants=["http"]), "tests")
+    token = TokenActions(store).create(Owner(kind="gateway", name="proxy", targets=[APP], variants=["http"]), "tests")
     cookie = _let_in(store)
     limits = httpx.Limits(max_connections=CLIENTS * 2)
     async with (

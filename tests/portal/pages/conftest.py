@@ -14,7 +14,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 import worker
-from engine.credentials.tokens import TokenRules
+from engine.credentials.tokens import TokenActions
 from engine.heartbeat import living_workers
 from engine.policy import apply_policy
 from portal.__main__ import plan
@@ -162,7 +162,7 @@ async def installed(temporal_address: str, folder: Path, policy: str = POLICY) -
             api = Portal(where)
             api.store = store
             for person in ("alice", "grace"):
-                api.tokens[person] = TokenRules(store).create(Owner(kind="person", name=person), "tests")
+                api.tokens[person] = TokenActions(store).create(Owner(kind="person", name=person), "tests")
             yield Site(where, api, store, server)
             await api.aclose()
         stop.set()

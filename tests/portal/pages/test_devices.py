@@ -10,7 +10,7 @@ import pytest
 from playwright.async_api import Page, Route, expect
 
 from countersign.registration import DeviceStatus
-from engine.credentials.tokens import TokenRules
+from engine.credentials.tokens import TokenActions
 from engine.policy import apply_policy
 from sandbox.device_keys import new_key
 from store.registered_devices import WantedDevices
@@ -60,7 +60,7 @@ def tokens(installation: Site) -> None:
     """What the API is called with by an admin, and by somebody whose devices no other test counts."""
     for person in {"ada", "bob"} - installation.portal.tokens.keys():
         owner = Owner(kind="person", name=person)
-        installation.portal.tokens[person] = TokenRules(installation.store).create(owner, "tests")
+        installation.portal.tokens[person] = TokenActions(installation.store).create(owner, "tests")
 
 
 async def test_a_new_device_streams_in_is_approved_there_and_asked_about_again_as_it_changes(site: Site) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import expect
 
-from engine.credentials.tokens import TokenRules
+from engine.credentials.tokens import TokenActions
 from tests.portal.pages.conftest import Site
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -39,7 +39,7 @@ async def test_the_overview_over_http(site: Site) -> None:
     if "ada" not in ada.tokens:
         from store.tokens import Owner
 
-        ada.tokens["ada"] = TokenRules(site.store).create(Owner(kind="person", name="ada"), "tests")
+        ada.tokens["ada"] = TokenActions(site.store).create(Owner(kind="person", name="ada"), "tests")
     assert (await ada.get("ada", "/overview", days=7)).json()["days"] == 7
     assert (await ada.get("ada", "/overview", days=8)).status_code == 422
     assert (await ada.get("alice", "/overview")).status_code == 403

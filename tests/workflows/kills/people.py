@@ -18,7 +18,7 @@ from sqlalchemy import select
 
 from countersign.models import Status
 from countersign.views import RequestView
-from engine.credentials.tokens import TokenRules
+from engine.credentials.tokens import TokenActions
 from sandbox.people import NoSuchMail, Person, wants_answer
 from store import Store
 from store.tables import answers
@@ -69,7 +69,7 @@ class People:
 
     def __init__(self, processes: Processes, store: Store, http: httpx.AsyncClient) -> None:
         self.processes, self.store, self.http = processes, store, http
-        self.tokens = {one: TokenRules(store).create(Owner(kind="person", name=one), "ada") for one in PEOPLE}
+        self.tokens = {one: TokenActions(store).create(Owner(kind="person", name=one), "ada") for one in PEOPLE}
         self.said: list[Said] = []
 
     async def view(self, number: int) -> RequestView:

@@ -3,8 +3,8 @@
 from store import Store
 
 
-class Rules:
-    """Rules that are applied to the store: each method is one transaction, or two where it says so."""
+class EnginePart:
+    """A part of the engine: each method is one transaction, unless it says otherwise."""
 
     def __init__(self, store: Store) -> None:
         self.database = store.database
