@@ -103,7 +103,7 @@ async def _run(
         Chore("people who may no longer act", engine.enforce_directory),
         Chore("answers left over", engine.submit_left_over),
         Chore("devices left over", engine.devices.ask_left_over),
-        Chore("workflows that are gone", engine.settle_gone),
+        Chore("workflows that are gone", engine.settle_lost),
         Chore("answers that counted", engine.remind_workflows, once=True),
         Chore("what admins are told of", engine.alert_admins),
         Chore("what expires soon", engine.tell_of_expiry, pause=TELL_OF_EXPIRY_EVERY),
@@ -205,7 +205,7 @@ def _worker(
     jobs: Mapping[str, Work],
     runner: WorkflowRunner,
 ) -> Worker:
-    requests, steps = RequestActivities(engine), TransitionActivities(engine)
+    requests, transitions = RequestActivities(engine), TransitionActivities(engine)
     return Worker(
         client.temporal,
         task_queue=settings.task_queue,
@@ -216,8 +216,8 @@ def _worker(
             requests.ask_again,
             requests.availability,
             requests.timely_answers,
-            steps.carry_out,
-            steps.end_grant,
+            transitions.carry_out,
+            transitions.end_grant,
             *(background(name, work) for name, work in jobs.items()),
         ],
         workflow_runner=runner,

@@ -225,12 +225,12 @@ class Transition(OfRequest):
     opens_grant: bool = False
 
 
-GONE = "Its workflow was ended in Temporal, or lost there. Ask again."
+WORKFLOW_LOST = "Its workflow was ended in Temporal, or lost there. Ask again."
 
 
-def gone(approval_id: int, run: str, level: int, requester: str) -> Transition:
+def workflow_lost(approval_id: int, run: str, level: int, requester: str) -> Transition:
     """The transition that settles a request whose workflow was ended in Temporal, or lost: nothing else would."""
-    event = AuditEvent(kind="cancelled", at=datetime.now(UTC), who=ENGINE, detail=GONE)
+    event = AuditEvent(kind="cancelled", at=datetime.now(UTC), who=ENGINE, detail=WORKFLOW_LOST)
     return _cancelled(approval_id, run, level, requester, "gone", event)
 
 

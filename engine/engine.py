@@ -90,7 +90,7 @@ class Engine:
         # What is about no request.
         self.notify = self._resources.notify
         # What sweepers do.
-        self.enforce_directory, self.settle_gone = sweeping.enforce_directory, settling.settle_gone
+        self.enforce_directory, self.settle_lost = sweeping.enforce_directory, settling.settle_lost
         self.alert_admins, self.tell_of_expiry = alerts.of_inboxes, alerts.of_expiry
         self.submit_left_over, self.remind_workflows = recovery.submit_left_over, recovery.remind_workflows
 

@@ -13,7 +13,7 @@ from countersign.grant_reuse import on_record
 from countersign.kinds.routes import route_of
 from countersign.models import Outcome, Question, Route, Status
 from countersign.policy import route as rules
-from countersign.transitions import AuditEvent, Opened, Opening, OpenReply, gone
+from countersign.transitions import AuditEvent, Opened, Opening, OpenReply, workflow_lost
 from engine.consequences import consequences_of
 from engine.granting import Granting
 from engine.part import EnginePart
@@ -100,7 +100,7 @@ class Opener(EnginePart):
         for row in requests.waiting_of(connection, requester, opening.workflow_id):
             if _is_newer(row, opening):
                 raise Refused(f"#{row.approval_id} has been opened since for the same question.")
-            self.transitions.write_in(connection, gone(row.approval_id, row.run_id, row.level, requester))
+            self.transitions.write_in(connection, workflow_lost(row.approval_id, row.run_id, row.level, requester))
 
 
 def _add(connection: Connection, opening: Opening, route: Route, renews: int | None) -> Row[Any]:

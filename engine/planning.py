@@ -46,7 +46,7 @@ class Planning(EnginePart):
             ]
 
     @reads
-    def held(self, after: int = 0) -> list[ActiveGrant]:
+    def active_grants(self, after: int = 0) -> list[ActiveGrant]:
         """The grants that last, by their approval id: the next after this one, AT_ONCE at most."""
         with self.database.reading() as connection:
             rows = grants.lasting_after(connection, after, datetime.now(UTC), AT_ONCE)

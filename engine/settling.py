@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from countersign.models import Status
-from countersign.transitions import gone, time_over
+from countersign.transitions import time_over, workflow_lost
 from engine.concurrently import run_each
 from engine.resources import Resources
 
@@ -25,7 +25,7 @@ class Settling:
         self._grants = resources.store.grants
         self._checked_through = 0  # the number of the waiting request that was checked last
 
-    async def settle_gone(self) -> None:
+    async def settle_lost(self) -> None:
         """Check the waiting requests in turn, a few each time, and cancel those whose workflow has ended or was lost.
 
         Nothing else would ever settle them. Grants without a workflow are ended on time.
@@ -37,17 +37,17 @@ class Settling:
         for approval_id in late:
             await self._run(self._transactions.granting.end, time_over(approval_id, datetime.now(UTC)))
 
-    async def settle_if_gone(self, approval_id: int) -> bool:
+    async def settle_if_lost(self, approval_id: int) -> bool:
         """The same for one request; whether it is settled now, perhaps by another process meanwhile."""
         [row] = await self._run(self._requests.waiting_after, approval_id - 1, 1) or [(0, "", "")]
         return row[0] != approval_id or await self._settle_if(*row)
 
     async def _settle_if(self, approval_id: int, workflow_id: str, run_id: str) -> bool:
         """Cancel a request on record if nothing decides it; a workflow records the outcome before it ends."""
-        if not await self._client.is_gone(workflow_id, run_id):
+        if not await self._client.is_workflow_lost(workflow_id, run_id):
             return False
         view = await self._run(self._requests.request, approval_id)
         if view.status is Status.WAITING:
-            transition = gone(approval_id, run_id, view.level, view.question.requester)
+            transition = workflow_lost(approval_id, run_id, view.level, view.question.requester)
             await self._run(self._transactions.transitions.write, transition)
         return True

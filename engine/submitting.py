@@ -44,7 +44,7 @@ class Submitting:
             except NotFound as error:
                 refusal = await self._outcome_on_record(answer)
                 if refusal.fields["request_status"] == Status.WAITING:
-                    if not await self._settling.settle_if_gone(answer.approval_id):
+                    if not await self._settling.settle_if_lost(answer.approval_id):
                         raise Unavailable("The request can't be asked now; the answer is kept.") from error
                     refusal = await self._outcome_on_record(answer)
             notifies_sender = self._resources.notifies(answer.channel)

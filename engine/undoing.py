@@ -9,7 +9,7 @@ from countersign.error_codes import ErrorCode
 from countersign.errors import CountersignError, NotFound, Refused, Unavailable
 from countersign.models import GrantStatus, Judgement, Status
 from countersign.permissions import Action, Principal, as_of, disabled, must_be_allowed
-from countersign.transitions import GONE, Cancel, Revoke, Undo, withdrawn
+from countersign.transitions import WORKFLOW_LOST, Cancel, Revoke, Undo, withdrawn
 from countersign.views import RequestView
 from engine.resources import Resources
 from engine.settling import Settling
@@ -54,11 +54,11 @@ class Undoing:
             if await self._brought_about(approval_id, undo_id):
                 return Judgement(accepted=True, message=view.message, status=view.status)
             if view.status is Status.WAITING:
-                if not (isinstance(error, NotFound) and await self._settling.settle_if_gone(approval_id)):
+                if not (isinstance(error, NotFound) and await self._settling.settle_if_lost(approval_id)):
                     raise
                 view = await self._run(self._requests.request, approval_id)
-                if view.message == GONE:
-                    return Judgement(accepted=True, message=GONE, status=view.status)
+                if view.message == WORKFLOW_LOST:
+                    return Judgement(accepted=True, message=WORKFLOW_LOST, status=view.status)
             raise view.ended() from error
 
     async def _withdraw_on_record(self, view: RequestView, cancellation: Cancel) -> Judgement:

@@ -188,7 +188,7 @@ def apply_policy(
         read = ReadPolicy.of(content(file))
         planning = Planning(store)
         version, old = planning.in_force()
-        held, waiting = list(all_of(planning.held)), list(all_of(planning.waiting))
+        held, waiting = list(all_of(planning.active_grants)), list(all_of(planning.waiting))
         planned = policy_plan.plan(version, old, read.policy, waiting, held, end_grants)
         if old is not None:
             show(page(planned, end_grants), console(stderr=True))

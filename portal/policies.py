@@ -54,8 +54,8 @@ async def planned(context: Context, caller: Caller, text: str | bytes, end_grant
     policy, document = await context.work(policy_file.load_with_places, text)
     version, old = await context.run(context.engine.planning.in_force)
     planning = context.engine.planning
-    waiting, held = await _all_of(context, planning.waiting), await _all_of(context, planning.held)
-    found = await context.work(plan, version, old, policy, waiting, held, end_grants)
+    waiting, grants = await _all_of(context, planning.waiting), await _all_of(context, planning.active_grants)
+    found = await context.work(plan, version, old, policy, waiting, grants, end_grants)
     found.warnings = policy_file.warnings(policy, document, await _set_up(context))
     found.author_loses_admin = not keeps_admin(policy, caller.name, caller.principal.appointed)
     return found
@@ -76,8 +76,8 @@ async def put_in_force(
     """
     # Read and checked outside the store's threads, which others wait for.
     read = await context.work(ReadPolicy.of, text)
-    held = await _all_of(context, context.engine.planning.held) if end_grants else []
-    end = await context.work(to_end, read.policy, held)
+    grants = await _all_of(context, context.engine.planning.active_grants) if end_grants else []
+    end = await context.work(to_end, read.policy, grants)
     return await context.run(put_in_force_by, context.store, read, caller.principal, replaces, end, give_up_admin)
 
 

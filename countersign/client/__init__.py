@@ -228,7 +228,7 @@ class Client:
         handle: WorkflowHandle[Any, Any] = self.temporal.get_workflow_handle(workflow_id, first_execution_run_id=run)
         await with_our_errors(handle.cancel(rpc_timeout=HEALTH_TIMEOUT))
 
-    async def is_gone(self, workflow_id: str, run_id: str) -> bool:
+    async def is_workflow_lost(self, workflow_id: str, run_id: str) -> bool:
         """Whether nothing decides a request any more: its workflow has ended, or was lost. Raises Unavailable."""
         try:
             newest = await self._newest(workflow_id)

@@ -61,7 +61,7 @@ class Devices:
             device = await self._run(self._resources.store.registered_devices.one, device.id)
         if said.refused and device.status in OPEN_TO_DECISION:
             return Registered(id=device.id, status="denied", message=said.refused)
-        return answer(device)
+        return registration_reply(device)
 
     async def registered(self, device_id: str) -> Registered:
         """What a device is answered now. Raises NotFound."""
@@ -69,7 +69,7 @@ class Devices:
         policy = await self._run(self._resources.store.reading.policy)
         if device.person and not policy.enabled(device.person):
             return Registered(id=device.id, status="denied", message=f"{device.person} is disabled.")
-        return answer(device)
+        return registration_reply(device)
 
     async def _ask(self, device_id: str) -> None:
         """Open the request about a device; what fails for now is tried again by the sweeper."""
@@ -142,7 +142,7 @@ class Devices:
         return len(found)
 
 
-def answer(device: RegisteredDevice) -> Registered:
+def registration_reply(device: RegisteredDevice) -> Registered:
     """What a device is told of itself."""
     is_in = device.status is DeviceStatus.APPROVED
     over = is_in and device.session_ends_at is not None and device.session_ends_at <= datetime.now(UTC)

@@ -20,7 +20,7 @@ from tests.workflows.people import ADMIN, policy
 def test_before_the_first_policy_nothing_is_in_force(database_url: str) -> None:
     store = Store(database_url)
     assert Planning(store).in_force() == (0, None)
-    assert (Planning(store).waiting(), Planning(store).held()) == ([], [])
+    assert (Planning(store).waiting(), Planning(store).active_grants()) == ([], [])
     store.close()
 
 
@@ -34,7 +34,7 @@ def test_what_waits_and_what_lasts(store: Store) -> None:
     assert [(one.approval_id, one.requester, one.what) for one in Planning(store).waiting()] == [
         (waiting, "alice", "connection web-2 ssh")
     ]
-    [held] = Planning(store).held()
+    [held] = Planning(store).active_grants()
     assert (held.approval_id, held.question.subject.target, held.lasts) == (lasting, "web-1", timedelta(minutes=30))
     assert held.approved_by == ["grace"]
 
@@ -42,8 +42,8 @@ def test_what_waits_and_what_lasts(store: Store) -> None:
 def test_grants_are_read_in_parts(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     numbers = [approved(store, device=f"web-{n}") for n in range(1, 6)]
     monkeypatch.setattr(planning, "AT_ONCE", 2)
-    assert len(Planning(store).held()) == 2
-    assert [one.approval_id for one in all_of(Planning(store).held)] == numbers
+    assert len(Planning(store).active_grants()) == 2
+    assert [one.approval_id for one in all_of(Planning(store).active_grants)] == numbers
 
 
 def test_requests_that_wait_are_read_in_parts(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,7 +57,7 @@ def test_requests_that_wait_are_read_in_parts(store: Store, monkeypatch: pytest.
 def test_a_grant_that_a_policy_ends_is_to_be_revoked_for_who_applied_it(store: Store, migrated_url: str) -> None:
     ended, kept = approved(store, device="web-1"), approved(store, device="vaults-1", minutes=30)
     read = ReadPolicy.of(policy(grant_minutes=60))
-    end = to_end(read.policy, all_of(Planning(store).held))
+    end = to_end(read.policy, all_of(Planning(store).active_grants))
     assert [number for number, _ in end] == [ended]
     assert transactions(store).granting.to_revoke() == []
     version = put_in_force(store, read, ADMIN, end=end)

@@ -17,7 +17,7 @@ from countersign.client import grant_workflow
 from countersign.errors import Refused
 from countersign.models import GrantStatus, Status
 from countersign.permissions import Principal
-from countersign.transitions import GONE, Opening
+from countersign.transitions import WORKFLOW_LOST, Opening
 from tests.workflows.deployment import POLL_SECONDS, WAIT_SECONDS, Deployment, Request, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -69,7 +69,7 @@ async def test_a_request_that_is_reset_keeps_its_number_and_asks_nobody_again(de
     request = await deployment.ask("alice")
     await request.until_mailed(grace=["asked"])
     await reset(deployment.client.temporal, workflow_of(request))
-    await deployment.engine.settle_gone()
+    await deployment.engine.settle_lost()
     again = await deployment.ask_for(request.question)
     assert (again.id, again.asked.joined, request.status) == (request.id, True, Status.WAITING)
     assert (await request.says("grace")).status is Status.APPROVED
@@ -107,11 +107,11 @@ async def test_what_is_settled_stays_so_when_it_is_reset(deployment: Deployment)
 async def test_a_request_that_is_reset_after_it_was_given_up_stays_cancelled(deployment: Deployment) -> None:
     request = await deployment.ask("alice")
     await workflow_of(request).terminate()
-    await deployment.engine.settle_gone()
+    await deployment.engine.settle_lost()
     await until(lambda: request.status is Status.CANCELLED)
     await reset(deployment.client.temporal, workflow_of(request))
     outcome = await request.outcome()
-    assert (outcome.status, outcome.message, request.status) == (Status.CANCELLED, GONE, Status.CANCELLED)
+    assert (outcome.status, outcome.message, request.status) == (Status.CANCELLED, WORKFLOW_LOST, Status.CANCELLED)
 
 
 async def test_a_revoked_grant_that_is_reset_stays_revoked(deployment: Deployment) -> None:

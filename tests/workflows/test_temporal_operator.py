@@ -10,7 +10,7 @@ from temporalio.client import WorkflowHandle
 
 from countersign.models import GrantStatus, Status
 from countersign.permissions import Principal
-from countersign.transitions import GONE
+from countersign.transitions import WORKFLOW_LOST
 from tests.workflows.deployment import Deployment, Request, refused, until
 from workflows.change import CANCELLED_IN_TEMPORAL
 
@@ -65,10 +65,10 @@ async def test_a_grant_that_is_cancelled_in_temporal_is_revoked(deployment: Depl
 async def test_a_request_whose_workflow_was_terminated_is_settled_by_the_sweeper(deployment: Deployment) -> None:
     request = await deployment.ask("alice")
     await workflow_of(request).terminate()
-    await deployment.engine.settle_gone()
+    await deployment.engine.settle_lost()
     await until(lambda: request.status is Status.CANCELLED)
     view = deployment.store.reading.request(request.id)
-    assert view.message == GONE
+    assert view.message == WORKFLOW_LOST
     await request.until_mailed(grace=["asked", "settled"])
 
 
@@ -77,7 +77,7 @@ async def test_an_answer_that_meets_no_workflow_settles_its_request(deployment: 
     await workflow_of(request).terminate()
     judged = await request.says("grace")
     assert (judged.accepted, judged.status) == (False, Status.CANCELLED)
-    assert judged.message == f"#{request.id} is already Cancelled: {GONE}"
+    assert judged.message == f"#{request.id} is already Cancelled: {WORKFLOW_LOST}"
 
 
 @pytest.mark.parametrize("by", ["answer", "cancel"])
@@ -90,16 +90,16 @@ async def test_the_sweeper_may_settle_it_in_the_same_moment(
     async def the_sweeper_was_first(*_: str) -> bool:
         monkeypatch.undo()
         while request.status is Status.WAITING:
-            await deployment.engine.settle_gone()
+            await deployment.engine.settle_lost()
         return True
 
-    monkeypatch.setattr(deployment.engine._resources.client, "is_gone", the_sweeper_was_first)
+    monkeypatch.setattr(deployment.engine._resources.client, "is_workflow_lost", the_sweeper_was_first)
     if by == "answer":
         judged = await request.says("grace")
-        assert judged.message == f"#{request.id} is already Cancelled: {GONE}"
+        assert judged.message == f"#{request.id} is already Cancelled: {WORKFLOW_LOST}"
     else:
         judged = await deployment.engine.cancel(request.id, Principal("alice"), "page")
-        assert (judged.accepted, judged.message) == (True, GONE)
+        assert (judged.accepted, judged.message) == (True, WORKFLOW_LOST)
     assert judged.status is Status.CANCELLED
 
 
@@ -115,7 +115,7 @@ async def test_no_second_request_opens_beside_one_whose_workflow_was_terminated(
 async def test_what_runs_is_not_settled(deployment: Deployment) -> None:
     request = await deployment.ask("alice")
     for _ in range(3):
-        await deployment.engine.settle_gone()
+        await deployment.engine.settle_lost()
     assert (await request.says("grace")).status is Status.APPROVED
 
 
