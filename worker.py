@@ -15,7 +15,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 
 import logs
 from activities.background import Work, background
-from activities.chores import Chore, repeating, sweep
+from activities.periodic_tasks import PeriodicTask, repeating, sweep
 from activities.requests import RequestActivities
 from activities.transitions import TransitionActivities
 from configuration import load, report
@@ -99,27 +99,27 @@ async def _run(
     retention = Retention(store.database)
     inboxes = [one.inbox for one in all_channels if one.inbox]
     store.inboxes.keep_only([inbox.name for inbox in inboxes])
-    chores = [
-        Chore("people who may no longer act", engine.enforce_directory),
-        Chore("answers left over", engine.submit_left_over),
-        Chore("devices left over", engine.devices.ask_left_over),
-        Chore("workflows that are gone", engine.settle_lost),
-        Chore("answers that counted", engine.remind_workflows, once=True),
-        Chore("what admins are told of", engine.alert_admins),
-        Chore("what expires soon", engine.tell_of_expiry, pause=TELL_OF_EXPIRY_EVERY),
-        Chore("what is kept no longer", partial(forget, store, retention, kept), pause=FORGET_EVERY),
+    tasks = [
+        PeriodicTask("people who may no longer act", engine.enforce_directory),
+        PeriodicTask("answers left over", engine.submit_left_over),
+        PeriodicTask("devices left over", engine.devices.ask_left_over),
+        PeriodicTask("workflows that are gone", engine.settle_lost),
+        PeriodicTask("answers that counted", engine.remind_workflows, until_it_worked=True),
+        PeriodicTask("what admins are told of", engine.alert_admins),
+        PeriodicTask("what expires soon", engine.tell_of_expiry, pause=TELL_OF_EXPIRY_EVERY),
+        PeriodicTask("what is kept no longer", partial(forget, store, retention, kept), pause=FORGET_EVERY),
     ]
     # Each is done by one worker at a time.
-    jobs: dict[str, Work] = {"sweep": partial(sweep, chores)}
+    jobs: dict[str, Work] = {"sweep": partial(sweep, tasks)}
     jobs |= {inbox.job: inbox.reader(engine, store.inboxes).run for inbox in inboxes}
     # Every worker sends, as another may lack a channel.
     own = [
-        Chore("notifications under way", outbox.hold),
-        Chore("notifications left over", outbox.send_left_over),
-        Chore("notifications just written", outbox.send_new, pause=NEW_NOTIFICATIONS_EVERY),
-        Chore("messages left as they were", outbox.change_left_over),
-        Chore("background work", partial(client.keep_background_work, jobs), pause=KEEP_BACKGROUND_EVERY),
-        Chore("clocks", partial(compare_clocks, client, store), pause=COMPARE_CLOCKS_EVERY),
+        PeriodicTask("notifications under way", outbox.hold),
+        PeriodicTask("notifications left over", outbox.send_left_over),
+        PeriodicTask("notifications just written", outbox.send_new, pause=NEW_NOTIFICATIONS_EVERY),
+        PeriodicTask("messages left as they were", outbox.change_left_over),
+        PeriodicTask("background work", partial(client.keep_background_work, jobs), pause=KEEP_BACKGROUND_EVERY),
+        PeriodicTask("clocks", partial(compare_clocks, client, store), pause=COMPARE_CLOCKS_EVERY),
     ]
     await number_above_temporal(client, store)
     await client.keep_background_work(jobs)
@@ -232,8 +232,8 @@ def _worker(
 @asynccontextmanager
 async def _beating(heartbeat: Heartbeat) -> AsyncIterator[None]:
     """Beat every few seconds while the block runs, and say at its end that this worker stopped."""
-    beating = Chore("heartbeat", heartbeat.beat, pause=HEARTBEAT_EVERY)
-    await beating.turn()  # before any work begins: it must be known which channels are left to others
+    beating = PeriodicTask("heartbeat", heartbeat.beat, pause=HEARTBEAT_EVERY)
+    await beating.run_once()  # before any work begins: it must be known which channels are left to others
     async with repeating([beating]):
         yield
     with suppress(Unavailable):

@@ -1,4 +1,4 @@
-"""Work that never ends: reading an inbox, or the chores for what a crash or an outage left."""
+"""Work that never ends: reading an inbox, or the tasks for what a crash or an outage left."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine

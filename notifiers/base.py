@@ -1,4 +1,4 @@
-"""What every channel is made of: its way out, its way in, and what else worker and portal ask of it."""
+"""What every channel consists of: how it sends, how it listens, and what else worker and portal need of it."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,7 +33,7 @@ class Channel:
     inbox: Inbox | None = None
     # What is read in something that came in, by the media type of that.
     explainers: Mapping[str, Explainer] = field(default_factory=dict)
-    # What a notification about a request says, as plain text, without what could answer in its reader's place.
+    # The plain text of a notification about a request, without the tokens that would let its reader answer it.
     preview: Callable[[RequestNotification], str] | None = None
     sign_in_links: SignInLinks | None = None
     warnings: Sequence[str] = ()  # for the log of whoever starts

@@ -15,7 +15,7 @@ class Idempotency(StorePart):
     """One row for each token and key. Each call is one transaction."""
 
     def claim(self, token_id: str, key: str, digest: str, lease: timedelta) -> Reply | Literal["ours", "busy", "other"]:
-        """The reply that was given; or `ours`, to one caller only: find it; or `busy`: another is finding it.
+        """Claim the key: `ours` for one caller, who then makes the reply; `busy` while another makes it; or the reply.
 
         `digest` is of all that was asked; `other` where the key was used for something else. A claim ends after its
         `lease`.

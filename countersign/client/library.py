@@ -6,7 +6,7 @@ from temporalio.contrib.pydantic import PydanticPayloadConverter
 from temporalio.converter import CompositePayloadConverter, DataConverter
 from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig
 
-# The library logs each call that fails while the server is away; our own chores log that once a minute.
+# The library logs each call that fails while the server is away; our own periodic tasks log that once a minute.
 LIBRARY_LOGS = "error,temporalio_sdk_core=warn,temporalio_client::retry=error"
 
 

@@ -37,7 +37,7 @@ class AtApplication(NamedTuple):
 
 
 class Permitted(NamedTuple):
-    """Who may use an application, as whose grant says, and until when that has to be asked again at the latest."""
+    """Who may use an application, by which grant, and until when; after that it must be checked again."""
 
     person: str
     name: str

@@ -201,7 +201,7 @@ def _lasting(token: ServiceToken) -> ServiceToken:
 def _record_refused(
     database: Database, rows: type[Credentials[Any]], kind: Kind, credential_id: str, why: str, source_address: str
 ) -> None:
-    """One row, or a count of them. That of an id that there is not would be nobody's, and anybody could make it up."""
+    """Record a refused credential, or count it. Ids that don't exist are ignored, as anybody could invent them."""
     proof = {rows.name: credential_id, "from": source_address}
     refused = event(kind, "", why, proof, datetime.now(UTC))
     with database.transaction() as connection:

@@ -12,14 +12,14 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.background import background
-from activities.chores import Chore, repeating, sweep
 from activities.errors import refusals_are_final
+from activities.periodic_tasks import PeriodicTask, repeating, sweep
 from countersign.errors import Refused, Unavailable
 
 WAIT_SECONDS = 120
 
 
-async def test_the_sweeper_does_every_chore_though_one_fails_and_one_hangs(caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_sweeper_does_every_task_though_one_fails_and_one_hangs(caplog: pytest.LogCaptureFixture) -> None:
     environment, done = ActivityEnvironment(), asyncio.Event()
 
     async def unavailable() -> None:
@@ -34,8 +34,8 @@ async def test_the_sweeper_does_every_chore_though_one_fails_and_one_hangs(caplo
     async def last() -> None:
         done.set()
 
-    chores = [Chore(work.__name__, work) for work in (hangs, unavailable, broken, last)]
-    sweeping = asyncio.create_task(environment.run(background("sweep", partial(sweep, chores))))
+    tasks = [PeriodicTask(work.__name__, work) for work in (hangs, unavailable, broken, last)]
+    sweeping = asyncio.create_task(environment.run(background("sweep", partial(sweep, tasks))))
     await asyncio.wait_for(done.wait(), WAIT_SECONDS)
     environment.worker_shutdown()
     await asyncio.wait_for(sweeping, WAIT_SECONDS)
@@ -43,7 +43,7 @@ async def test_the_sweeper_does_every_chore_though_one_fails_and_one_hangs(caplo
     assert "a fault of ours" in caplog.text
 
 
-async def test_a_chore_that_hangs_is_ended_and_done_again(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_task_that_hangs_is_ended_and_done_again(caplog: pytest.LogCaptureFixture) -> None:
     turns: list[int] = []
     again = asyncio.Event()
 
@@ -53,9 +53,9 @@ async def test_a_chore_that_hangs_is_ended_and_done_again(caplog: pytest.LogCapt
             again.set()
         await asyncio.Event().wait()
 
-    async with repeating([Chore("the chore", hangs_once, pause=timedelta(0), longest=timedelta(seconds=0.1))]):
+    async with repeating([PeriodicTask("the task", hangs_once, pause=timedelta(0), longest=timedelta(seconds=0.1))]):
         await asyncio.wait_for(again.wait(), WAIT_SECONDS)
-    assert "the chore: not done within" in caplog.text
+    assert "the task: not done within" in caplog.text
 
 
 async def test_what_is_to_be_done_once_is_done_until_it_goes_well_and_no_more() -> None:
@@ -66,7 +66,9 @@ async def test_what_is_to_be_done_once_is_done_until_it_goes_well_and_no_more() 
         if len(turns) == 1:
             raise Unavailable("not yet")
 
-    await asyncio.wait_for(Chore("the chore", fails_once, pause=timedelta(0), once=True).repeat(), WAIT_SECONDS)
+    await asyncio.wait_for(
+        PeriodicTask("the task", fails_once, pause=timedelta(0), until_it_worked=True).repeat(), WAIT_SECONDS
+    )
     assert turns == [0, 1]
 
 

@@ -20,7 +20,7 @@ async def test_an_admin_is_told_by_mail_that_replies_by_mail_cannot_be_read(
     namespace = await new_namespace(temporal_address)
     nobody_listens = {"imap_host": HOST, "imap_port": free_port(), "imap_username": "countersign"}
     monkeypatch.setattr("engine.alerts.UNREAD_FOR", timedelta(seconds=1))
-    monkeypatch.setattr("activities.chores.PAUSE", timedelta(seconds=1))
+    monkeypatch.setattr("activities.periodic_tasks.PAUSE", timedelta(seconds=1))
     async with Deployment(temporal_address, namespace, sqlite_url, awake=False) as deployment:
         mailbox = deployment.mailbox | nobody_listens
         deployment.settings = type(deployment.settings)(

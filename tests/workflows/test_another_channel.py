@@ -190,7 +190,7 @@ async def test_an_expiry_waits_for_it_and_admins_are_told_while_it_cannot_be_rea
     deployment: Deployment, letters: Letters, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("engine.alerts.UNREAD_FOR", timedelta(0))
-    monkeypatch.setattr("activities.chores.PAUSE", timedelta(seconds=1))
+    monkeypatch.setattr("activities.periodic_tasks.PAUSE", timedelta(seconds=1))
     away = letters.received.rename(letters.received.with_name("away"))
     deployment.start_worker()
     await until(lambda: NAME in behind(deployment), "somebody looks for letters")

@@ -187,8 +187,8 @@ async def test_a_request_that_can_not_answer_holds_up_no_other(deployment: Deplo
     answer = await request.store("grace", at=long_ago + timedelta(seconds=1))
     deployment.apply(policy(disabled=("bob",)))
     sweeping = [
-        asyncio.create_task(chore())
-        for chore in (deployment.engine.submit_left_over, deployment.engine.enforce_directory)
+        asyncio.create_task(task())
+        for task in (deployment.engine.submit_left_over, deployment.engine.enforce_directory)
     ]
     try:
         await until(lambda: deployment.store.answers.outcome(answer.id)[0] == "accepted")

@@ -1,4 +1,4 @@
-"""Chores: done again and again, each in a loop of its own, so that one that hangs or fails holds up no other."""
+"""Tasks that are run again and again, each in a loop of its own, so that one that hangs or fails holds up no other."""
 
 import asyncio
 import logging
@@ -11,26 +11,26 @@ from countersign.errors import CountersignError, message_of
 
 PAUSE = timedelta(seconds=5)
 BEAT_SECONDS = 1.0
-# One turn of a chore takes milliseconds; one that takes longer than this hangs, is cancelled, and is tried again.
+# A task takes milliseconds; one that takes longer than this hangs, is cancelled, and is tried again.
 LONGEST = timedelta(minutes=2)
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Chore:
-    """What is done again and again, with this pause, or PAUSE, between two turns.
+class PeriodicTask:
+    """What is run again and again, with this pause, or PAUSE, in between.
 
-    A turn gets `longest`. `once`: only until it went well.
+    It is cancelled after `longest`. `until_it_worked`: only until it went well.
     """
 
     name: str
     work: Callable[[], Awaitable[object]]
     pause: timedelta | None = None
     longest: timedelta = LONGEST
-    once: bool = False
+    until_it_worked: bool = False
 
-    async def turn(self) -> bool:
+    async def run_once(self) -> bool:
         """Do it now; whether that went well. What went wrong is logged."""
         try:
             async with asyncio.timeout(self.longest.total_seconds()):
@@ -48,16 +48,16 @@ class Chore:
     async def repeat(self) -> None:
         """Do it until cancelled, or once it went well."""
         while True:
-            if await self.turn() and self.once:
+            if await self.run_once() and self.until_it_worked:
                 return
             pause = PAUSE if self.pause is None else self.pause
             await asyncio.sleep(pause.total_seconds())
 
 
 @asynccontextmanager
-async def repeating(chores: Iterable[Chore]) -> AsyncIterator[None]:
+async def repeating(tasks: Iterable[PeriodicTask]) -> AsyncIterator[None]:
     """Do all of them, each in its own loop, while the block runs."""
-    loops = [asyncio.create_task(chore.repeat(), name=chore.name) for chore in chores]
+    loops = [asyncio.create_task(task.repeat(), name=task.name) for task in tasks]
     try:
         yield
     finally:
@@ -66,9 +66,9 @@ async def repeating(chores: Iterable[Chore]) -> AsyncIterator[None]:
         await asyncio.gather(*loops, return_exceptions=True)
 
 
-async def sweep(chores: Iterable[Chore], beat: Callable[[], None]) -> None:
+async def sweep(tasks: Iterable[PeriodicTask], beat: Callable[[], None]) -> None:
     """Do all of them until cancelled; calls `beat` every second."""
-    async with repeating(chores):
+    async with repeating(tasks):
         while True:
             beat()
             await asyncio.sleep(BEAT_SECONDS)
