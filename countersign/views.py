@@ -235,7 +235,7 @@ class Explained(Model):
     the token in it was made; "" for nobody.
     """
 
-    told: dict[str, Any]
+    report: dict[str, Any]
     has_sender: bool
     sender: str
     token_of: str

@@ -66,7 +66,7 @@ app = typer.Typer(
     help="Countersign's pages and HTTP API, its tokens and links.",
 )
 token_app = typer.Typer(no_args_is_help=True, help="API tokens: each belongs to one person or one gateway.")
-policy_app = typer.Typer(no_args_is_help=True, help="The first policy; and the rescue, where no admin can apply one.")
+policy_app = typer.Typer(no_args_is_help=True, help="Apply the first policy, or one where no admin can apply any.")
 app.add_typer(token_app, name="token")
 app.add_typer(policy_app, name="policy")
 messages = Console(stderr=True, highlight=False)

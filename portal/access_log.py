@@ -7,7 +7,7 @@ import time
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # Called again and again by machines, and changes nothing.
-QUIET = ("/health", "/doctor")
+AT_DEBUG_LEVEL = ("/health", "/doctor")
 FILES = "/static/"
 LONGEST_PATH = 200
 # A link to sign in by.
@@ -47,7 +47,7 @@ def _log(scope: Scope, status: int, seconds: float) -> None:
     caller = scope.get("state", {}).get("caller")
     who = caller.name if caller else "nobody"
     log.log(
-        logging.DEBUG if path.endswith(QUIET) or path.startswith(FILES) else logging.INFO,
+        logging.DEBUG if path.endswith(AT_DEBUG_LEVEL) or path.startswith(FILES) else logging.INFO,
         "%s %s for %s: %s in %.0f ms",
         method,
         path,

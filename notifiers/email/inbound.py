@@ -54,7 +54,7 @@ class Inbound:
         """What becomes of a mail, as the portal tells it."""
         found = await self.explain(raw)
         return Explained(
-            told={"reply": found.reply.model_dump(mode="json"), "judged": found.checked.model_dump(mode="json")},
+            report={"reply": found.reply.model_dump(mode="json"), "judged": found.checked.model_dump(mode="json")},
             has_sender=bool(found.reply.sender),
             sender=found.sender.id if found.sender else "",
             token_of=found.addressee.id if found.addressee else "",

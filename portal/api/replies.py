@@ -50,9 +50,9 @@ async def explain(request: Request, context: ContextHere, caller: CallerHere) ->
         found = await explained_by(mail)
     if why := why_not_explain(caller.principal, found):
         raise why
-    return await context.work(_without_secrets, found.told)
+    return await context.work(_without_secrets, found.report)
 
 
-def _without_secrets(told: dict[str, Any]) -> dict[str, Any]:
-    hidden: dict[str, Any] = json.loads(masked(json.dumps(told)))
+def _without_secrets(report: dict[str, Any]) -> dict[str, Any]:
+    hidden: dict[str, Any] = json.loads(masked(json.dumps(report)))
     return hidden

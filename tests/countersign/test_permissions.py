@@ -265,6 +265,6 @@ def test_who_asked_alone_connects_by_the_grant() -> None:
     ],
 )
 def test_people_have_their_own_mails_explained(sender: str | None, token_of: str, may: list[Principal]) -> None:
-    mail = Explained(told={}, has_sender=sender is not None, sender=sender or "", token_of=token_of)
+    mail = Explained(report={}, has_sender=sender is not None, sender=sender or "", token_of=token_of)
     everybody = [ALICE, BOB, ADA, VPN, replace(ADA, enabled=False)]
     assert [one for one in everybody if not why_not_explain(one, mail)] == may

@@ -133,7 +133,7 @@ class Letters:
 
 async def _explained(raw: bytes) -> Explained:
     written = json.loads(raw)
-    return Explained(told={"letter": written}, has_sender=True, sender=written["person"], token_of="")
+    return Explained(report={"letter": written}, has_sender=True, sender=written["person"], token_of="")
 
 
 @pytest.fixture
