@@ -46,8 +46,8 @@ class Answers(StorePart):
         # So that a request whose workflow hangs, and that has many answers, does not fill the list.
         # The sum keeps SQLite from reading all answers in the order of that index.
         turn = func.row_number().over(partition_by=answers.c.approval_id + 0, order_by=answers.c.at)
-        open_ones = answers.c.state == as_written("open"), answers.c.at < before
-        left = select(answers).where(*open_ones).order_by(turn, answers.c.at).limit(limit)
+        open_ones = answers.c.state == as_written("open"), answers.c.at < as_written(before)
+        left = select(answers).where(*open_ones).order_by(turn, answers.c.at).limit(as_written(limit))
         with self.database.reading() as connection:
             return [view(row) for row in connection.execute(left)]
 

@@ -44,7 +44,11 @@ class Grants(StorePart):
     @reads
     def overdue(self, before: datetime, limit: int) -> list[int]:
         """Grants that are Active though they ended before a moment: their workflows are gone, or no worker is there."""
-        late = select(grants.c.approval_id).where(IS_ACTIVE, grants.c.ends_at < before).limit(limit)
+        late = (
+            select(grants.c.approval_id)
+            .where(IS_ACTIVE, grants.c.ends_at < as_written(before))
+            .limit(as_written(limit))
+        )
         with self.database.reading() as connection:
             return list(connection.execute(late).scalars())
 

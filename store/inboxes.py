@@ -17,7 +17,7 @@ NEVER_READ = datetime.fromtimestamp(0, UTC)
 
 def inboxes_behind(connection: Connection, moment: datetime) -> Sequence[Row[Any]]:
     """The inboxes that were not read up to a moment yet."""
-    return connection.execute(select(inboxes).where(inboxes.c.read_through < moment)).all()
+    return connection.execute(select(inboxes).where(inboxes.c.read_through < as_written(moment))).all()
 
 
 class Inboxes(StorePart):

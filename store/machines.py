@@ -11,7 +11,7 @@ from countersign.machines import ProvisioningKey, ServiceToken
 from store.database import StorePart, from_row, reads
 from store.machine_secrets import is_kept
 from store.paging import newest_first
-from store.tables import provisioning_keys, service_tokens
+from store.tables import as_written, provisioning_keys, service_tokens
 
 T = TypeVar("T", ServiceToken, ProvisioningKey)
 
@@ -91,8 +91,9 @@ class ServiceTokens(Credentials[ServiceToken]):
         """Those in use that expire between these moments."""
         in_use = self.lasting() & service_tokens.c.disabled_at.is_(None)
         ends_at = service_tokens.c.ends_at
+        soon = (ends_at > as_written(after)) & (ends_at <= as_written(before))
         with self.database.reading() as connection:
-            rows = connection.execute(select(service_tokens).where(in_use, ends_at > after, ends_at <= before))
+            rows = connection.execute(select(service_tokens).where(in_use, soon))
             return [self.view(row) for row in rows]
 
 

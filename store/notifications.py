@@ -13,6 +13,7 @@ from sqlalchemy import (
     Row,
     Select,
     String,
+    Update,
     bindparam,
     case,
     exists,
@@ -116,8 +117,8 @@ def left_over(
 
 
 @cache
-def _asks_in_vain(live: frozenset[str]) -> ColumnElement[bool]:
-    """What still asks about a request that is settled, and is not on its way.
+def _asking_in_vain(live: frozenset[str]) -> tuple[Select[Any], Update]:
+    """Finds one, and ends all, of what still asks about a request that is settled, and is not on its way.
 
     But for the message of a `live` channel that may have got through.
     """
@@ -129,18 +130,21 @@ def _asks_in_vain(live: frozenset[str]) -> ColumnElement[bool]:
         & (notifications.c.event == as_written(Event.ASKED.value))
         & (notifications.c.tries > as_written(0))
     )
-    return IS_WAITING & is_free(NOW) & one_of(notifications.c.event, ASKING) & ~may_be_there & settled
+    in_vain = IS_WAITING & is_free(NOW) & one_of(notifications.c.event, ASKING) & ~may_be_there & settled
+    first = select(notifications.c.id).where(in_vain).limit(as_written(1))
+    return first, update(notifications).where(in_vain).values(state="moot")
 
 
 def ask_in_vain(connection: Connection, live: frozenset[str], now: datetime) -> bool:
     """Whether any notification asks about a request that is settled, and is to be sent."""
-    first = select(notifications.c.id).where(_asks_in_vain(live)).limit(as_written(1))
+    first, _ = _asking_in_vain(live)
     return connection.execute(first, {"now": now}).first() is not None
 
 
 def end_asking_in_vain(connection: Connection, live: frozenset[str], now: datetime) -> None:
     """Have these not sent any more."""
-    connection.execute(update(notifications).where(_asks_in_vain(live)).values(state="moot"), {"now": now})
+    _, end = _asking_in_vain(live)
+    connection.execute(end, {"now": now})
 
 
 def lost_of(connection: Connection, approval_id: int) -> set[str]:

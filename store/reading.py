@@ -12,7 +12,7 @@ from countersign.errors import Refused, no_request
 from countersign.notifications import Person
 from countersign.policy.fields import folded_address
 from countersign.transitions import WHILE_OPEN
-from countersign.views import AuditEventView, Mine, RequestView
+from countersign.views import AuditEventView, Mine, MyList, RequestView
 from countersign.visibility import Concern
 from store import approvals
 from store.database import Database, reads
@@ -122,14 +122,23 @@ class RequestReader:
     @reads
     def mine(self, one: str, limit: int = 50) -> Mine:
         """The requests that somebody has something to do with: so many of each list."""
-        waiting, more_waiting = self.waiting_for(one, limit=limit)
-        asked, more_asked = self.page(Wanted(requester=one, limit=limit))
-        held, more_held = self.page(Wanted(requester=one, has_active_grant=True, limit=limit))
-        revocable, more_revocable = self.page(Wanted(approver=one, has_active_grant=True, limit=limit))
-        active = {view.approval_id: view for view in [*held, *revocable]}
-        goes_on = {"waiting": more_waiting, "asked": more_asked, "active": more_held or more_revocable}
-        more = [name for name, after in goes_on.items() if after]
-        return Mine(waiting=waiting, asked=asked, active=list(active.values()), more=more)
+        wanted = Wanted(requester=one, limit=limit)
+        own, revocable = (
+            replace(wanted, has_active_grant=True),
+            Wanted(approver=one, limit=limit, has_active_grant=True),
+        )
+        with self.database.reading() as connection:
+            _, policy = self.policies.in_force(connection)
+            waiting = connection.execute(approvals.waiting_for(one).limit(limit + 1)).scalars().all()
+            asked, more_asked = _numbers(connection, wanted, policy)
+            pages = [_numbers(connection, each, policy) for each in (own, revocable)]
+            active = list(dict.fromkeys(number for numbers, _ in pages for number in numbers))
+            rows = rows_of(connection, [*{*waiting[:limit], *asked, *active}])
+            found = {view.approval_id: view for view in views(connection, policy, rows)}
+        lists: dict[MyList, Sequence[int]] = {"waiting": waiting[:limit], "asked": asked, "active": active}
+        goes_on = {"waiting": len(waiting) > limit, "asked": more_asked, "active": any(more for _, more in pages)}
+        more = [name for name in lists if goes_on[name]]
+        return Mine(**{name: [found[number] for number in numbers] for name, numbers in lists.items()}, more=more)
 
     @reads
     def waiting_for(self, one: str, after: int = 0, limit: int = 50) -> tuple[list[RequestView], int | None]:
@@ -188,3 +197,10 @@ class RequestReader:
         except Refused:  # before the first policy nobody has a name
             return list(events)
         return [event.model_copy(update={"name": principal_name(policy, event.who)}) for event in events]
+
+
+def _numbers(connection: Connection, wanted: Wanted, policy: Policy) -> tuple[list[int], bool]:
+    """The requests of a page by their numbers, newest first, and whether there may be more."""
+    query, down_to = numbers_of(connection, wanted, policy)
+    numbers = sorted(connection.execute(query).scalars(), reverse=True)
+    return numbers, goes_on(wanted, numbers, down_to) is not None

@@ -130,9 +130,9 @@ class RegisteredDevices:
     @reads
     def to_ask(self, before: datetime, limit: int) -> list[str]:
         """The ids of devices about which a request has to be opened, and which were last seen before a moment."""
-        due = select(devices.id).where(devices.to_ask, devices.last_seen_at < before)
+        due = select(devices.id).where(devices.to_ask, devices.last_seen_at < as_written(before))
         with self.database.reading() as connection:
-            return list(connection.execute(due.order_by(devices.last_seen_at).limit(limit)).scalars())
+            return list(connection.execute(due.order_by(devices.last_seen_at).limit(as_written(limit))).scalars())
 
 
 def device_row(connection: Connection, device_id: str, lock: bool = False) -> Row[Any]:

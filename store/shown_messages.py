@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, bindparam, case, select, update
 from countersign.notifications import Shown
 from store.database import StorePart, reads
 from store.notifications import is_free
-from store.tables import NEVER_SHOWN, UNCERTAIN, notifications
+from store.tables import NEVER_SHOWN, UNCERTAIN, as_written, notifications
 
 IS_SHOWN = notifications.c.shows.is_not(None)
 IS_OF_NUMBER = notifications.c.approval_id == bindparam("number")
@@ -31,9 +31,9 @@ class ShownMessages(StorePart):
     @reads
     def left_behind(self, now: datetime, limit: int) -> Sequence[Row[Any]]:
         """Those of all requests for which another try is due."""
-        due = OUTDATED.where(notifications.c.retry_at <= now, is_free(now))
+        due = OUTDATED.where(notifications.c.retry_at <= as_written(now), is_free(as_written(now)))
         with self.database.reading() as connection:
-            return connection.execute(due.order_by(notifications.c.retry_at).limit(limit)).all()
+            return connection.execute(due.order_by(notifications.c.retry_at).limit(as_written(limit))).all()
 
 
 def of(connection: Connection, approval_ids: Collection[int]) -> Sequence[Row[Any]]:

@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 
 from countersign.models import ASKING, Status
 from store.database import Database, reads
-from store.tables import ROOM, answers, approvers, events, notifications, one_of, requests
+from store.tables import ROOM, answers, approvers, as_written, events, notifications, requests
 
 # So many of the newest requests are looked at, whatever there are.
 NEWEST = 500
@@ -28,22 +28,20 @@ def unanswered(database: Database, before: datetime) -> list[Unanswered]:
     Leaves out people known to be away, disabled or unreachable, and those whose answers were refused.
     """
     number = requests.c.approval_id
-    numbers = select(number).where(number > 0).order_by(number.desc()).limit(NEWEST)
+    all_before = select(number).where(number > 0).order_by(number.desc()).offset(NEWEST).limit(1)
     with database.reading() as connection:
-        # Written into the statements: else PostgreSQL may read a whole table to join them.
-        newest = connection.execute(numbers).scalars().all()
+        # Written into the statements: else PostgreSQL may read a whole table.
+        after = as_written(connection.execute(all_before).scalar_one_or_none() or 0)
     heard = (
-        select(answers.c.person).where(one_of(answers.c.approval_id, newest)),
-        select(events.c.who).where(
-            one_of(events.c.approval_id, newest), events.c.kind.in_(("answer_refused", "inquired"))
-        ),
-        select(approvers.c.person).where(one_of(approvers.c.approval_id, newest), approvers.c.availability != ""),
+        select(answers.c.person).where(answers.c.approval_id > after),
+        select(events.c.who).where(events.c.approval_id > after, events.c.kind.in_(("answer_refused", "inquired"))),
+        select(approvers.c.person).where(approvers.c.approval_id > after, approvers.c.availability != ""),
     )
     asked = (
         select(notifications.c.person, notifications.c.channel, func.count(notifications.c.approval_id.distinct()))
         .join(requests, requests.c.approval_id == notifications.c.approval_id)
         .where(
-            one_of(notifications.c.approval_id, newest),
+            notifications.c.approval_id > after,
             notifications.c.event.in_(ASKING),
             notifications.c.state == "sent",
             notifications.c.written_at < before,
