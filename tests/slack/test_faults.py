@@ -32,7 +32,7 @@ def quick(context: Context, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr("engine.notifications.notifying.FIRST_RETRY", timedelta(seconds=AGAIN_SECONDS))
     monkeypatch.setattr("engine.notifications.outbox.LIVE_SECONDS", AGAIN_SECONDS * 0.8)
     # The sweeper may be first at a message that fell behind, and waits for longer.
-    monkeypatch.setattr("engine.notifications.outbox.PATIENT_SECONDS", AGAIN_SECONDS * 1.6)
+    monkeypatch.setattr("engine.notifications.outbox.LATER_LIVE_SECONDS", AGAIN_SECONDS * 1.6)
     monkeypatch.setattr("activities.periodic_tasks.PAUSE", timedelta(seconds=0.3))
     monkeypatch.setattr("engine.recovery.LEFT_OVER_AFTER", timedelta(seconds=1))
     state = context.slack.state
