@@ -1,9 +1,14 @@
 """The settings that all channels read; each has a section of its own beside its code."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
+
+from countersign.errors import BadSetting
+from countersign.remedies import remedy_with_field
 
 
 def _one_line(value: str) -> str:
@@ -28,3 +33,13 @@ class ChannelSettings(BaseModel):
 
     instance_name: InstanceName = "Countersign"
     public_url: WebAddress = ""
+
+
+@contextmanager
+def wrong_ones_named(which: str) -> Iterator[None]:
+    """Raise BadSetting in place of what pydantic says of these settings, without their values, which may be secret."""
+    try:
+        yield
+    except ValidationError as error:
+        problems = "; ".join(remedy_with_field(one) for one in error.errors(include_input=False))
+        raise BadSetting(f"{which}: {problems}.") from None

@@ -2,16 +2,14 @@
 
 from typing import NamedTuple
 
-from pydantic import ValidationError
-
 from countersign.errors import BadSetting
-from countersign.remedies import remedy_with_field
 from notifiers.email.config import TENANT, AuthenticityRule, EmailConfig, SmtpConfig
 from notifiers.email.grammar.lexicon import CODES
 from notifiers.email.mailbox.imap import Mailbox
 from notifiers.email.mailbox.oauth import AccessTokens, OAuth
 from notifiers.email.settings import EmailSettings
 from notifiers.email.token import KeyRing
+from notifiers.settings import wrong_ones_named
 
 SECURITY_PORTS = {"tls": 993, "starttls": 143, "none": 143}
 
@@ -41,22 +39,23 @@ def access_tokens(settings: EmailSettings) -> AccessTokens | None:
     """Where to log in by XOAUTH2; None for passwords. One for both servers: a refresh token may be good for one use."""
     if not settings.oauth_token_url:
         return None
-    return AccessTokens(
-        OAuth(
-            token_url=settings.oauth_token_url,
-            client_id=settings.oauth_client_id,
-            client_secret=settings.oauth_client_secret,
-            refresh_token=settings.oauth_refresh_token,
-            scope=settings.oauth_scope,
+    with wrong_ones_named("The settings of the token server (COUNTERSIGN_OAUTH_...)"):
+        return AccessTokens(
+            OAuth(
+                token_url=settings.oauth_token_url,
+                client_id=settings.oauth_client_id,
+                client_secret=settings.oauth_client_secret,
+                refresh_token=settings.oauth_refresh_token,
+                scope=settings.oauth_scope,
+            )
         )
-    )
 
 
 def email_config(settings: EmailSettings, tokens: AccessTokens | None = None) -> EmailConfig | None:
     """How to write mails; None where no mail server is set. Raises BadSetting naming the wrong setting."""
     if not settings.smtp_host:
         return None
-    try:
+    with wrong_ones_named("The mail settings (COUNTERSIGN_MAIL_..., COUNTERSIGN_SMTP_...)"):
         return EmailConfig(
             instance_name=settings.instance_name,
             sender_address=settings.mail_sender,
@@ -73,9 +72,6 @@ def email_config(settings: EmailSettings, tokens: AccessTokens | None = None) ->
                 connections=settings.smtp_connections,
             ),
         )
-    except ValidationError as error:
-        problems = "; ".join(remedy_with_field(one) for one in error.errors(include_input=False))
-        raise BadSetting(f"The mail settings (COUNTERSIGN_MAIL_..., COUNTERSIGN_SMTP_...): {problems}.") from None
 
 
 def authenticity(settings: EmailSettings) -> AuthenticityRule:
@@ -89,12 +85,13 @@ def authenticity(settings: EmailSettings) -> AuthenticityRule:
         )
     if settings.mail_rule == "exchange_online":
         return AuthenticityRule(mode="authentication_results", exchange_online=True, tenant=tenant)
-    if settings.mail_rule == "authentication_results" and not settings.mail_authserv_id:
+    authserv_id = settings.mail_authserv_id.strip()
+    if settings.mail_rule == "authentication_results" and not authserv_id:
         raise BadSetting(
             "COUNTERSIGN_MAIL_AUTHSERV_ID is missing: COUNTERSIGN_MAIL_RULE=authentication_results needs the name that "
             "your mail server writes at the start of its Authentication-Results header."
         )
-    return AuthenticityRule(mode=settings.mail_rule, authserv_id=settings.mail_authserv_id)
+    return AuthenticityRule(mode=settings.mail_rule, authserv_id=authserv_id)
 
 
 def languages(settings: EmailSettings) -> tuple[str, ...]:
@@ -109,18 +106,19 @@ def languages(settings: EmailSettings) -> tuple[str, ...]:
 
 
 def mailbox(settings: EmailSettings, tokens: AccessTokens | None = None) -> Mailbox | None:
-    """Where replies come in; None where no mailbox is set."""
+    """Where replies come in; None where no mailbox is set. Raises BadSetting naming the wrong setting."""
     if not settings.imap_host:
         return None
-    return Mailbox(
-        host=settings.imap_host,
-        port=settings.imap_port or SECURITY_PORTS[settings.imap_security],
-        security=settings.imap_security,
-        username=settings.imap_username,
-        password=settings.imap_password,
-        tokens=tokens,
-        folder=settings.imap_folder,
-    )
+    with wrong_ones_named("The settings of the mailbox (COUNTERSIGN_IMAP_...)"):
+        return Mailbox(
+            host=settings.imap_host,
+            port=settings.imap_port or SECURITY_PORTS[settings.imap_security],
+            security=settings.imap_security,
+            username=settings.imap_username,
+            password=settings.imap_password,
+            tokens=tokens,
+            folder=settings.imap_folder,
+        )
 
 
 def key_ring(text: str) -> KeyRing:

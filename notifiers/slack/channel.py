@@ -2,11 +2,8 @@
 
 from functools import partial
 
-from pydantic import ValidationError
-
-from countersign.errors import BadSetting
-from countersign.remedies import remedy_with_field
 from notifiers.base import Channel
+from notifiers.settings import wrong_ones_named
 from notifiers.slack.config import SlackConfig
 from notifiers.slack.doctor import slack_checks
 from notifiers.slack.inbound.app import SlackListener
@@ -33,7 +30,7 @@ def slack_config(settings: SlackSettings) -> SlackConfig | None:
     """How to reach Slack; None where it is off. Raises BadSetting naming the setting that is wrong."""
     if settings.slack_mode == "off":
         return None
-    try:
+    with wrong_ones_named("The Slack settings (COUNTERSIGN_SLACK_...)"):
         return SlackConfig(
             mode=settings.slack_mode,
             bot_token=settings.slack_bot_token,
@@ -43,6 +40,3 @@ def slack_config(settings: SlackSettings) -> SlackConfig | None:
             public_url=settings.public_url,
             instance_name=settings.instance_name,
         )
-    except ValidationError as error:
-        problems = "; ".join(remedy_with_field(one) for one in error.errors(include_input=False))
-        raise BadSetting(f"The Slack settings (COUNTERSIGN_SLACK_...): {problems}.") from None

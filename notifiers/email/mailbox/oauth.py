@@ -33,7 +33,10 @@ class OAuth(Model):
     @field_validator("token_url")
     @classmethod
     def _encrypted(cls, value: str) -> str:
-        url = httpx.URL(value)
+        try:
+            url = httpx.URL(value)
+        except httpx.InvalidURL as error:
+            raise ValueError(f"the address of the token server is none: {error}") from None
         if url.scheme != "https" and not (url.scheme == "http" and url.host in LOOPBACK):
             raise ValueError("use an https:// address: the request carries a secret")
         return value
