@@ -1,6 +1,8 @@
 """How Temporal's library reads payloads and logs."""
 
+import atexit
 import logging
+import time
 
 from temporalio.contrib.pydantic import PydanticPayloadConverter
 from temporalio.converter import CompositePayloadConverter, DataConverter
@@ -8,6 +10,10 @@ from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, Tele
 
 # The library logs each call that fails while the server is away; our own periodic tasks log that once a minute.
 LIBRARY_LOGS = "error,temporalio_sdk_core=warn,temporalio_client::retry=error"
+# A thread of the library that is just returning from the last call when the interpreter shuts down would crash it, so
+# it gets this time to return (https://github.com/temporalio/sdk-python/issues/300).
+LAST_CALL_SECONDS = 0.05
+atexit.register(time.sleep, LAST_CALL_SECONDS)
 
 
 class PayloadConverter(CompositePayloadConverter):
