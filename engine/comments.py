@@ -10,8 +10,9 @@ from countersign.errors import TooMany, no_request
 from countersign.models import Event, Route, Status
 from countersign.notifications import SubmittedComment
 from countersign.permissions import Action, must_be_allowed, principal
-from countersign.transitions import ANSWERING_TRANSITION, AuditEvent, Kind
+from countersign.transitions import ANSWERING_TRANSITION, Kind
 from countersign.views import RequestView
+from engine import record
 from engine.notifications.notifying import notification, short_digest
 from engine.part import EnginePart
 from store import events, notifications, transition_keys
@@ -58,15 +59,8 @@ class Comments(EnginePart):
                 notification(f"{what}.{one}.{channel}", event, one, channel, now, **about) for one, channel in to
             ]
             notifications.add(connection, written)
-            comment_event = AuditEvent(
-                kind=kind,
-                at=now,
-                who=submitted.person,
-                channel=submitted.channel,
-                detail=submitted.text,
-                proof=submitted.proof,
-            )
-            append(connection, view.approval_id, [comment_event])
+            said = record.event(kind, submitted.person, submitted.text, submitted.proof, now, submitted.channel)
+            append(connection, view.approval_id, [said])
 
 
 def _must_have_room(connection: Connection, approval_id: int, kind: Kind, person: str, now: datetime) -> None:
