@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
@@ -23,9 +23,10 @@ async def shared_house(
         pytest.skip(str(error))
 
 
-@pytest.fixture
-def context(shared_house: Context, monkeypatch: pytest.MonkeyPatch) -> Iterator[Context]:
+@pytest_asyncio.fixture(loop_scope="session")
+async def context(shared_house: Context, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Context]:
     """The same under the plain policy, with nothing that fails; who sends what can't be read is told so each time."""
+    await shared_house.until_connected()
     monkeypatch.setattr(per_hour, "HOUR_SECONDS", 0.0)
     shared_house.deployment.apply(slack_policy())
     yield shared_house
@@ -38,5 +39,7 @@ def context(shared_house: Context, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def genuine(shared_house: Context) -> AsyncIterator[Genuine]:
-    """What Slack itself sent, for forgers to begin with."""
+    """What Slack itself sent, for forgers to begin with, under the plain policy: it is made before `context` is."""
+    shared_house.deployment.apply(slack_policy())
+    await shared_house.until_connected()
     yield await genuine_ones(shared_house)

@@ -51,6 +51,11 @@ class Context:
     deployment: Deployment
     slack: FaultySlack
 
+    async def until_connected(self) -> None:
+        """Wait until what Slack sends reaches the app: the one socket of Socket Mode, where the app has that."""
+        if self.slack.state.workspace.mode == "socket":
+            await until(lambda: self.slack.sockets == 1, "the one socket to Slack")
+
     def count_anew(self) -> None:
         """Forget how often things were refused, as after an hour: the next has a row of the record of its own."""
         with self.deployment.store.database.transaction() as connection:
@@ -178,6 +183,6 @@ async def slack_deployment(temporal: str, folder: Path, mode: Mode, awake: bool 
         stack.push_async_callback(end)
         await until(lambda: server.started, "the portal")
         slack.request_url = f"{server.url}/slack/events"
-        if mode == "socket":
-            await until(lambda: bool(slack.calls_of("apps.connections.open")), "Slack's socket")
-        yield Context(deployment, slack)
+        context = Context(deployment, slack)
+        await context.until_connected()
+        yield context
