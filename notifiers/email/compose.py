@@ -6,8 +6,6 @@ from email.utils import format_datetime
 from functools import cache
 from urllib.parse import quote, urlencode
 
-from jinja2 import Template
-
 from countersign import times
 from countersign.errors import Unreachable
 from countersign.models import Event, GrantStatus, Status
@@ -17,6 +15,8 @@ from notifiers.email.compose_headers import is_message_id, is_plain_address
 from notifiers.email.config import EmailConfig
 from notifiers.email.sign_in_links import MailedLinks
 from notifiers.templates import Templates
+
+FORMS = "text", "html"
 
 
 def compose(notification: Notification, config: EmailConfig, now: datetime | None = None) -> EmailMessage:
@@ -111,7 +111,7 @@ def _ready_reply(notification: RequestNotification, ids: token.Ids, config: Emai
 
 def _address_general(message: EmailMessage, notification: Notification, config: EmailConfig) -> None:
     """What is about no request has a subject line of its own, and nothing in it that an answer could be known by."""
-    title = _template(f"{notification.event}/title.j2").render(_shown_general(notification, config)).strip()
+    title = _environment("text").get_template(f"{notification.event}/title.j2").render(n=notification).strip()
     message["Reply-To"] = config.reply_address
     message["Subject"] = compose_headers.free_text(f"{config.instance_name} - {title}")
     message["Message-ID"] = token.message_id(config.domain, None, notification.event, notification.id)
@@ -140,8 +140,7 @@ def _of_run(notification: RequestNotification, name: str) -> str:
 
 
 def _write(message: EmailMessage, notification: Notification, shown: dict[str, object], config: EmailConfig) -> None:
-    text = _template(f"{notification.event}/text.j2").render(shown)
-    html = _template(f"{notification.event}/html.j2").render(shown)
+    text, html = (_environment(form).get_template(f"{notification.event}/body.j2").render(shown) for form in FORMS)
     # All ASCII, so that every server on the way may take it as it is and no signature over it breaks.
     message["MIME-Version"] = "1.0"
     # Not by the library's make_alternative, which writes and parses this header several times.
@@ -208,17 +207,17 @@ def _decider(notification: RequestNotification, person: str) -> str:
     return wording.name(notification.names.get(person, ""), person)
 
 
-def _template(name: str) -> Template:
-    return _environment(html=not name.endswith("/text.j2")).get_template(name)
-
-
 @cache
-def _environment(html: bool) -> Templates:
-    environment = Templates("email", autoescape=html, finalize=wording.in_html if html else wording.in_text)
+def _environment(form: str) -> Templates:
+    """The templates for one of the FORMS. What differs between them stands in the folder of that name."""
+    # In text, too, a macro's result is Markup then, which in_text prints as it is, with all its lines.
+    environment = Templates("email", autoescape=True, finalize=wording.in_html if form == "html" else wording.in_text)
+    environment.globals["form"] = form
     environment.filters |= {
         "moment": times.moment,
         "duration": times.duration,
         "lines": wording.lines,
         "quoted": wording.quoted,
+        "column": wording.column,
     }
     return environment

@@ -32,9 +32,9 @@ def name(written: str, person_id: str) -> str:
     return one_line(written, LONGEST_NAME) or person_id
 
 
-def in_text(value: object) -> str:
-    """What a text template prints for any value."""
-    return value if isinstance(value, Harmless) else one_line(value)
+def in_text(value: object) -> Markup:
+    """What a text template prints for any value. No text is HTML, so nothing of it is escaped."""
+    return Markup(value if isinstance(value, Markup | Harmless) else one_line(value))  # noqa: S704 - not for HTML
 
 
 def in_html(value: object) -> str:
@@ -58,6 +58,11 @@ def quoted(text: str, indent: str = "") -> Harmless:
     """
     wrapped = (piece for line in lines(text) for piece in textwrap.wrap(line, _width(line), subsequent_indent=indent))
     return Harmless("\n".join(f"  | {piece}" for piece in wrapped))
+
+
+def column(name: str) -> Harmless:
+    """The name of a fact in a text mail, as wide as all of them."""
+    return Harmless(f"{name}:".ljust(13))
 
 
 def _width(line: str) -> int:
