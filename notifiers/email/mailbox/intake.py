@@ -8,16 +8,15 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from email.message import Message
-from email.parser import BytesHeaderParser
-from email.utils import parseaddr
 from functools import partial
 from typing import Literal, TypeVar
 
 from countersign.errors import Unavailable
 from countersign.notifications import MailRef
+from notifiers.email.header_values import one_sender
 from notifiers.email.mailbox.fetch_retries import FetchRetries
 from notifiers.email.mailbox.imap import Connection, Fetched, Mailbox
+from notifiers.email.mime.parts import Fields, read_fields
 from notifiers.engine import Disposition, Ledger
 
 log = logging.getLogger(__name__)
@@ -32,7 +31,6 @@ MOVED_WITHIN_SECONDS = 3.0  # how long whoever handled a mail is given to move i
 # Then whatever `handle` needs is down, and the mails that follow would fail alike.
 UNAVAILABLE_IN_A_ROW = 10
 LONGEST_MESSAGE_ID = 998  # RFC 5322, 2.1.1: the longest line
-HEAD_BYTES = 65_536
 
 
 class EngineFault(Unavailable):
@@ -122,7 +120,7 @@ class Intake:
         if uid not in found:
             return None
         head = found[uid]
-        ref = replace(self._ref_unread(uid, size), message_id=_message_id(_head(head.raw)))
+        ref = replace(self._ref_unread(uid, size), message_id=_message_id(_header(head.raw)))
         handle = partial(self.handle_head, head.raw, head.arrived)
         return self._handle_once(ref, handle, "quarantined", f"too big: {size} bytes")
 
@@ -130,8 +128,8 @@ class Intake:
         """Handle each sender's mails in their order, and those of several senders at once."""
         by_sender: dict[str, list[tuple[MailRef, Fetched]]] = {}
         for uid, mail in mails.items():
-            head = _head(mail.raw)
-            by_sender.setdefault(_sender(head), []).append((self._ref(uid, mail.raw, head), mail))
+            header = _header(mail.raw)
+            by_sender.setdefault(one_sender(header), []).append((self._ref(uid, mail.raw, header), mail))
         with ThreadPoolExecutor(MOST_SENDERS_AT_ONCE, thread_name_prefix="mails") as threads:
             ends = list(threads.map(self._handle_in_order, by_sender.values()))
         return {uid: end for each in ends for uid, end in each.items()}
@@ -202,38 +200,26 @@ class Intake:
             self._handled_elsewhere.setdefault(ref.uid, time.monotonic())
         return claim
 
-    def _ref(self, uid: int, raw: bytes, head: Message | None) -> MailRef:
+    def _ref(self, uid: int, raw: bytes, header: Fields) -> MailRef:
         digest = hashlib.sha256(raw).hexdigest()
-        return MailRef(self.mailbox.name, self.connection.uidvalidity, uid, _message_id(head), digest)
+        return MailRef(self.mailbox.name, self.connection.uidvalidity, uid, _message_id(header), digest)
 
     def _ref_unread(self, uid: int, size: int) -> MailRef:
-        return self._ref(uid, f"{self.connection.uidvalidity}:{uid}:{size}".encode(), None)
+        return self._ref(uid, f"{self.connection.uidvalidity}:{uid}:{size}".encode(), Fields())
 
 
-def _head(raw: bytes) -> Message | None:
-    """The mail's headers; None where the parser cannot read them."""
+def _header(raw: bytes) -> Fields:
+    """The mail's header; empty where it can't be read, as the digest identifies the mail without it."""
     try:
-        return BytesHeaderParser().parsebytes(raw[:HEAD_BYTES])
-    except Exception:  # hostile headers raise many kinds, and the digest identifies the mail without them
-        return None
+        return read_fields(raw)
+    except Exception:  # Unreadable, or a fault of ours, which is no reason to read no other mail
+        return Fields()
 
 
-def _field(head: Message | None, name: str) -> str:
-    try:
-        return str(head.get(name, "")) if head else ""
-    except Exception:  # the same
-        return ""
-
-
-def _message_id(head: Message | None) -> str:
-    """The Message-ID as text for people; what the parser cannot read is none."""
+def _message_id(header: Fields) -> str:
+    """The Message-ID as text for people; what can't be read is none."""
     # A database may refuse NUL or half a surrogate pair, and with it the mail, again and again.
-    return "".join(filter(str.isprintable, _field(head, "Message-ID"))).strip()[:LONGEST_MESSAGE_ID]
-
-
-def _sender(head: Message | None) -> str:
-    """From whom a mail says it is, by which the order of their mails is kept."""
-    return parseaddr(_field(head, "From")[:LONGEST_MESSAGE_ID])[1].lower()
+    return "".join(filter(str.isprintable, header.first("message-id"))).strip()[:LONGEST_MESSAGE_ID]
 
 
 def _batches(sizes: dict[int, int], largest: int) -> Iterator[list[int]]:
