@@ -42,13 +42,10 @@ class Inbound:
     addresses: Sequence[str]
     languages: Sequence[str] = CODES
 
-    async def explain(self, raw: bytes, arrived: datetime | None = None) -> CheckedMail:
-        """Say what becomes of this mail, which arrived then."""
-        return await self._check(raw, await self._read(raw), arrived)
-
-    async def explain_head(self, head: bytes, arrived: datetime) -> CheckedMail:
-        """The same of a mail that is too large, by its header: it decides nothing, and its sender is told."""
-        return await self._check(head, await of_engine(asyncio.to_thread(read_head, head)), arrived)
+    async def explain(self, raw: bytes, arrived: datetime | None = None, whole: bool = True) -> CheckedMail:
+        """Say what becomes of this mail, which arrived then; one that is too large is not `whole`, but a header."""
+        reply = await (self._read(raw) if whole else of_engine(asyncio.to_thread(read_head, raw)))
+        return await self._check(raw, reply, arrived)
 
     async def explained(self, raw: bytes) -> Explained:
         """What becomes of a mail, as the portal tells it."""

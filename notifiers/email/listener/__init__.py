@@ -18,7 +18,7 @@ from notifiers.engine import Ledger
 STORE_SECONDS = 20.0
 BEAT_SECONDS = 1.0
 
-Take = Callable[[bytes, datetime], Coroutine[Any, Any, None]]
+Take = Callable[[bytes, datetime, bool], Coroutine[Any, Any, None]]
 
 
 class MailboxListener:
@@ -33,9 +33,8 @@ class MailboxListener:
     async def run(self, beat: Callable[[], None]) -> None:
         """Watch until cancelled, and finish what was begun with a mail; no `beat` comes while the thread hangs."""
         stop, loop = threading.Event(), asyncio.get_running_loop()
-        take, take_head = taken_on(loop, self._handler.take), taken_on(loop, self._handler.take_head)
         self._progress()
-        watcher = Watcher(self._mailbox, self._ledger, take, take_head, stop, self._progress)
+        watcher = Watcher(self._mailbox, self._ledger, taken_on(loop, self._handler.take), stop, self._progress)
         thread = asyncio.create_task(asyncio.to_thread(watcher.run))
         try:
             while not (await asyncio.wait({thread}, timeout=BEAT_SECONDS))[0]:
@@ -56,8 +55,8 @@ def taken_on(loop: asyncio.AbstractEventLoop, take: Take) -> Handle:
     It raises Unavailable also where the loop has ended, or takes too long.
     """
 
-    def handle(raw: bytes, arrived: datetime) -> None:
-        taking = take(raw, arrived)
+    def handle(raw: bytes, arrived: datetime, whole: bool) -> None:
+        taking = take(raw, arrived, whole)
         try:
             taken = asyncio.run_coroutine_threadsafe(taking, loop)
         except RuntimeError:  # the loop is closed

@@ -25,19 +25,13 @@ class MailHandler:
         self._engine = inbound.engine
         self._submitting: set[asyncio.Task[None]] = set()
 
-    async def take(self, raw: bytes, arrived: datetime) -> None:
-        """Take one mail; when this returns, what it says is stored.
+    async def take(self, raw: bytes, arrived: datetime, whole: bool = True) -> None:
+        """Take one mail, or the header alone of one that is too large; when this returns, what it says is stored.
 
         Raises Unavailable where the engine, the database or Temporal fails: show the mail again later. Whatever else it
         raises is because of the mail itself.
         """
-        await self._take(await self._inbound.explain(raw, arrived), arrived)
-
-    async def take_head(self, head: bytes, arrived: datetime) -> None:
-        """Take the header of a mail that is too large, as `take` does: it decides nothing, and its sender is told."""
-        await self._take(await self._inbound.explain_head(head, arrived), arrived)
-
-    async def _take(self, mail: CheckedMail, arrived: datetime) -> None:
+        mail = await self._inbound.explain(raw, arrived, whole)
         if mail.checked.undoes or mail.checked.comments:
             await self._act(mail)
         elif mail.checked.decides:

@@ -37,17 +37,16 @@ EMPTY_WAKE_SECONDS = 0.05
 class Watcher:
     """Watches a mailbox until `stop` is set.
 
-    `handle(raw, arrived)` must have stored what it needs when it returns. It raises Unavailable to see the mail again
-    later; any other exception quarantines the mail, and is for what the mail itself breaks. After a crash in the midst
-    of it, it is called again once the claim's lease is over, so it must not mind the same mail twice. `handle_head` is
-    given the header alone of a mail that is too big to be fetched, before that is quarantined. `progress` is called
-    whenever this gets on, at least after each answer of the server.
+    `handle(raw, arrived, whole)` must have stored what it needs when it returns. It raises Unavailable to see the mail
+    again later; any other exception quarantines the mail, and is for what the mail itself breaks. After a crash in the
+    midst of it, it is called again once the claim's lease is over, so it must not mind the same mail twice. Of a mail
+    that is too big to be fetched it is given the header alone, which is not `whole`, before that mail is quarantined.
+    `progress` is called whenever this gets on, at least after each answer of the server.
     """
 
     mailbox: Mailbox
     ledger: Ledger
     handle: Handle
-    handle_head: Handle
     stop: threading.Event
     progress: Callable[[], None]
     retries: FetchRetries = field(default_factory=FetchRetries)
@@ -73,8 +72,7 @@ class Watcher:
 
     def _follow(self, connection: Connection) -> None:
         """Read all there is, then wait for more, for as long as the connection holds."""
-        handlers = self.handle, self.handle_head
-        intake = Intake(connection, self.mailbox, self.ledger, *handlers, self._go_on, self.retries)
+        intake = Intake(connection, self.mailbox, self.ledger, self.handle, self._go_on, self.retries)
         retries, empty_wakes = _delays(), 0
         while not self.stop.is_set():
             done, left = self._read(intake)

@@ -37,7 +37,7 @@ class EngineFault(Unavailable):
     """A fault of ours kept this mail from being taken: it is shown again later, and the next ones are not held up."""
 
 
-Handle = Callable[[bytes, datetime], None]
+Handle = Callable[[bytes, datetime, bool], None]  # the mail, when it arrived, and whether it is whole
 Item = TypeVar("Item")
 
 
@@ -49,7 +49,6 @@ class Intake:
     mailbox: Mailbox
     ledger: Ledger
     handle: Handle
-    handle_head: Handle
     go_on: Callable[[], bool]
     retries: FetchRetries
     left_to_others: bool = False  # whether `take_all` left mails for those who handled them to move
@@ -121,7 +120,7 @@ class Intake:
             return None
         head = found[uid]
         ref = replace(self._ref_unread(uid, size), message_id=_message_id(_header(head.raw)))
-        handle = partial(self.handle_head, head.raw, head.arrived)
+        handle = partial(self.handle, head.raw, head.arrived, False)
         return self._handle_once(ref, handle, "quarantined", f"too big: {size} bytes")
 
     def _handle_side_by_side(self, mails: dict[int, Fetched]) -> dict[int, Disposition | None]:
@@ -139,7 +138,7 @@ class Intake:
         for ref, mail in mails:
             if not self._may_go_on():
                 break
-            ends[ref.uid] = self._handle_once(ref, partial(self.handle, mail.raw, mail.arrived))
+            ends[ref.uid] = self._handle_once(ref, partial(self.handle, mail.raw, mail.arrived, True))
         return ends
 
     def _move(self, ends: dict[int, Disposition | None]) -> int:

@@ -142,7 +142,7 @@ Take = Callable[[bytes], Awaitable[None]]
 def taker(engine: Engine) -> Take:
     """Hand mails in from another thread, as the watcher does."""
     take = taken_on(asyncio.get_running_loop(), MailHandler(Inbound(cast(base.Engine, engine), RING, RULE, OURS)).take)
-    return lambda raw: asyncio.to_thread(take, raw, NOW)
+    return lambda raw: asyncio.to_thread(take, raw, NOW, True)
 
 
 async def test_a_plain_answer_is_stored_with_its_proof_then_submitted() -> None:
@@ -316,7 +316,7 @@ async def test_a_mail_is_left_for_later_where_the_system_has_no_thread_left(
 
     monkeypatch.setattr(asyncio, "to_thread", refused)
     with pytest.raises(Unavailable):
-        await (handler.take_head if step is read_head else handler.take)(mail("Approved"), NOW)
+        await handler.take(mail("Approved"), NOW, step is not read_head)
 
 
 async def test_the_sender_of_a_mail_that_is_too_large_is_told_so_by_its_header_alone() -> None:
@@ -329,7 +329,7 @@ async def test_the_sender_of_a_mail_that_is_too_large_is_told_so_by_its_header_a
         mail("Approved", Auto_Submitted="auto-replied"),
         mail("Approved", Precedence="bulk"),
     ):
-        await handler.take_head(raw.partition(b"\n\n")[0] + b"\n\n", NOW)
+        await handler.take(raw.partition(b"\n\n")[0] + b"\n\n", NOW, False)
     assert not engine.given
     assert [one.event for one in engine.rejected_input] == [Event.HELP, Event.HELP, None, None, None]
     told = engine.rejected_input[0]
@@ -358,7 +358,7 @@ def test_a_mail_that_comes_after_the_worker_has_ended_is_shown_again_later() -> 
     take = taken_on(loop, MailHandler(Inbound(cast(base.Engine, Engine()), RING, RULE, OURS)).take)
     loop.close()
     with pytest.raises(Unavailable, match="ended"):
-        take(mail("Approved"), NOW)
+        take(mail("Approved"), NOW, True)
 
 
 async def test_an_answer_of_somebody_disabled_ends_at_the_store() -> None:

@@ -88,7 +88,7 @@ def test_a_mail_withheld_for_good_is_given_up_and_holds_nothing_up(ledger: Memor
         retries = FetchRetries(clock=itertools.count(step=1000).__next__)
         settings = mailbox_on(server)
         with Connection(settings) as connection:
-            intake = Intake(connection, settings, ledger, nothing, nothing, lambda: True, retries)
+            intake = Intake(connection, settings, ledger, nothing, lambda: True, retries)
             looks = [intake.take_all() for _ in range(ATTEMPTS)]
     assert looks == [(0, 1)] * (ATTEMPTS - 1) + [(1, 0)]  # the first look asks twice
     assert [why for _, _, why in ledger.marked.values()] == ["the server does not give it"]
@@ -98,7 +98,7 @@ def test_a_mail_withheld_for_good_is_given_up_and_holds_nothing_up(ledger: Memor
 def test_when_all_is_down_the_rest_is_not_tried(ledger: MemoryLedger) -> None:
     tried = []
 
-    def down(raw: bytes, arrived: object) -> None:
+    def down(raw: bytes, arrived: object, whole: bool) -> None:
         tried.append(raw)
         raise Unavailable("the database is down")
 
@@ -108,7 +108,7 @@ def test_when_all_is_down_the_rest_is_not_tried(ledger: MemoryLedger) -> None:
             server.deliver(b"Subject: x\r\n\r\n%d" % number)
         settings = mailbox_on(server)
         with Connection(settings) as connection:
-            intake = Intake(connection, settings, ledger, down, nothing, lambda: True, FetchRetries())
+            intake = Intake(connection, settings, ledger, down, lambda: True, FetchRetries())
             assert intake.take_all() == (0, 3 * UNAVAILABLE_IN_A_ROW)
     assert len(tried) == UNAVAILABLE_IN_A_ROW
 

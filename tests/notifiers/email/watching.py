@@ -11,12 +11,13 @@ from typing import Any, Self
 
 import pytest
 
-from notifiers.email.mailbox import Handle, Mailbox, Watcher
+from notifiers.email.mailbox import Mailbox, Watcher
 from tests.notifiers.email.memory_ledger import MemoryLedger
 from tests.notifiers.email.servers import Server
 from tests.proxy import Proxy
 
 SECONDS = 120.0
+Take = Callable[[bytes, datetime], None]
 
 
 def mailbox_on(server: Server, **changes: Any) -> Mailbox:
@@ -34,8 +35,8 @@ def mailbox_on(server: Server, **changes: Any) -> Mailbox:
     return Mailbox.model_validate(settings | changes)
 
 
-def nothing(head: bytes, arrived: datetime) -> None:
-    """Take the header of a mail that is too big."""
+def nothing(raw: bytes, arrived: datetime, whole: bool) -> None:
+    """Take a mail, and do nothing with it."""
 
 
 class Watching:
@@ -45,8 +46,8 @@ class Watching:
         self,
         mailbox: Mailbox,
         ledger: MemoryLedger,
-        handle: Handle | None = None,
-        handle_head: Handle | None = None,
+        handle: Take | None = None,
+        handle_head: Take | None = None,
         *,
         seconds: float = SECONDS,
     ) -> None:
@@ -55,8 +56,8 @@ class Watching:
         self.mails: list[tuple[bytes, datetime]] = []
         self.progress = 0
         self.stop = threading.Event()
-        self._handle = handle
-        watcher = Watcher(mailbox, ledger, self._record, handle_head or nothing, self.stop, self._progress)
+        self._handle, self._handle_head = handle, handle_head
+        watcher = Watcher(mailbox, ledger, self._record, self.stop, self._progress)
         self._thread = threading.Thread(target=watcher.run)
 
     def __enter__(self) -> Self:
@@ -104,10 +105,11 @@ class Watching:
             assert time.monotonic() < deadline, caplog.text
             threading.Event().wait(0.05)
 
-    def _record(self, raw: bytes, arrived: datetime) -> None:
-        if self._handle:
-            self._handle(raw, arrived)
-        self.mails.append((raw, arrived))
+    def _record(self, raw: bytes, arrived: datetime, whole: bool) -> None:
+        if handle := self._handle if whole else self._handle_head:
+            handle(raw, arrived)
+        if whole:
+            self.mails.append((raw, arrived))
 
     def _progress(self) -> None:
         self.progress += 1
