@@ -67,22 +67,14 @@ def ids_of(notification: RequestNotification, config: EmailConfig) -> token.Ids:
     return token.Ids(notification.approval_id, level, made)
 
 
-def _answerable(notification: RequestNotification, ids: token.Ids) -> bool:
-    asks = token.KIND_OF_EVENT.get(notification.event) in ("answer", "help")
-    return asks and bool(ids.token) and notification.status is Status.WAITING
+def _reply_does(notification: RequestNotification, ids: token.Ids) -> token.Kind | None:
+    """What a reply to this mail does: it answers ("answer" or "help"), undoes or comments; None where it does nothing.
 
-
-def _undoable(notification: RequestNotification, ids: token.Ids) -> bool:
-    """Whether a reply can end what this mail tells of: a request that waits, or its grant."""
+    A grant is undone while it lasts; all else is done while the request waits.
+    """
     lasts = notification.grant is not None and notification.grant.status is GrantStatus.ACTIVE
-    is_open = notification.status is Status.WAITING if notification.event is Event.OPENED else lasts
-    return bool(ids.token) and token.KIND_OF_EVENT.get(notification.event) == "undo" and is_open
-
-
-def _commentable(notification: RequestNotification, ids: token.Ids) -> bool:
-    """Whether the requester's reply is passed on."""
-    asks = token.KIND_OF_EVENT.get(notification.event) == "comment"
-    return asks and bool(ids.token) and notification.status is Status.WAITING
+    may = lasts if notification.event is Event.SETTLED else notification.status is Status.WAITING
+    return token.KIND_OF_EVENT.get(notification.event) if ids.token and may else None
 
 
 def _address(message: EmailMessage, notification: RequestNotification, ids: token.Ids, config: EmailConfig) -> None:
@@ -94,8 +86,8 @@ def _address(message: EmailMessage, notification: RequestNotification, ids: toke
 
 
 def _reply_to(notification: RequestNotification, ids: token.Ids, config: EmailConfig) -> str:
-    replied = any(may(notification, ids) for may in (_answerable, _undoable, _commentable))
-    return token.reply_address(config.reply_address, *ids) if replied else config.reply_address
+    does = _reply_does(notification, ids)
+    return token.reply_address(config.reply_address, *ids) if does else config.reply_address
 
 
 def _subject(notification: RequestNotification, config: EmailConfig) -> str:
@@ -170,7 +162,8 @@ def _shown_general(notification: Notification, config: EmailConfig) -> dict[str,
 
 def _shown(notification: RequestNotification, ids: token.Ids, config: EmailConfig) -> dict[str, object]:
     """All that those of a notification about a request may use; the replies to send only where one is asked for."""
-    answerable = _answerable(notification, ids)
+    does = _reply_does(notification, ids)
+    answerable = does in ("answer", "help")
     labels = {"approve": "Approve", "reject": "Reject"} if answerable else {}
     return {
         **_shown_general(notification, config),
@@ -180,8 +173,8 @@ def _shown(notification: RequestNotification, ids: token.Ids, config: EmailConfi
         "after": notification.goes_on_after,
         "to_requester": notification.to.id == notification.requester.id,
         "answerable": answerable,
-        "undoable": _undoable(notification, ids),
-        "commentable": _commentable(notification, ids),
+        "undoable": does == "undo",
+        "commentable": does == "comment",
         **{name: _ready_reply(notification, ids, config, word) for name, word in labels.items()},
         "page": f"{config.public_url}/requests/{notification.approval_id}" if config.public_url else "",
         "requester": _name(notification.requester),
