@@ -129,7 +129,7 @@ def _looked_in(mailbox: Mailbox) -> Finding:
 
 
 def _has_folder(client: login.Client, mailbox: Mailbox) -> bool:
-    path = login.namespace(client).path(mailbox.folder)
+    path = login.folder_paths(client)(mailbox.folder)
     return path == "INBOX" or bool(client.folder_exists(path))
 
 

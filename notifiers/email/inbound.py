@@ -19,7 +19,7 @@ from notifiers.email.checked_mail import CheckedMail, concerned
 from notifiers.email.checks import Facts, check_reply, whose_token
 from notifiers.email.config import AuthenticityRule
 from notifiers.email.grammar.lexicon import CODES
-from notifiers.email.mailbox import EngineFault
+from notifiers.email.mailbox.intake import EngineFault
 from notifiers.email.reply import KnownNames, Reply, read_head, read_reply
 from notifiers.email.token import KeyRing
 from notifiers.engine import Engine

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from countersign.errors import BadSetting
 from notifiers.email.config import TENANT, AuthenticityRule, EmailConfig, SmtpConfig
 from notifiers.email.grammar.lexicon import CODES
-from notifiers.email.mailbox.imap import Mailbox
+from notifiers.email.mailbox.login import Mailbox
 from notifiers.email.mailbox.oauth import AccessTokens, OAuth
 from notifiers.email.settings import EmailSettings
 from notifiers.email.token import KeyRing

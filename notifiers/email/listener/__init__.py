@@ -11,7 +11,9 @@ from typing import Any
 from countersign.errors import Unavailable
 from notifiers.email.inbound import Inbound
 from notifiers.email.listener.handler import MailHandler
-from notifiers.email.mailbox import Handle, Mailbox, Watcher
+from notifiers.email.mailbox import Watcher
+from notifiers.email.mailbox.intake import Handle
+from notifiers.email.mailbox.login import Mailbox
 from notifiers.engine import Ledger
 
 # The watcher waits this long for the engine to store an answer; then the mail stays where it is, for the next look.

@@ -16,11 +16,10 @@ from datetime import UTC, datetime
 
 from countersign.errors import Unavailable, message_of
 from notifiers.email.mailbox.fetch_retries import FetchRetries
-from notifiers.email.mailbox.imap import Connection, Mailbox
-from notifiers.email.mailbox.intake import MOVED_WITHIN_SECONDS, EngineFault, Handle, Intake
+from notifiers.email.mailbox.imap import Connection
+from notifiers.email.mailbox.intake import MOVED_WITHIN_SECONDS, Handle, Intake
+from notifiers.email.mailbox.login import Mailbox
 from notifiers.engine import Ledger
-
-__all__ = ["EngineFault", "Handle", "Mailbox", "Watcher"]
 
 log = logging.getLogger(__name__)
 

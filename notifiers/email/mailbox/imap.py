@@ -10,9 +10,7 @@ from typing import Any, Self
 from imapclient import IMAPClient
 
 from notifiers.email.limits import LARGEST_HEADER_BLOCK
-from notifiers.email.mailbox.login import Mailbox, connect, hang_up, log_in, namespace
-
-__all__ = ["Connection", "Fetched", "Mailbox"]
+from notifiers.email.mailbox.login import Mailbox, connect, folder_paths, hang_up, log_in
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +32,7 @@ class Connection:
         self._client = connect(mailbox)
         try:
             log_in(self._client, mailbox)
-            self._path = namespace(self._client).path
+            self._path = folder_paths(self._client)
             self._make_folders()
             selected = self._client.select_folder(self._path(mailbox.folder))
             self.uidvalidity = int(selected.get(b"UIDVALIDITY", 0))

@@ -15,7 +15,8 @@ from countersign.errors import Unavailable
 from countersign.notifications import MailRef
 from notifiers.email.header_values import one_sender
 from notifiers.email.mailbox.fetch_retries import FetchRetries
-from notifiers.email.mailbox.imap import Connection, Fetched, Mailbox
+from notifiers.email.mailbox.imap import Connection, Fetched
+from notifiers.email.mailbox.login import Mailbox
 from notifiers.email.mime.parts import Fields, read_fields
 from notifiers.engine import Disposition, Ledger
 

@@ -3,9 +3,10 @@
 import logging
 import socket
 import ssl
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal, NamedTuple, Self
+from typing import Literal, Self
 
 from imapclient import IMAPClient
 from pydantic import Field, SecretStr, model_validator
@@ -132,22 +133,11 @@ def log_in(client: Client, mailbox: Mailbox) -> None:
         raise
 
 
-class Namespace(NamedTuple):
-    """The prefix of the account's own folders, and the separator of their names."""
-
-    prefix: str
-    separator: str
-
-    def path(self, folder: str) -> str:
-        """What the server calls a folder."""
-        return "INBOX" if folder.upper() == "INBOX" else self.prefix + folder.replace("/", self.separator)
-
-
-def namespace(client: Client) -> Namespace:
-    """Ask where the account's own folders are."""
+def folder_paths(client: Client) -> Callable[[str], str]:
+    """Ask where the account's own folders are; gives a function that says what the server calls a folder."""
     if client.has_capability("NAMESPACE") and client.namespace().personal:
         prefix, separator = client.namespace().personal[0]
-        return Namespace(prefix, separator or "/")
-    listed = client.list_folders("", "INBOX")
-    separator = listed[0][1] if listed else b"/"
-    return Namespace("", (separator or b"/").decode())
+    else:
+        listed = client.list_folders("", "INBOX")
+        prefix, separator = "", ((listed and listed[0][1]) or b"/").decode()
+    return lambda folder: "INBOX" if folder.upper() == "INBOX" else prefix + folder.replace("/", separator or "/")

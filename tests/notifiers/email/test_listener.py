@@ -14,7 +14,7 @@ from notifiers.email import listener
 from notifiers.email.config import AuthenticityRule
 from notifiers.email.inbound import Inbound
 from notifiers.email.listener import MailboxListener
-from notifiers.email.mailbox import Mailbox
+from notifiers.email.mailbox.login import Mailbox
 from notifiers.email.token import KeyRing
 from notifiers.engine import Engine
 from sandbox.temporal_server import free_port

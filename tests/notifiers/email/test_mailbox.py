@@ -9,8 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from countersign.errors import Unavailable
 from countersign.notifications import MailRef
-from notifiers.email.mailbox import EngineFault
-from notifiers.email.mailbox.intake import UNAVAILABLE_IN_A_ROW
+from notifiers.email.mailbox.intake import UNAVAILABLE_IN_A_ROW, EngineFault
 from tests.notifiers.email.memory_ledger import MemoryLedger
 from tests.notifiers.email.servers import Server, assert_soon_in, client_of, mails_in
 from tests.notifiers.email.watching import SECONDS, Watching, mailbox_on

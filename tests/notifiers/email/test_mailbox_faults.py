@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from notifiers.email.mailbox import Mailbox
+from notifiers.email.mailbox.login import Mailbox
 from tests.notifiers.email.memory_ledger import MemoryLedger
 from tests.notifiers.email.servers import Server, assert_soon_in, mails_in
 from tests.notifiers.email.watching import Watching, mailbox_on

@@ -11,7 +11,8 @@ from typing import Any, Self
 
 import pytest
 
-from notifiers.email.mailbox import Mailbox, Watcher
+from notifiers.email.mailbox import Watcher
+from notifiers.email.mailbox.login import Mailbox
 from tests.notifiers.email.memory_ledger import MemoryLedger
 from tests.notifiers.email.servers import Server
 from tests.proxy import Proxy
