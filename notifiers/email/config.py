@@ -13,7 +13,6 @@ from notifiers.settings import InstanceName, WebAddress
 
 # RFC 5321, section 4.5.3.1.1, allows a local part of 64 octets; the tag `+<id>-<level>-<token>` takes up to 43 of them.
 LONGEST_REPLY_USER = 21
-DEFAULT_PORTS = {"tls": 465, "starttls": 587, "none": 25}
 # What most servers allow in parallel from one client; a mail takes a few milliseconds on a kept connection.
 DEFAULT_CONNECTIONS = 8
 # For one reply of the server, before it has the whole mail.
@@ -33,7 +32,7 @@ class SmtpConfig(Model):
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     host: str = Field(min_length=1)
-    port: int = Field(default=0, ge=0, le=65535)
+    port: int = Field(default=587, ge=1, le=65535)
     security: Literal["tls", "starttls", "none"] = "starttls"
     username: str = ""
     password: SecretStr = SecretStr("")
@@ -52,11 +51,6 @@ class SmtpConfig(Model):
         if self.username and self.security == "none" and not _is_this_machine(self.host):
             raise ValueError("a login would cross the network in clear: use tls or starttls")
         return self
-
-    @property
-    def port_used(self) -> int:
-        """The port, or the usual one for this kind of security."""
-        return self.port or DEFAULT_PORTS[self.security]
 
 
 def _is_this_machine(host: str) -> bool:

@@ -115,7 +115,7 @@ class Connections:
         config = self._config
         client = SMTP(
             hostname=config.host,
-            port=config.port_used,
+            port=config.port,
             username=config.username or None,
             password=config.password.get_secret_value() or None,
             oauth_token_generator=self._access_token if config.access_token else None,

@@ -53,7 +53,7 @@ async def _out(config: EmailConfig | None, policy: Policy | None) -> list[Findin
     refused = await _Trial(config.model_copy(update={"smtp": smtp})).log_in()
     by = f"as {smtp.username}" if smtp.username else "without a login"
     how = {"tls": "by TLS", "starttls": "by STARTTLS", "none": "unencrypted"}[smtp.security]
-    found = [ok(about="SMTP", message=f"{smtp.host}:{smtp.port_used} lets us in {by}, {how}")]
+    found = [ok(about="SMTP", message=f"{smtp.host}:{smtp.port} lets us in {by}, {how}")]
     return [*found, refused or _room(config)]
 
 

@@ -11,7 +11,8 @@ from notifiers.email.settings import EmailSettings
 from notifiers.email.token import KeyRing
 from notifiers.settings import wrong_ones_named
 
-SECURITY_PORTS = {"tls": 993, "starttls": 143, "none": 143}
+SMTP_PORTS = {"tls": 465, "starttls": 587, "none": 25}
+IMAP_PORTS = {"tls": 993, "starttls": 143, "none": 143}
 
 
 class EmailChannel(NamedTuple):
@@ -64,7 +65,7 @@ def email_config(settings: EmailSettings, tokens: AccessTokens | None = None) ->
             public_url=settings.public_url,
             smtp=SmtpConfig(
                 host=settings.smtp_host,
-                port=settings.smtp_port,
+                port=settings.smtp_port or SMTP_PORTS[settings.smtp_security],
                 security=settings.smtp_security,
                 username=settings.smtp_username,
                 password=settings.smtp_password,
@@ -112,7 +113,7 @@ def mailbox(settings: EmailSettings, tokens: AccessTokens | None = None) -> Mail
     with wrong_ones_named("The settings of the mailbox (COUNTERSIGN_IMAP_...)"):
         return Mailbox(
             host=settings.imap_host,
-            port=settings.imap_port or SECURITY_PORTS[settings.imap_security],
+            port=settings.imap_port or IMAP_PORTS[settings.imap_security],
             security=settings.imap_security,
             username=settings.imap_username,
             password=settings.imap_password,

@@ -58,7 +58,7 @@ class EmailSender:
 
     @property
     def _server(self) -> str:
-        return f"the mail server {self._config.smtp.host}:{self._config.smtp.port_used}"
+        return f"the mail server {self._config.smtp.host}:{self._config.smtp.port}"
 
     def _our_error(self, error: SMTPException | OSError, recipient: str) -> Unreachable | Unavailable:
         server = self._server

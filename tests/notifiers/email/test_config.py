@@ -71,12 +71,6 @@ def test_a_login_in_clear_stays_on_this_machine(host: str) -> None:
     assert SmtpConfig(host=host, security="none", username="u", password="p4ss").username == "u"
 
 
-@pytest.mark.parametrize(("security", "port"), [("tls", 465), ("starttls", 587), ("none", 25)])
-def test_the_usual_port_goes_without_saying(security: Any, port: int) -> None:
-    assert SmtpConfig(host="smtp.acme.example", security=security).port_used == port
-    assert SmtpConfig(host="smtp.acme.example", security=security, port=2525).port_used == 2525
-
-
 def test_printing_it_shows_no_secret() -> None:
     shown = config(SmtpConfig(host="h", username="u", password="p4ss-w0rd"))
     for said in (repr(shown), str(shown), f"{shown.model_dump()}", f"{shown.keys!r}"):

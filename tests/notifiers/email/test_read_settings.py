@@ -34,3 +34,17 @@ def test_a_wrong_setting_is_named_with_its_remedy(wrong: dict[str, Any], message
     with pytest.raises(BadSetting, match=message) as refused:
         email_channel(EmailSettings(**(KEYS | wrong)))
     assert SECRET not in str(refused.value)
+
+
+@pytest.mark.parametrize(("security", "port"), [("tls", 465), ("starttls", 587), ("none", 25)])
+def test_the_usual_port_of_the_mail_server_goes_without_saying(security: Any, port: int) -> None:
+    given: dict[str, Any] = {
+        "smtp_host": "smtp.example.com",
+        "smtp_security": security,
+        "mail_sender": "c@example.com",
+        **KEYS,
+    }
+    for named, used in ((0, port), (2525, 2525)):
+        config = email_channel(EmailSettings(**given, smtp_port=named)).config
+        assert config
+        assert config.smtp.port == used
