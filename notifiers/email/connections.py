@@ -111,7 +111,8 @@ class Connections:
                 return line
         return None
 
-    async def _opened(self) -> _Line:
+    async def opened(self) -> _Line:
+        """A new connection, logged in; raises what aiosmtplib and the network raise."""
         config = self._config
         client = SMTP(
             hostname=config.host,
@@ -153,7 +154,7 @@ class Connections:
                     raise
             else:
                 return kept
-        line = await self._opened()
+        line = await self.opened()
         await self._offer(line, envelope)
         return line
 

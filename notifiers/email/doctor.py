@@ -3,7 +3,7 @@
 import asyncio
 from functools import partial
 
-from aiosmtplib import SMTPException, SMTPResponseException
+from aiosmtplib import SMTP, SMTPException, SMTPResponseException
 from imapclient import IMAPClient
 from imapclient.exceptions import LoginError
 
@@ -12,7 +12,6 @@ from countersign.directory import Policy
 from countersign.errors import Unavailable
 from countersign.views import Finding
 from notifiers.email.config import LONGEST_REPLY_USER, EmailConfig
-from notifiers.email.connections import Connections
 from notifiers.email.mailbox import login
 from notifiers.email.mailbox.login import Mailbox
 from notifiers.email.read_settings import EmailChannel
@@ -50,47 +49,37 @@ async def _out(config: EmailConfig | None, policy: Policy | None) -> list[Findin
     if config is None:
         return [problem(about="SMTP", message="no mail is sent: set COUNTERSIGN_SMTP_HOST")]
     smtp = config.smtp.model_copy(update={"timeout_seconds": NETWORK_SECONDS})
-    refused = await _Trial(config.model_copy(update={"smtp": smtp})).log_in()
+    refused = await _refused(config.model_copy(update={"smtp": smtp}))
     by = f"as {smtp.username}" if smtp.username else "without a login"
     how = {"tls": "by TLS", "starttls": "by STARTTLS", "none": "unencrypted"}[smtp.security]
     found = [ok(about="SMTP", message=f"{smtp.host}:{smtp.port} lets us in {by}, {how}")]
     return [*found, refused or _room(config)]
 
 
-class _Trial(EmailSender):
-    """Goes as far as a mail would, and sends none."""
-
-    def __init__(self, config: EmailConfig) -> None:
-        super().__init__(config)
-        self._trial = _TrialLine(config.smtp, hello_name=config.domain)
-
-    async def log_in(self) -> Finding | None:
-        """What is wrong with the reply address, if the server says so. Raises Unavailable, as sending does."""
-        reply_to = reply_address(self._config.reply_address, 1, 1, SOME_TOKEN)
+async def _refused(config: EmailConfig) -> Finding | None:
+    """What the server has against the reply address, if anything; sends no mail. Raises Unavailable as sending does."""
+    sender, reply_to = EmailSender(config), reply_address(config.reply_address, 1, 1, SOME_TOKEN)
+    try:
+        client = (await sender.connections.opened()).client
         try:
-            refusal = await self._trial.offer(self._config.sender_address, reply_to)
-        except (SMTPException, OSError) as error:
-            raise self._our_error(error, reply_to) from error
-        message = (
-            f"the server refuses {self._config.reply_address} with a tag behind a + ({refusal}): replies would be lost"
-        )
-        return warning(about="reply address", message=f"{message}; let it deliver plus-addresses") if refusal else None
-
-
-class _TrialLine(Connections):
-    async def offer(self, sender: str, recipient: str) -> str:
-        """Name sender and recipient of a mail that is then not sent; why the recipient is refused for good, or ""."""
-        line = await self._opened()
-        try:
-            await line.client.mail(sender)
-            try:
-                await line.client.rcpt(recipient)
-            except SMTPResponseException as error:
-                # What is refused for now is often greylisting, which passes.
-                return one_line(f"{error.code} {error.message}") if error.code >= 500 else ""
-            return ""
+            refusal = await _refusal(client, config.sender_address, reply_to)
         finally:
-            line.client.close()
+            client.close()
+    except (SMTPException, OSError) as error:
+        raise sender.our_error(error, reply_to) from error
+    message = f"the server refuses {config.reply_address} with a tag behind a + ({refusal}): replies would be lost"
+    return warning(about="reply address", message=f"{message}; let it deliver plus-addresses") if refusal else None
+
+
+async def _refusal(client: SMTP, sender: str, recipient: str) -> str:
+    """Name sender and recipient of a mail that is then not sent; why the recipient is refused for good, or ""."""
+    await client.mail(sender)
+    try:
+        await client.rcpt(recipient)
+    except SMTPResponseException as error:
+        # What is refused for now is often greylisting, which passes.
+        return one_line(f"{error.code} {error.message}") if error.code >= 500 else ""
+    return ""
 
 
 def _room(config: EmailConfig) -> Finding:

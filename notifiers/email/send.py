@@ -31,7 +31,7 @@ class EmailSender:
 
     def __init__(self, config: EmailConfig) -> None:
         self._config = config
-        self._connections = Connections(config.smtp, hello_name=config.domain)
+        self.connections = Connections(config.smtp, hello_name=config.domain)
 
     async def send(self, notification: Notification) -> str:
         """Send it and return its Message-ID, the token masked. Sent again, it is the same mail with the same id.
@@ -45,22 +45,23 @@ class EmailSender:
         recipient = writable(notification.to.email)
         envelope = Envelope(self._config.sender_address, recipient, message.as_bytes(), not recipient.isascii())
         try:
-            await self._connections.deliver(envelope)
+            await self.connections.deliver(envelope)
         except Unconfirmed as error:
             raise Unconfirmed(f"{self._server} has the whole mail to {recipient}, but {error}") from error
         except (SMTPException, OSError) as error:
-            raise self._our_error(error, recipient) from error
+            raise self.our_error(error, recipient) from error
         return token.masked(str(message["Message-ID"]))
 
     async def close(self) -> None:
         """Close the kept connections."""
-        await self._connections.close()
+        await self.connections.close()
 
     @property
     def _server(self) -> str:
         return f"the mail server {self._config.smtp.host}:{self._config.smtp.port}"
 
-    def _our_error(self, error: SMTPException | OSError, recipient: str) -> Unreachable | Unavailable:
+    def our_error(self, error: SMTPException | OSError, recipient: str) -> Unreachable | Unavailable:
+        """Our error for one of the server's or the network's, with what to do about it."""
         server = self._server
         match error:
             case SMTPRecipientRefused() if _is_for_good(error):
