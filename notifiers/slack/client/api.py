@@ -40,6 +40,8 @@ class SlackApi:
         self._rate_limit = RateLimit()
         self._session: aiohttp.ClientSession | None = None
         self._self: Self | None = None
+        self._app = ""
+        self._asking_app = asyncio.Lock()
 
     async def call(self, method: str, about: str, **arguments: Any) -> dict[str, Any]:
         """Call a method like `chat.postMessage`; `about` is whom or what it is about, for the message of a failure.
@@ -84,6 +86,16 @@ class SlackApi:
                 raise Unavailable(NOT_SAID)
             self._self = found
         return self._self
+
+    async def app(self) -> str:
+        """The id of the app, asked once. Raises Unavailable."""
+        async with self._asking_app:
+            if not self._app:
+                known = (await self.call("bots.info", "the app", bot=(await self.myself()).bot_id)).get("bot")
+                self._app = str(known.get("app_id") or "") if isinstance(known, dict) else ""
+            if not self._app:
+                raise Unavailable(NOT_SAID)
+            return self._app
 
     @property
     def proxy(self) -> str | None:

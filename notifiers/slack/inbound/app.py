@@ -12,7 +12,6 @@ from countersign.errors import CountersignError
 from countersign.views import Finding
 from notifiers.engine import Engine
 from notifiers.slack.client.api import SlackApi
-from notifiers.slack.client.installation import Installation
 from notifiers.slack.client.log_redaction import redacting_logger
 from notifiers.slack.config import SlackConfig
 from notifiers.slack.inbound.bolt_handlers import BoltHandlers, slack_app
@@ -37,9 +36,8 @@ class SlackListener:
         redacting_logger("slack_sdk", logging.INFO)
         self._api = SlackApi(config)
         self._running: set[asyncio.Task[Any]] = set()
-        self._installation = Installation(self._api)
         people, home = SlackPeople(self._api, engine.person_at), Home(self._api, engine, config.public_url)
-        dispatcher, replies = Dispatcher(engine, people, self._installation, home), Replies(self._api, config.api_url)
+        dispatcher, replies = Dispatcher(engine, people, self._api, home), Replies(self._api, config.api_url)
         app = slack_app(config, BoltHandlers(dispatcher, replies, self._api, home, self._running))
         payload_reader = PayloadReader(app, dispatcher, replies, self._running)
         self._http = (
@@ -86,6 +84,6 @@ class SlackListener:
     async def _find_out_who_we_are(self) -> None:
         """Ask Slack who we are: the first click need not wait for it, and a wrong token is logged at the start."""
         try:
-            await self._installation.app()
+            await self._api.app()
         except CountersignError as error:
             log.error("Slack clicks can't be taken yet: %s", error)

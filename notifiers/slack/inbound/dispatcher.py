@@ -12,7 +12,7 @@ from countersign.notifications import Person, RejectedInput, SubmittedAnswer
 from countersign.per_hour import PerHour
 from countersign.views import RequestView
 from notifiers.engine import Engine
-from notifiers.slack.client.installation import Installation
+from notifiers.slack.client.api import SlackApi
 from notifiers.slack.client.log_redaction import masked
 from notifiers.slack.config import CHANNEL
 from notifiers.slack.inbound.deliveries import Deliveries
@@ -20,7 +20,7 @@ from notifiers.slack.inbound.home import Home
 from notifiers.slack.inbound.interaction import Interaction
 from notifiers.slack.inbound.payload_parts import Malformed, Sender, short_run
 from notifiers.slack.inbound.payloads import Delivery, Pressed, Submitted, approval_id_of
-from notifiers.slack.inbound.people import RejectedSender, SlackPeople
+from notifiers.slack.inbound.people import RejectedSender, SlackPeople, why_not_ours
 
 NOT_RECORDED = "Your answer was not recorded: {why}. Please try again."
 NOT_DONE = "{why}. Please try again."
@@ -57,10 +57,10 @@ class NotStored(Exception):
 class Dispatcher:
     """Identifies who sent a delivery, has it handled, and tells them how that ended."""
 
-    def __init__(self, engine: Engine, people: SlackPeople, installation: Installation, home: Home) -> None:
+    def __init__(self, engine: Engine, people: SlackPeople, api: SlackApi, home: Home) -> None:
         self.engine = engine
         self.people = people
-        self.installation = installation
+        self.api = api
         self.home = home
         self._deliveries = Deliveries()
         self._told = PerHour(CANT_READ_TOLD_AT_MOST)
@@ -89,7 +89,7 @@ class Dispatcher:
         delivery = interaction.delivery
         sender = delivery.sender
         author = delivery.author if isinstance(delivery, Pressed | Submitted) else None
-        if why := await self.installation.why_not_ours(sender, author):
+        if why := await why_not_ours(self.api, sender, author):
             raise RejectedSender(why)
         interaction.person = await self.people.identify(sender.user)
         return interaction.person

@@ -1,4 +1,4 @@
-"""Finds the person behind a Slack user: the one of the directory with their account's confirmed mail address."""
+"""Whose a click is: our own workspace's, and the person's of the directory with the account's confirmed address."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -8,6 +8,7 @@ from countersign.errors import DISABLED, CountersignError, Unreachable
 from countersign.notifications import Person
 from notifiers.slack.client.accounts import Cache, Clock, address_of, why_not
 from notifiers.slack.client.api import SlackApi
+from notifiers.slack.inbound.payload_parts import Author, Sender
 
 # How long an account's address is cached: so long a click may count after the address was changed in Slack. Who is
 # deactivated there, or disabled in the directory, is refused at once, by Slack itself or by the engine.
@@ -60,6 +61,21 @@ class SlackPeople:
         if reason := why_not(account, ours):
             raise RejectedSender(_refusal(reason))
         return address_of(account)
+
+
+async def why_not_ours(api: SlackApi, sender: Sender, author: Author | None = None) -> str:
+    """Why a payload is not for us, or ""; `author` wrote the message that was clicked.
+
+    Raises Unavailable where Slack does not say who we are: then no payload is accepted.
+    """
+    app, ours = await api.app(), await api.myself()
+    if sender.is_org_install or sender.app != app:
+        return "This came from another app."
+    if {sender.team, sender.user_team} != {ours.team_id} or sender.enterprise not in ("", ours.enterprise_id):
+        return "Only members of our own workspace can do this, and this came from another one."
+    if author and not (author.bot_id == ours.bot_id and author.app_id in ("", app)):
+        return "This message is not ours."
+    return ""
 
 
 def _refusal(reason: str) -> str:

@@ -12,10 +12,9 @@ from countersign.errors import Unavailable, Unreachable
 from countersign.notifications import Person
 from notifiers.slack.client.accounts import SLACKBOT, Cache, why_not
 from notifiers.slack.client.api import SlackApi
-from notifiers.slack.client.installation import Installation
 from notifiers.slack.inbound import people
 from notifiers.slack.inbound.payload_parts import Sender
-from notifiers.slack.inbound.people import RejectedSender, SlackPeople
+from notifiers.slack.inbound.people import RejectedSender, SlackPeople, why_not_ours
 from notifiers.slack.outbound import recipients
 from notifiers.slack.outbound.recipients import Recipients
 from sandbox.slack.workspace import TEAM
@@ -87,11 +86,10 @@ async def test_who_is_no_member_is_turned_away_with_the_reason(known: SlackPeopl
 async def test_what_is_done_in_or_from_another_workspace_is_not_for_us(
     api: SlackApi, team: str, user_team: str
 ) -> None:
-    installation = Installation(api)
-    app = await installation.app()
+    app = await api.app()
     sender = Sender(user="UGRACE", team=team, user_team=user_team, enterprise="", app=app, is_org_install=False)
-    assert "another one" in await installation.why_not_ours(sender)
-    assert await installation.why_not_ours(replace(sender, team=TEAM, user_team=TEAM)) == ""
+    assert "another one" in await why_not_ours(api, sender)
+    assert await why_not_ours(api, replace(sender, team=TEAM, user_team=TEAM)) == ""
 
 
 @pytest.mark.parametrize(
