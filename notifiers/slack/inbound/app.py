@@ -14,7 +14,7 @@ from notifiers.engine import Engine
 from notifiers.slack.client.api import SlackApi
 from notifiers.slack.client.log_redaction import redacting_logger
 from notifiers.slack.config import SlackConfig
-from notifiers.slack.inbound.bolt_handlers import BoltHandlers, slack_app
+from notifiers.slack.inbound.bolt_handlers import slack_app
 from notifiers.slack.inbound.dispatcher import Dispatcher
 from notifiers.slack.inbound.home import Home
 from notifiers.slack.inbound.http import SignedRequests
@@ -38,7 +38,7 @@ class SlackListener:
         self._running: set[asyncio.Task[Any]] = set()
         people, home = SlackPeople(self._api, engine.person_at), Home(self._api, engine, config.public_url)
         dispatcher, replies = Dispatcher(engine, people, self._api, home), Replies(self._api, config.api_url)
-        app = slack_app(config, BoltHandlers(dispatcher, replies, self._api, home, self._running))
+        app = slack_app(config, dispatcher, replies, self._running)
         payload_reader = PayloadReader(app, dispatcher, replies, self._running)
         self._http = (
             SignedRequests(payload_reader, config.signing_secret.get_secret_value()) if config.mode == "http" else None

@@ -12,7 +12,6 @@ from countersign.models import Asked, Status
 from countersign.notifications import Person
 from countersign.question import read_of
 from countersign.views import RequestView
-from notifiers.slack.client.api import SlackApi
 from notifiers.slack.inbound.connect_text import USAGE, minutes_in, typed_fields
 from notifiers.slack.inbound.dispatcher import Dispatcher, FieldError, source_id
 from notifiers.slack.inbound.interaction import Interaction
@@ -35,68 +34,67 @@ HELP = Ready(
 log = logging.getLogger(__name__)
 
 
-class ConnectCommand:
-    """One method for each way to ask; each is handled within `Dispatcher.serve`."""
+async def typed(dispatcher: Dispatcher, interaction: Interaction, delivery: Command) -> Person | None:
+    """`/connect db-1 ssh 60m reason`; without arguments it opens the form, with `help` it shows how to use it."""
+    fields = typed_fields(delivery.text)
+    if not fields:
+        await _open(dispatcher, interaction, delivery)
+        return None
+    if fields == {"device": "help"}:
+        await interaction.say(HELP)
+        return None
+    person = await dispatcher.who(interaction)
+    try:
+        question = question_of(fields, person)
+    except BadQuestion as error:
+        raise BadQuestion(f"{error} Write it like this: {USAGE}") from None
+    return await _ask(dispatcher, interaction, question, person)
 
-    def __init__(self, dispatcher: Dispatcher, api: SlackApi) -> None:
-        self._dispatcher = dispatcher
-        self._api = api
 
-    async def typed(self, interaction: Interaction, delivery: Command) -> Person | None:
-        """`/connect db-1 ssh 60m reason`; without arguments it opens the form, with `help` it shows how to use it."""
-        fields = typed_fields(delivery.text)
-        if not fields:
-            await self._open(interaction, delivery)
-            return None
-        if fields == {"device": "help"}:
-            await interaction.say(HELP)
-            return None
-        person = await self._dispatcher.who(interaction)
-        try:
-            question = question_of(fields, person)
-        except BadQuestion as error:
-            raise BadQuestion(f"{error} Write it like this: {USAGE}") from None
-        return await self._ask(interaction, question, person)
+async def chosen(dispatcher: Dispatcher, interaction: Interaction, delivery: Shortcut) -> None:
+    """The shortcut opens the form."""
+    await _open(dispatcher, interaction, delivery)
 
-    async def chosen(self, interaction: Interaction, delivery: Shortcut) -> None:
-        """The shortcut opens the form."""
-        await self._open(interaction, delivery)
 
-    async def filled_in(self, interaction: Interaction, delivery: Submitted) -> Person:
-        """The form was sent."""
-        person = await self._dispatcher.who(interaction)
-        fields: dict[str, Any] = {each: text for each in FIELDS if (text := delivery.field(each).strip())}
-        if "minutes" in fields:
-            fields["minutes"] = _minutes(fields["minutes"])
-        try:
-            return await self._ask(interaction, question_of(fields, person), person)
-        except BadQuestion as error:
-            message = str(error)
-            raise FieldError(next((each for each in FIELDS if message.startswith(each)), FIELDS[0]), message) from None
-        except Refused as error:
-            raise FieldError(FIELDS[0], str(error)) from None
+async def filled_in(dispatcher: Dispatcher, interaction: Interaction, delivery: Submitted) -> Person:
+    """The form was sent."""
+    person = await dispatcher.who(interaction)
+    fields: dict[str, Any] = {each: text for each in FIELDS if (text := delivery.field(each).strip())}
+    if "minutes" in fields:
+        fields["minutes"] = _minutes(fields["minutes"])
+    try:
+        return await _ask(dispatcher, interaction, question_of(fields, person), person)
+    except BadQuestion as error:
+        message = str(error)
+        raise FieldError(next((each for each in FIELDS if message.startswith(each)), FIELDS[0]), message) from None
+    except Refused as error:
+        raise FieldError(FIELDS[0], str(error)) from None
 
-    async def _open(self, interaction: Interaction, delivery: Command | Shortcut) -> None:
-        await interaction.received()
-        try:
-            await self._api.call(
-                "views.open", interaction.place.user, trigger_id=delivery.trigger_id, view=connect_modal()
-            )
-        except (Unavailable, Unreachable) as error:
-            log.warning("no form for %s: %s", interaction.place.user, error)
-            await interaction.say(NO_FORM)
 
-    async def _ask(self, interaction: Interaction, question: ConnectionQuestion, person: Person) -> Person:
-        # The same delivery asks only once.
-        request_id = f"slack:{person.id}:{source_id(interaction.delivery)}"
-        engine = self._dispatcher.engine
-        asked = await interaction.in_time(engine.ask(question, await engine.principal(person.id), request_id), ASKING)
-        try:
-            view = await engine.request(asked.approval_id)
-        except NotFound:
-            view = None
-        await interaction.say(Ready(message_of(asked, question, view) + _address_warning(question, view)))
-        return person
+async def _open(dispatcher: Dispatcher, interaction: Interaction, delivery: Command | Shortcut) -> None:
+    await interaction.received()
+    try:
+        await dispatcher.api.call(
+            "views.open", interaction.place.user, trigger_id=delivery.trigger_id, view=connect_modal()
+        )
+    except (Unavailable, Unreachable) as error:
+        log.warning("no form for %s: %s", interaction.place.user, error)
+        await interaction.say(NO_FORM)
+
+
+async def _ask(
+    dispatcher: Dispatcher, interaction: Interaction, question: ConnectionQuestion, person: Person
+) -> Person:
+    # The same delivery asks only once.
+    request_id = f"slack:{person.id}:{source_id(interaction.delivery)}"
+    engine = dispatcher.engine
+    asked = await interaction.in_time(engine.ask(question, await engine.principal(person.id), request_id), ASKING)
+    try:
+        view = await engine.request(asked.approval_id)
+    except NotFound:
+        view = None
+    await interaction.say(Ready(message_of(asked, question, view) + _address_warning(question, view)))
+    return person
 
 
 def question_of(fields: Mapping[str, Any], person: Person) -> ConnectionQuestion:
