@@ -1,6 +1,7 @@
 """Messages back to whoever clicked or typed, which nobody else sees."""
 
 import logging
+from collections.abc import Awaitable, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -42,47 +43,25 @@ class Replies:
 
     async def tell(self, place: Place, message: str) -> None:
         """Tell them: in the form they look at, else below the message they clicked on, else as a direct message."""
-        text = marked_up(message, LONGEST)
-        for way in (self._in_form, self._respond, self._ephemeral, self._new_form, self._direct):
+        for way in self._ways(place, marked_up(message, LONGEST)):
             try:
-                if await way(place, text):
-                    return
+                await way
+                return
             except (Unavailable, Unreachable) as error:
                 log.warning("%s could not be answered in Slack: %s", place.user, error)
 
-    async def _in_form(self, place: Place, text: str) -> bool:
-        if not place.view_id:
-            return False
-        await self._api.call("views.update", place.user, view_id=place.view_id, view=message_modal(text))
-        return True
-
-    async def _respond(self, place: Place, text: str) -> bool:
-        if not self._is_slacks(place.response_url):
-            return False
-        logger = redacting_logger("notifiers.slack.webhook", logging.WARNING)
-        webhook = AsyncWebhookClient(place.response_url, timeout=SECONDS, logger=logger, retry_handlers=[])
-        try:
-            sent = await webhook.send(text=text, response_type="ephemeral", replace_original=False)
-        except (SlackClientError, aiohttp.ClientError, TimeoutError, OSError) as error:
-            # The link is a secret, and may be in the error.
-            raise Unavailable(f"its response_url can't be used ({type(error).__name__})") from None
-        return sent.status_code == 200
-
-    async def _ephemeral(self, place: Place, text: str) -> bool:
-        if not place.channel:
-            return False
-        await self._api.call("chat.postEphemeral", place.user, channel=place.channel, user=place.user, text=text)
-        return True
-
-    async def _new_form(self, place: Place, text: str) -> bool:
-        if not place.trigger_id or place.view_id:
-            return False
-        await self._api.call("views.open", place.user, trigger_id=place.trigger_id, view=message_modal(text))
-        return True
-
-    async def _direct(self, place: Place, text: str) -> bool:
-        await self._api.call("chat.postMessage", place.user, channel=place.user, text=text)
-        return True
+    def _ways(self, place: Place, text: str) -> Iterator[Awaitable[object]]:
+        """The ways to tell them, the nearest first; each is begun only where those before it failed."""
+        call, user = self._api.call, place.user
+        if place.view_id:
+            yield call("views.update", user, view_id=place.view_id, view=message_modal(text))
+        if self._is_slacks(place.response_url):
+            yield _respond(place.response_url, text)
+        if place.channel:
+            yield call("chat.postEphemeral", user, channel=place.channel, user=user, text=text)
+        if place.trigger_id and not place.view_id:
+            yield call("views.open", user, trigger_id=place.trigger_id, view=message_modal(text))
+        yield call("chat.postMessage", user, channel=user, text=text)
 
     def _is_slacks(self, url: str) -> bool:
         """Whether this is an address of Slack's: a payload must not name another server."""
@@ -91,3 +70,16 @@ class Replies:
         except ValueError:
             return False
         return (parts.scheme, parts.netloc) == ("https", SLACKS_OWN) or bool(url and parts.netloc == self._our_host)
+
+
+async def _respond(response_url: str, text: str) -> None:
+    """Tell them below the message they clicked on. Raises Unavailable."""
+    logger = redacting_logger("notifiers.slack.webhook", logging.WARNING)
+    webhook = AsyncWebhookClient(response_url, timeout=SECONDS, logger=logger, retry_handlers=[])
+    try:
+        sent = await webhook.send(text=text, response_type="ephemeral", replace_original=False)
+    except (SlackClientError, aiohttp.ClientError, TimeoutError, OSError) as error:
+        # The link is a secret, and may be in the error.
+        raise Unavailable(f"its response_url can't be used ({type(error).__name__})") from None
+    if sent.status_code != 200:
+        raise Unavailable(f"its response_url can't be used (HTTP status {sent.status_code})")
