@@ -46,14 +46,13 @@ APP_TOKEN = {"invalid_auth", "not_authed", "not_allowed_token_type", "token_revo
 MAKE_ANOTHER = (
     "make an App-Level Token with connections:write under Basic Information and set COUNTERSIGN_SLACK_APP_TOKEN to it"
 )
-# Prefixes of errors, like that of restricted_action_read_only_channel.
-_BEGIN = ("restricted_action",)
 
 
 def message_of(method: str, about: str, answer: Mapping[str, Any]) -> Unreachable | Unavailable:
     """Our error for an answer with `ok: false`."""
     error = str(answer.get("error") or "no error at all")[:80]
-    known = next((begin for begin in _BEGIN if error.startswith(begin)), error)
+    # As in restricted_action_read_only_channel.
+    known = "restricted_action" if error.startswith("restricted_action") else error
     if method == "apps.connections.open" and error in APP_TOKEN:
         return Unavailable(f"Slack refuses the app token ({error}): {MAKE_ANOTHER}")
     if known in OUT_OF_REACH:

@@ -37,7 +37,6 @@ class State:
     connected: bool = False
     # How many connections of the app Slack counted when this one began; 0 before the first.
     connections: int = 0
-    since: datetime | None = None
     # The last frame of any kind, and the last click, form, command or event.
     heard_at: datetime | None = None
     delivered_at: datetime | None = None
@@ -67,7 +66,7 @@ class Connection:
             return False
         count = message.get("num_connections")
         self._state.connections = count if isinstance(count, int) and count > 0 else 1
-        self._state.connected, self._state.since = True, datetime.now(UTC)
+        self._state.connected = True
         return True
 
     async def until_over(self) -> str:

@@ -49,7 +49,7 @@ class User(Part):
 
 
 class Author(Part):
-    """Whose message, or page, a button stands on."""
+    """Whose a message, a form or a page is."""
 
     bot_id: OptionalId = ""
     app_id: OptionalId = ""
@@ -70,15 +70,13 @@ class Container(Part):
     channel_id: OptionalId = ""
 
 
-class View(Part):
+class View(Author):
     """A form, or App Home, as it was when it was sent."""
 
     id: SlackId
     type: Annotated[str, Field(max_length=64)] = ""
     callback_id: Annotated[str, Field(max_length=255)] = ""
     private_metadata: Annotated[str, Field(max_length=LONGEST_METADATA)] = ""
-    bot_id: OptionalId = ""
-    app_id: OptionalId = ""
     state: Any = None
 
 

@@ -83,9 +83,7 @@ class Pressed(InteractionPayload):
     @property
     def author(self) -> Author:
         """Whose message or page the button is on."""
-        if self.message is not None:
-            return self.message
-        return Author(bot_id=self.view.bot_id, app_id=self.view.app_id) if self.view else Author()
+        return self.message or self.view or Author()
 
 
 class Submitted(InteractionPayload):
@@ -101,7 +99,7 @@ class Submitted(InteractionPayload):
     @property
     def author(self) -> Author:
         """Whose form it is."""
-        return Author(bot_id=self.view.bot_id, app_id=self.view.app_id)
+        return self.view
 
     @property
     def metadata(self) -> Metadata:

@@ -16,43 +16,35 @@ PAGE = 200
 MOST_PAGES = 25
 
 
-class PostedMessages:
-    """Looks through the recent messages of a conversation for a notification's own."""
+def mark(notification: Notification) -> dict[str, Any]:
+    """The metadata of a notification's message, which only apps see: its id and its run, as a number may recur."""
+    return {
+        "event_type": EVENT_TYPE,
+        "event_payload": {"id": notification.id, "run": short_run(notification.token_run)},
+    }
 
-    def __init__(self, api: SlackApi) -> None:
-        self._api = api
 
-    @staticmethod
-    def mark(notification: Notification) -> dict[str, Any]:
-        """The metadata of a notification's message, which only apps see: its id and its run, as a number may recur."""
-        return {
-            "event_type": EVENT_TYPE,
-            "event_payload": {"id": notification.id, "run": short_run(notification.token_run)},
-        }
+async def find(api: SlackApi, notification: Notification, channel: str, thread: str = "") -> str:
+    """The `ts` of the notification's message in this conversation, posted since it was written; "" for none.
 
-    async def find(self, notification: Notification, channel: str, thread: str = "") -> str:
-        """The `ts` of the notification's message, posted since it was written; "" where there is none.
-
-        Raises Unavailable where Slack can't be asked, or there is too much to look through: better late than twice.
-        """
-        ours = (await self._api.myself()).bot_id
-        oldest = f"{(notification.written_at - CLOCKS_APART).timestamp():.6f}"
-        where = {"channel": channel, "oldest": oldest, "limit": PAGE, "include_all_metadata": True}
-        method = "conversations.replies" if thread else "conversations.history"
-        if thread:
-            where["ts"] = thread
-        cursor = None
-        for _ in range(MOST_PAGES):
-            answer = await self._api.call(method, f"the conversation {channel}", cursor=cursor, **where)
-            for message in answer.get("messages") or []:
-                if message.get("bot_id") == ours and _is_of(notification, message.get("metadata")):
-                    return str(message["ts"])
-            cursor = (answer.get("response_metadata") or {}).get("next_cursor")
-            if not cursor:
-                return ""
-        raise Unavailable(
-            f"there are too many messages in {channel} to see whether {_called(notification)} stands there"
-        )
+    Raises Unavailable where Slack can't be asked, or there is too much to look through: better late than twice.
+    """
+    ours = (await api.myself()).bot_id
+    oldest = f"{(notification.written_at - CLOCKS_APART).timestamp():.6f}"
+    where = {"channel": channel, "oldest": oldest, "limit": PAGE, "include_all_metadata": True}
+    method = "conversations.replies" if thread else "conversations.history"
+    if thread:
+        where["ts"] = thread
+    cursor = None
+    for _ in range(MOST_PAGES):
+        answer = await api.call(method, f"the conversation {channel}", cursor=cursor, **where)
+        for message in answer.get("messages") or []:
+            if message.get("bot_id") == ours and _is_of(notification, message.get("metadata")):
+                return str(message["ts"])
+        cursor = (answer.get("response_metadata") or {}).get("next_cursor")
+        if not cursor:
+            return ""
+    raise Unavailable(f"there are too many messages in {channel} to see whether {_called(notification)} stands there")
 
 
 def _called(notification: Notification) -> str:

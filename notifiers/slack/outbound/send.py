@@ -1,28 +1,20 @@
 """The way out by Slack: post a notification once, keep its message up to date, and report what became of it."""
 
 import logging
-from typing import NamedTuple
 
 from countersign.errors import Unreachable
 from countersign.models import Event
 from countersign.notifications import Notification, RequestNotification
 from notifiers.slack.client.api import SlackApi
 from notifiers.slack.config import SlackConfig
+from notifiers.slack.outbound import posted_messages
 from notifiers.slack.outbound.blocks import MOST_MENTIONED, OUTCOMES, Content, general, live, short
-from notifiers.slack.outbound.posted_messages import PostedMessages
 from notifiers.slack.outbound.recipients import Recipients
 
 # Else Slack would look for names and links in the text, and show previews of them.
 NO_PREVIEWS = {"parse": "none", "link_names": False}
 
 log = logging.getLogger(__name__)
-
-
-class Place(NamedTuple):
-    """Where a message is, or is to be; `thread` is the message it answers."""
-
-    channel: str
-    thread: str = ""
 
 
 class SlackSender:
@@ -35,7 +27,6 @@ class SlackSender:
         self._config = config
         self._api = SlackApi(config)
         self._recipients = Recipients(self._api)
-        self._posted = PostedMessages(self._api)
 
     async def send(self, notification: Notification) -> str:
         """Post it, unless it was posted before; returns the reference of the message that shows the request now.
@@ -81,32 +72,33 @@ class SlackSender:
         channel, _, ts = notification.live_message.partition("/")
         content = short(notification, self._config)
         try:
-            await self._post(notification, Place(channel, ts), content)
+            await self._post(notification, channel, content, ts)
         except Unreachable:
-            await self._post(notification, Place(channel), content)
+            await self._post(notification, channel, content)
         return notification.live_message
 
     async def _post_anew(self, notification: Notification, room: str, content: Content) -> str:
         """Post it in this room, or where that is "", in the conversation with its person."""
         channel = room or await self._recipients.conversation(notification.to.email)
         try:
-            return await self._post(notification, Place(channel), content)
+            return await self._post(notification, channel, content)
         except Unreachable:
             self._recipients.forget(notification.to.email)
             raise
 
-    async def _post(self, notification: Notification, place: Place, content: Content) -> str:
-        if notification.again and (ts := await self._posted.find(notification, place.channel, place.thread)):
-            return f"{place.channel}/{ts}"
-        about = notification.to.email or f"the room {place.channel}"
+    async def _post(self, notification: Notification, channel: str, content: Content, thread: str = "") -> str:
+        """Post it, unless it was posted before; `thread` is the message that it answers."""
+        if notification.again and (ts := await posted_messages.find(self._api, notification, channel, thread)):
+            return f"{channel}/{ts}"
+        about = notification.to.email or f"the room {channel}"
         answer = await self._api.call(
             "chat.postMessage",
             about,
-            channel=place.channel,
-            thread_ts=place.thread or None,
+            channel=channel,
+            thread_ts=thread or None,
             text=content.text,
             blocks=content.blocks,
-            metadata=PostedMessages.mark(notification),
+            metadata=posted_messages.mark(notification),
             unfurl_links=False,
             unfurl_media=False,
             **NO_PREVIEWS,
