@@ -1,18 +1,39 @@
 """What channels need of the engine."""
 
 from datetime import datetime, timedelta
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 from countersign.models import Answer, Asked, Judgement, Question
 from countersign.notifications import MailRef, Person, RejectedInput, SubmittedAnswer, SubmittedComment
 from countersign.permissions import Principal
 from countersign.views import Mine, RequestView
 
+EndedT = TypeVar("EndedT", covariant=True)
 Proof = dict[str, str] | None
 # What became of a mail.
 Disposition = Literal["handled", "quarantined"]
 # What the ledger says to somebody who wants to handle a mail; "elsewhere": another watcher holds it, its lease lasts.
 Claim = Literal["ours", "elsewhere", "handled", "quarantined"]
+
+
+class Undo(Protocol[EndedT]):
+    """Ends a request, or the grant that it opened."""
+
+    async def __call__(
+        self,
+        approval_id: int,
+        who: Principal,
+        channel: str,
+        reason: str = "",
+        *,
+        undo_id: str = "",
+        proof: Proof = None,
+    ) -> EndedT:
+        """Raises NotAllowed, Refused, NotFound, Unavailable.
+
+        A call with the same `undo_id` returns what the first brought about. `proof`: what shows that it is them, for
+        the record.
+        """
 
 
 class Engine(Protocol):
@@ -30,45 +51,17 @@ class Engine(Protocol):
     async def submit(self, answer: Answer) -> Judgement:
         """Have its request judge a stored answer; a refusal is recorded before this returns. Raises Unavailable."""
 
-    async def cancel(
-        self,
-        approval_id: int,
-        who: Principal,
-        channel: str,
-        reason: str = "",
-        *,
-        undo_id: str = "",
-        proof: Proof = None,
-    ) -> Judgement:
-        """Withdraw a waiting request; raises NotAllowed, Refused, NotFound, Unavailable.
+    @property
+    def cancel(self) -> Undo[Judgement]:
+        """Withdraws a waiting request."""
 
-        A call with the same `undo_id`, here and below, returns what the first brought about. `proof`: what shows that
-        it is them, for the record.
-        """
+    @property
+    def revoke(self) -> Undo[None]:
+        """Ends a grant early."""
 
-    async def revoke(
-        self,
-        approval_id: int,
-        who: Principal,
-        channel: str,
-        reason: str = "",
-        *,
-        undo_id: str = "",
-        proof: Proof = None,
-    ) -> None:
-        """End a grant early; raises NotAllowed, Refused, NotFound, Unavailable."""
-
-    async def give_back(
-        self,
-        approval_id: int,
-        who: Principal,
-        channel: str,
-        reason: str = "",
-        *,
-        undo_id: str = "",
-        proof: Proof = None,
-    ) -> None:
-        """End early a grant of one's own; raises NotAllowed, Refused, NotFound, Unavailable."""
+    @property
+    def give_back(self) -> Undo[None]:
+        """Ends early a grant of one's own."""
 
     async def inquire(self, submitted: SubmittedComment) -> None:
         """Pass a question of somebody who is asked on to the requester, once.

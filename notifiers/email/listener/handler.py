@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from countersign.errors import CountersignError, NotAllowed, NotFound, Refused, TooMany, message_of
@@ -10,6 +9,7 @@ from countersign.models import Answer, Event, Status, Verdict
 from countersign.notifications import RejectedInput, SubmittedAnswer
 from notifiers.email.checked_mail import CHANNEL, CheckedMail
 from notifiers.email.inbound import Inbound, of_engine
+from notifiers.engine import Undo
 
 # How the engine says that it does not do what a person wants.
 NOT_DONE = (Refused, NotAllowed, NotFound, TooMany)
@@ -86,7 +86,7 @@ class MailHandler:
         """End what the mail asks to end: its requester cancels or gives back, an approver revokes (rule 7)."""
         view, who = mail.request, mail.checked.person
         assert view is not None
-        undo: Callable[..., Awaitable[object]] = self._engine.revoke
+        undo: Undo[object] = self._engine.revoke
         if who == view.question.requester:
             undo = self._engine.cancel if view.status is Status.WAITING else self._engine.give_back
         comment = mail.checked.comment

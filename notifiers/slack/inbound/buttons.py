@@ -1,11 +1,10 @@
 """Buttons on our messages and on the Home page that act at once: approve, cancel, revoke, give back."""
 
-from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
-from typing import Any
 
 from countersign.models import Judgement, Verdict
 from countersign.notifications import Person, SubmittedAnswer
+from notifiers.engine import Undo
 from notifiers.slack.config import CHANNEL
 from notifiers.slack.inbound.dispatcher import Dispatcher
 from notifiers.slack.inbound.interaction import Interaction
@@ -25,10 +24,7 @@ async def approve(dispatcher: Dispatcher, interaction: Interaction, delivery: Pr
 
 
 async def undo(
-    dispatcher: Dispatcher,
-    interaction: Interaction,
-    delivery: Pressed,
-    call: Callable[..., Coroutine[Any, Any, Judgement | None]],
+    dispatcher: Dispatcher, interaction: Interaction, delivery: Pressed, call: Undo[Judgement | None]
 ) -> Person:
     """Cancel a request, or end its grant early, by this call of the engine: its messages then say so."""
     person = await dispatcher.who(interaction)
