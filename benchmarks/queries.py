@@ -34,7 +34,7 @@ from store.sessions import asked_since
 from store.unanswered import unanswered
 
 Kind = Literal["list", "view", "sweep", "event", "other"]
-# At the server, in milliseconds: 99 of 100 take no longer.
+# At the server, in milliseconds: 99 of 100 take no longer, and of a sweep half.
 LIMITS: dict[Kind, float] = {"list": 50, "view": 50, "sweep": 5, "event": 50, "other": 50}
 KEPT = Kept(*3 * [timedelta(days=3650)])
 LIVE = frozenset({"slack"})
