@@ -2,11 +2,13 @@
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, PlainSerializer
+from annotated_types import GroupedMetadata
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 from countersign.times import MINUTE, SECOND
 
@@ -57,11 +59,22 @@ def _written(length: timedelta) -> str:
     return f"{length // SECOND}s"
 
 
-def schema(unit: Unit, longest: timedelta) -> dict[str, Any]:
-    """The JSON Schema of what `reads` takes, for editors."""
-    most = longest // timedelta(**{unit: 1})
-    text = {"type": "string", "pattern": "^[0-9]{1,9}[smhd]?$"}
-    return {"anyOf": [{"type": "integer", "minimum": 1, "maximum": most}, text]}
+@dataclass(frozen=True)
+class Length(GroupedMetadata):
+    """Of a field that is a duration: what it takes, also as a JSON Schema for editors. A serializer stands before it.
+
+    A number alone is of this unit.
+    """
+
+    unit: Unit
+    longest: timedelta
+    shortest: timedelta = SHORTEST
+
+    def __iter__(self) -> Iterator[object]:
+        yield BeforeValidator(duration_parser(self.unit, self.longest, self.shortest))
+        most = self.longest // timedelta(**{self.unit: 1})
+        text = {"type": "string", "pattern": "^[0-9]{1,9}[smhd]?$"}
+        yield WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1, "maximum": most}, text]})
 
 
 def whole_minutes(length: timedelta) -> int:

@@ -3,9 +3,9 @@
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
+from pydantic import AfterValidator, Field, PlainSerializer
 
-from countersign.durations import duration_parser, schema
+from countersign.durations import Length
 from countersign.models import NO_BOOL, Id, Model, without_controls
 from countersign.times import SECOND
 
@@ -30,24 +30,9 @@ def _one_line(value: str) -> str:
 # What something is for, in an admin's words.
 Label = Annotated[str, Field(max_length=LONGEST_LABEL), AfterValidator(_one_line)]
 WRITTEN = PlainSerializer(lambda length: f"{length // SECOND}s", when_used="json")
-TokenLength = Annotated[
-    timedelta,
-    BeforeValidator(duration_parser("days", LONGEST_TOKEN)),
-    WRITTEN,
-    WithJsonSchema(schema("days", LONGEST_TOKEN)),
-]
-KeyLength = Annotated[
-    timedelta,
-    BeforeValidator(duration_parser("days", LONGEST_KEY)),
-    WRITTEN,
-    WithJsonSchema(schema("days", LONGEST_KEY)),
-]
-Overlap = Annotated[
-    timedelta,
-    BeforeValidator(duration_parser("hours", LONGEST_OVERLAP, SHORTEST_OVERLAP)),
-    WRITTEN,
-    WithJsonSchema(schema("hours", LONGEST_OVERLAP)),
-]
+TokenLength = Annotated[timedelta, WRITTEN, Length("days", LONGEST_TOKEN)]
+KeyLength = Annotated[timedelta, WRITTEN, Length("days", LONGEST_KEY)]
+Overlap = Annotated[timedelta, WRITTEN, Length("hours", LONGEST_OVERLAP, SHORTEST_OVERLAP)]
 
 
 class ServiceToken(Model):

@@ -7,10 +7,10 @@ from datetime import timedelta
 from ipaddress import IPv4Network
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from countersign.certificates import HostName
-from countersign.durations import AS_MINUTES, duration_parser, schema
+from countersign.durations import AS_MINUTES, Length
 from countersign.models import LONGEST_GRANT, ChannelUse, Id, Model, canonical_id, without_controls
 
 T = TypeVar("T")
@@ -104,18 +104,8 @@ Channels = Annotated[dict[ChannelName, ChannelUse], BeforeValidator(_no_twins)]
 Room = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,80}$")]
 Rooms = Annotated[dict[ChannelName, Room], BeforeValidator(_no_twins)]
 # A number alone means minutes, as it always did.
-Wait = Annotated[
-    timedelta,
-    BeforeValidator(duration_parser("minutes", LONGEST_WAIT)),
-    AS_MINUTES,
-    WithJsonSchema(schema("minutes", LONGEST_WAIT)),
-]
-GrantLength = Annotated[
-    timedelta,
-    BeforeValidator(duration_parser("minutes", LONGEST_GRANT)),
-    AS_MINUTES,
-    WithJsonSchema(schema("minutes", LONGEST_GRANT)),
-]
+Wait = Annotated[timedelta, AS_MINUTES, Length("minutes", LONGEST_WAIT)]
+GrantLength = Annotated[timedelta, AS_MINUTES, Length("minutes", LONGEST_GRANT)]
 
 
 class Described(Model):
