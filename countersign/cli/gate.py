@@ -2,12 +2,9 @@
 
 import logging
 import signal
-from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import typer
@@ -28,13 +25,6 @@ LONGEST_GRACE = timedelta(days=1)
 STDOUT, STDERR = 1, 2
 
 commands = typer.Typer(help="Let in who is approved, and nobody else.", no_args_is_help=True)
-
-
-@commands.callback()
-def gates() -> None:
-    """Let in who is approved, and nobody else."""
-
-
 commands.command()(install)
 commands.command()(check)
 
@@ -60,8 +50,9 @@ def wireguard(
         token = read_token(token_file)
     with connect(url, token) as api, closing(LineWriter(STDOUT, _as_json if as_json else _as_text)) as output:
         gate = Gate(api, name, seconds, output.say)
-        for number, ending in ((signal.SIGTERM, typer.Exit(Code.OK)), (signal.SIGINT, KeyboardInterrupt())):
-            signal.signal(number, partial(_end, gate.end_by, ending))
+        # Never in the middle of something; a second signal changes nothing.
+        signal.signal(signal.SIGTERM, lambda *_: gate.end_by(typer.Exit(Code.OK)))
+        signal.signal(signal.SIGINT, lambda *_: gate.end_by(KeyboardInterrupt()))
         gate.run()
 
 
@@ -79,11 +70,6 @@ def serve(
         logging.basicConfig(format="%(message)s", handlers=[logging.StreamHandler(output)])
         logging.getLogger("countersign.gates").setLevel(logging.INFO)
         asyncio.run(serving(read_config(config)))
-
-
-def _end(end_by: Callable[[BaseException], None], ending: BaseException, number: int, frame: FrameType | None) -> None:
-    """End by a signal, never in the middle of something; a second one changes nothing."""
-    end_by(ending)
 
 
 def _as_text(text: str) -> str:
