@@ -5,12 +5,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from ipaddress import IPv4Network
-from typing import Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from countersign.certificates import HostName
 from countersign.durations import AS_MINUTES, Length
+from countersign.fingerprints import LABELS
 from countersign.models import LONGEST_GRANT, ChannelUse, Id, Model, canonical_id, without_controls
 
 T = TypeVar("T")
@@ -78,24 +79,10 @@ Network = Annotated[str, BeforeValidator(_network)]
 ById = Annotated[dict[Id, T], BeforeValidator(_no_twins)]
 Ids = Annotated[list[Id], AfterValidator(no_repeats), Field(json_schema_extra={"uniqueItems": True})]
 Email = Annotated[str, Field(max_length=LONGEST_EMAIL), AfterValidator(_email)]
-# What a fingerprint says that a policy may watch.
-Watched = Literal[
-    "hostname",
-    "platform",
-    "os",
-    "os_version",
-    "kernel",
-    "architecture",
-    "model",
-    "user",
-    "client_version",
-    "disk_encrypted",
-    "firewall",
-    "biometrics",
-    "auto_update",
-    "tpm",
-    "antivirus",
-]
+if TYPE_CHECKING:
+    Watched = str
+else:  # All that a fingerprint says but the serial number: with another one it is another device.
+    Watched = Literal[tuple(name for name in LABELS if name != "serial")]
 # Host names, folded to lower case.
 Applications = Annotated[dict[HostName, Id], BeforeValidator(_no_twins)]
 Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME), AfterValidator(_one_line)]
