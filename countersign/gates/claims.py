@@ -9,7 +9,6 @@ from countersign.errors import NotAllowed, Refused
 from countersign.gates import certificates
 from countersign.gates.config import GateConfig, Port
 from countersign.gates.tracking import Wanted
-from countersign.gates.unix_sockets import Caller
 from countersign.models import LONGEST_ID, Id, Model, SourceAddress
 from countersign.question import read_as
 
@@ -40,8 +39,8 @@ class Message(Model):
     key: str = ""
 
 
-def claim_of(raw: dict[str, Any], caller: Caller, config: GateConfig) -> Claim:
-    """What a client's first message claims. Raises BadQuestion, NotAllowed and Refused.
+def claim_of(raw: dict[str, Any], uid: int, config: GateConfig) -> Claim:
+    """What the first message of a client of this account claims. Raises BadQuestion, NotAllowed and Refused.
 
     May wait for the system's directory of accounts.
     """
@@ -50,9 +49,9 @@ def claim_of(raw: dict[str, Any], caller: Caller, config: GateConfig) -> Claim:
         if config.ssh is None:
             raise Refused("This gate signs no certificates; connect without one.")
         certificates.public_key(message.key)
-    if message.person and caller.uid != ROOT:
+    if message.person and uid != ROOT:
         raise NotAllowed("Only root may ask for another account.")
-    person = message.person or _account(caller.uid)
+    person = message.person or _account(uid)
     target = config.devices.get(message.device)
     if target is None:
         raise Refused(f"{message.device} is not reached through this gate.")

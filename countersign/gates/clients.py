@@ -7,7 +7,7 @@ from contextlib import suppress
 from countersign.errors import BadQuestion
 from countersign.gates import protocol
 from countersign.gates.protocol import Message, line_of
-from countersign.gates.unix_sockets import Caller, caller_of
+from countersign.gates.unix_sockets import uid_of
 
 FIRST_LINE_SECONDS = 10.0
 # More than a client that reads leaves unread.
@@ -22,7 +22,7 @@ class Client:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self._writer = reader, writer
         writer.transport.set_write_buffer_limits(0)
-        self.caller: Caller = caller_of(writer.get_extra_info("socket"))
+        self.uid = uid_of(writer.get_extra_info("socket"))
 
     def send(self, message: Message) -> None:
         """Send, unless the client reads nothing: then it is cut off."""

@@ -20,7 +20,7 @@ from countersign.errors import BadQuestion, CountersignError, NotAllowed, Refuse
 from countersign.gates.accounts import account_named
 from countersign.gates.targets import opened, pass_on
 from countersign.gates.tracking import GateSession, Wanted
-from countersign.gates.unix_sockets import caller_of, listening
+from countersign.gates.unix_sockets import listening, uid_of
 from countersign.models import Id, Model
 from countersign.tasks import first_of, until_first
 
@@ -132,7 +132,7 @@ class HttpRelay:
 
     def _is_proxy(self, writer: asyncio.StreamWriter) -> bool:
         """Whether the kernel says so; known before anything is read, so that nobody else keeps a connection open."""
-        return caller_of(writer.get_extra_info("socket")).uid in {0, self._proxy}
+        return uid_of(writer.get_extra_info("socket")) in {0, self._proxy}
 
     async def _pass_on(self, client: Side, request: h11.Request) -> None:
         session = await self._session(request.headers)

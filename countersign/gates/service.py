@@ -119,8 +119,7 @@ class GateService:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         client = Client(reader, writer)
-        uid = client.caller.uid
-        self._connections[uid] += 1
+        self._connections[client.uid] += 1
         task = asyncio.current_task()
         assert task
         self._serving.add(task)
@@ -130,25 +129,24 @@ class GateService:
             code = next(code for kind, code in CODES if isinstance(error, kind))
             client.send({"no": message_of(error), "code": code})
         except (OSError, EOFError):
-            log.debug("A client of uid %s is gone.", uid)
+            log.debug("A client of uid %s is gone.", client.uid)
         except Exception:
             log.exception("A client could not be served.")
             client.send({"no": "The gate has a fault; its log has the details.", "code": protocol.FAULT})
         finally:
             self._serving.discard(task)
-            self._connections[uid] -= 1
+            self._connections[client.uid] -= 1
             await client.close()
 
     async def _answer(self, client: Client) -> None:
-        caller = client.caller
-        too_many = self._connections.total() > MOST_IN_ALL or self._connections[caller.uid] > MOST_OF_ONE
-        if too_many and caller.uid != ROOT:
+        too_many = self._connections.total() > MOST_IN_ALL or self._connections[client.uid] > MOST_OF_ONE
+        if too_many and client.uid != ROOT:
             raise Unavailable("Too many connections of this account are open here; end some, and try again.")
         first = await client.first()
         client.send(HEARD)
         if first.get("gate") == PAM:
             return await self._log_in(client, first)
-        claim = await self._accounts(partial(claim_of, first, caller, self._config))
+        claim = await self._accounts(partial(claim_of, first, client.uid, self._config))
         self._questions.count(claim.wanted.person)
         disconnected = asyncio.create_task(client.disconnected())
         try:
@@ -167,7 +165,7 @@ class GateService:
         """Answer PAM: the session is the host's, and lasts longer than this connection."""
         if self.logins is None:
             raise Unavailable("Nobody is let in: gate.toml has no section [pam]. An administrator has to add it.")
-        question = self.logins.read(first, client.caller.uid)
+        question = self.logins.read(first, client.uid)
         login = await self.logins.identify(question)
         if login is None:
             return client.send({"yes": {}})

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from countersign.errors import BadQuestion
 
@@ -17,17 +17,10 @@ CREDENTIALS = struct.Struct("3i")
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
-class Caller(NamedTuple):
-    """A process on this host, as the kernel knows it."""
-
-    pid: int
-    uid: int
-
-
-def caller_of(client: Any) -> Caller:
-    """Who is at the other end of a Unix socket."""
-    pid, uid, _ = CREDENTIALS.unpack(client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size))
-    return Caller(pid, uid)
+def uid_of(client: Any) -> int:
+    """The number of the account at the other end of a Unix socket."""
+    _, uid, _ = CREDENTIALS.unpack(client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size))
+    return int(uid)
 
 
 async def listening(path: Path, serve: Serve, limit: int, backlog: int = 100) -> asyncio.Server:
