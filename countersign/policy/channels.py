@@ -1,11 +1,12 @@
 """Which channels a policy uses, whom it can ask on each, and in which rooms."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 from countersign.directory import Policy
-from countersign.models import LevelRule, ManagersOf, MembersOf, NamedUser
-from countersign.policy.route import levels_for, terms_for
+from countersign.models import LevelRule
+from countersign.policy.route import levels_for, named_by, terms_for
 
 
 class _Way(NamedTuple):
@@ -22,8 +23,10 @@ def people_asked(policy: Policy, channel: str) -> list[str]:
     for way in _ways(policy):
         if is_on(way.terms, channel):
             found.update(way.terms["fallback_approvers"])
-            for level in way.levels:
-                found.update(_named(policy, level, way.requesters))
+            for rule in chain.from_iterable(level.approvers for level in way.levels):
+                found.update(named_by(policy, rule)[0])
+                if rule == "line_manager":
+                    found.update(filter(None, (policy.users[one].line_manager for one in way.requesters)))
     return sorted(person for person in found if policy.enabled(person))
 
 
@@ -54,18 +57,3 @@ def _ways(policy: Policy) -> Iterator[_Way]:
             _, levels, workflow = levels_for(policy, groups, device_group)
             if levels:
                 yield _Way(levels, terms_for(policy, device_group, workflow), requesters)
-
-
-def _named(policy: Policy, level: LevelRule, requesters: Iterable[str]) -> Iterator[str]:
-    for rule in level.approvers:
-        match rule:
-            case ManagersOf(managers_of=group):
-                yield from policy.managers_of(group)
-            case MembersOf(members_of=group):
-                yield from policy.members_of(group)
-            case NamedUser(user=person):
-                yield person
-            case "admins":
-                yield from policy.admins
-            case "line_manager":
-                yield from filter(None, (policy.users[one].line_manager for one in requesters))

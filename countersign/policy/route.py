@@ -121,6 +121,21 @@ def level_without_people(
     return 0
 
 
+def named_by(policy: Policy, rule: ApproverRule) -> tuple[Sequence[str], str]:
+    """Whom a rule names, whoever asks, and why they are asked: nobody for `line_manager`."""
+    match rule:
+        case ManagersOf(managers_of=group):
+            return policy.managers_of(group), f"manager of {group}"
+        case MembersOf(members_of=group):
+            return policy.members_of(group), f"member of {group}"
+        case NamedUser(user=person):
+            return [person], "named approver"
+        case "admins":
+            return policy.admins, "an admin"
+        case "line_manager":
+            return [], ""
+
+
 def why_cannot_act(policy: Policy, version: int, requester: str) -> str:
     """Why a requester who is disabled, or not in the directory, loses requests and grants (rule 6)."""
     return f"The requester is {'disabled' if requester in policy.users else 'not'} in policy version {version}."
@@ -140,23 +155,13 @@ def _requiring_managers(policy: Policy, groups: Sequence[str], device_group: str
 def _named(policy: Policy, rules: Iterable[ApproverRule], requester: str) -> Iterator[Approver]:
     """Everybody whom the rules name, in their order, once for every way in which they are eligible."""
     for rule in rules:
-        match rule:
-            case ManagersOf(managers_of=group):
-                for person in policy.managers_of(group):
-                    yield Approver(person=person, because=f"manager of {group}", as_manager=True)
-            case MembersOf(members_of=group):
-                for person in policy.members_of(group):
-                    yield Approver(person=person, because=f"member of {group}")
-            case NamedUser(user=person):
-                yield Approver(person=person, because="named approver")
-            case "admins":
-                for person in policy.admins:
-                    yield Approver(person=person, because="an admin")
-            case "line_manager":
-                # Nobody is their own line manager, whatever the directory says; and the requester may be gone from it.
-                asking = policy.users.get(requester)
-                if asking and (boss := asking.line_manager) and boss != requester:
-                    yield Approver(person=boss, because=f"line manager of {requester}", as_manager=True)
+        named, because = named_by(policy, rule)
+        for person in named:
+            yield Approver(person=person, because=because, as_manager=isinstance(rule, ManagersOf))
+        # Nobody is their own line manager, whatever the directory says; and the requester may be gone from it.
+        asking = policy.users.get(requester) if rule == "line_manager" else None
+        if asking and (boss := asking.line_manager) and boss != requester:
+            yield Approver(person=boss, because=f"line manager of {requester}", as_manager=True)
 
 
 def _each_once(policy: Policy, named: Iterable[Approver]) -> list[Approver]:
