@@ -7,7 +7,8 @@ from rich.text import Text
 
 from countersign.cli import repeats
 from countersign.cli.tables import grid, indented, mark
-from countersign.refused_checks import RecordedCheck, checks_of
+from countersign.http_answers import Check
+from countersign.refused_checks import checks_of
 from countersign.views import AuditEventView
 
 
@@ -18,7 +19,7 @@ def refusals(rows: Iterable[AuditEventView], *, whole: bool = False) -> list[Ren
     return [_refusal(row, checks, often) for row, often, _ in shown if (checks := _checks(row, whole))]
 
 
-def _refusal(row: AuditEventView, checks: list[RecordedCheck], often: int) -> RenderableType:
+def _refusal(row: AuditEventView, checks: list[Check], often: int) -> RenderableType:
     table = grid(3)
     for one in checks:
         table.add_row(mark(one.passed), one.name, Text(one.saw, "bright_black"))
@@ -27,5 +28,5 @@ def _refusal(row: AuditEventView, checks: list[RecordedCheck], often: int) -> Re
     return Group(head, indented(table))
 
 
-def _checks(row: AuditEventView, whole: bool) -> list[RecordedCheck]:
+def _checks(row: AuditEventView, whole: bool) -> list[Check]:
     return [one for one in checks_of(row) if whole or not one.passed]
