@@ -11,7 +11,7 @@ from countersign.models import Approver, Confirm, LevelRule, Model, Question, Ro
 from countersign.policy.route import level_without_people, people
 from countersign.times import SECOND
 
-# Any moment will do: nothing expires while it is worked out who is asked.
+# Any moment will do: nothing expires while it is worked out who is asked, or who has approved.
 NOW = datetime(2000, 1, 1, tzinfo=UTC)
 MOST_NAMES = 5
 OWN_COUNTS = "the requester's own approval is counted"
@@ -75,7 +75,7 @@ def who_approves(policy: Policy, question: Question) -> WhoApproves:
         grant_seconds=route.grant_lasts // SECOND,
     )
     if nobody_at := level_without_people(policy, route, requester):
-        ballot = _ballot(route, route.levels, requester)
+        ballot = preview_ballot(route, route.levels, requester)
         ballot.give_up(nobody_at)
         found.outcome, found.message, found.levels = "rejected", ballot.message, []
     elif not any(level.asked for level in found.levels):
@@ -89,14 +89,15 @@ def who_approves(policy: Policy, question: Question) -> WhoApproves:
 def _level(policy: Policy, route: Route, number: int, requester: str) -> LevelPreview:
     """One level as the ballot would start it, as if it was the only one."""
     rule = route.levels[number - 1]
-    ballot = _ballot(route, [rule], requester)
+    ballot = preview_ballot(route, [rule], requester)
     asked = ballot.start_level(people(policy, route, number, requester), NOW)
     return LevelPreview(level=number, quorum=rule.quorum, asked=asked, own_approval=bool(ballot.decisions))
 
 
-def _ballot(route: Route, levels: list[LevelRule], requester: str) -> Ballot:
+def preview_ballot(route: Route, levels: list[LevelRule], requester: str, approval_id: int = 0) -> Ballot:
+    """A ballot over these levels of a route at `NOW`, to see what comes of it."""
     return Ballot(
-        approval_id=0,
+        approval_id=approval_id,
         requester=requester,
         levels=levels,
         own_approval_counts=route.auto_approve_when_requester_is_approver,

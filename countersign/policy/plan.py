@@ -1,9 +1,8 @@
 """What applying a policy would change: of the policy in force, and for requests and grants that are open."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
-from countersign.ballot import Ballot
 from countersign.directory import Policy
 from countersign.errors import Refused
 from countersign.kinds import AnyQuestion
@@ -12,9 +11,8 @@ from countersign.models import Answer, Model, Verdict
 from countersign.policy.changes import Item, Part, changes
 from countersign.policy.route import people
 from countersign.times import duration
+from countersign.who_approves import NOW, preview_ballot
 
-# Any moment will do: nothing expires while it is worked out who has approved.
-NOW = datetime(2000, 1, 1, tzinfo=UTC)
 LOSES_ADMIN = "You would be no admin any more: another admin would have to apply the next policy."
 NOTHING = "Nothing changes but the text."
 
@@ -110,13 +108,7 @@ def why_not(policy: Policy, grant: ActiveGrant) -> str:
         return str(error)
     if grant.lasts > by.grant_lasts:
         return f"It lasts {duration(grant.lasts)}; {duration(by.grant_lasts)} is the most."
-    ballot = Ballot(
-        approval_id=grant.approval_id,
-        requester=question.requester,
-        levels=by.levels,
-        own_approval_counts=by.auto_approve_when_requester_is_approver,
-        deadline=NOW + timedelta(minutes=1),
-    )
+    ballot = preview_ballot(by, by.levels, question.requester, grant.approval_id)
     for n in range(1, len(by.levels) + 1):
         ballot.start_level(people(policy, by, n, question.requester), NOW)
         for person in grant.approved_by:
