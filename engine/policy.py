@@ -12,9 +12,8 @@ from sqlalchemy import Connection
 from countersign.directory import Policy
 from countersign.error_codes import ErrorCode
 from countersign.errors import Refused
-from countersign.permissions import Principal, must_be_admin
+from countersign.permissions import Principal, as_of, must_be_admin
 from countersign.policy import file as policy_file
-from countersign.policy.plan import keeps_admin
 from engine.record import record
 from store import Store, grants, policies
 from store.events import lock_feed
@@ -77,7 +76,7 @@ def put_in_force_by(
 ) -> int:
     """The same for an admin; Refused also where they would be none any more, and don't `give_up_admin`."""
     must_be_admin(who)
-    if not (give_up_admin or keeps_admin(read.policy, who.name, who.appointed)):
+    if not (give_up_admin or as_of(read.policy, who).admin):
         raise Refused(LOCKS_OUT.format(who.name), ErrorCode.AUTHOR_LOSES_ADMIN)
     return put_in_force(store, read, who.name, replaces, end)
 

@@ -8,10 +8,11 @@ from typing import TypeVar
 from countersign.directory import CHANNELS
 from countersign.errors import CountersignError, message_of
 from countersign.http_answers import PolicyText
+from countersign.permissions import as_of
 from countersign.policy import file as policy_file
 from countersign.policy.difference import PolicyDifference, difference
 from countersign.policy.edit import PolicyEdit, edited
-from countersign.policy.plan import ActiveGrant, PolicyPlan, Waiting, keeps_admin, plan, to_end
+from countersign.policy.plan import ActiveGrant, PolicyPlan, Waiting, plan, to_end
 from engine.engine import Engine
 from engine.heartbeat import CHANNEL_KEPT
 from engine.policy import ReadPolicy, put_in_force_by
@@ -57,7 +58,7 @@ async def planned(context: Context, caller: Caller, text: str | bytes, end_grant
     waiting, grants = await _all_of(context, planning.waiting), await _all_of(context, planning.active_grants)
     found = await context.work(plan, version, old, policy, waiting, grants, end_grants)
     found.warnings = policy_file.warnings(policy, document, await _set_up(context))
-    found.author_loses_admin = not keeps_admin(policy, caller.name, caller.principal.appointed)
+    found.author_loses_admin = not as_of(policy, caller.principal).admin
     return found
 
 

@@ -83,11 +83,6 @@ def plan(
     return PolicyPlan(version=version, parts=parts)
 
 
-def keeps_admin(policy: Policy, author: str, by_token: bool) -> bool:
-    """Whether an admin would still be one by a policy; `by_token`: their token says so, whatever the policy says."""
-    return policy.enabled(author) and (by_token or policy.is_admin(author))
-
-
 def not_given_by(policy: Policy, grants: Iterable[ActiveGrant]) -> list[tuple[ActiveGrant, str]]:
     """The grants of enabled people that this policy would not give, each with the reason."""
     checked = ((one, why_not(policy, one)) for one in grants if policy.enabled(one.question.requester))

@@ -135,7 +135,7 @@ def test_an_admin_is_one_by_the_directory_or_by_their_token_unless_disabled() ->
     assert not principal(policy, "alice").admin
     assert principal(policy, "alice", appointed=True).admin
     assert principal(policy, "gone", appointed=True) == Principal("gone", enabled=False, appointed=True)
-    assert principal(policy, "nobody") == Principal("nobody", enabled=False)
+    assert principal(policy, "nobody", appointed=True) == Principal("nobody", enabled=False, appointed=True)
     assert principal(policy, "gateway:vpn") == Principal("gateway:vpn")
 
 

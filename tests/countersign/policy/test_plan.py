@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -12,7 +11,7 @@ from countersign.directory import Policy
 from countersign.kinds.connection import ConnectionQuestion
 from countersign.policy.changes import MOST_ITEMS, changes
 from countersign.policy.file import load
-from countersign.policy.plan import ActiveGrant, Waiting, keeps_admin, plan, to_end, why_not
+from countersign.policy.plan import ActiveGrant, Waiting, plan, to_end, why_not
 
 EXAMPLE = (Path(__file__).parents[3] / "examples" / "policy.yaml").read_text()
 POLICY = load(EXAMPLE)
@@ -221,18 +220,3 @@ def test_grants_that_would_not_be_given_are_taken_away_on_demand(end_grants: boo
         "connection web-1 ssh: It lasts 2 hours; 1 hour is the most.",
     )
     assert planned.takes_away is takes_away
-
-
-@pytest.mark.parametrize(
-    ("fields", "by_token", "keeps"),
-    [
-        ({"roles": ["admin"]}, False, True),
-        ({"roles": []}, False, False),
-        ({"roles": []}, True, True),
-        ({"roles": ["admin"], "disabled": True}, True, False),
-        (None, True, False),
-    ],
-)
-def test_who_stays_an_admin(fields: dict[str, Any] | None, by_token: bool, keeps: bool) -> None:
-    users = {"ada": {"name": "Ada", "email": "ada@example.test"} | fields} if fields is not None else {}
-    assert keeps_admin(Policy.model_validate({"users": users}), "ada", by_token) is keeps
