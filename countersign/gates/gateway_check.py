@@ -19,14 +19,10 @@ from countersign.question import read_question
 from countersign.views import Finding, RequestView
 
 POLL_SECONDS = 0.1
-# How long a gateway may take to ask, to let somebody in and to refuse.
-PATIENCE_SECONDS = 30.0
 # How long it is watched whether anything comes before the yes, or another request is opened.
 WATCH_SECONDS = 3.0
 # A session ends so soon after its grant.
 MOST_SECONDS = 2.0
-# Who has gone may come back within this time; then the request is to be cancelled, or to have expired.
-GONE_SECONDS = 150.0
 # A person's client tries again: it is the same request.
 TIMES = 3
 
@@ -48,17 +44,11 @@ class Check:
     """One check of a gateway.
 
     `patience`: how many seconds are waited for what a gateway does at once; `gone_within`: how long a request may stay
-    open whose person has gone.
+    open whose person has gone, as they may come back.
     """
 
     def __init__(
-        self,
-        api: Api,
-        address: GatewayAddress,
-        wants: Wants,
-        patience: float = PATIENCE_SECONDS,
-        gone_within: float = GONE_SECONDS,
-        person: Api | None = None,
+        self, api: Api, address: GatewayAddress, wants: Wants, patience: float, gone_within: float, person: Api | None
     ) -> None:
         """`person`: by which the person asks, where the gateway has people ask at the portal themselves."""
         self._person = person

@@ -6,9 +6,9 @@ import socket
 import ssl
 import subprocess
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Protocol
 
 import httpx
 
@@ -22,27 +22,32 @@ LONGEST_SAID = 300
 TOKENS = {"COUNTERSIGN_TOKEN", "COUNTERSIGN_PERSON_TOKEN"}
 
 
-class Connection(Protocol):
-    """One connection to a gateway."""
+class Connection(ABC):
+    """One connection to a gateway; `received` is the beginning of what came back."""
 
+    received = b""
+
+    @abstractmethod
     def poll(self) -> tuple[bool, bool]:
         """Whether anything has come through so far, and whether it is closed, or refused, now."""
 
     @property
     def beginning(self) -> str:
         """The beginning of what came back, for people."""
+        return self.received.decode(errors="replace").strip()
 
+    @abstractmethod
     def close(self) -> None:
         """End the connection."""
 
 
-class TcpConnection:
+class TcpConnection(Connection):
     """A connection over TCP: what is sent at once is what a client of the protocol says first."""
 
     def __init__(self, host: str, port: int, greeting: bytes) -> None:
         self._socket = socket.create_connection((host, port), CONNECT_SECONDS)
         self._socket.setblocking(False)
-        self._received, self._closed = b"", False
+        self._closed = False
         with suppress(OSError):
             self._socket.send(greeting)
 
@@ -51,25 +56,20 @@ class TcpConnection:
         try:
             while not self._closed:
                 part = self._socket.recv(65536)
-                self._received = (self._received + part)[:LONGEST_SAID]
+                self.received = (self.received + part)[:LONGEST_SAID]
                 self._closed = not part
         except BlockingIOError:
             pass
         except OSError:
             self._closed = True
-        return bool(self._received), self._closed
-
-    @property
-    def beginning(self) -> str:
-        """The beginning of what came back."""
-        return self._received.decode(errors="replace").strip()
+        return bool(self.received), self._closed
 
     def close(self) -> None:
         """End the connection."""
         self._socket.close()
 
 
-class CommandConnection:
+class CommandConnection(Connection):
     """Somebody with a client of their own: what it prints is what comes through, and it ends with the connection."""
 
     def __init__(self, command: Sequence[str]) -> None:
@@ -91,21 +91,20 @@ class CommandConnection:
         assert self._process.stdout
         self._output = self._process.stdout.fileno()
         os.set_blocking(self._output, False)
-        self._received = b""
 
     def poll(self) -> tuple[bool, bool]:
         """Read what there is."""
         is_over = self._process.poll() is not None
         with suppress(BlockingIOError):
             while part := os.read(self._output, 65536):
-                self._received = (self._received + part)[:LONGEST_SAID]
-        return bool(self._received), is_over
+                self.received = (self.received + part)[:LONGEST_SAID]
+        return bool(self.received), is_over
 
     @property
     def beginning(self) -> str:
         """The beginning of what it printed; where that is nothing, of what it printed as errors."""
         self._errors.seek(0)
-        return (self._received or self._errors.read(LONGEST_SAID)).decode(errors="replace").strip()
+        return (self.received or self._errors.read(LONGEST_SAID)).decode(errors="replace").strip()
 
     def close(self) -> None:
         """End the client."""
@@ -119,12 +118,12 @@ class CommandConnection:
                 pipe.close()
 
 
-class HttpConnection:
+class HttpConnection(Connection):
     """Somebody with a browser: each `poll` asks for the page again. An answer of status 2xx has come through."""
 
     def __init__(self, url: httpx.URL, headers: dict[str, str], verify: ssl.SSLContext) -> None:
         """Raises BadQuestion where nothing answers there."""
-        self._url, self._through, self._beginning = url, False, ""
+        self._url, self._through = url, False
         trust_env = not is_loopback(url.host)
         self._http = httpx.Client(headers=headers, timeout=CONNECT_SECONDS, verify=verify, trust_env=trust_env)
         try:
@@ -145,15 +144,9 @@ class HttpConnection:
 
     def _ask(self) -> bool:
         with self._http.stream("GET", self._url) as reply:
-            part = next(reply.iter_bytes(LONGEST_SAID), b"")
-        self._beginning = part.decode(errors="replace")
+            self.received = next(reply.iter_bytes(LONGEST_SAID), b"")
         self._through = self._through or reply.is_success
         return reply.is_success
-
-    @property
-    def beginning(self) -> str:
-        """The beginning of the last answer."""
-        return self._beginning.strip()
 
     def close(self) -> None:
         """Nothing stays open."""
@@ -163,11 +156,9 @@ class HttpConnection:
 class GatewayAddress:
     """Where a gateway lets people in: `tcp://host:port`, `http://...` or `https://...`, or a client of it."""
 
-    def __init__(
-        self, url: str = "", greeting: bytes = b"", headers: dict[str, str] | None = None, client: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, url: str, greeting: bytes, headers: dict[str, str], client: Sequence[str]) -> None:
         """Raises BadQuestion where the address is none of these, and there is no client."""
-        self._greeting, self._headers, self._client = greeting, headers or {}, client
+        self._greeting, self._headers, self._client = greeting, headers, client
         try:
             self._url = httpx.URL(url)
             self._port = self._url.port or 0
