@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import TypeVar
@@ -20,7 +19,6 @@ from countersign.http import Api
 from countersign.models import Status
 from countersign.views import RequestView
 
-REDRAWS_A_SECOND = 4
 # A restarted portal is back well before this; the request goes on meanwhile.
 PATIENCE_SECONDS = 60.0
 FIRST_PAUSE_SECONDS = 0.5
@@ -64,11 +62,12 @@ def follow(api: Api, view: RequestView, console: Console) -> RequestView:
     """Show the request until it is settled; returns it then."""
     if not console.is_terminal:
         return _line_by_line(api, view, console)
-    shown = _Shown(view, Spinner("dots"))
-    with Live(shown, console=console, refresh_per_second=REDRAWS_A_SECOND, transient=True):
+    shown, spinner = view, Spinner("dots")
+    # Rendered anew at each redraw, so that the time left counts down.
+    with Live(get_renderable=lambda: _page(shown, spinner), console=console, transient=True):
         for newer in changes(api, view):
-            shown.view = newer
-    return shown.view
+            shown = newer
+    return shown
 
 
 def _line_by_line(api: Api, view: RequestView, console: Console) -> RequestView:
@@ -79,19 +78,12 @@ def _line_by_line(api: Api, view: RequestView, console: Console) -> RequestView:
     return last
 
 
-@dataclass
-class _Shown:
-    """Renders anew at each redraw, so that the time left counts down."""
-
-    view: RequestView
-    spinner: Spinner
-
-    def __rich__(self) -> RenderableType:
-        view, at = self.view, times.now()
-        head = Table.grid(padding=(0, 1))
-        head.add_row(self.spinner, request_page.headline(view, at))
-        ending = Text("  Ctrl-C stops watching; the request stays open.", style="bright_black")
-        return Group(head, indented(request_page.who_and_what(view)), *request_page.level_now(view, at), ending)
+def _page(view: RequestView, spinner: Spinner) -> RenderableType:
+    at = times.now()
+    head = Table.grid(padding=(0, 1))
+    head.add_row(spinner, request_page.headline(view, at))
+    ending = Text("  Ctrl-C stops watching; the request stays open.", style="bright_black")
+    return Group(head, indented(request_page.who_and_what(view)), *request_page.level_now(view, at), ending)
 
 
 def _in_one_line(view: RequestView, at: datetime) -> Text:
