@@ -8,7 +8,6 @@ grace. A request that this gateway opened, and that nobody here waits for any mo
 import asyncio
 import logging
 import uuid
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -27,7 +26,7 @@ from countersign.grant_reuse import covers, is_yes, must_be_for, not_from_here
 from countersign.http import Api
 from countersign.models import Question, Status
 from countersign.times import moment, span
-from countersign.views import AuditEventView, RequestView
+from countersign.views import RequestView
 
 __all__ = ["Access", "GateSession", "Tell", "Wanted"]
 
@@ -63,6 +62,7 @@ class Access:
         self._abandoned = AbandonedRequests(api, self._background, retry_within, self._is_wanted)
         opened, began = self._abandoned.opened, self._abandoned.find_left_over
         self._followed = FollowedRequests(api, grace, self._background, self._check, opened, began)
+        self.listen, self.end_all = self._followed.listen, self._followed.end_all
         self._other_grants = OtherGrants(api, self._background, self._followed)
 
     async def run(self) -> NoReturn:
@@ -80,14 +80,6 @@ class Access:
     def answers(self) -> bool:
         """Whether the portal gives good answers now."""
         return self._followed.answers
-
-    def end_all(self, why: str) -> None:
-        """End all sessions."""
-        self._followed.end_all(why)
-
-    def listen(self, kind: str, heard: Callable[[AuditEventView], None]) -> None:
-        """Have each event of a kind told that this gateway may see."""
-        self._followed.listen(kind, heard)
 
     async def ask(self, wanted: Wanted, tell: Tell) -> GateSession:
         """Open or join the request, and wait until a grant says yes; `tell` gets sentences as they become true.
