@@ -7,8 +7,7 @@ from contextlib import contextmanager
 
 from countersign.error_codes import ErrorCode
 from countersign.errors import TooMany, Unavailable
-from countersign.per_hour import PerHour
-from countersign.per_minute import PerMinute
+from countersign.rates import PerHour, PerMinute
 
 # When somebody with too many calls under way may try again, in seconds.
 RETRY_SECONDS = 1

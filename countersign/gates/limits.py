@@ -5,7 +5,7 @@ import math
 
 from countersign.errors import TooMany
 from countersign.models import canonical_address
-from countersign.per_minute import PerMinute
+from countersign.rates import PerMinute
 
 # A machine has all addresses of such a network of IPv6 (RFC 4291, 2.5.1).
 IPV6_PREFIX = 64

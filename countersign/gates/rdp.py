@@ -22,7 +22,7 @@ from countersign.gates.rdp_packet import FirstPacket, length_of, read
 from countersign.gates.targets import BUFFER_BYTES, opened, pass_on
 from countersign.http import Api
 from countersign.models import Model
-from countersign.per_minute import PerMinute
+from countersign.rates import PerMinute
 from countersign.rdp import VARIANT, RoutedConnection, RoutingToken
 from countersign.tasks import until_first
 from countersign.views import AuditEventView, RequestView

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from countersign import per_hour
+from countersign import rates
 from sandbox.slack.tool import NoSlack
 from tests.slack.context import Context, slack_deployment, slack_policy
 from tests.slack.forge.aim import Genuine, genuine_ones
@@ -27,7 +27,7 @@ async def shared_house(
 async def context(shared_house: Context, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Context]:
     """The same under the plain policy, with nothing that fails; who sends what can't be read is told so each time."""
     await shared_house.until_connected()
-    monkeypatch.setattr(per_hour, "HOUR_SECONDS", 0.0)
+    monkeypatch.setattr(rates, "HOUR_SECONDS", 0.0)
     shared_house.deployment.apply(slack_policy())
     yield shared_house
     shared_house.slack.faults.clear()

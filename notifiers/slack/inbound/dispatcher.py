@@ -9,7 +9,7 @@ from typing import TypeVar
 from countersign.errors import CountersignError, Delayed, NotAllowed, NotFound, Refused, TooMany, Unavailable
 from countersign.models import Answer
 from countersign.notifications import Person, RejectedInput, SubmittedAnswer
-from countersign.per_hour import PerHour
+from countersign.rates import PerHour
 from countersign.views import RequestView
 from notifiers.engine import Engine
 from notifiers.slack.client.api import SlackApi

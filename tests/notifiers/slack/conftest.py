@@ -6,7 +6,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import delete
 
-from countersign import per_hour
+from countersign import rates
 from sandbox.slack.tool import NoSlack
 from store.tables import repeats
 from tests.databases import new_sqlite
@@ -40,7 +40,7 @@ async def way(shared_way_in: WayIn, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
 
     Hours are over at once: who sends what can't be read is told so each time.
     """
-    monkeypatch.setattr(per_hour, "HOUR_SECONDS", 0.0)
+    monkeypatch.setattr(rates, "HOUR_SECONDS", 0.0)
     await shared_way_in.forget()
     with shared_way_in.deployment.store.database.transaction() as connection:
         connection.execute(delete(repeats))

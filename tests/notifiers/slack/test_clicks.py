@@ -8,7 +8,7 @@ import logging
 
 import pytest
 
-from countersign import per_hour
+from countersign import rates
 from countersign.errors import Unavailable
 from countersign.models import GrantStatus, Status, Verdict
 from notifiers.slack.inbound.dispatcher import CANT_READ_TOLD_AT_MOST
@@ -160,7 +160,7 @@ async def test_a_value_that_is_none_of_ours_is_refused(way: WayIn, value: str) -
 async def test_who_sends_what_cant_be_read_again_and_again_is_told_a_few_times_only(
     way: WayIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(per_hour, "HOUR_SECONDS", 3600.0)
+    monkeypatch.setattr(rates, "HOUR_SECONDS", 3600.0)
     before = len(await people.ephemerals(way.slack, HEIDI))
     message = await way.buttons("none:1")
     for _ in range(2 * CANT_READ_TOLD_AT_MOST):
