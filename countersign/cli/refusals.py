@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from countersign.cli import repeats
+from countersign.cli.repeats import folded
 from countersign.cli.tables import grid, indented, mark
 from countersign.http_answers import Check
 from countersign.refused_checks import checks_of
@@ -15,7 +15,7 @@ from countersign.views import AuditEventView
 def refusals(rows: Iterable[AuditEventView], *, whole: bool = False) -> list[RenderableType]:
     """Each refused answer, a repeated one once, with the checks that failed; `whole`: all answers, all checks."""
     rows = [row for row in rows if row.kind == "answer_refused"]
-    shown = repeats.each(rows) if whole else repeats.folded(rows)
+    shown = folded(rows, whole=whole)
     return [_refusal(row, checks, often) for row, often, _ in shown if (checks := _checks(row, whole))]
 
 

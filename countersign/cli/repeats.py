@@ -14,19 +14,14 @@ SAID_ANEW = {"answer_refused", "asked_again"}
 Shown = tuple[AuditEventView, int, AuditEventView]
 
 
-def each(rows: Iterable[AuditEventView]) -> Iterator[Shown]:
-    """Every row by itself."""
-    return ((row, 1, row) for row in rows)
-
-
-def folded(rows: Iterable[AuditEventView]) -> Iterator[Shown]:
-    """Repeated rows as one, at the place of the first and with the detail of the last."""
+def folded(rows: Iterable[AuditEventView], *, whole: bool = False) -> Iterator[Shown]:
+    """Repeated rows as one, at the place of the first and with the detail of the last; `whole`: each by itself."""
     groups: dict[tuple[str, ...], list[AuditEventView]] = defaultdict(list)
     for row in rows:
         groups[_key(row)].append(row)
     for row in rows:
         its = groups[_key(row)]
-        if len(its) < FOLDED_FROM:
+        if whole or len(its) < FOLDED_FROM:
             yield row, 1, row
         elif row is its[0]:
             yield row.model_copy(update={"detail": its[-1].detail, "proof": its[-1].proof}), len(its), its[-1]

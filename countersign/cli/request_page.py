@@ -7,8 +7,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from countersign.cli import repeats, times
+from countersign.cli import times
 from countersign.cli.refusals import refusals
+from countersign.cli.repeats import folded
 from countersign.cli.tables import grid, indented, labelled
 from countersign.kinds import title_of
 from countersign.models import Decision, Detail, GrantStatus, GrantView, Status, Verdict
@@ -139,7 +140,7 @@ def timeline_table(
         table.add_column(no_wrap=True, min_width=5)
     table.add_column(no_wrap=True, min_width=13)
     table.add_column(overflow="fold")
-    for row, often, last in repeats.each(rows) if whole else repeats.folded(rows):
+    for row, often, last in folded(rows, whole=whole):
         number = [Text(f"#{row.approval_id}" if row.approval_id else "", style="bold")] if numbered else []
         again = f" ({often} times, until {times.clock(last.at, at, seconds=True)})" if often > 1 else ""
         what = _what_happened(row).append(again, style="bright_black")
