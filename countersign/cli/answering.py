@@ -19,18 +19,22 @@ Comment = Annotated[str, typer.Argument(metavar="COMMENT", help="What the reques
 commands = typer.Typer()
 
 
-@commands.command()
-@with_portal
-def approve(api: Api, number: Number, comment: Comment = "", as_json: AsJson = False) -> None:
-    """Approve a request that waits for your answer."""
-    _decide(api, number, Verdict.APPROVE, comment, as_json)
+def _answers(verdict: Verdict, does: str) -> None:
+    """Add the command that answers so."""
+
+    @commands.command(verdict.value, help=does)
+    @with_portal
+    def answer(api: Api, number: Number, comment: Comment = "", as_json: AsJson = False) -> None:
+        judgement = api.decide(number, verdict, comment, _last_asked_at(api, number))
+        view = api.request(number)
+        page = request_page.short(view, times.now()) if judgement.accepted else Text(judgement.message)
+        show_result(judgement, page, as_json)
+        if not judgement.accepted:
+            raise typer.Exit(Code.UNAVAILABLE)
 
 
-@commands.command()
-@with_portal
-def reject(api: Api, number: Number, comment: Comment = "", as_json: AsJson = False) -> None:
-    """Reject a request that waits for your answer; one rejection ends it."""
-    _decide(api, number, Verdict.REJECT, comment, as_json)
+_answers(Verdict.APPROVE, "Approve a request that waits for your answer.")
+_answers(Verdict.REJECT, "Reject a request that waits for your answer; one rejection ends it.")
 
 
 @commands.command()
@@ -60,15 +64,6 @@ def revoke(api: Api, number: Number, comment: Comment = "", as_json: AsJson = Fa
 def give_back(api: Api, number: Number, comment: Comment = "", as_json: AsJson = False) -> None:
     """End a grant of yours that you need no longer; a gateway, one that it asked for."""
     _show_view(api.give_back(number, comment), as_json)
-
-
-def _decide(api: Api, number: int, verdict: Verdict, comment: str, as_json: bool) -> None:
-    judgement = api.decide(number, verdict, comment, _last_asked_at(api, number))
-    view = api.request(number)
-    page = request_page.short(view, times.now()) if judgement.accepted else Text(judgement.message)
-    show_result(judgement, page, as_json)
-    if not judgement.accepted:
-        raise typer.Exit(Code.UNAVAILABLE)
 
 
 def _last_asked_at(api: Api, number: int) -> int | None:
