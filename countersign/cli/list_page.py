@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from countersign.cli import request_page, times
-from countersign.cli.request_page import STYLES, awaited, name_of, shown_status
+from countersign.cli.request_page import STYLES, name_of, shown_status
 from countersign.cli.tables import listing
 from countersign.kinds import title_of
 from countersign.models import GrantStatus, Status
@@ -47,7 +47,7 @@ def _people(view: RequestView) -> str:
     if view.status is not Status.WAITING:
         people = list(dict.fromkeys(one.person for one in view.decisions if not one.lapsed))
     else:
-        people = awaited(view)
+        people = [one.person for one in view.awaited]
     return ", ".join(name_of(view, one) for one in people)
 
 

@@ -89,6 +89,6 @@ def _page(view: RequestView, spinner: Spinner) -> RenderableType:
 def _in_one_line(view: RequestView, at: datetime) -> Text:
     line = Text(f"{times.clock(at, at, seconds=True)}  ") + request_page.headline(view, at)
     if view.status is Status.WAITING and view.level:
-        names = [request_page.name_of(view, one) for one in request_page.awaited(view)]
+        names = [request_page.name_of(view, one.person) for one in view.awaited]
         line.append(f"; level {view.level} of {view.levels}, waits for {', '.join(names)}")
     return line

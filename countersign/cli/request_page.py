@@ -1,6 +1,6 @@
 """One request as a page: the facts, who is asked at which level, what they said, the grant, the timeline."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from rich.console import Group, RenderableType
@@ -10,7 +10,7 @@ from rich.text import Text
 from countersign.cli import times
 from countersign.cli.refusals import refusals
 from countersign.cli.repeats import folded
-from countersign.cli.tables import grid, indented, labelled
+from countersign.cli.tables import grid, indented, labelled, mark
 from countersign.kinds import title_of
 from countersign.models import Decision, Detail, GrantStatus, GrantView, Status, Verdict
 from countersign.times import duration
@@ -26,7 +26,6 @@ STYLES: dict[str, str] = {
     GrantStatus.ENDED: "bright_black",
     GrantStatus.REVOKED: "red",
 }
-MARKS = {Verdict.APPROVE: Text("✓", style="green"), Verdict.REJECT: Text("✗", style="red")}
 AVAILABILITY = {"away": "out of office", "unreachable": "can't be reached", "disabled": "disabled"}
 VERDICTS = {Verdict.APPROVE: "approved", Verdict.REJECT: "rejected"}
 
@@ -118,13 +117,8 @@ def people(view: RequestView, level: int, at: datetime) -> Table:
     for decision in decisions:
         if decision.person not in {one.person for one in asked}:
             name = Text(name_of(view, decision.person))
-            table.add_row(MARKS[decision.verdict], name, _answers([decision], at))
+            table.add_row(mark(decision.verdict is Verdict.APPROVE), name, _answers([decision], at))
     return table
-
-
-def awaited(view: RequestView) -> list[str]:
-    """The ids of those whom the current level waits for."""
-    return [one.person for one in view.awaited]
 
 
 def timeline_table(
@@ -166,17 +160,14 @@ def ended_at(grant: GrantView) -> datetime | None:
 
 
 def _details(view: RequestView) -> Iterator[RenderableType]:
-    """The table of what is asked, what has changed first."""
-    if details := view.question.details:
+    """The table of what is asked, each with what it was before; what has changed comes first."""
+    if details := sorted(view.question.details, key=lambda one: one.before is None):
         yield Text()
-        yield labelled(_detail_rows(details))
+        yield labelled((one.label, _value(one)) for one in details)
 
 
-def _detail_rows(details: Sequence[Detail]) -> Iterator[tuple[str, Text]]:
-    """What each is called, and its value with what it was before; what has changed comes first."""
-    for one in sorted(details, key=lambda one: one.before is None):
-        was = (f"  was: {one.before}", "yellow") if one.before is not None else ""
-        yield one.label, Text.assemble(one.value, was)
+def _value(one: Detail) -> Text:
+    return Text.assemble(one.value, (f"  was: {one.before}", "yellow") if one.before is not None else "")
 
 
 def _each_fact(view: RequestView, at: datetime) -> Iterator[tuple[str, Text]]:
@@ -211,7 +202,7 @@ def _levels(view: RequestView, at: datetime) -> Iterator[RenderableType]:
 
 def _mark(decisions: list[Decision], view: RequestView) -> Text:
     if decisions and not decisions[-1].lapsed:
-        return MARKS[decisions[-1].verdict]
+        return mark(decisions[-1].verdict is Verdict.APPROVE)
     return Text("…" if view.status is Status.WAITING else "·", style="bright_black")
 
 

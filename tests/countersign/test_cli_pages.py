@@ -91,7 +91,7 @@ def test_a_waiting_request_says_who_agreed_and_whom_it_waits_for() -> None:
     assert "approved" in rows["Heidi"]
     assert rows["Ivan"].strip().endswith("told, no answer yet")
     assert "1 hour 30 minutes, from the approval on" in page
-    assert request_page.awaited(WAITING) == ["ivan"]
+    assert [one.person for one in WAITING.awaited] == ["ivan"]
 
 
 def test_a_table_of_details_shows_what_has_changed_first_and_no_grant_that_there_will_not_be() -> None:
@@ -147,9 +147,9 @@ def test_an_approval_that_lapsed_is_shown_as_one_that_counts_no_longer() -> None
 def test_it_waits_for_who_was_not_disabled_and_has_no_answer_that_counts() -> None:
     lapsed = decision("heidi", 2).model_copy(update={"lapsed": True})
     view = WAITING.model_copy(update={"decisions": [decision("grace"), lapsed]})
-    assert request_page.awaited(view) == ["heidi", "ivan"]
+    assert [one.person for one in view.awaited] == ["heidi", "ivan"]
     approvers = [one.model_copy(update={"availability": "disabled"}) for one in view.approvers]
-    assert request_page.awaited(view.model_copy(update={"approvers": approvers})) == []
+    assert view.model_copy(update={"approvers": approvers}).awaited == []
 
 
 def test_who_is_not_among_those_asked_is_shown_when_they_counted() -> None:
