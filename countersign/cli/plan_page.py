@@ -9,7 +9,7 @@ from rich.text import Text
 from countersign.cli.tables import grid, indented
 from countersign.console import console
 from countersign.errors import BadQuestion
-from countersign.policy.changes import Item, Part
+from countersign.policy.changes import Part
 from countersign.policy.plan import LOSES_ADMIN, NOTHING, PolicyPlan
 
 # So many of a kind are shown; the plan in JSON has more.
@@ -44,11 +44,8 @@ def _part(part: Part, end_grants: bool) -> RenderableType:
         heading.append("; they end" if end_grants else "; they last on (--end-grants ends them)", "default")
     table = grid(2)
     for item in part.items[:MOST_SHOWN]:
-        table.add_row(_name(item), Text(item.description))
+        name = f"#{item.approval_id} {item.name}" if item.approval_id else item.name
+        table.add_row(Text(name), Text(item.description))
     more = part.total - min(len(part.items), MOST_SHOWN)
     rest = [indented(Text(f"and {more} more", "bright_black"))] if more else []
     return Group(heading, indented(table), *rest)
-
-
-def _name(item: Item) -> Text:
-    return Text(f"#{item.approval_id} {item.name}" if item.approval_id else item.name)

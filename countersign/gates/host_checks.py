@@ -5,7 +5,9 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
+from typing import Literal
 
 from countersign.checks import in_order
 from countersign.errors import CountersignError
@@ -190,13 +192,8 @@ def _many_enough(most: int, waits: int) -> Finding:
     return _warning("sshd", "MaxStartups", message)
 
 
-def _ok(part: str, about: str, message: str) -> Finding:
-    return Finding(part=part, state="ok", about=about, message=message)
+def _finding(state: Literal["ok", "warning", "problem"], part: str, about: str, message: str) -> Finding:
+    return Finding(part=part, state=state, about=about, message=message)
 
 
-def _warning(part: str, about: str, message: str) -> Finding:
-    return Finding(part=part, state="warning", about=about, message=message)
-
-
-def _problem(part: str, about: str, message: str) -> Finding:
-    return Finding(part=part, state="problem", about=about, message=message)
+_ok, _warning, _problem = partial(_finding, "ok"), partial(_finding, "warning"), partial(_finding, "problem")

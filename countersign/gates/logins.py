@@ -6,7 +6,7 @@ and `su` it is who calls, and within a session here its person, whichever accoun
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
@@ -17,7 +17,7 @@ from pydantic import BeforeValidator, Field
 
 from countersign.durations import duration_parser
 from countersign.errors import BadQuestion, NotAllowed
-from countersign.gates.access import Access, GateSession, Wanted
+from countersign.gates.access import Access, GateSession, Tell, Wanted
 from countersign.gates.accounts import Accounts, account_named
 from countersign.gates.limits import source_of
 from countersign.gates.login_sessions import LoginSessions
@@ -38,7 +38,6 @@ PAM, SSH = "pam", "ssh"
 LONGEST_WAIT = timedelta(days=1)
 LONGEST_NAME = 256
 
-Tell = Callable[[str], None]
 Item = Annotated[str, Field(max_length=LONGEST_NAME)]
 
 

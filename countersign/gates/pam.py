@@ -97,7 +97,7 @@ def _ask(items: Items, config: str) -> int:
         return OK
     try:
         watched = os.pidfd_open(leader)
-        service = Service(_socket_of(config))
+        service = Service(str(_config(config).get("socket", SOCKET)))
         service.ask(question(items, leader))
     except OSError:
         return OK if _is_exempt(items, config) else _refuse(AWAY, UNAVAILABLE)
@@ -163,10 +163,6 @@ def _has_hung_up(leader: int) -> bool:
         return False
     connections = [line.split() for table in tables for line in table]
     return not any(fields[3] == ESTABLISHED and f"socket:[{fields[9]}]" in own for fields in connections)
-
-
-def _socket_of(config: str) -> str:
-    return str(_config(config).get("socket", SOCKET))
 
 
 def _is_exempt(items: Items, config: str) -> bool:

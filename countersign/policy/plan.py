@@ -68,10 +68,11 @@ def plan(
         if not new.enabled(one.requester)
     ]
     revoked = [
-        Item(name=one.question.requester, description=_what(one), approval_id=one.approval_id) for one in of_disabled
+        Item(name=one.question.requester, description=str(one.question.subject), approval_id=one.approval_id)
+        for one in of_disabled
     ]
     not_given = [
-        Item(name=one.question.requester, description=f"{_what(one)}: {why}", approval_id=one.approval_id)
+        Item(name=one.question.requester, description=f"{one.question.subject}: {why}", approval_id=one.approval_id)
         for one, why in not_given_by(new, grants)
     ]
     parts = [
@@ -125,7 +126,3 @@ def _approval(grant: ActiveGrant, person: str, level: int) -> Answer:
         channel="",
         at=NOW,
     )
-
-
-def _what(grant: ActiveGrant) -> str:
-    return str(grant.question.subject)
