@@ -10,7 +10,6 @@ import platform
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -50,7 +49,7 @@ def fingerprint(root: Path = ROOT) -> Fingerprint:
         posture=Posture(
             disk_encrypted=disk_encrypted(root),
             firewall=firewall(root),
-            biometrics=_seen(biometrics, root),
+            biometrics=biometrics(root),
             auto_update=auto_update(),
             tpm=tpm(root),
             antivirus=antivirus(),
@@ -82,12 +81,6 @@ def _user() -> str | None:
     """Who runs this, also where it is run by sudo."""
     with suppress(KeyError, OSError):
         return (os.environ.get("SUDO_USER") or getpass.getuser())[:LONGEST_TEXT]
-    return None
-
-
-def _seen(look: Callable[[Path], bool | None], root: Path) -> bool | None:
-    with suppress(OSError):
-        return look(root)
     return None
 
 
@@ -143,8 +136,9 @@ def firewall(root: Path) -> bool | None:
 
 def biometrics(root: Path) -> bool | None:
     """Whether somebody has enrolled a finger with fprintd."""
-    prints = root / "var/lib/fprint"
-    return (any(prints.iterdir()) or None) if prints.is_dir() else None
+    with suppress(OSError):
+        return any((root / "var/lib/fprint").iterdir()) or None
+    return None
 
 
 def auto_update() -> bool | None:

@@ -73,11 +73,6 @@ class Reply(NamedTuple):
     status: int
     json: Any
 
-    @property
-    def is_success(self) -> bool:
-        """Whether what was asked is done."""
-        return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
-
 
 class Warpgate:
     """A Warpgate. All of it raises Unavailable where there is no good answer."""
@@ -155,7 +150,7 @@ class Warpgate:
         return await self._send("POST", path)
 
     def _must_be_done(self, reply: Reply) -> None:
-        if not reply.is_success:
+        if not HTTPStatus.OK <= reply.status < HTTPStatus.MULTIPLE_CHOICES:
             raise Unavailable(f"status {reply.status}")
 
     def _read(self, shape: type[T], reply: Reply) -> T:
