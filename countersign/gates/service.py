@@ -50,13 +50,12 @@ STOPPING_SECONDS = 8.0
 STOPPED = "The gate is being stopped."
 # To be told from a service that hangs.
 HEARD: Message = {"heard": True}
-CODES: list[tuple[type[CountersignError], int]] = [
-    (Refused, protocol.NO),
-    (BadQuestion, protocol.BAD_INPUT),
-    (NotAllowed, protocol.NOT_ALLOWED),
-    (NotFound, protocol.NO),
-    (CountersignError, protocol.UNAVAILABLE),
-]
+CODES: dict[type[CountersignError], int] = {
+    Refused: protocol.NO,
+    BadQuestion: protocol.BAD_INPUT,
+    NotAllowed: protocol.NOT_ALLOWED,
+    NotFound: protocol.NO,
+}
 
 Part = Callable[[], Coroutine[Any, Any, None]]
 
@@ -126,8 +125,7 @@ class GateService:
         try:
             await self._answer(client)
         except CountersignError as error:
-            code = next(code for kind, code in CODES if isinstance(error, kind))
-            client.send({"no": message_of(error), "code": code})
+            client.send({"no": message_of(error), "code": CODES.get(type(error), protocol.UNAVAILABLE)})
         except (OSError, EOFError):
             log.debug("A client of uid %s is gone.", client.uid)
         except Exception:
