@@ -311,8 +311,8 @@ class Api:
 
     def policy_versions(self, before: int | None = None, limit: int = 50) -> list[AppliedPolicy]:
         """Who applied which version when, the newest first."""
-        params = {"limit": str(limit)} | ({"before": str(before)} if before else {})
-        return self._read(list[AppliedPolicy], self._get("policy/versions", params=params))
+        wanted = {"before": str(before) if before else ""}
+        return self._listed(list[AppliedPolicy], "policy/versions", "before", wanted, limit)
 
     def plan_policy(self, text: str, end_grants: bool = False) -> "PolicyPlan":
         """What applying a policy file would do; nothing is changed. BadPolicy names every mistake with its line."""
@@ -374,8 +374,8 @@ class Api:
 
     def client_certificates(self, serial: str = "", sha256: str = "", limit: int = 50) -> list[ClientCertificate]:
         """The certificates that were presented and valid, newest first."""
-        params = {"serial": serial, "sha256": sha256, "limit": str(limit)}
-        return self._read(list[ClientCertificate], self._get("client-certificates", params=params))
+        wanted = {"serial": serial, "sha256": sha256}
+        return self._listed(list[ClientCertificate], "client-certificates", "before", wanted, limit)
 
     # --- machines, for admins ----------------------------------------------------------------------------------------
 
