@@ -98,8 +98,6 @@ class _Known:
         self._claims = {} if facts.is_machine else facts.claims
         self._pairs = frozenset((name, one) for name, values in self._claims.items() for one in values)
         self._by_selector = _by_selector(facts)
-        # Most conditions are decided by these alone, without looking at each value.
-        self._simple = {selector: values for selector, values in self._by_selector.items() if values is not None}
 
     def why_not(self, rule: EnrolmentRule) -> str:
         """Why a rule does not match; empty where it does."""
@@ -113,10 +111,6 @@ class _Known:
     def _nothing_of(self, include: Selectors, blocks: bool) -> str:
         unknown = ""
         for selector, values in include.conditions.items():
-            if (known := self._simple.get(selector)) is not None:
-                if known.isdisjoint(values):
-                    continue
-                return ""
             holding, open_ = self._split(selector, values)
             if holding or (open_ and blocks and selector == EXTERNAL):
                 return ""
@@ -126,8 +120,6 @@ class _Known:
 
     def _lacking(self, require: Selectors, blocks: bool) -> str:
         for selector, values in require.conditions.items():
-            if (known := self._simple.get(selector)) is not None and known >= values:
-                continue
             holding, open_ = self._split(selector, values)
             if blocks and selector == EXTERNAL:
                 holding |= open_
@@ -138,8 +130,6 @@ class _Known:
 
     def _excluded(self, exclude: Selectors, blocks: bool) -> str:
         for selector, values in exclude.conditions.items():
-            if (known := self._simple.get(selector)) is not None and known.isdisjoint(values):
-                continue
             holding, open_ = self._split(selector, values)
             if holding:
                 return f"exclude: {selector_text(selector, holding)} holds"
