@@ -121,7 +121,6 @@ class _Text:
             if pair is None:
                 return self._inserted(node, f"{part}: {_written(wanted)}")
             key, node = pair
-            self._must_stand_behind(node, key.end_mark.index)
         if change.action == "set":
             return self._set(node, _written(change.value))
         if not isinstance(node, SequenceNode):
@@ -129,11 +128,6 @@ class _Text:
         if change.action == "add":
             return self._added(node, _written(change.value))
         return self._removed(node, key, str(change.value))
-
-    def _must_stand_behind(self, node: Node, place: int) -> None:
-        """An alias is at the place of its anchor, which is further up."""
-        if node.start_mark.index < place:
-            raise _unknown(self.path)
 
     def _set(self, node: Node, value: str) -> Splice:
         if not isinstance(node, ScalarNode) or node.style in {"|", ">"}:
@@ -145,7 +139,6 @@ class _Text:
         if not node.value:
             return Splice(*self._only(node, r"\[\s*\]"), f"[{value}]")
         last = node.value[-1]
-        self._must_stand_behind(last, node.start_mark.index)
         end = last.end_mark.index
         if node.flow_style:
             return Splice(end, end, f", {value}")
@@ -157,7 +150,6 @@ class _Text:
         if at is None:
             raise _unknown(self.path)
         one = node.value[at]
-        self._must_stand_behind(one, node.start_mark.index)
         start, end = one.start_mark.index, one.end_mark.index
         if len(node.value) == 1:
             return Splice(start, end, "") if node.flow_style else self._emptied(key, end)
@@ -204,7 +196,6 @@ class _Text:
                 raise _unknown(self.path)
         elif not node.flow_style and node.value:
             last = node.value[-1][1] if isinstance(node, MappingNode) else node.value[-1]
-            self._must_stand_behind(last, node.start_mark.index)
             return self._end(last)
         return int(node.end_mark.index)
 
