@@ -60,17 +60,12 @@ class EnrolmentVerdict(Model):
         return self.action is not None and self.action != "block"
 
 
-def nobody_asked(evaluation: ExternalEvaluation) -> ExternalResult:
-    """No answer to any external evaluation."""
-    return NOT_ASKED
-
-
 def in_order(rules: Sequence[EnrolmentRule]) -> list[EnrolmentRule]:
     """The rules as they are tried: `service_auth` and `bypass` from top to bottom, then `allow` and `block`."""
     return sorted(rules, key=lambda rule: rule.action in {"allow", "block"})
 
 
-def evaluate(rules: Sequence[EnrolmentRule], facts: Facts, external: External = nobody_asked) -> EnrolmentVerdict:
+def evaluate(rules: Sequence[EnrolmentRule], facts: Facts, external: External) -> EnrolmentVerdict:
     """The first rule that matches. `external` gives the result of each external evaluation that is needed for it."""
     known = _Known(facts, external)
     tried: list[Tried] = []

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from countersign.enrolment.evaluate import EnrolmentVerdict, ExternalResult, evaluate, nobody_asked
+from countersign.enrolment.evaluate import NOT_ASKED, EnrolmentVerdict, ExternalResult, evaluate
 from countersign.enrolment.facts import Facts
 from countersign.enrolment.rules import IDENTITY, EnrolmentRule, ExternalEvaluation
 from tests.countersign.enrolment.reference import FOR_MACHINES, FOR_PEOPLE, first_match
@@ -107,7 +107,7 @@ def evaluated(written: Any, facts: Any, answers: Any) -> EnrolmentVerdict:
     )
 
 
-def verdict(*rules: EnrolmentRule, external: Any = nobody_asked, **facts: Any) -> EnrolmentVerdict:
+def verdict(*rules: EnrolmentRule, external: Any = lambda _: NOT_ASKED, **facts: Any) -> EnrolmentVerdict:
     return evaluate(rules, Facts.model_validate(facts), external)
 
 
