@@ -137,15 +137,18 @@ def create(
 
 
 @token_app.command("list")
-def list_() -> None:
-    """List all tokens; their secrets are kept nowhere, and those that ended by themselves are, for a month."""
+def list_(limit: Annotated[int, typer.Option(metavar="N", min=1, help="How many at most.")] = 50) -> None:
+    """List the newest tokens, without their secrets; those that ended by themselves are kept for a month."""
     table = Table("id", "for", "may", "label", "since", "used", "ends", "ended")
     with _failures_as_messages(), _store() as store:
-        for one in store.tokens.all():
+        found = store.tokens.newest(limit + 1)
+        for one in found[:limit]:
             times = (one.created_at, one.used_at, one.ends_at, one.ended_at)
             about = (one.id, f"{one.owner.kind} {one.owner.name}", _may(one.owner), escape(one.label))
             table.add_row(*about, *(moment(at) if at else "" for at in times))
     show(table)
+    if len(found) > limit:
+        messages.print(f"These are the newest {limit} tokens; --limit shows more.")
 
 
 @token_app.command()

@@ -88,10 +88,10 @@ class Tokens(StorePart):
             return lasting(connection, now, person, before, limit)
 
     @reads
-    def all(self) -> list[Token]:
-        """Every token there was, oldest first."""
+    def newest(self, limit: int = 50) -> list[Token]:
+        """The newest tokens, whether they last or not, newest first."""
         with self.database.reading() as connection:
-            return [_view(row) for row in connection.execute(select(tokens).order_by(tokens.c.created_at))]
+            return [_view(row) for row in newest_first(connection, tokens.c.created_at, "", limit)]
 
 
 def add(connection: Connection, owner: Owner, label: str, now: datetime, ends_at: datetime | None) -> str:

@@ -134,7 +134,7 @@ def test_a_token_for_nobody(environment: dict[str, str], store: Store, arguments
     done = run(environment, "token", "create", *arguments.split())
     assert (done.exit_code, done.stdout) == (2, "")
     assert message in " ".join(done.stderr.split())
-    assert store.tokens.all() == []
+    assert store.tokens.newest() == []
 
 
 def test_a_name_that_can_be_nobodys_is_blamed_and_no_setting(environment: dict[str, str]) -> None:
@@ -151,6 +151,17 @@ def test_a_command_beside_the_database_loads_nothing_that_serves() -> None:
     code = f"import sys, portal.__main__; print([one for one in {serving!r} if one in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_the_newest_tokens_are_listed_up_to_a_limit(environment: dict[str, str], store: Store) -> None:
+    for _ in range(3):
+        run(environment, "token", "create", "--person", "ada")
+    newest, second, oldest = (one.id for one in store.tokens.newest())
+    done = run(environment, "token", "list", "--limit", "2")
+    assert [one in done.stdout for one in (newest, second, oldest)] == [True, True, False]
+    assert "These are the newest 2 tokens; --limit shows more." in done.stderr
+    everything = run(environment, "token", "list", "--limit", "3")
+    assert (oldest in everything.stdout, everything.stderr) == (True, "")
 
 
 def test_tokens_are_listed_and_ended(environment: dict[str, str], store: Store) -> None:

@@ -76,9 +76,9 @@ def test_a_policy_of_ones_own_stays(sqlite_url: str, token_file: Path) -> None:
 def test_a_token_that_was_ended_is_not_made_again(sqlite_url: str, token_file: Path) -> None:
     prepare(sqlite_url, EXAMPLE, token_file, is_own=True)
     store = Store(sqlite_url)
-    TokenActions(store).end(store.tokens.all()[0].id, "operator")
+    TokenActions(store).end(store.tokens.newest()[0].id, "operator")
     assert prepare(sqlite_url, EXAMPLE, token_file, is_own=True).token_file is None
-    assert len(store.tokens.all()) == 1
+    assert len(store.tokens.newest()) == 1
     store.close()
 
 

@@ -52,7 +52,7 @@ def test_a_token_speaks_for_its_owner(store: Store, owner: Owner) -> None:
 
 def test_the_secret_is_kept_nowhere(store: Store) -> None:
     secret = TokenActions(store).create(ADA, "ada").rsplit("_", 1)[1]
-    TokenActions(store).end(store.tokens.all()[0].id, "ada")
+    TokenActions(store).end(store.tokens.newest()[0].id, "ada")
     with store.database.reading() as connection:
         for table in metadata.sorted_tables:
             assert secret not in repr(connection.execute(select(table)).all())
@@ -91,7 +91,7 @@ def test_a_token_that_has_ended_is_not_found(store: Store) -> None:
     assert ended.ended_at is not None
     assert store.tokens.find(made) is None
     assert store.tokens.find(other) is not None
-    assert [one.ended_at is None for one in store.tokens.all()] == [False, True]
+    assert [one.ended_at is None for one in store.tokens.newest()] == [True, False]
 
 
 def test_each_creation_and_end_is_on_record_once(store: Store) -> None:
@@ -143,9 +143,9 @@ def test_a_token_ends_by_itself_and_is_forgotten_a_month_later(store: Store) -> 
     assert store.tokens.lasting(token.ends_at, "ada") == []
     retention, kept = Retention(store.database), Kept(MONTH, MONTH, MONTH)
     retention.forget_some(kept.oldest(token.ends_at + kept.tokens))
-    assert len(store.tokens.all()) == 2
+    assert len(store.tokens.newest()) == 2
     retention.forget_some(kept.oldest(token.ends_at + kept.tokens + timedelta(seconds=1)))
-    assert [one.owner for one in store.tokens.all()] == [BASTION]
+    assert [one.owner for one in store.tokens.newest()] == [BASTION]
     assert store.tokens.find(for_ever)
 
 
