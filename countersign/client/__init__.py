@@ -22,14 +22,8 @@ from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import WorkflowExecutionStatus
 from temporalio.api.workflow.v1 import WorkflowExecutionInfo
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, DescribeWorkflowExecutionRequest
-from temporalio.client import (
-    Client as TemporalClient,
-)
-from temporalio.client import (
-    WithStartWorkflowOperation,
-    WorkflowFailureError,
-    WorkflowHandle,
-)
+from temporalio.client import Client as TemporalClient
+from temporalio.client import WithStartWorkflowOperation, WorkflowFailureError, WorkflowHandle
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
@@ -38,14 +32,7 @@ from countersign.client.errors import refusal, with_our_errors
 from countersign.client.library import DATA_CONVERTER
 from countersign.client.turns import Turns
 from countersign.error_codes import ErrorCode
-from countersign.errors import (
-    BadSetting,
-    CountersignError,
-    Delayed,
-    NotFound,
-    Refused,
-    Unavailable,
-)
+from countersign.errors import BadSetting, CountersignError, Delayed, NotFound, Refused, Unavailable
 from countersign.grant_reuse import must_be_for
 from countersign.kinds import KINDS, kind_of
 from countersign.models import STARTED_IN_TEMPORAL, Answer, Asked, Judgement, Outcome, Question

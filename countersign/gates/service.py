@@ -16,15 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from countersign.errors import (
-    BadQuestion,
-    CountersignError,
-    NotAllowed,
-    NotFound,
-    Refused,
-    Unavailable,
-    message_of,
-)
+from countersign.errors import BadQuestion, CountersignError, NotAllowed, NotFound, Refused, Unavailable, message_of
 from countersign.gates import protocol
 from countersign.gates.access import Access, GateSession
 from countersign.gates.accounts import Accounts

@@ -18,7 +18,7 @@ from countersign.gates.processes import Process, ProcessInfo
 class HostSession(BaseModel):
     """A session: its leader, which is the program that PAM let in, and whose it is.
 
-    `login` is the number of the leader's login (`processes.Seen`), `user` that of the account it runs as. `ends_at` is
+    `login` is the number of the leader's login (`ProcessInfo`), `user` that of the account it runs as. `ends_at` is
     the end of the grant, which a service that knew nothing of it left out.
     """
 
