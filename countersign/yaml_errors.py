@@ -41,12 +41,14 @@ def forbidden_character(text: str) -> Found | None:
 def plain_message(error: MarkedYAMLError, text: str, opened: Sequence[Mark], quoted: tuple[Mark, Mark] | None) -> Found:
     """Line, column and message for an error of the parser.
 
-    `opened` are the brackets and braces that were open; `quoted` is from where to where the last text in quotes went.
+    `opened` are the places behind the brackets and braces that were open, as an anchor or tag may stand before them;
+    `quoted` is from where to where the last text in quotes went.
     """
     mark = error.problem_mark or error.context_mark
     if mark is None:
         return 1, 1, f"not valid YAML: {error}"
-    where, message = _Explanation(error, mark, text, list(map(Point.at, opened)), quoted).found()
+    brackets = [Point(one.line, one.column - 1) for one in opened]
+    where, message = _Explanation(error, mark, text, brackets, quoted).found()
     return where.line + 1, where.column + 1, message
 
 

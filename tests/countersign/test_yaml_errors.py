@@ -48,6 +48,8 @@ def user(*lines: str) -> str:
         # Brackets.
         (user("roles: [admin", "email: x"), "line 3, column 12: the `[` that opens here is not closed; write `]`"),
         ("a: [x, y\n", "line 1, column 4: the `[` that opens here is not closed; write `]`"),
+        ("a: &m [x, y\n", "line 1, column 7: the `[` that opens here is not closed; write `]`"),
+        ("a: !!map\n  {x: y\n", "line 2, column 3: the `{` that opens here is not closed; write `}`"),
         ("users: [\n", "line 1, column 8: the `[` that opens here is not closed; write `]`"),
         (
             "users:\n  g: {name: G\n  a: {name: A}\n",
