@@ -13,7 +13,7 @@ from sqlalchemy import event, text
 
 from benchmarks.history import MOST_STATEMENTS, Cost, end_by, over_limits
 from benchmarks.plans import plan_of, statements
-from benchmarks.queries import LIVE, Query, queries
+from benchmarks.queries import LIVE, Kind, Query, queries
 from engine.policy import apply_policy
 from sandbox.history import policy, write_history
 from store import Store
@@ -105,13 +105,17 @@ def test_what_is_over_makes_nothing_dearer_and_no_table_that_grows_is_read_as_a_
 
 
 def test_a_limit_that_is_broken_is_named_and_ends_the_benchmark_with_1() -> None:
-    def cost(name: str, milliseconds: float, *scanned: str, asked: int = 3) -> Cost:
-        return Cost(Query(name, "sweep", lambda: None), asked, 1.0, milliseconds, 1.0, set(), set(scanned))
+    def cost(name: str, half: float, *scanned: str, kind: Kind = "sweep", asked: int = 3) -> Cost:
+        return Cost(Query(name, kind, lambda: None), asked, half, 50 + half, 1.0, set(), set(scanned))
 
-    found = [cost("fast", 4.9), cost("slow", 5.1), cost("whole", 1.0, "requests", "events"), cost("many", 1.0, asked=4)]
+    found = [
+        *(cost("fast", 4.9), cost("slow", 5.1), cost("list", 1.0, kind="list")),
+        *(cost("whole", 1.0, "requests", "events"), cost("many", 1.0, asked=4)),
+    ]
     broken = over_limits("SQLite", found)
     assert broken == [
         "SQLite: slow takes 5.1 ms; it may take 5",
+        "SQLite: list takes 51.0 ms; it may take 50",
         "SQLite: many takes 4 statements; it may take 3",
         "SQLite: whole reads all of events, requests",
     ]
