@@ -51,9 +51,9 @@ def append_or_count(connection: Connection, approval_id: int | None, event: Audi
     Call it last in a transaction, as `append`.
     """
     what = "|".join(map(str, (event.kind, event.channel, *whose)))
-    counted = repeats.counted(connection, what)
+    counted = repeats.rows.find(connection, what, lock=True)
     if counted is not None and counted.begun_at > event.at - WINDOW:
-        repeats.count(connection, what, counted.times + 1, event.at)
+        repeats.rows.change(connection, what, times=counted.times + 1, last_at=event.at)
         if counted.times < WRITTEN_EACH:
             append(connection, approval_id, [event])
         return

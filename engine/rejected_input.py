@@ -12,7 +12,8 @@ from countersign.notifications import RejectedInput
 from engine.notifications.answering import HELP_AT_MOST, write_reply, written_lately
 from engine.part import EnginePart
 from engine.record import append_or_count, event
-from store import answers, rejected_input, requests
+from store import answers, requests
+from store.rows import REJECTED_INPUT
 
 
 class RejectedInputs(EnginePart):
@@ -39,7 +40,7 @@ class RejectedInputs(EnginePart):
 def _is_new(connection: Connection, refused: RejectedInput, now: datetime) -> bool:
     if refused.answer_id and answers.from_source(connection, refused.channel, refused.answer_id) is not None:
         return False
-    return not refused.source_id or rejected_input.add(connection, _digest(refused), now)
+    return not refused.source_id or REJECTED_INPUT.add(connection, {"digest": _digest(refused), "at": now})
 
 
 def _digest(refused: RejectedInput) -> str:

@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, select, update
 
 from store.database import insert_new
+from store.rows import Rows
 from store.tables import application_sessions, sessions
 from store.tokens import ID_BYTES, SECRET_BYTES, hashed, with_secret
 
 # What a code and a cookie hold: an id, and behind it a secret of each.
 FORM = re.compile(rf"(?P<id>a[0-9a-f]{{{2 * ID_BYTES}}})_(?P<secret>[0-9a-f]{{{2 * SECRET_BYTES}}})")
+rows = Rows(application_sessions)
 
 
 class ApplicationSession(NamedTuple):
@@ -41,12 +43,6 @@ def open_once(connection: Connection, session_id: str) -> str:
     unused = application_sessions.c.id == session_id, application_sessions.c.hash == ""
     opened = connection.execute(update(application_sessions).where(*unused).values(hash=hashed(secret))).rowcount
     return f"{session_id}_{secret}" if opened else ""
-
-
-def end_code(connection: Connection, session_id: str, now: datetime) -> None:
-    """Have the code of one open nothing any more."""
-    ended = update(application_sessions).where(application_sessions.c.id == session_id).values(code_ends_at=now)
-    connection.execute(ended)
 
 
 def lasting(connection: Connection, cookie: str, now: datetime) -> ApplicationSession | None:

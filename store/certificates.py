@@ -10,10 +10,12 @@ from countersign.certificates import CertificateAuthority, ClientCertificate, Re
 from countersign.errors import NotFound
 from store.database import StorePart, from_row, insert_new, insert_or_change, reads
 from store.paging import newest_first
+from store.rows import Rows
 from store.tables import certificate_authorities, client_certificates, revocation_lists, revoked_certificates
 
 # Of a list all but the list itself, which may be large.
 ABOUT_LIST = [column for column in revocation_lists.c if column.name != "der"]
+authority_rows, list_rows = Rows(certificate_authorities), Rows(revocation_lists)
 
 
 class Certificates(StorePart):
@@ -64,16 +66,10 @@ def authorities(connection: Connection) -> Sequence[Row[Any]]:
 
 def authority(connection: Connection, authority_id: str) -> Row[Any]:
     """One of them. Raises NotFound."""
-    of = certificate_authorities.c.id == authority_id
-    row = connection.execute(select(certificate_authorities).where(of)).one_or_none()
+    row = authority_rows.find(connection, authority_id)
     if row is None:
         raise NotFound(f"There is no trusted authority {authority_id}.")
     return row
-
-
-def add_authority(connection: Connection, row: Mapping[str, Any]) -> bool:
-    """Add one; False where it is trusted already."""
-    return insert_new(connection, certificate_authorities, row) > 0
 
 
 def remove_authority(connection: Connection, authority_id: str) -> None:
@@ -89,11 +85,6 @@ def replace_list(connection: Connection, row: Mapping[str, Any]) -> None:
 def revoke(connection: Connection, row: Mapping[str, Any]) -> bool:
     """Add a certificate that an admin revokes; False where it was before."""
     return insert_new(connection, revoked_certificates, row) > 0
-
-
-def revocation_list(connection: Connection, key_id: str) -> Row[Any] | None:
-    """The list of the authority with this key, whole."""
-    return connection.execute(select(revocation_lists).where(revocation_lists.c.key_id == key_id)).one_or_none()
 
 
 def revoked_here(connection: Connection, certificates: Iterable[tuple[str, str]]) -> Sequence[Row[Any]]:

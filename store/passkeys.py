@@ -1,14 +1,15 @@
 """Passkeys: the public half of a key that a person's device holds."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, delete, func, select
 
 from countersign.models import Model
-from store.database import StorePart, insert_new, reads
+from store.database import StorePart, reads
+from store.rows import Rows
 from store.tables import passkeys
+
+rows = Rows(passkeys)
 
 
 class Passkey(Model):
@@ -38,17 +39,6 @@ class Passkeys(StorePart):
 def count_of(connection: Connection, person: str) -> int:
     """How many a person has."""
     return connection.execute(select(func.count()).where(passkeys.c.person == person)).scalar_one()
-
-
-def add(connection: Connection, row: Mapping[str, Any]) -> bool:
-    """Add one; False where it is known already."""
-    return insert_new(connection, passkeys, row) > 0
-
-
-def use(connection: Connection, passkey_id: str, sign_count: int, now: datetime) -> None:
-    """Note that one was used, and how often it says that it has signed."""
-    used = update(passkeys).where(passkeys.c.id == passkey_id).values(sign_count=sign_count, used_at=now)
-    connection.execute(used)
 
 
 def remove(connection: Connection, passkey_id: str, person: str) -> str | None:

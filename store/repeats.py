@@ -4,20 +4,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy import Connection, Row, delete, select
 
 from store.database import insert_new
+from store.rows import Rows
 from store.tables import repeats
 
-
-def counted(connection: Connection, what: str) -> Row[Any] | None:
-    """The count of this; nobody else changes it until the transaction ends."""
-    return connection.execute(select(repeats).where(repeats.c.what == what).with_for_update()).one_or_none()
-
-
-def count(connection: Connection, what: str, times: int, at: datetime) -> None:
-    """Write that it has happened so often now, and when last."""
-    connection.execute(update(repeats).where(repeats.c.what == what).values(times=times, last_at=at))
+rows = Rows(repeats)
 
 
 def begin(connection: Connection, row: Mapping[str, Any]) -> None:
@@ -35,6 +28,6 @@ def are_any(connection: Connection, begun_until: datetime) -> bool:
 def take(connection: Connection, begun_until: datetime, limit: int) -> Sequence[Row[Any]]:
     """End some of the counts that were begun until a moment, and return them."""
     old = repeats.c.begun_at <= begun_until
-    rows = connection.execute(select(repeats).where(old).limit(limit).with_for_update()).all()
-    connection.execute(delete(repeats).where(old, repeats.c.what.in_([row.what for row in rows])))
-    return rows
+    taken = connection.execute(select(repeats).where(old).limit(limit).with_for_update()).all()
+    connection.execute(delete(repeats).where(old, repeats.c.what.in_([row.what for row in taken])))
+    return taken

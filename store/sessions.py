@@ -5,11 +5,12 @@ import secrets
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, func, select, update
 
 from countersign.models import Model
 from store.database import StorePart, from_row, insert_new, reads
 from store.paging import newest_first
+from store.rows import Rows
 from store.tables import sessions, sign_ins
 from store.tokens import ID_BYTES, SECRET_BYTES, hashed, with_secret
 
@@ -17,6 +18,7 @@ from store.tokens import ID_BYTES, SECRET_BYTES, hashed, with_secret
 FORM = re.compile(rf"(?P<id>s[0-9a-f]{{{2 * ID_BYTES}}})_(?P<secret>[0-9a-f]{{{2 * SECRET_BYTES}}})")
 # The ids of those links that are the `state` of a sign-in by a provider begin with it.
 STATE_PREFIX = "oidc-"
+rows, links = Rows(sessions), Rows(sign_ins)
 
 
 class Session(Model):
@@ -77,23 +79,8 @@ def end(connection: Connection, session_id: str, now: datetime) -> bool:
 
 def session_row(connection: Connection, session_id: str) -> Session | None:
     """A session by its id, whether it lasts or not."""
-    row = connection.execute(select(sessions).where(sessions.c.id == session_id)).one_or_none()
+    row = rows.find(connection, session_id)
     return from_row(Session, row) if row else None
-
-
-def locked(connection: Connection, session_id: str) -> Row[Any] | None:
-    """The row of a session, which nobody else changes until the transaction ends."""
-    return connection.execute(select(sessions).where(sessions.c.id == session_id).with_for_update()).one_or_none()
-
-
-def change(connection: Connection, session_id: str, **values: Any) -> None:
-    """Change these columns of a session."""
-    connection.execute(update(sessions).where(sessions.c.id == session_id).values(values))
-
-
-def add_link(connection: Connection, row: dict[str, Any]) -> None:
-    """Add a link to sign in by, or a `state`; its id is its primary key."""
-    insert_new(connection, sign_ins, row)
 
 
 def asked_since(connection: Connection, column: str, value: str, since: datetime, of_provider: bool = False) -> int:
@@ -101,11 +88,6 @@ def asked_since(connection: Connection, column: str, value: str, since: datetime
     kind = sign_ins.c.id.startswith(STATE_PREFIX) == of_provider
     query = select(func.count()).where(sign_ins.c[column] == value, sign_ins.c.asked_at > since, kind)
     return connection.execute(query).scalar_one()
-
-
-def link(connection: Connection, link_id: str) -> Row[Any] | None:
-    """A link by its id."""
-    return connection.execute(select(sign_ins).where(sign_ins.c.id == link_id)).one_or_none()
 
 
 def use(connection: Connection, link_id: str, now: datetime) -> bool:

@@ -93,7 +93,7 @@ class ApplicationSessions(EnginePart):
                 return cookie, row.ends_at
             if row is not None:
                 # Somebody else may have seen it.
-                application_sessions.end_code(connection, row.id, now)
+                application_sessions.rows.change(connection, row.id, code_ends_at=now)
             person, why = row.person if row else "", why or "the code was used"
             refused = event("application_refused", person, why, proof, now, PORTAL)
             append_or_count(connection, None, refused, at.source_address)

@@ -44,7 +44,7 @@ class ClientCertificates(EnginePart):
             if len(certificates.authorities(connection)) + len(rows) > MOST_AUTHORITIES:
                 raise Refused(f"At most {MOST_AUTHORITIES} authorities are trusted; remove one first.")
             for row in rows:
-                if not certificates.add_authority(connection, row):
+                if not certificates.authority_rows.add(connection, row):
                     raise Refused(f"{row['name']} is trusted already; to change its host names, remove it first.")
             for row in rows:
                 shown = {**proof, "authority": row["sha256"]}
@@ -77,7 +77,7 @@ class ClientCertificates(EnginePart):
                 raise Refused(
                     "No trusted authority has issued and signed this revocation list; trust its issuer first."
                 )
-            known = certificates.revocation_list(connection, issuer.key_id)
+            known = certificates.list_rows.find(connection, issuer.key_id)
             if known is not None and known.issued_at > given.last_update_utc:
                 raise Refused(f"A newer revocation list is known, of {moment(known.issued_at)}; upload the newest.")
             certificates.replace_list(connection, _list_row(given, issuer.key_id, who.name, now))
@@ -154,7 +154,7 @@ def _why_revoked(connection: Connection, one: x509.Certificate, issuer: x509.Cer
     key_id = chains.key_id(issuer)
     for row in certificates.revoked_here(connection, [(key_id, chains.serial_of(one))]):
         return f"was revoked {moment(row.revoked_at)}"
-    known = certificates.revocation_list(connection, key_id)
+    known = certificates.list_rows.find(connection, key_id)
     if known is None:
         return ""
     if known.ends_at <= now:

@@ -73,7 +73,7 @@ class CommandLineLogins(EnginePart):
                     retry_after=int(WINDOW.total_seconds()),
                 )
             code = _new_code()
-            while not logins.add(connection, row | {"user_code": code}):
+            while not logins.rows.add(connection, row | {"user_code": code}):
                 code = _new_code()
             asked = event("login_asked", "", f"of {row['machine']}", {"from": source_address}, now, PORTAL)
             append_or_count(connection, None, asked, source_address)
@@ -93,7 +93,7 @@ class CommandLineLogins(EnginePart):
         now = datetime.now(UTC)
         with self.database.transaction() as connection:
             if row := _waiting(connection, typed, now):
-                logins.change(connection, row.device_hash, state="allowed" if allow else "denied", person=person)
+                logins.rows.change(connection, row.device_hash, state="allowed" if allow else "denied", person=person)
                 shown = {**proof, "asked_from": row.source_address}
                 kind: Kind = "login_allowed" if allow else "login_denied"
                 record(connection, kind, person, f"of {row.machine}", shown, now, PORTAL)
@@ -109,21 +109,21 @@ class CommandLineLogins(EnginePart):
         """
         now = datetime.now(UTC)
         with self.database.transaction() as connection:
-            row = logins.locked(connection, hashed(device_code))
+            row = logins.rows.find(connection, hashed(device_code), lock=True)
             if row is None or row.ends_at <= now or row.state == "used":
                 why = ErrorCode.EXPIRED_TOKEN
             elif row.state == "denied":
                 why = ErrorCode.ACCESS_DENIED
             elif row.polled_at is not None and now < row.polled_at + timedelta(seconds=row.interval_seconds):
                 slower = row.interval_seconds + INTERVAL_SECONDS
-                logins.change(connection, row.device_hash, interval_seconds=slower, polled_at=now)
+                logins.rows.change(connection, row.device_hash, interval_seconds=slower, polled_at=now)
                 why = ErrorCode.SLOW_DOWN
             elif row.state == "allowed":
-                logins.change(connection, row.device_hash, state="used")
+                logins.rows.change(connection, row.device_hash, state="used")
                 owner, label = Owner(kind="person", name=row.person), f"login on {row.machine}"[:LONGEST_LABEL]
                 return create(connection, owner, row.person, TOKEN_LASTS, label)
             else:
-                logins.change(connection, row.device_hash, polled_at=now)
+                logins.rows.change(connection, row.device_hash, polled_at=now)
                 why = ErrorCode.AUTHORIZATION_PENDING
         raise Refused(f"{why.meaning}.", why)
 

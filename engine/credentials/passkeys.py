@@ -37,15 +37,15 @@ class PasskeyActions(EnginePart):
         challenge = secrets.token_bytes(CHALLENGE_BYTES)
         ends_at = datetime.now(UTC) + CHALLENGE_LASTS
         with self.database.transaction() as connection:
-            sessions.change(connection, session_id, challenge=challenge.hex(), challenge_ends_at=ends_at)
+            sessions.rows.change(connection, session_id, challenge=challenge.hex(), challenge_ends_at=ends_at)
         return challenge
 
     def take_challenge(self, session_id: str) -> bytes:
         """The challenge of a session, once. Raises NotAllowed where there is none that lasts."""
         now = datetime.now(UTC)
         with self.database.transaction() as connection:
-            row = sessions.locked(connection, session_id)
-            sessions.change(connection, session_id, challenge=None, challenge_ends_at=None)
+            row = sessions.rows.find(connection, session_id, lock=True)
+            sessions.rows.change(connection, session_id, challenge=None, challenge_ends_at=None)
         if row is None or row.challenge is None or row.challenge_ends_at <= now:
             raise NotAllowed("That took too long, or was sent twice; try again.", ErrorCode.REFUSED)
         return bytes.fromhex(row.challenge)
@@ -59,7 +59,7 @@ class PasskeyActions(EnginePart):
             lock_feed(connection)
             if passkeys.count_of(connection, person) >= MOST_PASSKEYS:
                 raise Refused(f"You have {MOST_PASSKEYS} passkeys; remove one that you don't use first.")
-            if not passkeys.add(connection, row):
+            if not passkeys.rows.add(connection, row):
                 raise Refused("This passkey is known already.")
             proof = {**proof, "passkey": passkey_id}
             record(connection, "passkey_added", person, f"passkey {label}", proof, now, PORTAL)
@@ -68,8 +68,8 @@ class PasskeyActions(EnginePart):
         """Their person has proven now, with this passkey, that it is them."""
         now = datetime.now(UTC)
         with self.database.transaction() as connection:
-            passkeys.use(connection, used.id, sign_count, now)
-            sessions.change(connection, session_id, confirmed_at=now)
+            passkeys.rows.change(connection, used.id, sign_count=sign_count, used_at=now)
+            sessions.rows.change(connection, session_id, confirmed_at=now)
             proof = {**proof, "passkey": used.id}
             record(connection, "confirmed", used.person, f"passkey {used.label}", proof, now, PORTAL)
 

@@ -15,9 +15,10 @@ from countersign.rdp import VARIANT, RoutedConnection, RoutingToken
 from countersign.times import moment
 from engine.part import EnginePart
 from engine.record import PORTAL, append_or_count, event
-from store import grants, rdp_tokens
+from store import grants
 from store.events import append
 from store.machine_secrets import new_secret
+from store.rows import RDP_TOKENS
 from store.tokens import hashed
 
 PREFIX = "cs_rdp_"
@@ -42,7 +43,7 @@ class RdpTokens(EnginePart):
             grant, why = self._grant_of(connection, approval_id, person, source_address, now)
             if why is None:
                 row = {"hash": hashed(token), "approval_id": approval_id, "source_address": source_address}
-                rdp_tokens.add(connection, row | {"ends_at": now + LASTS})
+                RDP_TOKENS.add(connection, row | {"ends_at": now + LASTS})
                 detail = f"for {grant.target}, from {source_address}"
                 made = event("rdp_file_made", person, detail, shown, now, PORTAL)
                 append_or_count(connection, approval_id, made, person)
@@ -62,11 +63,11 @@ class RdpTokens(EnginePart):
         now = datetime.now(UTC)
         shown = {**proof, "from": sent.source_address}
         with self.database.transaction() as connection:
-            row = rdp_tokens.locked(connection, hashed(sent.token))
+            row = RDP_TOKENS.find(connection, hashed(sent.token), lock=True)
             about = row.approval_id if row else None
             why, found = self._redeemed(connection, row, sent, gateway, now)
             if row and row.used_at is None:
-                rdp_tokens.use(connection, row.hash, now)
+                RDP_TOKENS.change(connection, row.hash, used_at=now)
             if found:
                 detail = f"for {found.person}, to {found.device}, from {sent.source_address}"
                 append(connection, about, [event("rdp_token_redeemed", gateway.name, detail, shown, now, PORTAL)])

@@ -82,7 +82,7 @@ class SignIn(EnginePart):
                 _refused(connection, now, caller, "too many links were asked for from this address")
                 return
             has_enough = sessions.asked_since(connection, "person", person, now - WINDOW) >= LINKS_AT_MOST
-            sessions.add_link(connection, _row(link_id, caller, go_to, now, person))
+            sessions.links.add(connection, _row(link_id, caller, go_to, now, person))
             if not person:
                 _refused(connection, now, caller, "a link was asked for by an address that nobody enabled has")
             elif has_enough:
@@ -108,7 +108,7 @@ class SignIn(EnginePart):
             if not policy.enabled(person):
                 raise NotFound(NOT_IN_POLICY.format(person))
             row = {"id": link_id, "person": person, "browser_hash": ANY_BROWSER, "source_address": "", "go_to": "/"}
-            sessions.add_link(connection, row | {"asked_at": now, "ends_at": now + LINK_LASTS})
+            sessions.links.add(connection, row | {"asked_at": now, "ends_at": now + LINK_LASTS})
             record(connection, GeneralEvent.SIGN_IN, who, f"a link for {person} was made", {}, now)
         return link_id
 
@@ -116,7 +116,7 @@ class SignIn(EnginePart):
         """Begin a session by a link whose secret was right. Raises NotAllowed, recorded, which says what to do."""
         now = datetime.now(UTC)
         with self.database.transaction() as connection:
-            link = sessions.link(connection, link_id)
+            link = sessions.links.find(connection, link_id)
             _, policy = self.policies.in_force(connection)
             why = _why_not(link, caller, now) or _why_not_person(policy, link.person if link else "")
             if link is not None and not why and not sessions.use(connection, link_id, now):
@@ -136,7 +136,7 @@ class SignIn(EnginePart):
                 connection, "source_address", caller.source_address, now - WINDOW, of_provider=True
             )
             if begun < STATES_FROM_ONE_SOURCE:
-                sessions.add_link(connection, _row(state, caller, go_to, now))
+                sessions.links.add(connection, _row(state, caller, go_to, now))
                 return state
             _refused(connection, now, caller, "too many sign-ins were begun from this address")
         message = "Too many sign-ins were begun from your network within an hour; try again later."
@@ -146,7 +146,7 @@ class SignIn(EnginePart):
         """Use a `state` up, and return the page to show then. Raises NotAllowed, recorded."""
         now = datetime.now(UTC)
         with self.database.transaction() as connection:
-            known = sessions.link(connection, state) if state.startswith(sessions.STATE_PREFIX) else None
+            known = sessions.links.find(connection, state) if state.startswith(sessions.STATE_PREFIX) else None
             why = _why_not(known, caller, now)
             if known is not None and not why and sessions.use(connection, state, now):
                 go_to: str = known.go_to
