@@ -19,11 +19,11 @@ from engine.notifications.deliveries import Deliveries
 from engine.notifications.messages import Messages
 from engine.notifications.sent_messages import SentMessages
 from engine.record import sum_up
-from engine.statistics import Overviews
+from engine.statistics import overview_of
 from engine.transactions import Transactions
 from engine.upkeep import Kept
 from sandbox.history import APPROVER, SECOND_APPROVER, requester
-from store import Store, notifications
+from store import Store, grants, notifications
 from store.audit import WantedEvents
 from store.filters import Filters
 from store.inboxes import inboxes_behind
@@ -174,7 +174,7 @@ def _searches(store: Store, waiting_id: int) -> list[Query]:
         "50 about one device": WantedEvents(device=device),
         "50 about one device, by nobody": WantedEvents(device=device, person="nobody", since=now),
     }
-    counted = Query("overview: of 30 days", "list", partial(Overviews(store).of_days, 30))
+    counted = Query("overview: of 30 days", "list", partial(overview_of, store, 30))
     return [
         counted,
         *(Query(f"record: {name}", "list", partial(store.audit.page, one)) for name, one in wanted.items()),
@@ -228,7 +228,7 @@ def _sweeps(store: Store, engine: Transactions) -> list[Query]:
         "requests to look at again": engine.rechecks.due,
         "devices left over": lambda: store.registered_devices.to_ask(now, 20),
         "grants to revoke": engine.granting.to_revoke,
-        "grants whose time is over": lambda: store.grants.overdue(long_ago, 20),
+        "grants whose time is over": lambda: grants.overdue(store.database, long_ago, 20),
         "waiting requests, in turn": lambda: store.reading.waiting_after(0, 20),
         "answers left over": lambda: store.answers.waiting(long_ago),
         "notifications left over": lambda: deliveries.left_over(now, 50),

@@ -34,7 +34,6 @@ from engine.planning import Planning
 from engine.recovery import Recovery
 from engine.resources import Resources
 from engine.settling import Settling
-from engine.statistics import Overviews
 from engine.submitting import Submitting
 from engine.sweeping import Sweeping
 from engine.transactions import Transactions
@@ -68,7 +67,7 @@ class Engine:
         self.application_sessions, self.certificates = ApplicationSessions(store), ClientCertificates(store)
         # What pages show.
         self.audit = Audit(store)
-        self.planning, self.sent, self.overviews = Planning(store), SentMessages(store), Overviews(store)
+        self.planning, self.sent = Planning(store), SentMessages(store)
         # What workflows have read and written.
         inner = self._transactions = Transactions(store, most_an_hour)
         self.opener, self.people, self.asking = inner.opener, inner.people, inner.asking

@@ -20,6 +20,7 @@ from countersign.transitions import RecordedTransition, Settled, Transition
 from engine.concurrently import run_each
 from store import grants, transition_keys
 from store.answers import decisions_of
+from store.many_rows import by_request
 
 if TYPE_CHECKING:  # the transactions that it runs use this module themselves
     from engine.resources import Resources
@@ -116,12 +117,9 @@ class Recovery:
 
 async def _in_turn(submit: Callable[[Answer], Awaitable[object]], answers: Sequence[Answer]) -> None:
     """Submit answers: those to one request one after another."""
-    by_request: dict[int, list[Answer]] = {}
-    for answer in answers:
-        by_request.setdefault(answer.approval_id, []).append(answer)
 
     async def to_one(its: Sequence[Answer]) -> None:
         for answer in its:
             await submit(answer)
 
-    await run_each([partial(to_one, its) for its in by_request.values()])
+    await run_each([partial(to_one, its) for its in by_request(answers).values()])

@@ -7,6 +7,7 @@ from countersign.models import Status
 from countersign.transitions import time_over, workflow_lost
 from engine.concurrently import run_each
 from engine.resources import Resources
+from store import grants
 
 # So many waiting requests are checked each time.
 CHECKED_AT_ONCE = 20
@@ -22,7 +23,7 @@ class Settling:
         self._transactions = resources.transactions
         self._client = resources.client
         self._requests = resources.store.reading
-        self._grants = resources.store.grants
+        self._database = resources.store.database
         self._checked_through = 0  # the number of the waiting request that was checked last
 
     async def settle_lost(self) -> None:
@@ -33,7 +34,8 @@ class Settling:
         rows = await self._run(self._requests.waiting_after, self._checked_through, CHECKED_AT_ONCE)
         self._checked_through = rows[-1][0] if len(rows) == CHECKED_AT_ONCE else 0
         await run_each([partial(self._settle_if, *row) for row in rows])
-        late = await self._run(self._grants.overdue, datetime.now(UTC) - OVERDUE_AFTER, CHECKED_AT_ONCE)
+        ended_by = datetime.now(UTC) - OVERDUE_AFTER
+        late = await self._run(grants.overdue, self._database, ended_by, CHECKED_AT_ONCE)
         for approval_id in late:
             await self._run(self._transactions.granting.end, time_over(approval_id, datetime.now(UTC)))
 

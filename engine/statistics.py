@@ -16,7 +16,7 @@ from countersign.views import Durations, Overview, RefusalCount, Response
 from store import Store
 from store.audit import WantedEvents
 from store.database import reads
-from store.statistics import Counted
+from store.statistics import Counted, counted_since
 from store.views import principal_name
 
 # So many of the newest refused replies are looked at, and so many people are named.
@@ -26,31 +26,25 @@ NUMBER = re.compile(r"#\d+")
 BY_PEOPLE = {Status.APPROVED, Status.REJECTED}
 
 
-class Overviews:
-    """Counts what happened lately. Changes nothing."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    @reads
-    def of_days(self, days: int) -> Overview:
-        """The overview of so many days up to now."""
-        since = datetime.now(UTC) - timedelta(days=days)
-        counted, policy = self._store.statistics.since(since), self._store.reading.policy()
-        refused, _ = self._store.audit.page(WantedEvents(kind="answer_refused", since=since, limit=MOST_REFUSALS))
-        outcomes = Counter(one.status for one in counted.requests)
-        reasons = Counter((one.channel, one.proof.get("code") or NUMBER.sub("#…", one.detail)) for one in refused)
-        return Overview(
-            days=days,
-            requests=len(counted.requests),
-            is_partial=counted.is_partial,
-            outcomes={status: outcomes[status] for status in Status},
-            by_user_group=_durations(_by_user_group(counted, policy)),
-            by_device_group=_durations(_by_device_group(counted, policy)),
-            by_channel=_durations(_by_channel(counted)),
-            people=_responses(counted, policy),
-            refusals=[RefusalCount(channel=c, reason=why, count=n) for (c, why), n in reasons.most_common()],
-        )
+@reads
+def overview_of(store: Store, days: int) -> Overview:
+    """The overview of so many days up to now."""
+    since = datetime.now(UTC) - timedelta(days=days)
+    counted, policy = counted_since(store.database, since), store.reading.policy()
+    refused, _ = store.audit.page(WantedEvents(kind="answer_refused", since=since, limit=MOST_REFUSALS))
+    outcomes = Counter(one.status for one in counted.requests)
+    reasons = Counter((one.channel, one.proof.get("code") or NUMBER.sub("#…", one.detail)) for one in refused)
+    return Overview(
+        days=days,
+        requests=len(counted.requests),
+        is_partial=counted.is_partial,
+        outcomes={status: outcomes[status] for status in Status},
+        by_user_group=_durations(_by_user_group(counted, policy)),
+        by_device_group=_durations(_by_device_group(counted, policy)),
+        by_channel=_durations(_by_channel(counted)),
+        people=_responses(counted, policy),
+        refusals=[RefusalCount(channel=c, reason=why, count=n) for (c, why), n in reasons.most_common()],
+    )
 
 
 def _decided(counted: Counted) -> Iterator[tuple[Row[Any], float]]:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import IntEnum
 from functools import partial
 from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, ParamSpec, TypeVar
@@ -21,6 +22,7 @@ from countersign.views import Explained
 from engine.credentials.tokens import USED_EVERY
 from engine.devices.country_file import CountryFile
 from engine.engine import Engine
+from engine.statistics import overview_of
 from portal.changes import Changes
 from portal.fair_executor import FairExecutor
 from portal.feed import Feed
@@ -45,8 +47,7 @@ STREAMS_AT_ONCE = 8
 GUESSES_AN_HOUR = 20
 # How much of that work is done at the same time, for all tokens together.
 WORKING_AT_ONCE = 2
-# The overviews that there are, by their days, and how long one that was counted is shown.
-OVERVIEWS = (7, 30, 90)
+# How long an overview that was counted is shown.
 COUNT_SECONDS = 60.0
 # How often at most a write to the database is tried.
 TRY_TO_WRITE_SECONDS = 5.0
@@ -63,6 +64,14 @@ Explain = Callable[[bytes], Awaitable[Explained]]
 Previews = Mapping[str, Callable[[RequestNotification], str]]
 
 log = logging.getLogger(__name__)
+
+
+class Days(IntEnum):
+    """How many days back an overview goes."""
+
+    WEEK = 7
+    MONTH = 30
+    QUARTER = 90
 
 
 class Context:
@@ -94,8 +103,7 @@ class Context:
         self.writing = set[asyncio.Task[None]]()
         self.under_way = SingleFlight()
         self.writable = ShortCache(self._writable, TRY_TO_WRITE_SECONDS)
-        count = engine.overviews.of_days
-        self.overviews = {days: ShortCache(partial(self.run, count, days), COUNT_SECONDS) for days in OVERVIEWS}
+        self.overviews = {days: ShortCache(partial(self.run, overview_of, store, days), COUNT_SECONDS) for days in Days}
         self.changes = Changes(lambda approval_id: self.run(store.reading.changed, approval_id))
         self.forward_auth = ForwardAuth(store, engine, feed, self.run, plan.site.public_url)
         self.working = asyncio.Semaphore(WORKING_AT_ONCE)

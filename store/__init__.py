@@ -13,7 +13,6 @@ from store.certificates import Certificates
 from store.database import Database
 from store.database_errors import DatabaseUnavailable
 from store.events import Events
-from store.grants import Grants
 from store.idempotency import Idempotency
 from store.inboxes import Inboxes
 from store.machines import ProvisioningKeys, ServiceTokens
@@ -27,7 +26,6 @@ from store.registered_devices import RegisteredDevices
 from store.requests import Requests
 from store.sessions import Sessions
 from store.shown_messages import ShownMessages
-from store.statistics import Statistics
 from store.tables import feed
 from store.tokens import Tokens
 from store.visibility import VisibleEvents
@@ -61,14 +59,12 @@ class Store:
         self.policies = Policies(self.database)
         self.notifications = Notifications(self.database)
         self.shown_messages = ShownMessages(self.database)
-        self.grants = Grants(self.database)
         self.requests = Requests(self.database)
         self.numbers = Numbers(self.database)
         self.answers = Answers(self.database)
         self.reading = RequestReader(self.database, self.policies)
         self.events = Events(self.database)
         self.audit = Audit(self.database, self.reading)
-        self.statistics = Statistics(self.database)
         self.inboxes = Inboxes(self.database)
         self.tokens = Tokens(self.database)
         self.service_tokens = ServiceTokens(self.database)

@@ -1,7 +1,6 @@
 """The rows of answers: stored, found, and what became of each."""
 
 import uuid
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -12,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from countersign.models import OWN_APPROVAL, Answer, Decision, Verdict
 from countersign.notifications import AnswerOutcome
 from store.database import StorePart, reads
-from store.many_rows import many_rows
+from store.many_rows import by_request, many_rows
 from store.tables import answers, as_written, one_of
 
 # The columns of an answer that its request judges.
@@ -164,10 +163,8 @@ def decisions_of(connection: Connection, approval_id: int) -> list[Decision]:
 
 def decisions_by_request(connection: Connection, approval_ids: Sequence[int]) -> dict[int, list[Decision]]:
     """The same of several requests, by their numbers."""
-    found: dict[int, list[Decision]] = defaultdict(list)
-    for row in many_rows(connection, COUNTED_OF, {"numbers": approval_ids}):
-        found[row.approval_id].append(_decision(row))
-    return found
+    rows = by_request(many_rows(connection, COUNTED_OF, {"numbers": approval_ids}))
+    return {number: [_decision(row) for row in its] for number, its in rows.items()}
 
 
 def _decision(row: Row[Any]) -> Decision:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, Select, bindparam, exists, insert, selec
 from countersign.directory import Policy
 from countersign.models import GrantStatus, GrantView, Question
 from countersign.transitions import GrantEnd, GrantTerms
-from store.database import StorePart, reads
+from store.database import Database, reads
 from store.subjects import SUBJECT_COLUMNS, columns_of
 from store.tables import LONGEST_WHO, among, as_written, grants, requests
 
@@ -38,19 +38,12 @@ ACTIVE_FOR: Select[Any] = (
 IS_ACTIVE = grants.c.status == as_written(GrantStatus.ACTIVE.value)
 
 
-class Grants(StorePart):
-    """Reading grants."""
-
-    @reads
-    def overdue(self, before: datetime, limit: int) -> list[int]:
-        """Grants that are Active though they ended before a moment: their workflows are gone, or no worker is there."""
-        late = (
-            select(grants.c.approval_id)
-            .where(IS_ACTIVE, grants.c.ends_at < as_written(before))
-            .limit(as_written(limit))
-        )
-        with self.database.reading() as connection:
-            return list(connection.execute(late).scalars())
+@reads
+def overdue(database: Database, before: datetime, limit: int) -> list[int]:
+    """Grants that are Active though they ended before a moment: their workflows are gone, or no worker is there."""
+    late = select(grants.c.approval_id).where(IS_ACTIVE, grants.c.ends_at < as_written(before))
+    with database.reading() as connection:
+        return list(connection.execute(late.limit(as_written(limit))).scalars())
 
 
 def active_for(connection: Connection, question: Question) -> Sequence[Row[Any]]:

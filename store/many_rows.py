@@ -1,14 +1,16 @@
 """Reads rows by the hundred."""
 
-from collections import namedtuple
-from collections.abc import Mapping, Sequence
+from collections import defaultdict, namedtuple
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import JSON, Connection, Select, literal_column, select
 
 from store.tables import Instant
+
+T = TypeVar("T", bound=Any)
 
 
 def many_rows(connection: Connection, query: Select[Any], values: Mapping[str, Any] | None = None) -> Sequence[Any]:
@@ -28,6 +30,14 @@ def many_rows(connection: Connection, query: Select[Any], values: Mapping[str, A
                 if one[n] is not None:
                     one[n] = datetime.fromisoformat(one[n]).astimezone(UTC)
     return [row._make(one) for one in rows]
+
+
+def by_request(rows: Iterable[T]) -> defaultdict[int, list[T]]:
+    """The rows of each request, by its number, in their order."""
+    found = defaultdict[int, list[T]](list)
+    for row in rows:
+        found[row.approval_id].append(row)
+    return found
 
 
 def _as_json(query: Select[Any], names: tuple[str, ...]) -> Select[Any]:

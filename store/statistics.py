@@ -1,15 +1,14 @@
 """What the overview counts: the newest requests of a while, with the answers that counted and who was asked."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import Row, select
 
-from store.database import StorePart, reads
+from store.database import Database, reads
 from store.listing import NO_NUMBER
-from store.many_rows import many_rows
+from store.many_rows import by_request, many_rows
 from store.tables import answers, approvers, requests
 
 # So many of the newest requests are looked at, however many there were; it takes some 20 milliseconds.
@@ -30,33 +29,23 @@ class Counted(NamedTuple):
     is_partial: bool
 
 
-class Statistics(StorePart):
-    """Reads what is counted."""
-
-    @reads
-    def since(self, moment: datetime) -> Counted:
-        """The newest requests that were opened since then."""
-        # All have a lower number; said so, both databases walk down the index of the numbers, and read no further.
-        newest = select(*(requests.c[name] for name in REQUEST)).where(requests.c.approval_id < NO_NUMBER)
-        newest = newest.order_by(requests.c.approval_id.desc())
-        answered = select(*(answers.c[name] for name in ANSWER)).where(answers.c.state == "accepted")
-        asked = select(approvers.c.approval_id, approvers.c.level, approvers.c.person)
-        with self.database.reading() as connection:
-            # Numbers grow with time: what comes after the first that is older is older still.
-            rows = many_rows(connection, newest.limit(MOST_COUNTED))
-            counted = [row for row in rows if row.opened_at >= moment]
-            if not counted:
-                return Counted([], {}, {}, False)
-            # Each request's rows lie beside those of the next, so that one range of an index holds all.
-            first = counted[-1].approval_id
-            answered = answered.where(answers.c.approval_id >= first).order_by(answers.c.approval_id, answers.c.at)
-            its_answers = _by_request(many_rows(connection, answered))
-            its_people = _by_request(many_rows(connection, asked.where(approvers.c.approval_id >= first)))
-        return Counted(counted, its_answers, its_people, len(counted) == MOST_COUNTED)
-
-
-def _by_request(rows: Sequence[Any]) -> dict[int, list[Row[Any]]]:
-    found: dict[int, list[Row[Any]]] = defaultdict(list)
-    for row in rows:
-        found[row.approval_id].append(row)
-    return found
+@reads
+def counted_since(database: Database, moment: datetime) -> Counted:
+    """The newest requests that were opened since then."""
+    # All have a lower number; said so, both databases walk down the index of the numbers, and read no further.
+    newest = select(*(requests.c[name] for name in REQUEST)).where(requests.c.approval_id < NO_NUMBER)
+    newest = newest.order_by(requests.c.approval_id.desc())
+    answered = select(*(answers.c[name] for name in ANSWER)).where(answers.c.state == "accepted")
+    asked = select(approvers.c.approval_id, approvers.c.level, approvers.c.person)
+    with database.reading() as connection:
+        # Numbers grow with time: what comes after the first that is older is older still.
+        rows = many_rows(connection, newest.limit(MOST_COUNTED))
+        counted = [row for row in rows if row.opened_at >= moment]
+        if not counted:
+            return Counted([], {}, {}, False)
+        # Each request's rows lie beside those of the next, so that one range of an index holds all.
+        first = counted[-1].approval_id
+        answered = answered.where(answers.c.approval_id >= first).order_by(answers.c.approval_id, answers.c.at)
+        its_answers = by_request(many_rows(connection, answered))
+        its_people = by_request(many_rows(connection, asked.where(approvers.c.approval_id >= first)))
+    return Counted(counted, its_answers, its_people, len(counted) == MOST_COUNTED)

@@ -16,7 +16,7 @@ from countersign.times import SECOND
 from countersign.views import ApproverView, RequestView
 from store import grants as held
 from store.answers import decisions_by_request
-from store.many_rows import many_rows
+from store.many_rows import by_request, many_rows
 from store.subjects import SUBJECT_COLUMNS
 from store.tables import ROOM, approvers, as_written, events, grants, notifications, one_of, requests
 
@@ -67,7 +67,7 @@ def views(
     if not rows:
         return []
     numbers = [row.approval_id for row in rows]
-    asked = _approvers(connection, numbers)
+    asked = by_request(many_rows(connection, APPROVERS, {"numbers": numbers}))
     decisions = decisions_by_request(connection, numbers)
     deliveries = deliveries or DeliveryStates(connection, rows)
     return [_view(policy, row, asked[row.approval_id], decisions.get(row.approval_id, []), deliveries) for row in rows]
@@ -87,14 +87,6 @@ def principal_name(policy: Policy, who: str) -> str:
     if (name := who.removeprefix(GATEWAY)) != who:
         return f"Gateway {name}"
     return policy.users[who].name if who in policy.users else who
-
-
-def _approvers(connection: Connection, numbers: Sequence[int]) -> dict[int, list[Row[Any]]]:
-    """Who was asked about each of these requests, in the order of levels."""
-    found: dict[int, list[Row[Any]]] = defaultdict(list)
-    for row in many_rows(connection, APPROVERS, {"numbers": numbers}):
-        found[row.approval_id].append(row)
-    return found
 
 
 def _grant(row: Row[Any], policy: Policy) -> GrantView | None:

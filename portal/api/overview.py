@@ -1,22 +1,12 @@
 """What happened lately, counted."""
 
-from enum import IntEnum
 from http import HTTPStatus
 
 from countersign.views import Overview
 from portal.api.problems import described
 from portal.api.routes import token_router
 from portal.auth import CallerHere
-from portal.context import ContextHere
-
-
-class Days(IntEnum):
-    """How many days back an overview goes."""
-
-    WEEK = 7
-    MONTH = 30
-    QUARTER = 90
-
+from portal.context import ContextHere, Days
 
 router = token_router("overview")
 

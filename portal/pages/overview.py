@@ -3,8 +3,7 @@
 from fastapi import Request, Response
 
 from portal.api.doctor import diagnosis
-from portal.api.overview import Days
-from portal.context import OVERVIEWS, ContextHere
+from portal.context import ContextHere, Days
 from portal.pages.render import page
 from portal.pages.route import admin_router
 
@@ -14,7 +13,7 @@ router = admin_router()
 @router.get("/overview")
 async def overview(request: Request, context: ContextHere, days: Days = Days.MONTH) -> Response:
     """Times to a decision, outcomes, who is slow to answer, and why replies did not count."""
-    return page(request, "overview", found=await context.overviews[days](), windows=OVERVIEWS)
+    return page(request, "overview", found=await context.overviews[days](), windows=Days)
 
 
 @router.get("/health")

@@ -9,7 +9,7 @@ from sqlalchemy import update
 
 from countersign.models import Status
 from countersign.transitions import AuditEvent
-from engine.statistics import Overviews
+from engine.statistics import overview_of
 from store import Store
 from store.tables import answers, requests
 from tests.store.requests import a_transition, approving, asking, given, opened, store_answer, write
@@ -51,7 +51,7 @@ def test_times_outcomes_and_refusals_are_those_worked_out_by_hand(store: Store) 
                 kind="answer_refused", at=NOW, who="grace", channel="email", detail=f"#{number} is over.", proof=proof
             ),
         )
-    found = Overviews(store).of_days(30)
+    found = overview_of(store, 30)
     assert (found.requests, found.is_partial) == (5, False)
     assert {status: count for status, count in found.outcomes.items() if count} == {
         Status.APPROVED: 3,
@@ -73,7 +73,7 @@ def test_times_outcomes_and_refusals_are_those_worked_out_by_hand(store: Store) 
         120,
     )
     assert [(one.reason, one.count) for one in found.refusals] == [("old_token", 2), ("#… is over.", 1)]
-    assert Overviews(store).of_days(90).requests == 6
+    assert overview_of(store, 90).requests == 6
 
 
 def test_of_many_requests_the_newest_are_counted_and_that_is_said(
@@ -82,10 +82,10 @@ def test_of_many_requests_the_newest_are_counted_and_that_is_said(
     for protocol in ("ssh", "rdp", "sftp"):
         opened(store, device="web-1", protocol=protocol)
     monkeypatch.setattr("store.statistics.MOST_COUNTED", 2)
-    found = Overviews(store).of_days(7)
+    found = overview_of(store, 7)
     assert (found.requests, found.is_partial) == (2, True)
 
 
 def test_nothing_is_counted_where_nothing_happened(store: Store) -> None:
-    found = Overviews(store).of_days(7)
+    found = overview_of(store, 7)
     assert (found.requests, found.people, found.by_channel, found.refusals) == (0, [], [], [])

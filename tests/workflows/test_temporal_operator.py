@@ -11,6 +11,7 @@ from temporalio.client import WorkflowHandle
 from countersign.models import GrantStatus, Status
 from countersign.permissions import Principal
 from countersign.transitions import WORKFLOW_LOST
+from store.grants import overdue
 from tests.workflows.deployment import Deployment, Request, refused, until
 from workflows.change import CANCELLED_IN_TEMPORAL
 
@@ -131,5 +132,5 @@ async def test_a_grant_whose_workflow_is_gone_can_be_revoked_and_ends_on_time(de
     assert await refused(deployment.engine.revoke(request.id, Principal("grace"), "page")) == over
     other, workflow = await granted(deployment)
     await workflow.terminate()
-    assert other.id in deployment.store.grants.overdue(datetime.now(UTC) + timedelta(days=1), 1000)
-    assert other.id not in deployment.store.grants.overdue(datetime.now(UTC), 1000)
+    assert other.id in overdue(deployment.store.database, datetime.now(UTC) + timedelta(days=1), 1000)
+    assert other.id not in overdue(deployment.store.database, datetime.now(UTC), 1000)
