@@ -41,7 +41,6 @@ from portal.forward_auth.check import ForwardAuthMiddleware
 from portal.pages import (
     asking,
     bulk,
-    confirm,
     device_login,
     groups,
     lists,
@@ -118,7 +117,6 @@ PAGES = (
     settings.router,
     lists.router,
     bulk.router,
-    confirm.router,
     audit_page.router,
     certificates_page.router,
     passkeys.router,

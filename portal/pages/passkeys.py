@@ -1,17 +1,20 @@
 """Passkeys: added and removed on the page of sessions, and used to confirm that it is oneself."""
 
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import Annotated, Literal
+from typing import Annotated, Literal, ParamSpec, TypeVar
+from urllib.parse import quote
 
-from fastapi import Form, Path, Response
+from fastapi import Form, Path, Request, Response
 from fastapi.responses import RedirectResponse
 
 from countersign.errors import NotAllowed, message_of
 from countersign.machines import LONGEST_LABEL
 from countersign.models import PlainText
+from countersign.permissions import CONFIRMED_FOR
 from portal.auth import Caller, CallerHere
 from portal.context import Context, ContextHere
-from portal.pages.confirm import to_confirm
+from portal.pages.render import page
 from portal.pages.route import page_router
 from portal.pages.site import LONGEST_PAGE, START, is_own_page
 from portal.passkeys import RelyingParty
@@ -20,6 +23,8 @@ SESSIONS = "/sessions"
 SIGN_IN_FIRST = "Sign in again first."
 NEEDS_SCRIPT = "Your browser did not offer a passkey: it needs JavaScript, and a device that can make passkeys."
 LONGEST_CREDENTIAL = 16_000
+P = ParamSpec("P")
+T = TypeVar("T")
 Credential = Annotated[str, Form(max_length=LONGEST_CREDENTIAL)]
 
 router = page_router()
@@ -52,11 +57,7 @@ async def add(
     if not caller.has_confirmed:
         return to_confirm(SESSIONS)
     challenge = await _challenge(context, caller, credential)
-    try:
-        made = await context.work(_party(context).made, credential, challenge)
-    except NotAllowed as refused:
-        await _record(context, caller, refused)
-        raise
+    made = await _verified(context, caller, _party(context).made, credential, challenge)
     await context.run(
         context.engine.passkeys.add, caller.name, made, label.strip() or "a passkey", caller.credential.proof
     )
@@ -70,6 +71,15 @@ async def remove(context: ContextHere, caller: CallerHere, passkey_id: Annotated
     return RedirectResponse(SESSIONS, HTTPStatus.SEE_OTHER)
 
 
+@router.get("/confirm")
+async def ways_to_confirm(request: Request, context: ContextHere, caller: CallerHere, go_to: str = "") -> Response:
+    """The ways to prove again who one is, before an approval counts that needs it."""
+    person = await context.engine.person(caller.name)
+    passkeys = await context.run(context.store.passkeys.of, caller.name)
+    to = go_to if is_own_page(go_to) else START
+    return page(request, "confirm", go_to=to, email=person.email, passkeys=passkeys, lasts=CONFIRMED_FOR)
+
+
 @router.post("/confirm")
 async def confirm(
     context: ContextHere,
@@ -80,13 +90,14 @@ async def confirm(
     """Confirm with a passkey that it is oneself."""
     challenge = await _challenge(context, caller, credential)
     known = await context.run(context.store.passkeys.of, caller.name)
-    try:
-        passkey, count = await context.work(_party(context).used, credential, challenge, known)
-    except NotAllowed as refused:
-        await _record(context, caller, refused)
-        raise
+    passkey, count = await _verified(context, caller, _party(context).used, credential, challenge, known)
     await context.run(context.engine.passkeys.confirm, passkey, count, caller.credential.id, caller.credential.proof)
     return RedirectResponse(go_to if is_own_page(go_to) else START, HTTPStatus.SEE_OTHER)
+
+
+def to_confirm(go_to: str) -> Response:
+    """Lead there, and back."""
+    return RedirectResponse(f"/confirm?go_to={quote(go_to, safe='/')}", HTTPStatus.SEE_OTHER)
 
 
 def _party(context: Context) -> RelyingParty:
@@ -99,5 +110,10 @@ async def _challenge(context: Context, caller: Caller, credential: str) -> bytes
     return await context.run(context.engine.passkeys.take_challenge, caller.credential.id)
 
 
-async def _record(context: Context, caller: Caller, refused: NotAllowed) -> None:
-    await context.run(context.engine.passkeys.refuse, caller.name, message_of(refused), caller.credential.proof)
+async def _verified(context: Context, caller: Caller, verify: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
+    """What a browser answered, verified. Raises NotAllowed, recorded, for what proves nothing."""
+    try:
+        return await context.work(verify, *args, **named)
+    except NotAllowed as refused:
+        await context.run(context.engine.passkeys.refuse, caller.name, message_of(refused), caller.credential.proof)
+        raise

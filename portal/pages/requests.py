@@ -20,7 +20,7 @@ from portal.api.requests import LONGEST_TIMELINE, ApprovalId, visible_request
 from portal.auth import Caller, CallerHere
 from portal.context import Context, ContextHere
 from portal.pages.cards import Card
-from portal.pages.confirm import to_confirm
+from portal.pages.passkeys import to_confirm
 from portal.pages.render import page
 from portal.pages.route import page_router
 
