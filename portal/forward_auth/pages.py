@@ -11,7 +11,6 @@ from typing import Annotated, Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 from fastapi import Depends, Form, Query, Request, Response
-from fastapi.responses import RedirectResponse
 
 from countersign.errors import NotAllowed, Unavailable
 from countersign.kinds.connection import ConnectionQuestion
@@ -25,7 +24,7 @@ from portal.forward_auth.check import START
 from portal.forward_auth.proxied import BROWSER_COOKIE, COOKIE, proxied
 from portal.forward_auth.visits import VISIT_LASTS, Visit, signed, visit_of
 from portal.pages.cards import Card
-from portal.pages.render import page
+from portal.pages.render import page, redirect_to
 from portal.pages.requests import Nonce, call_id, version_of
 from portal.pages.route import OpenRoute, page_router
 from portal.pages.site import is_own_page
@@ -82,7 +81,7 @@ async def start(request: Request, context: ContextHere, to: To = "/") -> Respons
     now = int(datetime.now(UTC).timestamp())
     visit = Visit(asked.host, asked.device, asked.source_address, hashed(secret), now)
     signed_visit = await context.run(signed, context.store, token_id, visit)
-    response = RedirectResponse(f"{context.site.public_url}{_waiting(signed_visit, _path(to))}", HTTPStatus.SEE_OTHER)
+    response = redirect_to(f"{context.site.public_url}{_waiting(signed_visit, _path(to))}")
     _set(response, BROWSER_COOKIE, secret, int(VISIT_LASTS.total_seconds()))
     return response
 
@@ -98,8 +97,8 @@ async def accept(
     try:
         cookie, ends_at = await context.run(context.engine.application_sessions.begin, code, at)
     except NotAllowed:
-        return RedirectResponse(f"{context.site.public_url}/applications/refused", HTTPStatus.SEE_OTHER)
-    response = RedirectResponse(_path(to), HTTPStatus.SEE_OTHER)
+        return redirect_to(f"{context.site.public_url}/applications/refused")
+    response = redirect_to(_path(to))
     _set(response, COOKIE, cookie, max(1, int((ends_at - datetime.now(UTC)).total_seconds())))
     return response
 
@@ -151,7 +150,7 @@ async def ask(
     """Ask for access, and lead to where one waits for it."""
     question = arrived.question.model_copy(update={"reason": reason})
     asked = await context.engine.ask(question, caller.principal, call_id(caller, nonce))
-    return RedirectResponse(f"{arrived.address}&number={asked.approval_id}", HTTPStatus.SEE_OTHER)
+    return redirect_to(f"{arrived.address}&number={asked.approval_id}")
 
 
 async def _ready(request: Request, context: Context, caller: Caller, arrived: Arrived) -> Response:

@@ -1,11 +1,9 @@
 """Client certificates in the browser, for admins: the authorities that are trusted, and what they issued."""
 
 import re
-from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import File, Form, Path, Query, Request, Response
-from fastapi.responses import RedirectResponse
 from pydantic import BeforeValidator
 
 from countersign.certificates import (
@@ -22,7 +20,7 @@ from portal.api.certificates import FINGERPRINT
 from portal.api.routes import LARGEST_BODY_BYTES
 from portal.auth import CallerHere
 from portal.context import ContextHere
-from portal.pages.render import next_page, page
+from portal.pages.render import next_page, page, redirect_to
 from portal.pages.route import PageRoute, admin_router
 
 PER_PAGE = 50
@@ -77,7 +75,7 @@ async def trust(
     """Trust the authorities of a file."""
     pem = as_pem(file, CERTIFICATE)
     await context.run(context.engine.certificates.trust, pem, hosts, caller.principal, caller.credential.proof)
-    return RedirectResponse(PLACE, HTTPStatus.SEE_OTHER)
+    return redirect_to(PLACE)
 
 
 @router.post(f"{PLACE}/revocation-lists")
@@ -89,14 +87,14 @@ async def add_list(
     """Take a revocation list."""
     pem = as_pem(file, REVOCATION_LIST)
     await context.run(context.engine.certificates.add_list, pem, caller.principal, caller.credential.proof)
-    return RedirectResponse(PLACE, HTTPStatus.SEE_OTHER)
+    return redirect_to(PLACE)
 
 
 @router.post(f"{PLACE}/{{authority_id}}/remove")
 async def remove(context: ContextHere, caller: CallerHere, authority_id: TheId) -> Response:
     """Trust an authority no longer."""
     await context.run(context.engine.certificates.distrust, authority_id, caller.principal, caller.credential.proof)
-    return RedirectResponse(PLACE, HTTPStatus.SEE_OTHER)
+    return redirect_to(PLACE)
 
 
 @router.post(f"{PLACE}/{{authority_id}}/revoke")
@@ -107,4 +105,4 @@ async def revoke(
     await context.run(
         context.engine.certificates.revoke, authority_id, revoking, caller.principal, caller.credential.proof
     )
-    return RedirectResponse(PLACE, HTTPStatus.SEE_OTHER)
+    return redirect_to(PLACE)

@@ -2,12 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from http import HTTPStatus
 from itertools import pairwise
 from typing import Annotated, Literal, NamedTuple
 
 from fastapi import Depends, Form, Query, Request, Response
-from fastapi.responses import RedirectResponse
 
 from countersign.device_permissions import why_not_device
 from countersign.directory import Policy
@@ -22,7 +20,7 @@ from portal.auth import Caller, CallerHere
 from portal.context import ContextHere
 from portal.pages.lists import cards, person_of
 from portal.pages.policy import names_of
-from portal.pages.render import next_page, page
+from portal.pages.render import next_page, page, redirect_to
 from portal.pages.requests import version_of
 from portal.pages.route import page_router
 from store.filters import Filters
@@ -166,7 +164,7 @@ async def do_to_all(
 ) -> Response:
     """Revoke all devices of a person, or take that back."""
     await all_of_person(context, caller, person, action, reason)
-    return RedirectResponse(f"/team/devices?person={person}", HTTPStatus.SEE_OTHER)
+    return redirect_to(f"/team/devices?person={person}")
 
 
 @router.get("/devices/{device_id}")
@@ -225,7 +223,7 @@ async def act(
     """Do it."""
     await visible_device(context, caller, device_id)
     await context.engine.devices.act(device_id, action, caller.principal, reason, PORTAL, caller.proof)
-    return RedirectResponse(f"/devices/{device_id}", HTTPStatus.SEE_OTHER)
+    return redirect_to(f"/devices/{device_id}")
 
 
 def _why_not(policy: Policy, caller: Caller, action: DeviceAction, person: str) -> NotAllowed | None:

@@ -3,11 +3,9 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from http import HTTPStatus
 from typing import Annotated, Literal
 
 from fastapi import Depends, Query, Request, Response
-from fastapi.responses import RedirectResponse
 
 from countersign.directory import Policy
 from countersign.models import LONGEST_ID, PlainText, Status
@@ -17,7 +15,7 @@ from portal.api.requests import LARGEST
 from portal.auth import Caller, CallerHere
 from portal.context import ContextHere
 from portal.pages.cards import Card
-from portal.pages.render import next_page, page
+from portal.pages.render import next_page, page, redirect_to
 from portal.pages.requests import version_of
 from portal.pages.route import page_router
 from store.filters import LONGEST_TEXT, Filters
@@ -35,7 +33,7 @@ router = page_router()
 @router.get("/")
 async def start() -> Response:
     """Lead to what waits for the reader."""
-    return RedirectResponse("/approvals", HTTPStatus.SEE_OTHER)
+    return redirect_to("/approvals")
 
 
 @router.get("/approvals")
@@ -90,7 +88,7 @@ async def everything(
 ) -> Response:
     """All requests that the reader may see and that pass the filters, newest first."""
     if typed.text.startswith("#") and typed.text[1:].isdecimal():
-        return RedirectResponse(f"/requests/{int(typed.text[1:])}", HTTPStatus.SEE_OTHER)
+        return redirect_to(f"/requests/{int(typed.text[1:])}")
     version = await version_of(context)
     policy = await context.run(context.store.reading.policy)
     filters = Filters(**asdict(typed) | {"person": person_of(policy, typed.person)})

@@ -1,11 +1,9 @@
 """Service tokens and provisioning keys, for admins: what machines register their devices with."""
 
 from collections.abc import Sequence
-from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import Form, Path, Query, Request, Response
-from fastapi.responses import RedirectResponse
 
 from countersign.machines import (
     MOST_DEVICES,
@@ -17,7 +15,7 @@ from countersign.machines import (
 )
 from portal.auth import CallerHere
 from portal.context import Context, ContextHere
-from portal.pages.render import next_page, page, secret_page
+from portal.pages.render import next_page, page, redirect_to, secret_page
 from portal.pages.route import admin_router
 from store.machines import Credentials, T
 
@@ -72,7 +70,7 @@ async def change_service_token(
 ) -> Response:
     """Refresh, disable, enable or revoke one, or end the secret it had before."""
     await context.run(context.engine.service_tokens.change, token_id, action, caller.principal, caller.proof)
-    return RedirectResponse("/service-tokens", HTTPStatus.SEE_OTHER)
+    return redirect_to("/service-tokens")
 
 
 @router.get("/provisioning-keys")
@@ -103,7 +101,7 @@ async def make_provisioning_key(
 async def end_provisioning_key(context: ContextHere, caller: CallerHere, key_id: TheId) -> Response:
     """End one; the devices that registered with it stay."""
     await context.run(context.engine.provisioning_keys.end, key_id, caller.principal, caller.proof)
-    return RedirectResponse("/provisioning-keys", HTTPStatus.SEE_OTHER)
+    return redirect_to("/provisioning-keys")
 
 
 def _secret(request: Request, title: str, made: ServiceTokenSecret) -> Response:

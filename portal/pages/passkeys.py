@@ -1,12 +1,10 @@
 """Passkeys: added and removed on the page of sessions, and used to confirm that it is oneself."""
 
 from collections.abc import Callable
-from http import HTTPStatus
 from typing import Annotated, Literal, ParamSpec, TypeVar
 from urllib.parse import quote
 
 from fastapi import Form, Path, Request, Response
-from fastapi.responses import RedirectResponse
 
 from countersign.errors import NotAllowed, message_of
 from countersign.machines import LONGEST_LABEL
@@ -14,7 +12,7 @@ from countersign.models import PlainText
 from countersign.permissions import CONFIRMED_FOR
 from portal.auth import Caller, CallerHere
 from portal.context import Context, ContextHere
-from portal.pages.render import page
+from portal.pages.render import page, redirect_to
 from portal.pages.route import page_router
 from portal.pages.site import LONGEST_PAGE, START, is_own_page
 from portal.passkeys import RelyingParty
@@ -61,14 +59,14 @@ async def add(
     await context.run(
         context.engine.passkeys.add, caller.name, made, label.strip() or "a passkey", caller.credential.proof
     )
-    return RedirectResponse(SESSIONS, HTTPStatus.SEE_OTHER)
+    return redirect_to(SESSIONS)
 
 
 @router.post("/passkeys/{passkey_id}/remove")
 async def remove(context: ContextHere, caller: CallerHere, passkey_id: Annotated[str, Path(max_length=16)]) -> Response:
     """Remove one of them."""
     await context.run(context.engine.passkeys.remove, passkey_id, caller.name, caller.credential.proof)
-    return RedirectResponse(SESSIONS, HTTPStatus.SEE_OTHER)
+    return redirect_to(SESSIONS)
 
 
 @router.get("/confirm")
@@ -92,12 +90,12 @@ async def confirm(
     known = await context.run(context.store.passkeys.of, caller.name)
     passkey, count = await _verified(context, caller, _party(context).used, credential, challenge, known)
     await context.run(context.engine.passkeys.confirm, passkey, count, caller.credential.id, caller.credential.proof)
-    return RedirectResponse(go_to if is_own_page(go_to) else START, HTTPStatus.SEE_OTHER)
+    return redirect_to(go_to if is_own_page(go_to) else START)
 
 
 def to_confirm(go_to: str) -> Response:
     """Lead there, and back."""
-    return RedirectResponse(f"/confirm?go_to={quote(go_to, safe='/')}", HTTPStatus.SEE_OTHER)
+    return redirect_to(f"/confirm?go_to={quote(go_to, safe='/')}")
 
 
 def _party(context: Context) -> RelyingParty:

@@ -6,7 +6,6 @@ from http import HTTPStatus
 from typing import Annotated, Literal, NamedTuple
 
 from fastapi import BackgroundTasks, Form, Path, Request, Response
-from fastapi.responses import RedirectResponse
 
 from countersign.error_codes import ErrorCode
 from countersign.errors import BadPolicy, Refused
@@ -18,7 +17,7 @@ from portal.api.policy import LARGEST_VERSION
 from portal.auth import Caller, CallerHere
 from portal.context import Context, ContextHere
 from portal.pages.policy import first_lines, names_of
-from portal.pages.render import long_page, page
+from portal.pages.render import long_page, page, redirect_to
 from portal.pages.route import PolicyRoute, admin_router
 from portal.pages.site import is_own_page
 
@@ -103,7 +102,7 @@ async def apply(
             return await _other_version(request, context, text, replaces)
     later.add_task(policies.enforce, context.engine)
     # One who gave up being an admin may not see the page that they come from.
-    return RedirectResponse("/" if give_up_admin else _own(back), HTTPStatus.SEE_OTHER)
+    return redirect_to("/" if give_up_admin else _own(back))
 
 
 @router.post("/policy/change")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -47,6 +47,11 @@ async def long_page(request: Request, name: str, **fields: Any) -> HTMLResponse:
     """The same for one that may have thousands of lines: others don't wait while it is made."""
     context: Context = request.app.state.context
     return await context.work(partial(page, request, name, **fields))
+
+
+def redirect_to(address: str) -> RedirectResponse:
+    """Lead to another page, also after a form."""
+    return RedirectResponse(address, HTTPStatus.SEE_OTHER)
 
 
 def part(name: str, card: object) -> str:

@@ -1,11 +1,9 @@
 """The page of one request, and what its reader may do about it there."""
 
 import hashlib
-from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import Form, Request, Response
-from fastapi.responses import RedirectResponse
 
 from countersign.error_codes import ErrorCode
 from countersign.models import LONGEST_COMMENT, LONGEST_REASON, PlainText, Verdict
@@ -21,7 +19,7 @@ from portal.auth import Caller, CallerHere
 from portal.context import Context, ContextHere
 from portal.pages.cards import Card
 from portal.pages.passkeys import to_confirm
-from portal.pages.render import page
+from portal.pages.render import page, redirect_to
 from portal.pages.route import page_router
 
 LONGEST_NONCE = 40
@@ -142,7 +140,7 @@ async def version_of(context: Context) -> int:
 
 def to_request(approval_id: int) -> Response:
     """Lead to the page of a request."""
-    return RedirectResponse(f"/requests/{approval_id}", HTTPStatus.SEE_OTHER)
+    return redirect_to(f"/requests/{approval_id}")
 
 
 def call_id(caller: Caller, nonce: str) -> str:

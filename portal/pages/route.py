@@ -7,7 +7,6 @@ from urllib.parse import quote, urlsplit
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
@@ -22,7 +21,7 @@ from portal.connections import address_of
 from portal.context import Context
 from portal.fair_executor import WHOSE
 from portal.limits import AtOnce
-from portal.pages.render import page
+from portal.pages.render import page, redirect_to
 
 HEADERS = {
     # Nothing is loaded from elsewhere, no script or style stands in a page, and no page stands in another.
@@ -151,7 +150,7 @@ def _to_sign_in(request: Request) -> Response:
     # After a POST that came too late, the page that it belongs to is shown again.
     path = request.url.path if request.method == "GET" else request.url.path.rpartition("/")[0]
     query = f"?{request.url.query}" if request.method == "GET" and request.url.query else ""
-    return RedirectResponse(f"/sign-in?go_to={quote(path + query, safe='/')}", HTTPStatus.SEE_OTHER)
+    return redirect_to(f"/sign-in?go_to={quote(path + query, safe='/')}")
 
 
 def _told(request: Request, error: CountersignError | RequestValidationError | HTTPException) -> Response:

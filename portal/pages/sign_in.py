@@ -1,18 +1,16 @@
 """Signing in by a link that is mailed, signing out, and the sessions that last."""
 
 from datetime import UTC, datetime
-from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import Form, Path, Query, Request, Response
-from fastapi.responses import RedirectResponse
 
 from countersign.error_codes import ErrorCode
 from countersign.errors import NotAllowed, Unavailable
 from countersign.permissions import Principal
 from portal.auth import CallerHere
 from portal.context import Context, ContextHere
-from portal.pages.render import next_page, page
+from portal.pages.render import next_page, page, redirect_to
 from portal.pages.route import OpenRoute, page_router
 from portal.pages.site import BROWSER_SECONDS, LONGEST_PAGE, START, comes_from, is_own_page
 
@@ -81,7 +79,7 @@ async def signed_in(request: Request, context: Context, cookie: str, go_to: str)
     before = request.cookies.get(site.session_cookie, "")
     if before and (old := await context.run(context.store.sessions.find, before, datetime.now(UTC))):
         await context.run(context.engine.sign_in.end_session, old.id, Principal(old.person))
-    response = RedirectResponse(go_to, HTTPStatus.SEE_OTHER)
+    response = redirect_to(go_to)
     site.set(response, site.session_cookie, cookie)
     return response
 
@@ -90,7 +88,7 @@ async def signed_in(request: Request, context: Context, cookie: str, go_to: str)
 async def sign_out(context: ContextHere, caller: CallerHere) -> Response:
     """End this session."""
     await context.run(context.engine.sign_in.end_session, caller.credential.id, caller.principal)
-    response = RedirectResponse("/sign-in", HTTPStatus.SEE_OTHER)
+    response = redirect_to("/sign-in")
     context.site.forget(response, context.site.session_cookie)
     return response
 
@@ -118,4 +116,4 @@ async def sessions(
 async def end(context: ContextHere, caller: CallerHere, session_id: Annotated[str, Path(max_length=16)]) -> Response:
     """End one of them."""
     await context.run(context.engine.sign_in.end_session, session_id, caller.principal)
-    return RedirectResponse("/sessions", HTTPStatus.SEE_OTHER)
+    return redirect_to("/sessions")

@@ -1,18 +1,16 @@
 """A person's tokens, for programs that act for them; and for admins those of everybody, gateways too."""
 
 from datetime import UTC, datetime, timedelta
-from http import HTTPStatus
 from typing import Annotated, Literal
 
 from fastapi import Form, Path, Query, Request, Response
-from fastapi.responses import RedirectResponse
 
 from countersign.machines import LONGEST_LABEL
 from countersign.models import PlainText
 from countersign.times import duration
 from portal.auth import CallerHere
 from portal.context import ContextHere
-from portal.pages.render import next_page, page, secret_page
+from portal.pages.render import next_page, page, redirect_to, secret_page
 from portal.pages.route import page_router
 
 PER_PAGE = 50
@@ -57,4 +55,4 @@ async def make(
 async def end(context: ContextHere, caller: CallerHere, token_id: Annotated[str, Path(max_length=16)]) -> Response:
     """End one of them."""
     await context.run(context.engine.tokens.end_own, token_id, caller.principal)
-    return RedirectResponse("/tokens", HTTPStatus.SEE_OTHER)
+    return redirect_to("/tokens")
