@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 
-from portal import auth, channel_webhooks
+from portal import channel_webhooks
 from portal.access_log import AccessLog
 from portal.api import (
     access,
@@ -168,7 +168,6 @@ def create_app(plan: Plan) -> FastAPI:
     # The last one is the first to see a request.
     app.add_middleware(ForwardAuthMiddleware)
     problems.add_handlers(app)
-    auth.add_handler(app)
     app.add_exception_handler(HTTPException, no_such_page)
     for router in API:
         app.include_router(router, prefix=PREFIX)

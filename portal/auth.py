@@ -3,16 +3,14 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from http import HTTPStatus
 from typing import Annotated, Literal
 
-from fastapi import Depends, FastAPI, Request
-from fastapi.responses import JSONResponse
+from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
 
 from countersign.directory import Policy
 from countersign.error_codes import ErrorCode
-from countersign.errors import CountersignError, Refused, message_of
+from countersign.errors import Refused
 from countersign.machines import ProvisioningKey, ServiceToken
 from countersign.models import Question, Scope
 from countersign.permissions import (
@@ -26,7 +24,7 @@ from countersign.permissions import (
 )
 from countersign.times import moment
 from countersign.visibility import Visibility
-from portal.api.problems import problem
+from portal.api.problems import NoToken
 from store import Store
 from store.database import reads
 from store.tokens import FORM, Token
@@ -39,16 +37,6 @@ NEVER = datetime.max.replace(tzinfo=UTC)
 BEARER = HTTPBearer(
     scheme_name="token", auto_error=False, bearerFormat="cs_<id>_<secret>", description=f"A token: {REMEDY}."
 )
-
-
-class NoToken(CountersignError):
-    """There is no valid token, so nothing else is read."""
-
-    code = ErrorCode.NO_TOKEN
-
-    def __init__(self, message: str, code: str = "", challenge: str = "") -> None:
-        super().__init__(message, code)
-        self.challenge = f'Bearer realm="countersign"{challenge}'
 
 
 @dataclass(frozen=True)
@@ -146,7 +134,7 @@ def caller(store: Store, authorization: str) -> Caller:
     who = person_now(store, token.owner.name, token.owner.is_admin)
     if not who.enabled:
         raise invalid(f"{who.name} is disabled or not in the directory, so this token opens nothing.")
-    return Caller(_credential(token), who)
+    return Caller(Credential("token", token.id), who)
 
 
 @reads
@@ -184,31 +172,17 @@ def by_session(store: Store, cookie: str) -> Caller | None:
     )
 
 
-def _credential(token: Token) -> Credential:
-    return Credential("token", token.id)
-
-
 def of_gateway(token: Token, policy: Policy) -> Caller:
     """The gateway that this token is of, with the scope that it has by this policy."""
     owner = token.owner
     groups = (policy.device_groups[name].devices for name in owner.target_groups if name in policy.device_groups)
     scope = Scope(targets=frozenset(owner.targets).union(*groups), variants=frozenset(owner.variants))
-    return Caller(_credential(token), Principal(owner.principal, scope=scope))
+    return Caller(Credential("token", token.id), Principal(owner.principal, scope=scope))
 
 
 def invalid(message: str) -> NoToken:
     """What was sent proves nothing (RFC 6750, section 3.1)."""
     return NoToken(message, ErrorCode.INVALID_TOKEN, ', error="invalid_token"')
-
-
-async def _challenge(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, NoToken)
-    return problem(HTTPStatus.UNAUTHORIZED, error.code, message_of(error), {"WWW-Authenticate": error.challenge})
-
-
-def add_handler(app: FastAPI) -> None:
-    """Answer a missing or bad token with 401."""
-    app.add_exception_handler(NoToken, _challenge)
 
 
 def _here(request: Request) -> Caller:

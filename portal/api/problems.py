@@ -31,7 +31,20 @@ MEDIA_TYPE = "application/problem+json"
 # What precedes a code in a problem's `type`.
 TYPES = "/api/v1/problems/"
 RETRY_SECONDS = 5
+
+
+class NoToken(CountersignError):
+    """There is no valid token, so nothing else is read."""
+
+    code = ErrorCode.NO_TOKEN
+
+    def __init__(self, message: str, code: str = "", challenge: str = "") -> None:
+        super().__init__(message, code)
+        self.challenge = f'Bearer realm="countersign"{challenge}'
+
+
 STATUSES: dict[type[CountersignError], HTTPStatus] = {
+    NoToken: HTTPStatus.UNAUTHORIZED,
     BadQuestion: HTTPStatus.UNPROCESSABLE_ENTITY,
     BadPolicy: HTTPStatus.UNPROCESSABLE_ENTITY,
     Refused: HTTPStatus.CONFLICT,
@@ -115,9 +128,12 @@ def of_error(error: CountersignError) -> JSONResponse:
     status = status_of(error)
     if isinstance(error, BadPolicy):
         return problem(status, error.code, f"{error.headline.capitalize()}.", problems=error.problems)
-    seconds = error.retry_after if isinstance(error, TooMany) else RETRY_SECONDS
-    retry = {"Retry-After": str(seconds)} if isinstance(error, Unavailable) else None
-    return problem(status, error.code, message_of(error), retry, **error.fields)
+    headers = None
+    if isinstance(error, NoToken):
+        headers = {"WWW-Authenticate": error.challenge}
+    elif isinstance(error, Unavailable):
+        headers = {"Retry-After": str(error.retry_after if isinstance(error, TooMany) else RETRY_SECONDS)}
+    return problem(status, error.code, message_of(error), headers, **error.fields)
 
 
 def status_of(error: CountersignError) -> HTTPStatus:

@@ -16,7 +16,7 @@ from starlette.types import Message, Receive
 from countersign.error_codes import ErrorCode
 from countersign.errors import NotAllowed, NotFound, Refused
 from portal import auth, machines
-from portal.api.problems import UNKNOWN_PARAMETER, described
+from portal.api.problems import UNKNOWN_PARAMETER, NoToken, described
 from portal.connections import address_of
 from portal.context import Context
 from portal.fair_executor import WHOSE
@@ -110,7 +110,7 @@ class TokenRoute(StrictRoute):
     async def _machine(self, context: Context, sent: machines.Sent, address: str) -> auth.Caller:
         try:
             return await context.run(machines.caller, context.store, sent)
-        except auth.NoToken as error:
+        except NoToken as error:
             engine = context.engine
             part = engine.service_tokens if sent.kind == "service_token" else engine.provisioning_keys
             await context.run(part.record_refused, sent.id, str(error), address)
