@@ -81,6 +81,10 @@ class Registering(Presented):
     justification: PlainText = Field(default="", max_length=LONGEST_REASON)
 
 
+# What a gateway says of the person whose device it registers.
+OF_A_GATEWAY = {"person", "source_address", "country", "claims", "login_method"}
+
+
 class Reason(Model):
     """Why something is done to a device."""
 
@@ -124,25 +128,12 @@ async def register(
 def _registrant(request: Request, body: Registering, caller: Caller) -> Registrant:
     must_be_allowed_to_register(caller.principal, body.person)
     if not caller.principal.is_gateway:
-        return Registrant(
-            caller.name,
-            source_address=address_of(request),
-            justification=body.justification,
-            proof=caller.proof,
-            **_owner(caller),
-        )
-    if body.person is None:
+        own = {"source_address": address_of(request), **_owner(caller)}
+    elif body.person is None:
         raise RequestValidationError([{"type": "missing", "loc": ("body", "person")}])
-    return Registrant(
-        caller.name,
-        person=body.person,
-        source_address=body.source_address,
-        country=body.country,
-        claims=body.claims,
-        login_method=body.login_method,
-        justification=body.justification,
-        proof=caller.proof,
-    )
+    else:
+        own = body.model_dump(include=OF_A_GATEWAY)
+    return Registrant(caller.name, justification=body.justification, proof=caller.proof, **own)
 
 
 def _owner(caller: Caller) -> dict[str, Any]:
