@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from countersign.errors import NOT_IN_POLICY, NotAllowed, NotFound, Refused
 from countersign.machines import (
     YEAR,
+    CredentialKind,
     NewProvisioningKey,
     NewServiceToken,
     ProvisioningKey,
@@ -33,6 +34,11 @@ from store.machine_secrets import KEY_PREFIX, PREFIX, kept, new_secret
 from store.machines import Credentials, ProvisioningKeys, ServiceTokens, count_device
 
 ID_BYTES = 6
+# By kind of credential: its rows, and the kind of event that says that one was refused.
+REFUSED: dict[CredentialKind, tuple[type[Credentials[Any]], Kind]] = {
+    "service_token": (ServiceTokens, "service_token_refused"),
+    "provisioning_key": (ProvisioningKeys, "provisioning_key_refused"),
+}
 NO_PREVIOUS = {"previous_salt": None, "previous_hash": None, "previous_secret_ends_at": None}
 # What each action writes, and the kind of event it is.
 CHANGES: dict[ServiceTokenAction, tuple[Kind, Callable[[ServiceToken, datetime], dict[str, Any]]]] = {
@@ -114,10 +120,6 @@ class ServiceTokenActions(EnginePart):
                 record(connection, kind, who.name, detail, {**proof, "service_token": token_id}, now)
         return changed
 
-    def record_refused(self, token_id: str, why: str, source_address: str) -> None:
-        """Record that somebody called with it and was refused, where there is such a token."""
-        _record_refused(self.database, ServiceTokens, "service_token_refused", token_id, why, source_address)
-
     def _revoke_devices(self, connection: Connection, token: ServiceToken, who: str, proof: Mapping[str, str]) -> str:
         """End the devices that a token registered; says how many these were."""
         reason = f"Its service token {token.name} was revoked."
@@ -168,10 +170,6 @@ class ProvisioningKeyActions(EnginePart):
                 record(connection, "provisioning_key_ended", who.name, key.label, shown, now)
         return key
 
-    def record_refused(self, key_id: str, why: str, source_address: str) -> None:
-        """Record that somebody called with it and was refused, where there is such a key."""
-        _record_refused(self.database, ProvisioningKeys, "provisioning_key_refused", key_id, why, source_address)
-
 
 def use_provisioning_key(connection: Connection, key_id: str, device_id: str, now: datetime) -> None:
     """Count a new device of a key, on record. Raises NotAllowed where it has no room for one."""
@@ -198,12 +196,10 @@ def _lasting(token: ServiceToken) -> ServiceToken:
     return token
 
 
-def _record_refused(
-    database: Database, rows: type[Credentials[Any]], kind: Kind, credential_id: str, why: str, source_address: str
-) -> None:
-    """Record a refused credential, or count it. Ids that don't exist are ignored, as anybody could invent them."""
-    proof = {rows.name: credential_id, "from": source_address}
-    refused = event(kind, "", why, proof, datetime.now(UTC))
+def record_refused(database: Database, kind: CredentialKind, credential_id: str, why: str, source_address: str) -> None:
+    """Record that somebody called with it and was refused; the id of none is ignored, as anybody could invent one."""
+    rows, event_kind = REFUSED[kind]
+    refused = event(event_kind, "", why, {kind: credential_id, "from": source_address}, datetime.now(UTC))
     with database.transaction() as connection:
         if rows.is_known(connection, credential_id):
             append_or_count(connection, None, refused, credential_id)

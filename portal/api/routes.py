@@ -15,6 +15,7 @@ from starlette.types import Message, Receive
 
 from countersign.error_codes import ErrorCode
 from countersign.errors import NotAllowed, NotFound, Refused
+from engine.credentials.machines import record_refused
 from portal import auth, machines
 from portal.api.problems import UNKNOWN_PARAMETER, NoToken, described
 from portal.connections import address_of
@@ -111,9 +112,7 @@ class TokenRoute(StrictRoute):
         try:
             return await context.run(machines.caller, context.store, sent)
         except NoToken as error:
-            engine = context.engine
-            part = engine.service_tokens if sent.kind == "service_token" else engine.provisioning_keys
-            await context.run(part.record_refused, sent.id, str(error), address)
+            await context.run(record_refused, context.store.database, sent.kind, sent.id, str(error), address)
             raise
 
     def _at_once(self, context: Context) -> AtOnce:
