@@ -21,6 +21,7 @@ class Credentials(StorePart, Generic[T]):
 
     table: ClassVar[Table]
     name: ClassVar[str]
+    ended: ClassVar[str]  # the column that says when one was ended for good
     model: type[T]
 
     @reads
@@ -42,7 +43,7 @@ class Credentials(StorePart, Generic[T]):
 
     def lasting(self) -> ColumnElement[bool]:
         """Whether one was not ended for good."""
-        raise NotImplementedError
+        return self.table.c[self.ended].is_(None)
 
     @classmethod
     def view(cls, row: Row[Any]) -> T:
@@ -80,11 +81,8 @@ class ServiceTokens(Credentials[ServiceToken]):
 
     table = service_tokens
     name = "service_token"
+    ended = "revoked_at"
     model = ServiceToken
-
-    def lasting(self) -> ColumnElement[bool]:
-        """Whether one was not revoked."""
-        return service_tokens.c.revoked_at.is_(None)
 
     @reads
     def expiring(self, after: datetime, before: datetime) -> list[ServiceToken]:
@@ -102,11 +100,8 @@ class ProvisioningKeys(Credentials[ProvisioningKey]):
 
     table = provisioning_keys
     name = "provisioning_key"
+    ended = "ended_at"
     model = ProvisioningKey
-
-    def lasting(self) -> ColumnElement[bool]:
-        """Whether one was not ended."""
-        return provisioning_keys.c.ended_at.is_(None)
 
 
 def count_device(connection: Connection, key_id: str, now: datetime) -> bool:
