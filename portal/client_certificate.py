@@ -29,6 +29,7 @@ LONGEST_HEADER = 12 * 1024
 # RFC 8941, 3.3.5.
 BYTES = re.compile(r":([A-Za-z0-9+/]+={0,2}):")
 PEM = re.compile(r"-----BEGIN CERTIFICATE-----\n([A-Za-z0-9+/=\n]+)\n-----END CERTIFICATE-----\n?")
+NOT_PASSED_ON = "it was not passed on by a server with TLS in front of the portal"
 NOT_FROM_HERE = (
     f"This request bears the header {HEADER}, and comes from an address that may not pass a client's certificate on. "
     "Connect to the server with TLS in front of the portal; an administrator names its address by "
@@ -55,7 +56,7 @@ class CertificatesFromProxies:
             return
         WHOSE.set(f"address {peer}")
         with suppress(Unavailable):  # it is in the log, and the request is refused all the same
-            await _refuse(context, "it was not passed on by a server with TLS in front of the portal", peer)
+            await context.run(context.engine.certificates.refuse, NOT_PASSED_ON, peer)
         await of_error(NotAllowed(NOT_FROM_HERE))(scope, receive, send)
 
 
@@ -74,7 +75,7 @@ async def certificate_of(request: Request) -> Certificate | None:
     try:
         der = _der(given)
     except ValueError as error:
-        await _refuse(context, f"the header {error}", address)
+        await context.run(context.engine.certificates.refuse, f"the header {error}", address)
         raise NotAllowed(UNREADABLE.format(error)) from None
     return await context.run(context.engine.certificates.check, der, _host(request), address)
 
@@ -113,7 +114,3 @@ def _is_proxy(peer: str, context: Context) -> bool:
     except ValueError:
         return False
     return any(address in network for network in context.tls_proxies)
-
-
-async def _refuse(context: Context, why: str, address: str) -> None:
-    await context.run(context.engine.certificates.refuse, why, address)

@@ -77,7 +77,7 @@ class Feed:
         self._waiting_about: Counter[About | None] = Counter()
         self._wanted = asyncio.Event()
         self._reading = asyncio.Event()
-        self._closed = False
+        self.closed = False  # whether nobody is told of anything any more, as the portal ends
 
     async def first(
         self,
@@ -101,13 +101,8 @@ class Feed:
                 waiter.clear()
                 seen = await read()
                 read = again or read
-                if enough(seen) or self._closed or waiter.has_left or not await _until(waiter, over):
+                if enough(seen) or self.closed or waiter.has_left or not await _until(waiter, over):
                     return seen
-
-    @property
-    def closed(self) -> bool:
-        """Whether nobody is told of anything any more, as the portal ends."""
-        return self._closed
 
     def after(
         self, version: int, visibility: Visibility, limit: int, besides: Collection[str] = ()
@@ -170,7 +165,7 @@ class Feed:
 
     def close(self) -> None:
         """Return to all waiters what they have read last."""
-        self._closed = True
+        self.closed = True
         self._reading.set()
         for waiter in self._waiting:
             waiter.set()

@@ -36,13 +36,9 @@ class Requests(StorePart):
     @reads
     def waiting_for(self, question: Question) -> int | None:
         """The number of the request that waits for a decision on this question; None where it has none yet."""
-        waiting = select(requests.c.approval_id).where(
-            requests.c.requester == question.requester,
-            requests.c.workflow_id == question.subject.key,
-            requests.c.status == Status.WAITING,
-        )
         with self.database.reading() as connection:
-            return connection.execute(waiting.limit(1)).scalar_one_or_none()
+            rows = waiting_of(connection, question.requester, question.subject.key)
+        return rows[0].approval_id if rows else None
 
     @reads
     def asked_often(self, question: Question, times: int) -> Row[Any] | None:

@@ -76,12 +76,6 @@ class Tokens(StorePart):
         return hmac.digest(key.encode(), text.encode(), "sha256").hex() if key else ""
 
     @reads
-    def one(self, token_id: str) -> Token:
-        """A token by its id, whether it lasts or not. Raises NotFound."""
-        with self.database.reading() as connection:
-            return one(connection, token_id)
-
-    @reads
     def lasting(self, now: datetime, person: str = "", before: str = "", limit: int = 50) -> list[Token]:
         """A page of the tokens that last, newest first, of one person or of all; `before` is a token's id."""
         with self.database.reading() as connection:

@@ -81,7 +81,8 @@ async def may_try(context: Context, caller: Caller, approval_id: int, answer: De
         caller.must_be_person()
         return await visible_request(context, caller, approval_id)
     except (NotAllowed, NotFound) as error:
-        await _record_attempt(context, caller, approval_id, answer, str(error))
+        proof = {**caller.credential.proof, "verdict": answer.verdict.value, "request": str(approval_id)}
+        await context.run(context.engine.audit.record_attempt, caller.name, str(error), proof)
         raise
 
 
@@ -112,12 +113,6 @@ async def decided(context: Context, caller: Caller, view: RequestView, answer: D
     if not judgement.accepted:
         raise refused_with(judgement.message, judgement.details)
     return judgement
-
-
-async def _record_attempt(context: Context, caller: Caller, approval_id: int, answer: Deciding, message: str) -> None:
-    """Record that somebody tried to decide what they may not."""
-    proof = {**caller.credential.proof, "verdict": answer.verdict.value, "request": str(approval_id)}
-    await context.run(context.engine.audit.record_attempt, caller.name, message, proof)
 
 
 @router.post("/requests/{approval_id}/comments", response_model=RequestView, responses=ABOUT_REQUEST)
