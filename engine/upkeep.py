@@ -9,7 +9,7 @@ from countersign.errors import Unavailable
 from engine.record import sum_up
 from store import Store
 from store.clock import apart, read_clock
-from store.retention import Oldest, Retention
+from store.retention import Retention
 from store.tables import FIRST_APPROVAL_ID
 
 # How often what is kept no longer is looked for, and in how many small transactions at most.
@@ -69,9 +69,9 @@ class Kept:
     # What a repeated call of the API is answered.
     replies: timedelta = timedelta(days=1)
 
-    def oldest(self, now: datetime) -> Oldest:
-        """What is older than this is kept no longer."""
-        return Oldest(**{one.name: now - getattr(self, one.name) for one in fields(self)})
+    def oldest(self, now: datetime) -> dict[str, datetime]:
+        """What of each is older than this is kept no longer."""
+        return {one.name: now - getattr(self, one.name) for one in fields(self)}
 
 
 async def forget(store: Store, retention: Retention, kept: Kept) -> None:

@@ -7,7 +7,7 @@ Requests, answers, grants and the record are kept for ever.
 from collections.abc import Mapping
 from datetime import datetime
 from itertools import compress
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import (
     BindParameter,
@@ -52,27 +52,14 @@ FEW_REQUESTS = 25
 Old = tuple[Table, ColumnElement[bool]]
 
 
-class Oldest(NamedTuple):
-    """What is older than these moments is kept no longer: mails by when they came, signals and notifications by when
-    their request and grant were over, sessions, tokens and codes by their ends,
-    replies to repeated calls by when these were made first.
-    """
-
-    mails: datetime
-    signals: datetime
-    notifications: datetime
-    sessions: datetime
-    tokens: datetime
-    unused_codes: datetime
-    replies: datetime
-
-
 def _moment(name: str) -> BindParameter[datetime]:
     """A moment that is written into the statement: see `as_written`."""
     return bindparam(name, type_=Instant(), literal_execute=True)
 
 
-MAILS, SIGNALS, NOTIFICATIONS, SESSIONS, TOKENS, CODES, REPLIES = map(_moment, Oldest._fields)
+MAILS, SIGNALS, NOTIFICATIONS, SESSIONS, TOKENS, CODES, REPLIES = map(
+    _moment, ("mails", "signals", "notifications", "sessions", "tokens", "unused_codes", "replies")
+)
 PAST: BindParameter[int] = bindparam("past", type_=Number, literal_execute=True)
 _IS_UNUSED = application_sessions.c.hash == as_written("")
 _IS_GENERAL = notifications.c.approval_id.is_(None) & (notifications.c.state != as_written("waiting"))
@@ -126,9 +113,9 @@ class Retention(StorePart):
         super().__init__(database)
         self._past = 0  # the notifications of requests up to this number were checked in this round
 
-    def forget_some(self, oldest: Oldest) -> bool:
-        """Forget a few rows of each kind; whether there may be more."""
-        values = {**oldest._asdict(), PAST.key: self._past}
+    def forget_some(self, oldest: Mapping[str, datetime]) -> bool:
+        """Forget a few rows of each kind that are older than its moment; whether there may be more."""
+        values = {**oldest, PAST.key: self._past}
         with self.database.reading() as connection:  # there is mostly nothing, and no writer is to wait for that
             *are_any, young = connection.execute(ARE_ANY, values).one()
             old = [(*one, _keys(connection, *one, values)) for one in compress(OLD, are_any)]
