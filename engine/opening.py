@@ -14,7 +14,7 @@ from countersign.kinds.routes import route_of
 from countersign.models import Outcome, Question, Route, Status
 from countersign.policy import route as rules
 from countersign.transitions import AuditEvent, Opened, Opening, OpenReply, workflow_lost
-from engine.consequences import consequences_of
+from engine.consequences import OPENED
 from engine.granting import Granting
 from engine.part import EnginePart
 from engine.record import append_or_count
@@ -108,7 +108,8 @@ def _add(connection: Connection, opening: Opening, route: Route, renews: int | N
     row = requests.add(connection, opening, route, now, deadline=now + route.expires_after, renews=renews)
     renewal = f"to go on after #{renews}: " if renews else ""
     detail = renewal + (route.because if who == requester else f"for {requester}: {route.because}")
-    consequences_of(opening.question).opened(connection, opening.question, row.approval_id)
+    if opened := OPENED.get(opening.question.kind):
+        opened(connection, opening.question, row.approval_id)
     append(connection, row.approval_id, [AuditEvent(kind="opened", at=now, who=who, detail=detail)])
     return row
 

@@ -14,7 +14,7 @@ from countersign.transitions import (
     RecordedTransition,
     Transition,
 )
-from engine.consequences import consequences_of
+from engine.consequences import SETTLED
 from engine.notifications.notifying import Notifying
 from engine.part import EnginePart
 from engine.recovery import end_alone, written_before
@@ -64,7 +64,8 @@ class Transitions(EnginePart):
         _, policy = self.policies.in_force(connection)
         if transition.status is not Status.WAITING:
             question = question_from(row.question)
-            consequences_of(question).settled(connection, policy, question, transition)
+            if settled := SETTLED.get(question.kind):
+                settled(connection, policy, question, transition)
         if disabled := [one for one in transition.relies_on if not policy.enabled(one)]:
             raise _ReliesOnDisabled(disabled)
         return RecordedTransition(number=number, grant=grant)

@@ -26,7 +26,7 @@ from countersign.permissions import Principal
 from countersign.question import read_question
 from countersign.transitions import Transition
 from countersign.visibility import Visibility
-from engine.consequences import CONSEQUENCES, Consequences
+from engine.consequences import OPENED, SETTLED
 from engine.credentials.tokens import TokenActions
 from notifiers.slack.outbound.views import home_view
 from notifiers.templates import loader
@@ -110,7 +110,8 @@ def lunches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kitchen:
     kitchen = Kitchen()
     monkeypatch.setitem(KINDS, LUNCH.name, LUNCH)
     monkeypatch.setitem(ROUTES, LUNCH.name, route)
-    monkeypatch.setitem(CONSEQUENCES, LUNCH.name, Consequences(kitchen.opened, kitchen.settled))
+    monkeypatch.setitem(OPENED, LUNCH.name, kitchen.opened)
+    monkeypatch.setitem(SETTLED, LUNCH.name, kitchen.settled)
     monkeypatch.setattr(worker, "WORKFLOWS", [*worker.WORKFLOWS, LunchApproval])
     for channel, wording in WORDING.items():
         message = tmp_path / channel / "subject" / "lunch.j2"
