@@ -17,7 +17,6 @@ import logs
 from activities.background import Work, background
 from activities.periodic_tasks import PeriodicTask, repeating, sweep
 from activities.requests import RequestActivities
-from activities.transitions import TransitionActivities
 from configuration import load, report
 from countersign.client import Client
 from countersign.client.library import log_through_python
@@ -205,7 +204,7 @@ def _worker(
     jobs: Mapping[str, Work],
     runner: WorkflowRunner,
 ) -> Worker:
-    requests, transitions = RequestActivities(engine), TransitionActivities(engine)
+    requests = RequestActivities(engine)
     return Worker(
         client.temporal,
         task_queue=settings.task_queue,
@@ -216,8 +215,8 @@ def _worker(
             requests.ask_again,
             requests.availability,
             requests.timely_answers,
-            transitions.carry_out,
-            transitions.end_grant,
+            requests.carry_out,
+            requests.end_grant,
             *(background(name, work) for name, work in jobs.items()),
         ],
         workflow_runner=runner,

@@ -1,28 +1,52 @@
-"""What the workflow of a request reads from the record and writes to it. To run one twice changes nothing."""
+"""What the workflows of requests and grants read from the record and write to it. To run one twice changes nothing."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from temporalio import activity
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
-from activities.errors import refusals_are_final
-from countersign.errors import NotFound
+from countersign.errors import CountersignError, NotFound, Refused, TooMany
 from countersign.models import LevelPeople
 from countersign.transitions import (
     AskAgain,
     Availability,
     DeadlineCheck,
+    GrantEnd,
     LevelStart,
     Opening,
     OpenReply,
     Recheck,
     Settled,
     TimelyAnswers,
+    Transition,
+    TransitionResult,
 )
 
 if TYPE_CHECKING:  # workflows import this module, and are to be loaded without a database
     from engine.engine import Engine
+
+
+REFUSALS = (Refused, NotFound, TooMany)
+
+
+@contextmanager
+def refusals_are_final(*kinds: type[CountersignError]) -> Iterator[None]:
+    """Turn a refusal, of one of these kinds where some are named, into an ApplicationError that is never retried."""
+    kinds = kinds or REFUSALS
+    try:
+        yield
+    except kinds as error:
+        raise ApplicationError(
+            str(error),
+            error.details,
+            type=type(error).__name__,
+            non_retryable=True,
+            category=ApplicationErrorCategory.BENIGN,
+        ) from None
 
 
 class RequestActivities:
@@ -60,3 +84,15 @@ class RequestActivities:
         """The answers that came in time and were not judged yet."""
         with refusals_are_final(NotFound):
             return await self.engine.run(self.engine.deadline.timely_answers, check)
+
+    @activity.defn(name="take_step")
+    async def carry_out(self, transition: Transition) -> TransitionResult:
+        """Write one change of a request, start its grant if it opened one, and tell those whom it concerns."""
+        with refusals_are_final(NotFound):
+            written = await self.engine.run(self.engine.transitions.write, transition)
+        return await self.engine.carry_out(transition, written)
+
+    @activity.defn(name="end_grant")
+    async def end_grant(self, end: GrantEnd) -> None:
+        """End or revoke a grant, and tell those whom it concerns."""
+        await self.engine.end_grant(end)

@@ -8,7 +8,7 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.transitions import TransitionActivities
+    from activities.requests import RequestActivities
     from countersign.error_codes import ErrorCode
     from countersign.errors import Refused
     from countersign.models import GrantStatus
@@ -79,7 +79,7 @@ class Grant:
         self._ended = True
         # Its number may be another request's by now, whose grant is no matter of ours.
         run = workflow.info().workflow_id.split(":")[2:]
-        await execute(TransitionActivities.end_grant, end.model_copy(update={"run": "".join(run)}))
+        await execute(RequestActivities.end_grant, end.model_copy(update={"run": "".join(run)}))
 
 
 def _refuse(message: str, code: ErrorCode, revocation: Revoke) -> NoReturn:

@@ -11,7 +11,6 @@ from temporalio.exceptions import ApplicationError, FailureError
 
 with workflow.unsafe.imports_passed_through():
     from activities.requests import RequestActivities
-    from activities.transitions import TransitionActivities
     from countersign.ballot import Ballot, CannotAct
     from countersign.error_codes import ErrorCode
     from countersign.errors import NotFound, Refused
@@ -137,7 +136,7 @@ class OpenRequest:
 
     async def _carry_out(self, transition: Transition) -> TransitionResult:
         with self.must_be_found():
-            return await execute(TransitionActivities.carry_out, transition)
+            return await execute(RequestActivities.carry_out, transition)
 
     def _transition(self, change: BallotChange) -> Transition:
         ballot, relies_on = self.ballot, set[str]()

@@ -12,8 +12,8 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.background import background
-from activities.errors import refusals_are_final
 from activities.periodic_tasks import PeriodicTask, repeating, sweep
+from activities.requests import refusals_are_final
 from countersign.errors import Refused, Unavailable
 
 WAIT_SECONDS = 120
