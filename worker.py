@@ -70,62 +70,52 @@ async def run(
     time what the tests, which run and replay all workflows in it, tell before (docs/decisions/0010-speed.md).
     """
     async with AsyncExitStack() as closing:
-        await _run(settings, stop, connected, runner, closing)
-
-
-async def _run(
-    settings: Settings,
-    stop: asyncio.Event,
-    connected: Callable[[], None],
-    runner: WorkflowRunner,
-    closing: AsyncExitStack,
-) -> None:
-    all_channels = channels(settings)
-    senders = {one.name: one.sender() for one in all_channels if one.sender}
-    live = {one.name: one.live() for one in all_channels if one.live}
-    for sender in (*senders.values(), *live.values()):
-        closing.push_async_callback(sender.close)
-    store = await Store.open_when_up(settings.database_url, frozenset(live))
-    closing.callback(store.close)
-    client = await Client.connect_when_up(**settings.temporal)
-    connected()
-    for warning in (each for one in all_channels for each in one.warnings):
-        log.warning("%s", warning)
-    outbox = Outbox(store, senders, live)
-    closing.push_async_callback(outbox.close)
-    engine = Engine(client, store, outbox, most_an_hour=settings.requests_an_hour)
-    kept = Kept(settings.keep_mails_days, settings.keep_signals_days, settings.keep_notifications_days)
-    retention = Retention(store.database)
-    inboxes = [one.inbox for one in all_channels if one.inbox]
-    store.inboxes.keep_only([inbox.name for inbox in inboxes])
-    tasks = [
-        PeriodicTask("people who may no longer act", engine.enforce_directory),
-        PeriodicTask("answers left over", engine.submit_left_over),
-        PeriodicTask("devices left over", engine.devices.ask_left_over),
-        PeriodicTask("workflows that are gone", engine.settle_lost),
-        PeriodicTask("answers that counted", engine.remind_workflows, until_it_worked=True),
-        PeriodicTask("what admins are told of", engine.alert_admins),
-        PeriodicTask("what expires soon", engine.tell_of_expiry, pause=TELL_OF_EXPIRY_EVERY),
-        PeriodicTask("what is kept no longer", partial(forget, store, retention, kept), pause=FORGET_EVERY),
-    ]
-    # Each is done by one worker at a time.
-    jobs: dict[str, Work] = {"sweep": partial(sweep, tasks)}
-    jobs |= {inbox.job: inbox.reader(engine, store.inboxes).run for inbox in inboxes}
-    # Every worker sends, as another may lack a channel.
-    own = [
-        PeriodicTask("notifications under way", outbox.hold),
-        PeriodicTask("notifications left over", outbox.send_left_over),
-        PeriodicTask("notifications just written", outbox.send_new, pause=NEW_NOTIFICATIONS_EVERY),
-        PeriodicTask("messages left as they were", outbox.change_left_over),
-        PeriodicTask("background work", partial(client.keep_background_work, jobs), pause=KEEP_BACKGROUND_EVERY),
-        PeriodicTask("clocks", partial(compare_clocks, client, store), pause=COMPARE_CLOCKS_EVERY),
-    ]
-    await number_above_temporal(client, store)
-    await client.keep_background_work(jobs)
-    heartbeat = Heartbeat(store, outbox, settings.task_queue)
-    async with _beating(heartbeat), _worker(client, settings, engine, jobs, runner), repeating(own):
-        log.info("ready: task queue %s at %s", settings.task_queue, settings.temporal_address)
-        await _wait_until(stop, client)
+        all_channels = channels(settings)
+        senders = {one.name: one.sender() for one in all_channels if one.sender}
+        live = {one.name: one.live() for one in all_channels if one.live}
+        for sender in (*senders.values(), *live.values()):
+            closing.push_async_callback(sender.close)
+        store = await Store.open_when_up(settings.database_url, frozenset(live))
+        closing.callback(store.close)
+        client = await Client.connect_when_up(**settings.temporal)
+        connected()
+        for warning in (each for one in all_channels for each in one.warnings):
+            log.warning("%s", warning)
+        outbox = Outbox(store, senders, live)
+        closing.push_async_callback(outbox.close)
+        engine = Engine(client, store, outbox, most_an_hour=settings.requests_an_hour)
+        kept = Kept(settings.keep_mails_days, settings.keep_signals_days, settings.keep_notifications_days)
+        retention = Retention(store.database)
+        inboxes = [one.inbox for one in all_channels if one.inbox]
+        store.inboxes.keep_only([inbox.name for inbox in inboxes])
+        tasks = [
+            PeriodicTask("people who may no longer act", engine.enforce_directory),
+            PeriodicTask("answers left over", engine.submit_left_over),
+            PeriodicTask("devices left over", engine.devices.ask_left_over),
+            PeriodicTask("workflows that are gone", engine.settle_lost),
+            PeriodicTask("answers that counted", engine.remind_workflows, until_it_worked=True),
+            PeriodicTask("what admins are told of", engine.alert_admins),
+            PeriodicTask("what expires soon", engine.tell_of_expiry, pause=TELL_OF_EXPIRY_EVERY),
+            PeriodicTask("what is kept no longer", partial(forget, store, retention, kept), pause=FORGET_EVERY),
+        ]
+        # Each is done by one worker at a time.
+        jobs: dict[str, Work] = {"sweep": partial(sweep, tasks)}
+        jobs |= {inbox.job: inbox.reader(engine, store.inboxes).run for inbox in inboxes}
+        # Every worker sends, as another may lack a channel.
+        own = [
+            PeriodicTask("notifications under way", outbox.hold),
+            PeriodicTask("notifications left over", outbox.send_left_over),
+            PeriodicTask("notifications just written", outbox.send_new, pause=NEW_NOTIFICATIONS_EVERY),
+            PeriodicTask("messages left as they were", outbox.change_left_over),
+            PeriodicTask("background work", partial(client.keep_background_work, jobs), pause=KEEP_BACKGROUND_EVERY),
+            PeriodicTask("clocks", partial(compare_clocks, client, store), pause=COMPARE_CLOCKS_EVERY),
+        ]
+        await number_above_temporal(client, store)
+        await client.keep_background_work(jobs)
+        heartbeat = Heartbeat(store, outbox, settings.task_queue)
+        async with _beating(heartbeat), _worker(client, settings, engine, jobs, runner), repeating(own):
+            log.info("ready: task queue %s at %s", settings.task_queue, settings.temporal_address)
+            await _wait_until(stop, client)
 
 
 async def _wait_until(stop: asyncio.Event, client: Client) -> None:
