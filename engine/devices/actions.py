@@ -1,6 +1,5 @@
 """What people do to registered devices: block, archive, revoke, each undone again, and leave."""
 
-from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -29,8 +28,18 @@ DONE: dict[DeviceAction, tuple[str, Kind]] = {
     DeviceAction.UNREVOKE: ("Given back", "device_unrevoked"),
     DeviceAction.LEAVE: ("Removed", "device_left"),
 }
-# After these nobody is asked about the device any more.
-TAKES_OUT = {DeviceAction.BLOCK, DeviceAction.ARCHIVE, DeviceAction.REVOKE, DeviceAction.LEAVE}
+# The moment that an action sets; after that nobody is asked about the device any more.
+SETS = {
+    DeviceAction.BLOCK: "blocked_at",
+    DeviceAction.ARCHIVE: "archived_at",
+    DeviceAction.REVOKE: "revoked_at",
+    DeviceAction.LEAVE: "archived_at",
+}
+# And the one that an action takes away.
+ENDS = {DeviceAction.RESTORE: "archived_at", DeviceAction.UNREVOKE: "revoked_at"}
+# What has to be done first where another device has the key now. A block is one of the key: what is archived and has
+# its key no more can't be blocked beside what has it.
+REMEDIES = {DeviceAction.BLOCK: "block that one", DeviceAction.RESTORE: "archive that one first"}
 
 
 class DeviceActions(EnginePart):
@@ -101,68 +110,33 @@ class _Act(NamedTuple):
 
 def _done(connection: Connection, policy: Policy, row: Row[Any], act: _Act) -> tuple[RegisteredDevice, int | None]:
     """The device once it was done, on record, and the request about it that nobody need answer any more."""
-    values = CHANGES[act.action](connection, row, act.at)
+    values = _values(connection, row, act.action, act.at)
     done, kind = DONE[act.action]
     name = policy.users[act.who].name if act.who in policy.users else act.who
     message = sentence(f"{done} by {name}", act.reason)
     changed = devices.change(connection, row.id, message=message, **values)
     record(connection, kind, act.who, message, {**act.proof, "device": row.id}, act.at, act.channel)
-    return devices.view(changed, policy), waiting_request(connection, changed) if act.action in TAKES_OUT else None
+    return devices.view(changed, policy), waiting_request(connection, changed) if act.action in SETS else None
 
 
-def _must_be(row: Row[Any], column: str, holds: bool, message: str) -> None:
-    if (row._mapping[column] is not None) is not holds:
-        raise Refused(f"{row.name} {message}")
-
-
-def _must_be_last_of_key(connection: Connection, row: Row[Any], remedy: str) -> None:
-    if any(one.archived_at is None for one in devices.with_key(connection, row.key) if one.id != row.id):
+def _values(connection: Connection, row: Row[Any], action: DeviceAction, now: datetime) -> dict[str, Any]:
+    """The columns that an action changes. Raises Refused where it changes nothing, or may not be."""
+    if action is DeviceAction.UNBLOCK:
+        return _unblocked(row)
+    column = SETS.get(action) or ENDS[action]
+    state, holds = column.removesuffix("_at"), row._mapping[column] is not None
+    if holds is (action in SETS):
+        raise Refused(f"{row.name} is {state} already." if holds else f"{row.name} is not {state}.")
+    remedy = REMEDIES.get(action)
+    if remedy and any(one.archived_at is None for one in devices.with_key(connection, row.key) if one.id != row.id):
         raise Refused(f"Another device has the key of {row.name} now; {remedy}.")
+    return {column: now, "to_ask": False} if action in SETS else {column: None}
 
 
-def _block(connection: Connection, row: Row[Any], now: datetime) -> dict[str, Any]:
-    """A block is one of the key: what is archived and has its key no more can't be blocked beside what has it."""
-    _must_be(row, "blocked_at", False, "is blocked already.")
-    _must_be_last_of_key(connection, row, "block that one")
-    return {"blocked_at": now, "to_ask": False}
-
-
-def _unblock(_: Connection, row: Row[Any], __: datetime) -> dict[str, Any]:
+def _unblocked(row: Row[Any]) -> dict[str, Any]:
     """Back to waiting for an approval, never to approved; a machine meets the rules again when it registers."""
     if row.blocked_at is None and row.decision != DeviceDecision.DENIED:
         raise Refused(f"{row.name} is neither blocked nor denied.")
     decision = DeviceDecision.PENDING if row.person else ""
     asks = bool(row.person) and row.archived_at is None and row.revoked_at is None
     return {"blocked_at": None, "decision": decision, "to_ask": asks}
-
-
-def _archive(_: Connection, row: Row[Any], now: datetime) -> dict[str, Any]:
-    _must_be(row, "archived_at", False, "is archived already.")
-    return {"archived_at": now, "to_ask": False}
-
-
-def _restore(connection: Connection, row: Row[Any], _: datetime) -> dict[str, Any]:
-    _must_be(row, "archived_at", True, "is not archived.")
-    _must_be_last_of_key(connection, row, "archive that one first")
-    return {"archived_at": None}
-
-
-def _revoke(_: Connection, row: Row[Any], now: datetime) -> dict[str, Any]:
-    _must_be(row, "revoked_at", False, "is revoked already.")
-    return {"revoked_at": now, "to_ask": False}
-
-
-def _unrevoke(_: Connection, row: Row[Any], __: datetime) -> dict[str, Any]:
-    _must_be(row, "revoked_at", True, "is not revoked.")
-    return {"revoked_at": None}
-
-
-CHANGES: dict[DeviceAction, Callable[[Connection, Row[Any], datetime], dict[str, Any]]] = {
-    DeviceAction.BLOCK: _block,
-    DeviceAction.UNBLOCK: _unblock,
-    DeviceAction.ARCHIVE: _archive,
-    DeviceAction.RESTORE: _restore,
-    DeviceAction.REVOKE: _revoke,
-    DeviceAction.UNREVOKE: _unrevoke,
-    DeviceAction.LEAVE: _archive,
-}
