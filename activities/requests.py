@@ -29,7 +29,6 @@ from countersign.transitions import (
 if TYPE_CHECKING:  # workflows import this module, and are to be loaded without a database
     from engine.engine import Engine
 
-
 REFUSALS = (Refused, NotFound, TooMany)
 
 

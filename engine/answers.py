@@ -17,6 +17,7 @@ from engine.notifications.answering import REFUSALS_TOLD_AT_MOST, write_reply, w
 from engine.part import EnginePart
 from engine.record import append_or_count, event
 from store import answers, requests
+from store.database import Recorded
 
 # The clock of a mail server may be off by this much, or have no fractions of seconds.
 CLOCKS_DIFFER = timedelta(minutes=1)
@@ -32,31 +33,23 @@ class Answers(EnginePart):
         `notifies_sender` its sender is then notified on the channel it came by, unless they are disabled or unknown.
         """
         with self.database.transaction() as connection:
-            stored, refused = self._store(connection, submitted, notifies_sender)
-        if refused is not None:
-            raise refused
-        assert stored is not None
-        return stored
-
-    def _store(
-        self, connection: Connection, submitted: SubmittedAnswer, notifies_sender: bool
-    ) -> tuple[Answer | None, Refused | NotFound | None]:
-        known = answers.from_source(connection, submitted.channel, submitted.source_id)
-        if known is not None:
-            return answers.view(known), None
-        _, policy = self.policies.in_force(connection)
-        request = requests.known(connection, submitted.approval_id)
-        refused = _refused(connection, policy, request, submitted)
-        # Two processes may get the same delivery at once; the second finds the first one's row.
-        stored = answers.add(connection, _row(submitted, refused))
-        if stored is None:
-            return _stored(connection, submitted), None
-        if refused is not None:
+            known = answers.from_source(connection, submitted.channel, submitted.source_id)
+            if known is not None:
+                return answers.view(known)
+            _, policy = self.policies.in_force(connection)
+            request = requests.known(connection, submitted.approval_id)
+            refused = _refused(connection, policy, request, submitted)
+            # Two processes may get the same delivery at once; the second finds the first one's row.
+            stored = answers.add(connection, _row(submitted, refused))
+            if stored is None:
+                return _stored(connection, submitted)
+            if refused is None:
+                return answers.view(stored)
             if request is None:
                 append_or_count(connection, None, _refusal(stored, str(refused)), submitted.person, None)
             else:
                 _record_refusal(connection, stored, str(refused), notifies_sender and policy.enabled(submitted.person))
-        return answers.view(stored), refused
+            raise Recorded from refused
 
     def refuse(self, answer_id: str, refusal: Refused, notifies_sender: bool) -> None:
         """Record why an answer didn't count, and with `notifies_sender` notify its sender on the channel it came by."""

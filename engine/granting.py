@@ -17,7 +17,7 @@ from engine.notifications.notifying import Notifying
 from engine.part import EnginePart
 from engine.record import append_or_count, event
 from store import Store, approvers, grants, requests
-from store.database import reads
+from store.database import Recorded, reads
 from store.events import append
 
 # More than this many have to wait for the next sweep; a statement takes only so many parameters.
@@ -38,30 +38,27 @@ class Granting(EnginePart):
         A renewal is answered by none. Raises Refused, which is recorded, where the grant doesn't cover the question.
         """
         with self.database.transaction() as connection:
-            asked, refused = self.answer_in(connection, question, who)
-        if refused:
-            raise refused
-        return asked
+            return self.answer_in(connection, question, who)
 
-    def answer_in(self, connection: Connection, question: Question, who: str) -> tuple[Asked | None, Refused | None]:
-        """The same within a transaction: the reply, or the refusal, with its row in the record."""
+    def answer_in(self, connection: Connection, question: Question, who: str) -> Asked | None:
+        """The same within a transaction."""
         now = datetime.now(UTC)
         _, policy = self.policies.in_force(connection)
         lasting = lasting_for(connection, policy, question, now)
         if question.renew or not lasting:
-            return None, None
+            return None
         if not policy.enabled(question.requester):
-            return None, None  # policy.route refuses it, and says why
-        asked, refused = None, None
+            return None  # policy.route refuses it, and says why
+        refused = None
         try:
             grant, message = answer_by_any(lasting, question)
             number = grant.approval_id
-            asked = Asked(approval_id=number, status=Status.APPROVED, joined=True, message=message, grant=grant)
         except Refused as error:
             number, message, refused = error.details["approval_id"], str(error), error
-        again = event("asked_again", who, message, on_record(question), now)
-        append_or_count(connection, number, again, who, number)
-        return asked, refused
+        append_or_count(connection, number, event("asked_again", who, message, on_record(question), now), who, number)
+        if refused is not None:
+            raise Recorded from refused
+        return Asked(approval_id=number, status=Status.APPROVED, joined=True, message=message, grant=grant)
 
     @reads
     def with_address(self, question: Question) -> Question:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row
 
 from countersign.directory import Policy
 from countersign.error_codes import ErrorCode
-from countersign.errors import CountersignError, Refused, TooMany
+from countersign.errors import Refused, TooMany
 from countersign.grant_reuse import on_record
 from countersign.kinds.routes import route_of
 from countersign.models import Outcome, Question, Route, Status
@@ -20,6 +20,7 @@ from engine.part import EnginePart
 from engine.record import append_or_count
 from engine.transitions import Transitions
 from store import Store, requests
+from store.database import Recorded
 from store.events import append
 
 AN_HOUR = timedelta(hours=1)
@@ -43,34 +44,29 @@ class Opener(EnginePart):
         A run that was opened before gets the same reply. Raises Refused, which is recorded, where the rules refuse it.
         """
         with self.database.transaction() as connection:
-            reply, refused = self._open(connection, opening)
-        if refused:
-            raise refused
-        return reply
+            return self._open(connection, opening)
 
-    def _open(self, connection: Connection, opening: Opening) -> tuple[OpenReply, CountersignError | None]:
+    def _open(self, connection: Connection, opening: Opening) -> OpenReply:
         question = opening.question
         version, policy = self.policies.in_force(connection)
         known = requests.of_run(connection, opening.run_id)
         if known is not None:
-            return OpenReply(opened=_opened(known, policy)), None
+            return OpenReply(opened=_opened(known, policy))
         self._settle_older(connection, opening)
-        held, refused = self.granting.answer_in(connection, question, _who_asks(opening))
+        held = self.granting.answer_in(connection, question, _who_asks(opening))
         if held is not None:
             outcome = Outcome(
                 approval_id=held.approval_id, status=Status.APPROVED, message=held.message, grant=held.grant
             )
-            return OpenReply(outcome=outcome), None
-        if refused:
-            return OpenReply(), refused
+            return OpenReply(outcome=outcome)
         try:
             route = route_of(policy, question).model_copy(update={"policy_version": version})
             self._must_have_room(connection, question.requester)
         except (Refused, TooMany) as error:
             _record_refusal(connection, policy, question, _who_asks(opening), str(error))
-            return OpenReply(), error
+            raise Recorded from error
         row = _add(connection, opening, route, self.granting.renewed_by(connection, question))
-        return OpenReply(opened=_opened(row, policy)), None
+        return OpenReply(opened=_opened(row, policy))
 
     def _must_have_room(self, connection: Connection, requester: str) -> None:
         """Raise TooMany where as many requests were opened for this person within an hour as are allowed.

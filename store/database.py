@@ -42,6 +42,10 @@ class Happened(NamedTuple):
     fields: dict[str, Any]
 
 
+class Recorded(Exception):
+    """`raise Recorded from error` ends a transaction whose rows are kept, and then the error is raised."""
+
+
 def reads(function: F) -> F:
     """Mark a function that only reads: then it never waits for a writer who waits for a lock."""
     function.only_reads = True  # type: ignore[attr-defined]
@@ -84,12 +88,21 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """One transaction. Raises DatabaseUnavailable, with why; BadQuestion for what can't be stored."""
+        """One transaction, which any error but Recorded undoes.
+
+        Raises DatabaseUnavailable, with why; BadQuestion for what can't be stored.
+        """
         happened: list[Happened] = []
+        refused = None
         with _logged(), errors_in_our_terms(), self.engine.begin() as connection:
-            yield connection.execution_options(**{HAPPENED: happened})
+            try:
+                yield connection.execution_options(**{HAPPENED: happened})
+            except Recorded as recorded:
+                refused = recorded.__cause__
         for one in happened:
             record.info(one.text, extra={"fields": one.fields})
+        if refused is not None:
+            raise refused
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

@@ -20,6 +20,7 @@ from engine.credentials.tokens import create
 from engine.part import EnginePart
 from engine.record import PORTAL, append_or_count, event, record
 from store import logins
+from store.database import Recorded
 from store.tokens import SECRET_BYTES, Owner, hashed
 
 LOGIN_LASTS = timedelta(minutes=10)
@@ -39,15 +40,6 @@ class Begun(NamedTuple):
 
     device_code: str
     user_code: str
-
-
-class WaitingLogin(NamedTuple):
-    """A login that waits for its person: the code, and what asked for it, as it calls itself, from where and when."""
-
-    user_code: str
-    machine: str
-    source_address: str
-    asked_at: datetime
 
 
 class CommandLineLogins(EnginePart):
@@ -79,27 +71,21 @@ class CommandLineLogins(EnginePart):
             append_or_count(connection, None, asked, source_address)
         return Begun(device_code, code)
 
-    def waiting(self, typed: str, person: str, source_address: str) -> WaitingLogin:
-        """The login with this code, as a person typed it. Raises NotFound, recorded."""
+    def waiting(self, typed: str, person: str, source_address: str) -> Row[Any]:
+        """The row of the login with this code, as a person typed it. Raises NotFound, recorded."""
         now = datetime.now(UTC)
         with self.database.transaction() as connection:
-            if row := _waiting(connection, typed, now):
-                return WaitingLogin(row.user_code, row.machine, row.source_address, row.asked_at)
-            _refused(connection, person, source_address, now)
-        raise NotFound(NO_LOGIN)
+            return _waiting(connection, typed, person, source_address, now)
 
     def answer(self, typed: str, person: str, allow: bool, proof: dict[str, str]) -> None:
         """Allow or deny a login, once. Raises NotFound, recorded."""
         now = datetime.now(UTC)
         with self.database.transaction() as connection:
-            if row := _waiting(connection, typed, now):
-                logins.rows.change(connection, row.device_hash, state="allowed" if allow else "denied", person=person)
-                shown = {**proof, "asked_from": row.source_address}
-                kind: Kind = "login_allowed" if allow else "login_denied"
-                record(connection, kind, person, f"of {row.machine}", shown, now, PORTAL)
-                return
-            _refused(connection, person, proof.get("from", ""), now)
-        raise NotFound(NO_LOGIN)
+            row = _waiting(connection, typed, person, proof.get("from", ""), now)
+            logins.rows.change(connection, row.device_hash, state="allowed" if allow else "denied", person=person)
+            shown = {**proof, "asked_from": row.source_address}
+            kind: Kind = "login_allowed" if allow else "login_denied"
+            record(connection, kind, person, f"of {row.machine}", shown, now, PORTAL)
 
     def poll(self, device_code: str) -> str:
         """The token of a login that was allowed, once; it can be read only now.
@@ -137,10 +123,11 @@ def as_shown(code: str) -> str:
     return f"{code[:4]}-{code[4:]}"
 
 
-def _waiting(connection: Connection, typed: str, now: datetime) -> Row[Any] | None:
-    return logins.waiting(connection, re.sub(r"[^A-Z]", "", typed.upper()), now)
-
-
-def _refused(connection: Connection, person: str, source_address: str, now: datetime) -> None:
-    refused = event("login_refused", person, NO_LOGIN, {"from": source_address}, now, PORTAL)
-    append_or_count(connection, None, refused, person)
+def _waiting(connection: Connection, typed: str, person: str, source_address: str, now: datetime) -> Row[Any]:
+    """The login that waits with this code, as a person typed it. Raises NotFound, recorded."""
+    row = logins.waiting(connection, re.sub(r"[^A-Z]", "", typed.upper()), now)
+    if row is None:
+        refused = event("login_refused", person, NO_LOGIN, {"from": source_address}, now, PORTAL)
+        append_or_count(connection, None, refused, person)
+        raise Recorded from NotFound(NO_LOGIN)
+    return row

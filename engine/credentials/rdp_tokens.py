@@ -16,6 +16,7 @@ from countersign.times import moment
 from engine.part import EnginePart
 from engine.record import PORTAL, append_or_count, event
 from store import grants
+from store.database import Recorded
 from store.events import append
 from store.machine_secrets import new_secret
 from store.rows import RDP_TOKENS
@@ -51,8 +52,7 @@ class RdpTokens(EnginePart):
                 known = approval_id if grant is not None else None
                 refused = event("rdp_token_refused", person, str(why), shown, now, PORTAL)
                 append_or_count(connection, known, refused, person)
-        if why is not None:
-            raise why
+                raise Recorded from why
         return token
 
     def redeem(self, sent: RoutingToken, gateway: Principal, proof: Mapping[str, str]) -> RoutedConnection:
@@ -75,8 +75,7 @@ class RdpTokens(EnginePart):
                 refused = event("rdp_token_refused", gateway.name, why, shown, now, PORTAL)
                 # By the request, as anybody can come with unknown tokens from as many addresses as they like.
                 append_or_count(connection, about, refused, gateway.name, about)
-        if found is None:
-            raise Refused(INVALID, ErrorCode.INVALID_ROUTING_TOKEN)
+                raise Recorded from Refused(INVALID, ErrorCode.INVALID_ROUTING_TOKEN)
         return found
 
     def _redeemed(

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row
 from countersign.device_keys import short_of
 from countersign.directory import Policy
 from countersign.error_codes import ErrorCode
-from countersign.errors import CountersignError, NotAllowed, Refused, TooMany
+from countersign.errors import NotAllowed, Refused, TooMany
 from countersign.fingerprints import Fingerprint, changed, details
 from countersign.kinds.device import DeviceQuestion
 from countersign.policy.route import must_be_enabled
@@ -23,6 +23,7 @@ from engine.devices.registrant import Enrolment, Registrant
 from engine.part import EnginePart
 from engine.record import append_or_count, event, record
 from store import registered_devices as devices
+from store.database import Recorded
 from store.events import lock_feed
 from store.requests import of_run
 
@@ -51,8 +52,7 @@ class Registering(EnginePart):
                 return _present(connection, policy, presented, by, now)
             except (Refused, TooMany, NotAllowed) as error:
                 _record_refusal(connection, policy, presented, by, str(error), now)
-                refused: CountersignError = error
-        raise refused
+                raise Recorded from error
 
     def enrol(self, device_id: str, by: Registrant, said: Enrolment) -> tuple[RegisteredDevice, bool]:
         """Decide what follows: approved at once, waiting for a request, or refused by the enrolment rules.
@@ -76,8 +76,7 @@ class Registering(EnginePart):
                 devices.change(connection, device_id, message=str(error))
                 on_record = event("device_refused", by.who, str(error), {**by.proof, "device": device_id}, now)
                 append_or_count(connection, None, on_record, by.who, by.person)
-                refused: CountersignError = error
-        raise refused
+                raise Recorded from error
 
     def question_about(self, device_id: str) -> DeviceQuestion | None:
         """The question of the request that has to be opened about a device, if one has to."""
