@@ -13,7 +13,7 @@ from countersign.models import Asked, Event, GrantStatus, GrantView, Question, R
 from countersign.policy.route import why_cannot_act
 from countersign.transitions import ENGINE, GRANT_TRANSITION, GrantEnd, Kind, Recipient, Revoke
 from engine.due import Due
-from engine.notifications.notifying import Notifying
+from engine.notifications import notifying
 from engine.part import EnginePart
 from engine.record import append_or_count, event
 from store import Store, approvers, grants, requests
@@ -27,9 +27,8 @@ REVOKED_AT_ONCE = 1000
 class Granting(EnginePart):
     """Asking by grants, and ending them. Each method is one transaction."""
 
-    def __init__(self, store: Store, notifying: Notifying) -> None:
+    def __init__(self, store: Store) -> None:
         super().__init__(store)
-        self.notifying = notifying
         self._to_revoke = Due(_to_revoke)
 
     def ask(self, question: Question, who: str) -> Asked | None:
@@ -91,7 +90,7 @@ class Granting(EnginePart):
                 Recipient(event=Event.GRANT_ENDED, person=one, message=end.message)
                 for one in _concerned(connection, end, request.requester)
             ]
-            self.notifying.write(connection, request, request.level, GRANT_TRANSITION, end.at, tell)
+            notifying.write(connection, self.live, request, request.level, GRANT_TRANSITION, end.at, tell)
             append(connection, end.approval_id, [audit_event])
         return True
 

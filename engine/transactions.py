@@ -8,7 +8,6 @@ from engine.devices.actions import DeviceActions
 from engine.devices.registering import Registering
 from engine.granting import Granting
 from engine.notifications.general import GeneralNotifications
-from engine.notifications.notifying import Notifying
 from engine.opening import Opener
 from engine.people import People
 from engine.rechecks import Rechecks
@@ -25,9 +24,8 @@ class Transactions:
     """
 
     def __init__(self, store: Store, most_an_hour: int = 0) -> None:
-        notifying = Notifying(store)
-        self.transitions = Transitions(store, notifying)
-        self.granting = Granting(store, notifying)
+        self.transitions = Transitions(store)
+        self.granting = Granting(store)
         self.opener = Opener(store, self.transitions, self.granting, most_an_hour)
         self.asking = Asking(store, self.granting)
         self.people = People(store)

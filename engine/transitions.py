@@ -15,10 +15,10 @@ from countersign.transitions import (
     Transition,
 )
 from engine.consequences import SETTLED
-from engine.notifications.notifying import Notifying
+from engine.notifications import notifying
 from engine.part import EnginePart
 from engine.recovery import end_alone, written_before
-from store import Store, answers, approvers, grants, requests, transition_keys
+from store import answers, approvers, grants, requests, transition_keys
 from store.events import append
 from store.requests import request_row
 
@@ -29,10 +29,6 @@ LAPSED = "It counted, and does so no longer: its approver was disabled while the
 
 class Transitions(EnginePart):
     """Writes what the workflow of a request has decided."""
-
-    def __init__(self, store: Store, notifying: Notifying) -> None:
-        super().__init__(store)
-        self.notifying = notifying
 
     def write(self, transition: Transition) -> RecordedTransition:
         """Write one transition: status, people, decision, grant, notifications and record, in one transaction, once.
@@ -90,7 +86,8 @@ class Transitions(EnginePart):
             answers.lapse(connection, transition.lapsed, LAPSED)
         recipients = _recipients(connection, transition, row, number)
         # People are asked at the level that the workflow knows; the end is told at the one that is on record.
-        self.notifying.write(connection, row, transition.level if waits else level, number, transition.at, recipients)
+        level = transition.level if waits else level
+        notifying.write(connection, self.live, row, level, number, transition.at, recipients)
 
 
 class _ReliesOnDisabled(Exception):

@@ -1,7 +1,7 @@
 """Whom a change notifies, on which channels. Notifications are written with the change, and sent afterwards."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,7 +9,6 @@ from sqlalchemy import Connection, Row
 
 from countersign.models import ASKING, Event, Route
 from countersign.transitions import Recipient
-from engine.part import EnginePart
 from store import notifications, shown_messages
 from store.tables import ROOM
 
@@ -18,37 +17,40 @@ FIRST_RETRY = timedelta(seconds=10)
 LONGEST_DIGEST = 16
 
 
-class Notifying(EnginePart):
-    """Writes the notifications of a change, in its transaction."""
+def write(
+    connection: Connection,
+    live: Collection[str],
+    request: Row[Any],
+    level: int,
+    transition: int,
+    at: datetime,
+    recipients: Sequence[Recipient],
+) -> None:
+    """Write the notifications of a change, in its transaction: for each person, or room, and channel that is on.
 
-    def write(
-        self,
-        connection: Connection,
-        request: Row[Any],
-        level: int,
-        transition: int,
-        at: datetime,
-        recipients: Sequence[Recipient],
-    ) -> None:
-        """Write one notification for each person, or room, and channel that is on.
+    What was sent before is outdated now. `live` are the channels whose messages are kept up to date.
+    """
+    shown_messages.outdate(connection, request.approval_id)
+    if recipients:
+        notifications.add(connection, list(_rows(live, request, level, transition, at, recipients)))
 
-        What was sent before is outdated now.
-        """
-        shown_messages.outdate(connection, request.approval_id)
-        if recipients:
-            notifications.add(connection, list(self._rows(request, level, transition, at, recipients)))
 
-    def _rows(
-        self, request: Row[Any], level: int, transition: int, at: datetime, recipients: Sequence[Recipient]
-    ) -> Iterator[dict[str, Any]]:
-        route, number = Route.model_validate(request.route), request.approval_id
-        for_another = request.asked_by not in ("", request.requester)
-        for channel in (name for name, use in route.channels.items() if use != "off"):
-            opened, room = for_another or channel in self.live, route.rooms.get(channel, "")
-            for whom, one in _of_channel(recipients, opened, request.requester, room):
-                notification_id = f"{number}.{transition}.{one.event}.{whom}.{channel}"
-                about = {"approval_id": number, "level": level, "message": one.message}
-                yield notification(notification_id, one.event, whom, channel, at, **about)
+def _rows(
+    live: Collection[str],
+    request: Row[Any],
+    level: int,
+    transition: int,
+    at: datetime,
+    recipients: Sequence[Recipient],
+) -> Iterator[dict[str, Any]]:
+    route, number = Route.model_validate(request.route), request.approval_id
+    for_another = request.asked_by not in ("", request.requester)
+    for channel in (name for name, use in route.channels.items() if use != "off"):
+        opened, room = for_another or channel in live, route.rooms.get(channel, "")
+        for whom, one in _of_channel(recipients, opened, request.requester, room):
+            notification_id = f"{number}.{transition}.{one.event}.{whom}.{channel}"
+            about = {"approval_id": number, "level": level, "message": one.message}
+            yield notification(notification_id, one.event, whom, channel, at, **about)
 
 
 def short_digest(text: str) -> str:
