@@ -7,6 +7,7 @@ from typing import ParamSpec, TypeVar
 
 from countersign.client import Client
 from countersign.models import GeneralEvent
+from engine.notifications.general import write_to_enabled
 from engine.notifications.outbox import Outbox
 from engine.transactions import Transactions
 from store import Store
@@ -40,7 +41,7 @@ class Resources:
         not told. Without an outbox, a worker sends it about a second later. Raises Refused where no policy was ever
         applied.
         """
-        await self.run(self.transactions.general_notifications.write, event, key, people, fields)
+        await self.run(write_to_enabled, self.store, event, key, people, fields)
         await self.send_new()
 
     async def send_new(self) -> None:

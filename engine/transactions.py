@@ -7,7 +7,6 @@ from engine.deadline import Deadline
 from engine.devices.actions import DeviceActions
 from engine.devices.registering import Registering
 from engine.granting import Granting
-from engine.notifications.general import GeneralNotifications
 from engine.opening import Opener
 from engine.people import People
 from engine.rechecks import Rechecks
@@ -35,6 +34,5 @@ class Transactions:
         self.deadline = Deadline(store)
         self.signals = Signals(store)
         self.rechecks = Rechecks(store)
-        self.general_notifications = GeneralNotifications(store)
         self.device_actions = DeviceActions(store)
         self.registering = Registering(store)

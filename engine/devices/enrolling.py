@@ -25,26 +25,22 @@ BLOCKED = "The enrolment rule {} does not let this device in."
 NEEDS_REASON = "The enrolment rule {} needs to know why: say it in `justification`."
 
 
-class Enrolling:
-    """Asks the external evaluations that the rules come to, and evaluates them; changes nothing."""
-
-    def __init__(self, external: ExternalEvaluations) -> None:
-        self._external = external
-
-    async def evaluate(self, policy: Policy, row: Row[Any], by: Registrant) -> Enrolment:
-        """What the rules of the policy say of a device that registers now."""
-        enrolled = has_enrolled(row, datetime.now(UTC))
-        facts = _facts(policy, by, row.identity if enrolled else None)
-        external = await self._external.answers(policy.enrolment or [], facts)
-        verdict = verdict_of(policy, facts, external)
-        refused = _why_refused(policy, verdict, facts, by, enrolled)
-        return Enrolment(
-            refused=refused,
-            rule=verdict.rule,
-            approval_required=verdict.approval_required,
-            session=verdict.session,
-            identity=facts.model_dump(mode="json", exclude=OF_A_CONNECTION),
-        )
+async def enrolment_of(
+    policy: Policy, row: Row[Any], by: Registrant, external_evaluations: ExternalEvaluations
+) -> Enrolment:
+    """What the rules of the policy, and the external evaluations that they come to, say of a device that registers."""
+    enrolled = has_enrolled(row, datetime.now(UTC))
+    facts = _facts(policy, by, row.identity if enrolled else None)
+    external = await external_evaluations.answers(policy.enrolment or [], facts)
+    verdict = verdict_of(policy, facts, external)
+    refused = _why_refused(policy, verdict, facts, by, enrolled)
+    return Enrolment(
+        refused=refused,
+        rule=verdict.rule,
+        approval_required=verdict.approval_required,
+        session=verdict.session,
+        identity=facts.model_dump(mode="json", exclude=OF_A_CONNECTION),
+    )
 
 
 def _facts(policy: Policy, by: Registrant, kept: dict[str, Any] | None) -> Facts:

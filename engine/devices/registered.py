@@ -15,7 +15,7 @@ from countersign.registration import (
     RegisteredDevice,
 )
 from engine.concurrently import run_each
-from engine.devices.enrolling import Enrolling
+from engine.devices.enrolling import enrolment_of
 from engine.devices.external_evaluation import ExternalEvaluations
 from engine.devices.registering import OPEN_TO_DECISION
 from engine.devices.registrant import Registrant
@@ -43,7 +43,7 @@ class Devices:
         self._resources = resources
         self._run = resources.run
         self._undoing = undoing
-        self._enrolling = Enrolling(external)
+        self._external_evaluations = external
         self._registering = resources.transactions.registering
         self._actions = resources.transactions.device_actions
 
@@ -54,7 +54,7 @@ class Devices:
         """
         row = await self._run(self._registering.present, presented, by)
         policy = await self._run(self._resources.store.reading.policy)
-        said = await self._enrolling.evaluate(policy, row, by)
+        said = await enrolment_of(policy, row, by, self._external_evaluations)
         device, to_ask = await self._run(self._registering.enrol, row.id, by, said)
         if to_ask:
             await self._ask(device.id)

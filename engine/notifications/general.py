@@ -9,23 +9,21 @@ from countersign.models import GeneralEvent
 from countersign.policy.channels import channels_on
 from countersign.transitions import ENGINE, AuditEvent
 from engine.notifications.notifying import notification, short_digest
-from engine.part import EnginePart
-from store import notifications
+from store import Store, notifications
 from store.events import append
 
 
-class GeneralNotifications(EnginePart):
-    """Writes notifications about no request."""
+def write_to_enabled(
+    store: Store, event: GeneralEvent, key: str, people: Collection[str], fields: Mapping[str, str]
+) -> None:
+    """Write one for each of these people who is enabled, and each channel that is on; once for each key.
 
-    def write(self, event: GeneralEvent, key: str, people: Collection[str], fields: Mapping[str, str]) -> None:
-        """Write one for each of these people who is enabled, and each channel that is on; once for each key.
-
-        The record gets the event and its key, never the fields. Raises Refused where no policy was ever applied.
-        """
-        with self.database.transaction() as connection:
-            _, policy = self.policies.in_force(connection)
-            enabled = [person for person in people if policy.enabled(person)]
-            write(connection, event, key, enabled, channels_on(policy), fields)
+    The record gets the event and its key, never the fields. Raises Refused where no policy was ever applied.
+    """
+    with store.database.transaction() as connection:
+        _, policy = store.policies.in_force(connection)
+        enabled = [person for person in people if policy.enabled(person)]
+        write(connection, event, key, enabled, channels_on(policy), fields)
 
 
 def write(

@@ -15,6 +15,7 @@ from countersign.permissions import Principal
 from countersign.transitions import GrantEnd
 from engine.credentials.client_certificates import ClientCertificates
 from engine.notifications.deliveries import Deliveries
+from engine.notifications.general import write_to_enabled
 from engine.policy import apply_policy
 from engine.upkeep import Kept
 from sandbox.history import policy as policy_of_history
@@ -170,7 +171,7 @@ def test_a_long_past_goes_a_little_at_a_time_whatever_is_kept_at_its_beginning(s
 
 def test_notifications_about_no_request_are_forgotten_once_they_were_sent(store: Store) -> None:
     for key in ("sent", "waiting"):
-        transactions(store).general_notifications.write(GeneralEvent.INBOX_UNREAD, key, ["ada"], {})
+        write_to_enabled(store, GeneralEvent.INBOX_UNREAD, key, ["ada"], {})
     with store.database.transaction() as connection:
         first = connection.execute(select(notifications.c.id)).scalars().first()
     assert first is not None
