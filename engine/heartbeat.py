@@ -55,12 +55,16 @@ class Heartbeat:
         self._store.workers.end(self._worker.id, read_clock(self._store.database).at)
 
     def _renewed(self) -> tuple[frozenset[str], list[str]]:
-        seen_at = renew(self._store, self._worker).seen_at
+        clock = read_clock(self._store.database)
+        ahead_seconds = clock.ahead.total_seconds()
+        write_heartbeat(
+            self._store, self._worker.model_copy(update={"seen_at": clock.at, "ahead_seconds": ahead_seconds})
+        )
         try:
             used = channels_on(self._store.policies.current()[1])
         except Refused:  # no policy was ever applied
             used = []
-        return channels_set_up(self._store, seen_at), used
+        return channels_set_up(self._store, clock.at), used
 
 
 def _lacking(channel: str, elsewhere: Collection[str]) -> str:
@@ -81,14 +85,6 @@ def this_worker(channels: Iterable[str], task_queue: str = "") -> Worker:
         started_at=now,
         seen_at=now,
     )
-
-
-def renew(store: Store, worker: Worker) -> Worker:
-    """Write that this worker is there now; returns what was written, with how its clock compares."""
-    clock = read_clock(store.database)
-    seen = worker.model_copy(update={"seen_at": clock.at, "ahead_seconds": clock.ahead.total_seconds()})
-    write_heartbeat(store, seen)
-    return seen
 
 
 def write_heartbeat(store: Store, worker: Worker) -> None:

@@ -1,7 +1,5 @@
 """Who is asked at a level, and who of them may no longer act or can't be reached (rules 2, 4 and 6)."""
 
-from sqlalchemy import Connection
-
 from countersign.models import LevelPeople, Route
 from countersign.policy import route as rules
 from countersign.transitions import Availability, LevelStart, Recheck
@@ -29,7 +27,8 @@ class People(EnginePart):
         with self.database.reading() as connection:
             row = request_row(connection, recheck.approval_id, recheck.run)
             version, policy = self.policies.in_force(connection)
-            lost = _unreachable(connection, recheck.approval_id)
+            bounced = signals.people_with(connection, recheck.approval_id, "unreachable")
+            lost = lost_of(connection, recheck.approval_id) | bounced
             away = signals.people_with(connection, recheck.approval_id, "away")
         nobody_at = 0
         if recheck.level is not None:
@@ -43,8 +42,3 @@ class People(EnginePart):
             away=[one for one in recheck.people if one in away],
             nobody_at=nobody_at,
         )
-
-
-def _unreachable(connection: Connection, approval_id: int) -> set[str]:
-    """People to whom no notification of this request got through, or whose mail bounced."""
-    return lost_of(connection, approval_id) | signals.people_with(connection, approval_id, "unreachable")

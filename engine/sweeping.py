@@ -1,5 +1,6 @@
 """Applies a new policy, and what was reported of people, to what is open (rules 4 and 6)."""
 
+from contextlib import suppress
 from functools import partial
 
 from countersign.errors import NotFound, Refused
@@ -41,7 +42,5 @@ class Sweeping:
     async def _recheck(self, approval_id: int) -> None:
         """Have a request check again who may act; one that has ended need not."""
         workflow_id = await self._run(self._requests.workflow_of, approval_id)
-        try:
+        with suppress(Refused, NotFound):
             await self._client.recheck(workflow_id, approval_id)
-        except (Refused, NotFound):
-            return

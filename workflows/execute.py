@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
@@ -21,11 +21,7 @@ A = TypeVar("A")
 R = TypeVar("R")
 
 
-@overload
-async def execute(method: Callable[[Any, A], Awaitable[R]], argument: A) -> R: ...
-@overload
-async def execute(method: Callable[[Any, A], R], argument: A) -> R: ...
-async def execute(method: Callable[[Any, A], Any], argument: A) -> Any:
+async def execute(method: Callable[[Any, A], Awaitable[R]], argument: A) -> R:
     """Run an activity, for as long as what it needs is down. Raises FailureError only for a refusal.
 
     The first line of the activity's docstring is what Temporal's pages show of it.

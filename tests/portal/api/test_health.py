@@ -16,7 +16,7 @@ from sqlalchemy import create_engine
 
 from countersign.client import Client
 from engine.credentials.tokens import TokenActions
-from engine.heartbeat import renew, this_worker, write_heartbeat
+from engine.heartbeat import this_worker, write_heartbeat
 from portal.app import create_app
 from portal.context import Plan
 from portal.server import Server
@@ -102,7 +102,7 @@ async def test_a_worker_of_another_namespace_is_told_from_none(temporal_address:
     namespace = await new_namespace(temporal_address)
     async with asking(Plan(sqlite_url, lambda: Client.connect(temporal_address, namespace, lazy=True))) as portal:
         store = Store(sqlite_url)
-        renew(store, this_worker(["email"], "countersign"))
+        write_heartbeat(store, this_worker(["email"], "countersign"))
         store.close()
         await until_health(portal, worker=True)
         assert "TEMPORAL_NAMESPACE" in (await findings(portal, "problem"))["worker"]
