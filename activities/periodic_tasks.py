@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 
 from countersign.errors import CountersignError, message_of
+from countersign.tasks import alongside
 
 PAUSE = timedelta(seconds=5)
 BEAT_SECONDS = 1.0
@@ -54,16 +55,9 @@ class PeriodicTask:
             await asyncio.sleep(pause.total_seconds())
 
 
-@asynccontextmanager
-async def repeating(tasks: Iterable[PeriodicTask]) -> AsyncIterator[None]:
+def repeating(tasks: Iterable[PeriodicTask]) -> AbstractAsyncContextManager[object]:
     """Do all of them, each in its own loop, while the block runs."""
-    loops = [asyncio.create_task(task.repeat(), name=task.name) for task in tasks]
-    try:
-        yield
-    finally:
-        for loop in loops:
-            loop.cancel()
-        await asyncio.gather(*loops, return_exceptions=True)
+    return alongside(*(asyncio.create_task(task.repeat(), name=task.name) for task in tasks))
 
 
 async def sweep(tasks: Iterable[PeriodicTask], beat: Callable[[], None]) -> None:

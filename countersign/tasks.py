@@ -1,4 +1,4 @@
-"""Waiting for one of several things to happen."""
+"""Tasks that end with the block that began them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Sequence
@@ -7,16 +7,23 @@ from typing import Any
 
 
 @asynccontextmanager
-async def until_first(*works: Awaitable[Any]) -> AsyncIterator[Sequence[asyncio.Future[Any]]]:
-    """The tasks of these, in their order, once one is done or has failed; those that go on end with the block."""
+async def alongside(*works: Awaitable[Any]) -> AsyncIterator[Sequence[asyncio.Future[Any]]]:
+    """Do all of these while the block runs: their tasks, in their order."""
     tasks = [asyncio.ensure_future(work) for work in works]
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         yield tasks
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def until_first(*works: Awaitable[Any]) -> AsyncIterator[Sequence[asyncio.Future[Any]]]:
+    """The tasks of these, in their order, once one is done or has failed; those that go on end with the block."""
+    async with alongside(*works) as tasks:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        yield tasks
 
 
 async def first_of(*works: Awaitable[object]) -> None:

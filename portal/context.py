@@ -18,6 +18,7 @@ from countersign.checks import Check
 from countersign.client import Client
 from countersign.errors import Unavailable
 from countersign.notifications import RequestNotification
+from countersign.tasks import alongside
 from countersign.views import Explained
 from engine.credentials.tokens import USED_EVERY
 from engine.devices.country_file import CountryFile
@@ -176,7 +177,8 @@ class Plan:
         try:
             client = await self.connect()
             engine = Engine(client, store, executor=turns)
-            async with _listening({name: listen(engine) for name, listen in self.listeners.items()}) as listeners:
+            listeners = {name: listen(engine) for name, listen in self.listeners.items()}
+            async with alongside(*(_listen(*one) for one in listeners.items())):
                 context = Context(self, store, client, engine, feed, turns, listeners)
                 yield context
                 await asyncio.gather(*context.writing, return_exceptions=True)
@@ -185,18 +187,6 @@ class Plan:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)
             await asyncio.to_thread(store.close)
-
-
-@asynccontextmanager
-async def _listening(listeners: Mapping[str, Listener]) -> AsyncIterator[Mapping[str, Listener]]:
-    """Have all listen while the block runs."""
-    running = [asyncio.create_task(_listen(*one), name=one[0]) for one in listeners.items()]
-    try:
-        yield listeners
-    finally:
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
 
 
 async def _listen(name: str, listener: Listener) -> None:
