@@ -14,8 +14,7 @@ from countersign.transitions import ANSWERING_TRANSITION, Kind
 from countersign.views import RequestView
 from engine import record
 from engine.notifications.notifying import notification, short_digest
-from engine.part import EnginePart
-from store import events, notifications, transition_keys
+from store import Store, events, notifications, transition_keys
 from store.events import append
 from store.tables import ROOM
 from store.views import principal_name, route_from, rows_of, views
@@ -29,38 +28,33 @@ KINDS: dict[Action, tuple[Kind, Event]] = {
 }
 
 
-class Comments(EnginePart):
-    """Passes on what people write to each other about a request."""
+def pass_on(store: Store, action: Action, submitted: SubmittedComment) -> None:
+    """Pass it on, and record it; the same again, by its source's id, changes nothing.
 
-    def pass_on(self, action: Action, submitted: SubmittedComment) -> None:
-        """Pass it on, and record it; the same again, by its source's id, changes nothing.
-
-        Raises NotFound, NotAllowed, Refused where the request no longer waits, and TooMany.
-        """
-        now, (kind, event) = datetime.now(UTC), KINDS[action]
-        digest = short_digest(f"{submitted.channel} {submitted.person} {submitted.source_id}")
-        with self.database.transaction() as connection:
-            _, policy = self.policies.in_force(connection)
-            rows = rows_of(connection, [submitted.approval_id])
-            if not rows:
-                raise no_request(submitted.approval_id)
-            if not transition_keys.add(connection, submitted.approval_id, f"{kind}.{digest}", ANSWERING_TRANSITION):
-                return
-            [view], route = views(connection, policy, rows), route_from(rows[0].route)
-            must_be_allowed(principal(policy, submitted.person), action, view)
-            if view.status is not Status.WAITING:
-                raise view.ended()
-            _must_have_room(connection, view.approval_id, kind, submitted.person, now)
-            about = {"approval_id": view.approval_id, "level": view.level, "message": submitted.text, "retry_at": now}
-            about["fields"] = {"author": principal_name(policy, submitted.person)}
-            what = f"{view.approval_id}.{ANSWERING_TRANSITION}.{event}.{digest}"
-            to = _recipients(action, policy, view, route)
-            written = [
-                notification(f"{what}.{one}.{channel}", event, one, channel, now, **about) for one, channel in to
-            ]
-            notifications.add(connection, written)
-            said = record.event(kind, submitted.person, submitted.text, submitted.proof, now, submitted.channel)
-            append(connection, view.approval_id, [said])
+    Raises NotFound, NotAllowed, Refused where the request no longer waits, and TooMany.
+    """
+    now, (kind, event) = datetime.now(UTC), KINDS[action]
+    digest = short_digest(f"{submitted.channel} {submitted.person} {submitted.source_id}")
+    with store.database.transaction() as connection:
+        _, policy = store.policies.in_force(connection)
+        rows = rows_of(connection, [submitted.approval_id])
+        if not rows:
+            raise no_request(submitted.approval_id)
+        if not transition_keys.add(connection, submitted.approval_id, f"{kind}.{digest}", ANSWERING_TRANSITION):
+            return
+        [view], route = views(connection, policy, rows), route_from(rows[0].route)
+        must_be_allowed(principal(policy, submitted.person), action, view)
+        if view.status is not Status.WAITING:
+            raise view.ended()
+        _must_have_room(connection, view.approval_id, kind, submitted.person, now)
+        about = {"approval_id": view.approval_id, "level": view.level, "message": submitted.text, "retry_at": now}
+        about["fields"] = {"author": principal_name(policy, submitted.person)}
+        what = f"{view.approval_id}.{ANSWERING_TRANSITION}.{event}.{digest}"
+        to = _recipients(action, policy, view, route)
+        written = [notification(f"{what}.{one}.{channel}", event, one, channel, now, **about) for one, channel in to]
+        notifications.add(connection, written)
+        said = record.event(kind, submitted.person, submitted.text, submitted.proof, now, submitted.channel)
+        append(connection, view.approval_id, [said])
 
 
 def _must_have_room(connection: Connection, approval_id: int, kind: Kind, person: str, now: datetime) -> None:

@@ -18,6 +18,7 @@ from countersign.transitions import (
 from countersign.views import Mine, RequestView
 from engine.alerts import Alerts
 from engine.audit import Audit
+from engine.comments import pass_on
 from engine.credentials.application_sessions import ApplicationSessions
 from engine.credentials.client_certificates import ClientCertificates
 from engine.credentials.device_login import CommandLineLogins
@@ -66,8 +67,7 @@ class Engine:
         self.service_tokens, self.provisioning_keys = ServiceTokenActions(store), ProvisioningKeyActions(store)
         self.application_sessions, self.certificates = ApplicationSessions(store), ClientCertificates(store)
         # What pages show.
-        self.audit = Audit(store)
-        self.planning, self.sent = Planning(store), SentMessages(store)
+        self.audit, self.planning, self.sent = Audit(store), Planning(store), SentMessages(store)
         # What workflows have read and written.
         inner = self._transactions = Transactions(store, most_an_hour)
         self.opener, self.people, self.asking = inner.opener, inner.people, inner.asking
@@ -120,7 +120,7 @@ class Engine:
         await self._pass_on(Action.COMMENT, submitted)
 
     async def _pass_on(self, action: Action, submitted: SubmittedComment) -> None:
-        await self.run(self._transactions.comments.pass_on, action, submitted)
+        await self.run(pass_on, self._resources.store, action, submitted)
         await self._resources.send_replies(submitted.approval_id)
 
     async def report(self, person: str, approval_id: int | None, signal: str, detail: str) -> None:

@@ -2,7 +2,6 @@
 
 from engine.answers import Answers
 from engine.asking import Asking
-from engine.comments import Comments
 from engine.deadline import Deadline
 from engine.devices.actions import DeviceActions
 from engine.devices.registering import Registering
@@ -29,7 +28,6 @@ class Transactions:
         self.asking = Asking(store, self.granting)
         self.people = People(store)
         self.answers = Answers(store)
-        self.comments = Comments(store)
         self.rejected_inputs = RejectedInputs(store)
         self.deadline = Deadline(store)
         self.signals = Signals(store)

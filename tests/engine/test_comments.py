@@ -9,11 +9,11 @@ import pytest
 from countersign.errors import NotFound, TooMany
 from countersign.notifications import SubmittedComment
 from countersign.permissions import Action
-from engine.comments import MOST_PASSED_ON
+from engine.comments import MOST_PASSED_ON, pass_on
 from engine.notifications.deliveries import Deliveries
 from engine.policy import apply_policy
 from store import Store
-from tests.store.requests import asking, at_once, kinds, lost, messages, opened, transactions, unsent, write
+from tests.store.requests import asking, at_once, kinds, lost, messages, opened, unsent, write
 from tests.workflows.people import policy
 
 
@@ -31,7 +31,7 @@ def written(number: int, person: str, text: str = "Why?", source_id: str = "1") 
 
 def inquire(store: Store, *given: SubmittedComment) -> None:
     for one in given:
-        transactions(store).comments.pass_on(Action.INQUIRE, one)
+        pass_on(store, Action.INQUIRE, one)
 
 
 def told(store: Store, number: int) -> list[tuple[str, str]]:
@@ -63,7 +63,7 @@ def test_what_is_refused_leaves_nothing_behind(store: Store) -> None:
 
 def test_a_comment_goes_to_each_who_is_asked_or_to_their_room(store: Store) -> None:
     number = waiting(store, rooms={"slack": "C0123"}, users={"ivan": {"disabled": True}})
-    transactions(store).comments.pass_on(Action.COMMENT, written(number, "alice", "A backup."))
+    pass_on(store, Action.COMMENT, written(number, "alice", "A backup."))
     assert told(store, number) == [("#C0123", "slack"), ("ada", "email"), ("grace", "email")]
     for _, notification in messages(store, unsent(store, number, 0)):
         assert (notification.message, notification.fields) == ("A backup.", {"author": "Alice A."})
@@ -82,7 +82,7 @@ def test_what_one_channel_loses_the_other_has_and_is_not_told_there_again(store:
 def test_each_message_that_a_room_loses_is_told_person_by_person(store: Store) -> None:
     number = waiting(store, rooms={"slack": "C0123"}, channels={"email": "off", "slack": "decide"})
     for n in "12":
-        transactions(store).comments.pass_on(Action.COMMENT, written(number, "alice", f"Backup {n}", n))
+        pass_on(store, Action.COMMENT, written(number, "alice", f"Backup {n}", n))
     rooms = [row.id for row in unsent(store, number, 0)]
     Deliveries(store).mark(number, [lost(one, "is_archived") for one in rooms], ["slack"])
     assert told(store, number) == [(one, "slack") for one in ("ada", "ada", "grace", "grace", "ivan", "ivan")]
