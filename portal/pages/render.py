@@ -84,10 +84,15 @@ def _entries_with(ids: Sequence[str], query: str, names: Mapping[str, str]) -> t
     return found[:MOST_ENTRIES], len(found[MOST_ENTRIES:])
 
 
+def digest(content: bytes) -> str:
+    """What the address of a static file ends with, so that it changes with what is in the file."""
+    return hashlib.sha256(content).hexdigest()[:12]
+
+
 @cache
-def _version(name: str) -> str:
-    """The address of a static file, which changes with what is in it."""
-    return f"/static/{name}?{hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]}"
+def _address(name: str) -> str:
+    """The address of a static file."""
+    return f"/static/{name}?{digest((STATIC / name).read_bytes())}"
 
 
 @cache
@@ -105,5 +110,5 @@ def _environment() -> Environment:
     environment.filters |= {"sentence": record.sentence, "detail": record.detail, "checks": checks_of}
     environment.filters |= {"entries_with": _entries_with}
     environment.filters["written_duration"] = lambda written: times.duration(duration_parser("days")(written))
-    environment.globals |= {"static": _version, "nonce": nonce, "tells_of": record.NOTIFICATIONS}
+    environment.globals |= {"static": _address, "nonce": nonce, "tells_of": record.NOTIFICATIONS}
     return environment

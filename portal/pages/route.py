@@ -60,7 +60,8 @@ class OpenRoute(APIRoute):
                 response = await self.called(bounded, handle)
             except (CountersignError, RequestValidationError, HTTPException) as error:
                 response = _told(request, error)
-            response.headers.update(HEADERS)
+            for name, value in HEADERS.items():
+                response.headers.setdefault(name, value)
             return response
 
         return told

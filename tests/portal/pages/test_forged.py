@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from countersign.models import Status
 from engine.credentials.sign_in import LINKS_AT_MOST
+from portal.pages.route import HEADERS
 from store import sessions
 from store.sessions import Session
 from tests.portal.context import LAB, POLICY
@@ -237,6 +238,25 @@ async def test_an_address_that_has_nothing_is_a_page_to_people_and_a_problem_to_
     assert "frame-ancestors 'none'" in shown.headers["Content-Security-Policy"]
     told = await client.get(path)
     assert (told.status_code, told.json()["status"]) == (shown.status_code, shown.status_code)
+
+
+async def test_a_static_file_is_kept_by_its_address_as_a_page_has_it_and_by_no_other(client: httpx.AsyncClient) -> None:
+    found = set(re.findall(r"/static/[^\"]+", (await client.get("/sign-in")).text))
+    assert {address.partition("?")[0] for address in found} == {
+        "/static/icon.svg",
+        "/static/style.css",
+        "/static/page.js",
+    }
+    for address in found:
+        kept = await client.get(address)
+        assert (kept.status_code, kept.headers["Cache-Control"]) == (200, "public, max-age=31536000, immutable")
+        assert kept.headers["Content-Security-Policy"] == HEADERS["Content-Security-Policy"]
+        for other in (address.partition("?")[0], f"{address}0", address[:-1]):
+            reply = await client.get(other)
+            assert (reply.text, reply.headers["Cache-Control"]) == (kept.text, "no-store")
+    page = await client.get("/sign-in")
+    missing = await client.get("/static/none.css?0")
+    assert (page.headers["Cache-Control"], missing.headers["Cache-Control"]) == ("no-store", "no-store")
 
 
 async def test_nobody_ends_the_token_of_another(installation: Site, client: httpx.AsyncClient) -> None:
