@@ -155,7 +155,8 @@ async def _serve(server: MailServer) -> None:
 
 
 def _listing(person: Person, mails: list[EmailMessage]) -> Table:
-    table = Table(title=f"{person.address.addr_spec}: {len(mails)} mails", title_justify="left")
+    count = "1 mail" if len(mails) == 1 else f"{len(mails)} mails"
+    table = Table(title=f"{person.address.addr_spec}: {count}", title_justify="left")
     for column in ("when", "request", "from"):
         table.add_column(column, no_wrap=True)
     # All mails about a request have one subject, whose number stands beside; what differs is what they say.

@@ -174,6 +174,7 @@ async def test_one_person_plays_everybody_on_the_command_line() -> None:
         await run(mail, "away", "1042", "--as", "heidi")
         received = await answers(mail)
     assert (listed[0], "asks you" in listed[1], "#1042" in listed[1]) == (0, True, True)
+    assert re.search(r"grace@example\.test: 1 mail\b", listed[1])
     assert "Ada wants to connect to db-1. Reply with APPROVE or REJECT." in listed[1]
     assert "Reply with APPROVE or REJECT." in shown[1]
     assert "Sent from Grace <grace@example.test> to approvals+…@example.test" in replied[1]
