@@ -41,14 +41,13 @@ def forbidden_character(text: str) -> Found | None:
 def plain_message(error: MarkedYAMLError, text: str, opened: Sequence[Mark], quoted: tuple[Mark, Mark] | None) -> Found:
     """Line, column and message for an error of the parser.
 
-    `opened` are the places behind the brackets and braces that were open, as an anchor or tag may stand before them;
+    `opened` are the ends of what begins the lists and mappings that were open, of those in brackets and braces;
     `quoted` is from where to where the last text in quotes went.
     """
     mark = error.problem_mark or error.context_mark
     if mark is None:
         return 1, 1, f"not valid YAML: {error}"
-    brackets = [Point(one.line, one.column - 1) for one in opened]
-    where, message = _Explanation(error, mark, text, brackets, quoted).found()
+    where, message = _Explanation(error, mark, text, opened, quoted).found()
     return where.line + 1, where.column + 1, message
 
 
@@ -60,13 +59,16 @@ class _Explanation:
         error: MarkedYAMLError,
         mark: Mark,
         text: str,
-        opened: Sequence[Point],
+        opened: Sequence[Mark],
         quoted: tuple[Mark, Mark] | None,
     ) -> None:
         self.problem, self.context = error.problem or "", error.context or ""
         self.mark, self.began = Point.at(mark), Point.at(error.context_mark or mark)
-        self.opened, self.quoted = opened, quoted
+        self.quoted = quoted
         self.lines = text.split("\n")
+        # An anchor or a tag may stand before the bracket; a pair in a list, such as `[a: b]`, is a mapping without one.
+        begins = [Point(one.line, one.column - 1) for one in opened]
+        self.opened = [one for one in begins if self._line(one.line)[one.column : one.column + 1] in {"[", "{"}]
         self.line = self._line(mark.line)
         self.before, self.rest = self.line[: mark.column], self.line[mark.column :]
 

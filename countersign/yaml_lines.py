@@ -120,7 +120,7 @@ class _Anchor(NamedTuple):
 class _Reader:
     next: Any
     mistakes: list[Mistake] = field(default_factory=list)
-    # For messages: the places behind brackets and braces that are open, innermost last, and the last text in quotes.
+    # For messages: the ends of the brackets and braces that are open, the innermost last, and the last text in quotes.
     opened: list[Mark] = field(default_factory=list)
     quoted: tuple[Mark, Mark] | None = None
     anchors: dict[str, _Anchor] = field(default_factory=dict)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from countersign.errors import BadPolicy
 from countersign.policy.file import load
+from countersign.yaml_lines import read
 
 COLON = "a colon can't stand here; put a value that holds one in quotes"
 NO_COLON = "this line is neither `name: value` nor `- entry`; write the colon that is missing"
 CLOSED_EARLY = "the quote that opens here is closed before the value ends"
 DOCUMENT = "a second document begins here; a policy is one document"
 ALONE = "can't stand among lines of the form"
+PIECES = ["[", "]", "{", "}", ", ", "x", "a: ", "- ", "? ", "&x ", "*x", "!!map ", "'", '"', "|", "# c", "\n", "  "]
 
 
 def user(*lines: str) -> str:
@@ -50,6 +56,7 @@ def user(*lines: str) -> str:
         ("a: [x, y\n", "line 1, column 4: the `[` that opens here is not closed; write `]`"),
         ("a: &m [x, y\n", "line 1, column 7: the `[` that opens here is not closed; write `]`"),
         ("a: !!map\n  {x: y\n", "line 2, column 3: the `{` that opens here is not closed; write `}`"),
+        ("a: [\n  b: 'x\n", "line 2, column 6: the quote that opens here is never closed"),
         ("users: [\n", "line 1, column 8: the `[` that opens here is not closed; write `]`"),
         (
             "users:\n  g: {name: G\n  a: {name: A}\n",
@@ -114,3 +121,10 @@ def test_what_is_not_utf_8_is_told_by_line_and_column(raw: bytes, expected: str)
 def test_a_byte_order_mark_and_windows_line_ends_are_no_mistake() -> None:
     policy = load(b"\xef\xbb\xbfusers:\r\n  grace: {name: Grace, email: g@x.y, roles: [admin]}\r\n")
     assert policy.users["grace"].name == "Grace"
+
+
+@settings(deadline=None, max_examples=1000)
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
+def test_whatever_is_no_yaml_is_said_in_words(text: str) -> None:
+    with suppress(BadPolicy):
+        read(text)
