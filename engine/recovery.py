@@ -63,11 +63,17 @@ def settled(connection: Connection, row: Row[Any]) -> Settled:
 # --- a workflow that has forgotten ------------------------------------------------------------------------------------
 
 
-async def tell_what_counted(resources: Resources, workflow_id: str, approval_id: int) -> None:
-    """Submit the answers that counted to a request's workflow again; where it knows them, this changes nothing."""
-    for counted in await resources.run(resources.store.answers.counted_of, approval_id):
-        with suppress(Refused, NotYet):
-            await resources.client.decide(workflow_id, counted)
+async def submit_counted_again(resources: Resources, workflow_ids: Mapping[int, str]) -> None:
+    """Submit the answers that counted to the workflows of these requests again.
+
+    Where a workflow knows them, or has ended, this changes nothing. Raises Unavailable at the end.
+    """
+
+    async def again(answer: Answer) -> None:
+        with suppress(Refused, NotFound, NotYet):
+            await resources.client.decide(workflow_ids[answer.approval_id], answer)
+
+    await _in_turn(again, await resources.run(resources.store.answers.counted_of, *workflow_ids))
 
 
 # --- answers that were left over --------------------------------------------------------------------------------------
@@ -77,8 +83,8 @@ class Recovery:
     """Submits what a crash left open. `submit` has a request judge a stored answer."""
 
     def __init__(self, resources: Resources, submit: Callable[[Answer], Awaitable[object]]) -> None:
+        self._resources = resources
         self._run = resources.run
-        self._client = resources.client
         self._requests = resources.store.reading
         self._answers = resources.store.answers
         self._submit = submit
@@ -98,9 +104,8 @@ class Recovery:
         """
         while some := await self._run(self._requests.expiring_after, *self._reminded_to, REMINDED_AT_ONCE):
             workflow_ids = {approval_id: workflow_id for approval_id, workflow_id, _ in some}
-            counted = await self._run(self._answers.counted_of, *workflow_ids)
             try:
-                await _in_turn(partial(self._count_again, workflow_ids), counted)
+                await submit_counted_again(self._resources, workflow_ids)
             except Unavailable as error:
                 self._not_reminded = error
             last, _, deadline = some[-1]
@@ -109,10 +114,6 @@ class Recovery:
         if failed is not None:
             self._reminded_to = datetime.now(UTC), 0
             raise failed
-
-    async def _count_again(self, workflow_ids: Mapping[int, str], answer: Answer) -> None:
-        with suppress(Refused, NotFound, NotYet):
-            await self._client.decide(workflow_ids[answer.approval_id], answer)
 
 
 async def _in_turn(submit: Callable[[Answer], Awaitable[object]], answers: Sequence[Answer]) -> None:

@@ -3,7 +3,7 @@
 from countersign.errors import NotFound, NotYet, Refused, Unavailable, other_level
 from countersign.models import Answer, Judgement, Status
 from countersign.notifications import RejectedInput, SubmittedAnswer
-from engine.recovery import tell_what_counted
+from engine.recovery import submit_counted_again
 from engine.resources import Resources
 from engine.settling import Settling
 
@@ -63,14 +63,14 @@ class Submitting:
         workflow_id = await self._run(self._requests.workflow_of, answer.approval_id)
         if await self._run(self._answers.counted_before, answer):
             # A workflow that has lost the first one would count the same person once more.
-            await tell_what_counted(self._resources, workflow_id, answer.approval_id)
+            await submit_counted_again(self._resources, {answer.approval_id: workflow_id})
         try:
             return await self._client.decide(workflow_id, answer)
         except NotYet:
             view = await self._run(self._requests.request, answer.approval_id)
             if answer.level > view.level:  # a level is on record before anybody is asked at it
                 raise other_level(answer.approval_id, answer.level, view.level) from None
-        await tell_what_counted(self._resources, workflow_id, answer.approval_id)
+        await submit_counted_again(self._resources, {answer.approval_id: workflow_id})
         return await self._client.decide(workflow_id, answer)
 
     async def record_rejected(self, refused: RejectedInput) -> None:
