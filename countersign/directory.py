@@ -9,8 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from countersign.enrolment.rules import EnrolmentRules
-from countersign.models import Id, LevelRule
-from countersign.policy.fields import (
+from countersign.fields import (
     Applications,
     ById,
     ChannelName,
@@ -27,6 +26,7 @@ from countersign.policy.fields import (
     folded_address,
     no_repeats,
 )
+from countersign.models import Id, LevelRule
 
 ADMIN = "admin"
 DEFAULT_LENGTH = timedelta(hours=1)
@@ -206,9 +206,12 @@ class Policy(Described):
     enrolment: EnrolmentRules = Field(default=None, exclude_if=lambda rules: rules is None)
     """Who may register a device, in this order; without it everybody here may."""
 
+    def person_at(self, address: str) -> str:
+        """The id of the person with this mail address, whatever its case, disabled or not; "" where it is nobody's."""
+        return self._by_address.get(folded_address(address), "")
+
     @cached_property
-    def by_address(self) -> dict[str, str]:
-        """Everybody's id by mail address, as `folded_address` folds it."""
+    def _by_address(self) -> dict[str, str]:
         return {address: one for one, user in self.users.items() for address in user.addresses}
 
     def enabled(self, person: str) -> bool:

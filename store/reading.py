@@ -10,7 +10,6 @@ from sqlalchemy import Connection, literal, select, tuple_
 from countersign.directory import Policy
 from countersign.errors import Refused, no_request
 from countersign.notifications import Person
-from countersign.policy.fields import folded_address
 from countersign.transitions import WHILE_OPEN
 from countersign.views import AuditEventView, Mine, MyList, RequestView
 from countersign.visibility import Concern
@@ -168,7 +167,7 @@ class RequestReader:
     def person_at(self, address: str) -> Person | None:
         """The person with this mail address, whatever its case; disabled ones too."""
         _, policy = self.policies.current()
-        found = policy.by_address.get(folded_address(address))
+        found = policy.person_at(address)
         return person(policy, found) if found else None
 
     @reads

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from countersign.enrolment.facts import Facts
 from countersign.enrolment.rules import IDENTITY, Action, EnrolmentRule, ExternalEvaluation, Selectors, selector_text
+from countersign.fields import folded_address
 from countersign.models import Model
-from countersign.policy.fields import folded_address
 
 Values = frozenset[Any]
 NONE: Values = frozenset()

@@ -10,8 +10,8 @@ from countersign.enrolment.evaluate import EnrolmentVerdict, External, Tried, ev
 from countersign.enrolment.facts import Certificate, Country, Facts
 from countersign.enrolment.rules import Action
 from countersign.errors import BadQuestion
+from countersign.fields import LONGEST_NAME
 from countersign.models import LONGEST_ID, Id, Model, PlainText, SourceAddress
-from countersign.policy.fields import LONGEST_NAME
 from countersign.policy.route import must_be_enabled
 from countersign.times import SECOND
 

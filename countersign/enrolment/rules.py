@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from countersign.enrolment.countries import country_named
+from countersign.fields import EMAIL_PATTERN, Described, Email, GrantLength, Name, folded_address, no_repeats
 from countersign.models import Id
-from countersign.policy.fields import EMAIL_PATTERN, Described, Email, GrantLength, Name, folded_address, no_repeats
 
 MOST_RULES = 500
 MOST_VALUES = 2_000

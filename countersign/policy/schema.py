@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 from countersign.directory import Policy
-from countersign.policy.fields import Described
+from countersign.fields import Described
 
 
 def schema() -> dict[str, Any]:

@@ -18,7 +18,6 @@ from countersign.error_codes import ErrorCode
 from countersign.errors import NOT_IN_POLICY, NotAllowed, NotFound, TooMany
 from countersign.models import GeneralEvent
 from countersign.permissions import Principal, may_end
-from countersign.policy.fields import folded_address
 from countersign.times import duration
 from engine.credentials.browser_names import browser_name
 from engine.notifications.general import write
@@ -74,7 +73,7 @@ class SignIn(EnginePart):
         link_id = secrets.token_hex(LINK_ID_BYTES)
         with self.database.transaction() as connection:
             _, policy = self.policies.in_force(connection)
-            found = policy.by_address.get(folded_address(address), "")
+            found = policy.person_at(address)
             person = found if found and policy.enabled(found) else ""
             if sessions.asked_since(connection, "source_address", caller.source_address, now - WINDOW) >= (
                 LINKS_FROM_ONE_SOURCE
@@ -165,7 +164,7 @@ class SignIn(EnginePart):
         now = datetime.now(UTC)
         with self.database.transaction() as connection:
             _, policy = self.policies.in_force(connection)
-            person = policy.by_address.get(folded_address(address), "")
+            person = policy.person_at(address)
             why = _why_not_person(policy, person)
             if not why:
                 proof = {"issuer": issuer}

@@ -3,8 +3,8 @@
 import hashlib
 from typing import NamedTuple
 
+from countersign.fields import folded_address
 from countersign.notifications import Person, SubmittedComment
-from countersign.policy.fields import folded_address
 from countersign.views import RequestView
 from notifiers.email.authenticity import Authentic
 from notifiers.email.checks import CheckedReply

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from email.errors import MessageError
 from email.header import decode_header, make_header
 
-from countersign.policy.fields import folded_address
+from countersign.fields import folded_address
 from notifiers.email import limits
 from notifiers.email.mime.parts import Fields
 from notifiers.email.token import Ids, in_address, in_message_id

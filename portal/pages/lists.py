@@ -9,7 +9,6 @@ from fastapi import Depends, Query, Request, Response
 
 from countersign.directory import Policy
 from countersign.models import LONGEST_ID, PlainText, Status
-from countersign.policy.fields import folded_address
 from countersign.views import RequestView
 from portal.api.requests import LARGEST
 from portal.auth import Caller, CallerHere
@@ -142,4 +141,4 @@ def person_of(policy: Policy, typed: str) -> str:
     if folded in policy.users:
         return folded
     by_name = (one for one, user in policy.users.items() if user.name.lower() == folded)
-    return policy.by_address.get(folded_address(typed)) or next(by_name, folded)
+    return policy.person_at(typed) or next(by_name, folded)

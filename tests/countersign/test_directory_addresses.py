@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from countersign.policy.fields import folded_address
+from countersign.fields import folded_address
 from engine.policy import apply_policy
 from store import Store
 from tests.workflows.people import policy

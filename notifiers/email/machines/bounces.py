@@ -4,7 +4,7 @@ import re
 from contextlib import suppress
 from itertools import islice
 
-from countersign.policy.fields import folded_address
+from countersign.fields import folded_address
 from notifiers.email import limits
 from notifiers.email.header_values import addresses_anywhere, keyword, without_comments
 from notifiers.email.mime.charset import beginning

@@ -4,7 +4,7 @@ import time
 from functools import partial
 
 from countersign.errors import Unreachable
-from countersign.policy.fields import folded_address
+from countersign.fields import folded_address
 from notifiers.slack.client.accounts import Cache, Clock, address_of, why_not
 from notifiers.slack.client.api import SlackApi
 

@@ -66,7 +66,7 @@ def test_an_alias_is_one_persons_too() -> None:
 
 def test_a_mail_from_an_alias_is_of_whose_it_is() -> None:
     policy = a_policy(users={"zoe": user("zoe", aliases=["Z@example.test"])})
-    assert policy.by_address["z@example.test"] == policy.by_address["zoe@example.test"] == "zoe"
+    assert policy.person_at("z@example.test") == policy.person_at("zoe@example.test") == "zoe"
 
 
 def test_a_device_in_two_groups() -> None:
