@@ -13,7 +13,7 @@ from countersign.models import Event, Scope, Status
 from countersign.notifications import Person, RejectedInput
 from countersign.registration import DeviceStatus
 from countersign.visibility import Visibility
-from engine.alerts import TOLD_BEFORE
+from engine.alerts import WARN_BEFORE
 from engine.devices.admitted import admitted_devices
 from engine.notifications.deliveries import Deliveries
 from engine.notifications.messages import Messages
@@ -234,7 +234,7 @@ def _sweeps(store: Store, engine: Transactions) -> list[Query]:
         "notifications left over": lambda: deliveries.left_over(now, 50),
         "notifications just written": store.events.last_version,
         "inboxes that are not read": lambda: _inboxes_unread(store),
-        "what expires soon": lambda: store.service_tokens.expiring(now, now + TOLD_BEFORE),
+        "what expires soon": lambda: store.service_tokens.expiring(now, now + WARN_BEFORE),
         "authorities that expire soon": store.certificates.authorities,
         "messages left behind": lambda: store.shown_messages.left_behind(now, 50),
         "what is kept no longer": partial(Retention(store.database).forget_some, KEPT.oldest(now)),

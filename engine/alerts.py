@@ -15,7 +15,7 @@ from engine.resources import Resources
 from store.inboxes import NEVER_READ, inboxes_behind
 
 UNREAD_FOR = timedelta(minutes=15)
-TOLD_BEFORE = timedelta(days=7)
+WARN_BEFORE = timedelta(days=7)
 # How often a worker looks for what expires.
 TELL_OF_EXPIRY_EVERY = timedelta(minutes=10)
 
@@ -29,7 +29,7 @@ class Alerts:
     def __init__(self, resources: Resources) -> None:
         self._resources, self._store = resources, resources.store
         self._seen: dict[str, tuple[datetime, float]] = {}  # how far each inbox was read, and since when no further
-        self._told: set[str] = set()  # another worker may have told it before, which the database knows
+        self._notified: set[str] = set()  # another worker may have told it before, which the database knows
 
     async def of_inboxes(self) -> None:
         """Tell the admins of each inbox that can't be read, once until it could be again."""
@@ -53,9 +53,9 @@ class Alerts:
     async def of_expiry(self) -> None:
         """Tell the admins of each service token and trusted authority that expires within a week, once for each end."""
         now = datetime.now(UTC)
-        soon = now + TOLD_BEFORE
+        soon = now + WARN_BEFORE
         for token in await self._resources.run(self._store.service_tokens.expiring, now, soon):
-            if token.ends_at - token.created_at > TOLD_BEFORE:  # what is made for a few days is meant to end
+            if token.ends_at - token.created_at > WARN_BEFORE:  # what is made for a few days is meant to end
                 await self._tell_of_end("service token", token.id, token.name, token.ends_at)
         for authority in await self._resources.run(self._store.certificates.authorities):
             if now < authority.ends_at <= soon:
@@ -67,9 +67,9 @@ class Alerts:
 
     async def _tell(self, event: GeneralEvent, key: str, fields: dict[str, str]) -> None:
         """Tell the admins, once for each key."""
-        if key in self._told:
+        if key in self._notified:
             return
         with suppress(Refused):  # no policy was ever applied, so there is nobody to tell
             _, policy = await self._resources.run(self._store.policies.current)
             await self._resources.notify(event, key, policy.admins, fields)
-            self._told.add(key)
+            self._notified.add(key)

@@ -13,7 +13,7 @@ from countersign.models import Answer, Event, Route, Status
 from countersign.notifications import SubmittedAnswer
 from countersign.permissions import principal, why_never, why_not_at_passed_level
 from countersign.transitions import AuditEvent
-from engine.notifications.answering import REFUSALS_TOLD_AT_MOST, write_reply, written_lately
+from engine.notifications.answering import REFUSALS_AT_MOST, write_reply, written_lately
 from engine.part import EnginePart
 from engine.record import append_or_count, event
 from store import answers, requests
@@ -110,7 +110,7 @@ def _passed(connection: Connection, request: Row[Any], submitted: SubmittedAnswe
 def _record_refusal(connection: Connection, answer: Row[Any], message: str, notifies_sender: bool) -> None:
     """Record that an answer was refused, and notify its sender, unless they were notified too often lately."""
     now = datetime.now(UTC)
-    if notifies_sender and written_lately(connection, answer.person, Event.ANSWER_REFUSED, now) < REFUSALS_TOLD_AT_MOST:
+    if notifies_sender and written_lately(connection, answer.person, Event.ANSWER_REFUSED, now) < REFUSALS_AT_MOST:
         in_reply_to = answer.proof.get("message_id", "")
         about = answer.approval_id, answer.level, answer.person, answer.channel
         write_reply(

@@ -53,8 +53,8 @@ def pass_on(store: Store, action: Action, submitted: SubmittedComment) -> None:
         to = _recipients(action, policy, view, route)
         written = [notification(f"{what}.{one}.{channel}", event, one, channel, now, **about) for one, channel in to]
         notifications.add(connection, written)
-        said = record.event(kind, submitted.person, submitted.text, submitted.proof, now, submitted.channel)
-        append(connection, view.approval_id, [said])
+        audit_event = record.event(kind, submitted.person, submitted.text, submitted.proof, now, submitted.channel)
+        append(connection, view.approval_id, [audit_event])
 
 
 def _must_have_room(connection: Connection, approval_id: int, kind: Kind, person: str, now: datetime) -> None:

@@ -36,16 +36,16 @@ class Heartbeat:
         self._store = store
         self._outbox = outbox
         self._worker = this_worker(outbox.senders, task_queue)
-        self._said = ""
+        self._logged = ""
 
     async def beat(self) -> None:
         """Write it now."""
         channels, used = await self._store.database.run(self._renewed)
         elsewhere = self._outbox.elsewhere = channels - self._outbox.senders.keys()
         message = "; ".join(_lacking(name, elsewhere) for name in used if name not in self._outbox.senders)
-        if message and message != self._said:
+        if message and message != self._logged:
             log.warning("channels of the policy that this worker lacks: %s", message)
-        self._said = message
+        self._logged = message
 
     async def end(self) -> None:
         """Write that this worker stops: its channels count as set up during a restart. Raises Unavailable."""

@@ -34,30 +34,30 @@ class Rechecks(EnginePart):
 
 def _due(connection: Connection, policy: Policy, numbers: Collection[int] | None) -> list[int]:
     signalled = requests.waiting_signals(connection, numbers)
-    told = {tuple(row) for row in (*signalled, *notifications.lost_among(connection, numbers))}
+    signals = {tuple(row) for row in (*signalled, *notifications.lost_among(connection, numbers))}
     changed = {
-        row.approval_id for row in requests.waiting_approvers(connection, numbers) if _changed(policy, row, told)
+        row.approval_id for row in requests.waiting_approvers(connection, numbers) if _changed(policy, row, signals)
     }
     routes = requests.waiting_routes(connection, numbers)
-    return sorted(changed.union(row.approval_id for row in routes if _in_vain(policy, row, told)))
+    return sorted(changed.union(row.approval_id for row in routes if _in_vain(policy, row, signals)))
 
 
-def _in_vain(policy: Policy, row: Row[Any, Any, Any, Any], told: set[tuple[Any, ...]]) -> bool:
+def _in_vain(policy: Policy, row: Row[Any, Any, Any, Any], signals: set[tuple[Any, ...]]) -> bool:
     """Whether a request waits for a level to come that too few people could pass (rule 4)."""
     if len(row.route["levels"]) <= row.level:
         return False
-    gone = {who for number, who, signal in told if number == row.approval_id and signal == "unreachable"}
+    gone = {who for number, who, signal in signals if number == row.approval_id and signal == "unreachable"}
     route = Route.model_validate(row.route)
     return rules.level_without_people(policy, route, row.requester, row.level + 1, gone) > 0
 
 
-def _changed(policy: Policy, row: Row[Any, Any, Any, Any], told: set[tuple[Any, ...]]) -> bool:
+def _changed(policy: Policy, row: Row[Any, Any, Any, Any], signals: set[tuple[Any, ...]]) -> bool:
     """Whether somebody who is asked is less available than their request knows."""
     if not policy.enabled(row.requester):
         return True
     if not row.person or row.availability == "disabled":
         return False
-    news = [signal for signal in ("away", "unreachable") if (row.approval_id, row.person, signal) in told]
+    news = [signal for signal in ("away", "unreachable") if (row.approval_id, row.person, signal) in signals]
     return not policy.enabled(row.person) or (
         bool(news) and AVAILABILITIES.index(news[-1]) > AVAILABILITIES.index(row.availability)
     )

@@ -41,8 +41,8 @@ async def compare_clocks(client: Client, store: Store) -> None:
     before = datetime.now(UTC)
     theirs = await client.server_time()
     for ahead, other in ((clock.ahead, "the database"), (apart(theirs, before, datetime.now(UTC)), "Temporal")):
-        if said := difference_message(ahead, other):
-            log.warning("the clock of this machine %s", said)
+        if message := difference_message(ahead, other):
+            log.warning("the clock of this machine %s", message)
 
 
 def difference_message(ahead: timedelta, other: str) -> str:

@@ -201,7 +201,7 @@ def _failures_as_messages(person: Person) -> Iterator[None]:
     except NoSuchMail as problem:
         raise _end(str(problem)) from problem
     except smtplib.SMTPRecipientsRefused as problem:
-        refusals = "; ".join(f"{to}: {code} {said.decode()}" for to, (code, said) in problem.recipients.items())
+        refusals = "; ".join(f"{to}: {code} {text.decode()}" for to, (code, text) in problem.recipients.items())
         raise _end(f"The mail server refused it: {refusals}") from problem
     except (OSError, smtplib.SMTPException, IMAPClient.Error) as problem:
         where = f"{person.host}, ports {person.smtp_port} and {person.imap_port}"

@@ -84,9 +84,9 @@ def _bottom_body(message: EmailMessage, original: EmailMessage, text: str) -> No
 
 def _gmail_body(message: EmailMessage, original: EmailMessage, text: str) -> None:
     name, address = _author(original)
-    said = f"On {_date(original)} {name} <{address}> wrote:"
+    attribution = f"On {_date(original)} {name} <{address}> wrote:"
     # Gmail breaks the line that says who wrote where it grows too long.
-    message.set_content(f"{text}\n\n{textwrap.fill(said, QUOTE_WIDTH)}\n\n{_quoted(original)}\n")
+    message.set_content(f"{text}\n\n{textwrap.fill(attribution, QUOTE_WIDTH)}\n\n{_quoted(original)}\n")
     link = f'&lt;<a href="mailto:{html.escape(address)}">{html.escape(address)}</a>&gt;'
     message.add_alternative(
         f'<div dir="ltr">{_paragraphs(text)}</div><br><div class="gmail_quote gmail_quote_container">'
@@ -121,13 +121,13 @@ def _outlook_body(message: EmailMessage, original: EmailMessage, text: str) -> N
 def _apple_body(message: EmailMessage, original: EmailMessage, text: str) -> None:
     message["X-Mailer"] = "Apple Mail (2.3774.600.62)"
     name, address = _author(original)
-    said = f"On {_date(original)}, {name} <{address}> wrote:"
-    message.set_content(f"{text}\n\n> {said}\n> \n{_quoted(original)}\n")
+    attribution = f"On {_date(original)}, {name} <{address}> wrote:"
+    message.set_content(f"{text}\n\n> {attribution}\n> \n{_quoted(original)}\n")
     message.add_alternative(
         '<html><head><meta http-equiv="content-type" content="text/html; charset=utf-8"></head><body style="'
         f'overflow-wrap: break-word; line-break: after-white-space;">{_paragraphs(text)}<br><div><br><blockquote '
-        f'type="cite"><div>{html.escape(said)}</div><br class="Apple-interchange-newline"><div>{_markup(original)}'
-        "</div></blockquote></div><br></body></html>\n",
+        f'type="cite"><div>{html.escape(attribution)}</div><br class="Apple-interchange-newline"><div>'
+        f"{_markup(original)}</div></blockquote></div><br></body></html>\n",
         subtype="html",
     )
 

@@ -8,7 +8,7 @@ from countersign.policy.channels import channels_on
 from countersign.policy.file import load
 from engine.credentials.tokens import TokenActions
 from engine.policy import apply_policy
-from sandbox.slack_policy import told_in_slack
+from sandbox.slack_policy import with_slack
 from store import Store
 from store.file_permissions import write_for_us_alone
 from store.listing import Wanted
@@ -41,7 +41,7 @@ def prepare(database_url: str, example: str, token_file: Path, is_own: bool, has
     store = Store(database_url)
     try:
         if is_own and _policy(store) is None:
-            apply_policy(store, told_in_slack(example) if has_slack else example, WHO)
+            apply_policy(store, with_slack(example) if has_slack else example, WHO)
         kept = _kept_token(store, token_file, may_make=is_own)
         policy = _policy(store)
         is_unused = policy is None or not store.reading.page(Wanted(limit=1))[0]
@@ -49,7 +49,7 @@ def prepare(database_url: str, example: str, token_file: Path, is_own: bool, has
         store.close()
     return Installation(
         has_policy=policy is not None,
-        is_example=policy in (example, told_in_slack(example)),
+        is_example=policy in (example, with_slack(example)),
         token_file=token_file if kept else None,
         is_unused=is_unused,
         asks_in_slack=policy is not None and "slack" in channels_on(load(policy)),

@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 WIDTH = 120
 
 
-def told_in_slack(policy: str, rooms: Mapping[str, str] | None = None, **also: Any) -> str:
+def with_slack(policy: str, rooms: Mapping[str, str] | None = None, **also: Any) -> str:
     """The policy with people asked in Slack beside mail; `rooms` by device group, `also` for the whole policy.
 
     All else stays as it was written, comments and all.

@@ -52,20 +52,20 @@ def processes(settings: Settings, procfile: str) -> dict[str, str]:
 
 def environment(settings: Settings, state: Path) -> dict[str, str]:
     """What the processes are told: this Python, where state is kept, the sandbox's mail server if there is no other."""
-    told = os.environ | {
+    variables = os.environ | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
         "PYTHONUNBUFFERED": "1",
         "COUNTERSIGN_STATE": os.path.relpath(state, ROOT),
         "COUNTERSIGN_PUBLIC_URL": settings.public_url or portal_url(settings),
     }
     if not (settings.smtp_host or settings.imap_host):
-        smtp_port = int(told.setdefault("COUNTERSIGN_SANDBOX_SMTP_PORT", str(SMTP_PORT)))
-        imap_port = int(told.setdefault("COUNTERSIGN_SANDBOX_IMAP_PORT", str(IMAP_PORT)))
-        told |= mail_settings(smtp_port, imap_port, kept_mail_keys(state / "mail_keys"))
-    return told
+        smtp_port = int(variables.setdefault("COUNTERSIGN_SANDBOX_SMTP_PORT", str(SMTP_PORT)))
+        imap_port = int(variables.setdefault("COUNTERSIGN_SANDBOX_IMAP_PORT", str(IMAP_PORT)))
+        variables |= mail_settings(smtp_port, imap_port, kept_mail_keys(state / "mail_keys"))
+    return variables
 
 
-def places(settings: Settings, told: dict[str, str], running: Collection[str]) -> list[Place]:
+def places(settings: Settings, variables: dict[str, str], running: Collection[str]) -> list[Place]:
     """What runs, where, and how to see that it answers; what the settings name elsewhere is not asked."""
     url = portal_url(settings)
     found = [Place("Portal", f"{url}, with its API under /api/v1", lambda: is_healthy(url))]
@@ -74,7 +74,7 @@ def places(settings: Settings, told: dict[str, str], running: Collection[str]) -
     else:
         found.append(Place("Temporal", f"your server at {settings.temporal_address}"))
     if "mail" in running:
-        smtp, imap = (int(told[f"COUNTERSIGN_SANDBOX_{kind}_PORT"]) for kind in ("SMTP", "IMAP"))
+        smtp, imap = (int(variables[f"COUNTERSIGN_SANDBOX_{kind}_PORT"]) for kind in ("SMTP", "IMAP"))
         where = f"the sandbox's, for play: SMTP {HOST}:{smtp}, IMAP {HOST}:{imap}"
         found.append(Place("Mail", where, lambda: listens(HOST, smtp) and listens(HOST, imap)))
     else:
@@ -106,11 +106,11 @@ def portal_url(settings: Settings) -> str:
     return f"http://{host}:{settings.portal_port}"
 
 
-def run(commands: dict[str, str], told: dict[str, str], folder: Path, printer: Printer | None = None) -> int:
+def run(commands: dict[str, str], variables: dict[str, str], folder: Path, printer: Printer | None = None) -> int:
     """Run all until Ctrl-C, or until one of them ends, which ends the others; returns the exit code."""
     manager = Manager(printer)
     for name, command in commands.items():
-        manager.add_process(name, command, env=told, cwd=str(folder))
+        manager.add_process(name, command, env=variables, cwd=str(folder))
     # honcho starts each process in a session of its own: a closed terminal would leave them running.
     signal.signal(signal.SIGHUP, lambda *_: end())
     manager.loop()
@@ -131,14 +131,14 @@ def start(settings: Settings, state: Path, is_ours: bool) -> int:
     with alone(state):
         has_slack = slack_config(settings) is not None
         installation = prepare(settings.database_url, POLICY.read_text(), state / "token", is_ours, has_slack)
-        told = environment(settings, state)
+        variables = environment(settings, state)
         commands = processes(settings, (ROOT / "Procfile").read_text())
-        found = places(settings, told, commands) + slack_place(settings, installation)
+        found = places(settings, variables, commands) + slack_place(settings, installation)
         must_be_free(found)
         plays = "mail" in commands
-        links = sign_in_links(settings, told, PEOPLE) if plays and installation.is_example else {}
+        links = sign_in_links(settings, variables, PEOPLE) if plays and installation.is_example else {}
         text = welcome(settings, found, installation, plays, links)
-        return run(commands, told, ROOT, Screen(found, text, end))
+        return run(commands, variables, ROOT, Screen(found, text, end))
 
 
 def alone(state: Path) -> IO[str]:
@@ -161,10 +161,10 @@ def must_be_free(found: Sequence[Place]) -> None:
             )
 
 
-def sign_in_links(settings: Settings, told: Mapping[str, str], people: Sequence[str]) -> dict[str, str]:
+def sign_in_links(settings: Settings, variables: Mapping[str, str], people: Sequence[str]) -> dict[str, str]:
     """Links by which these people can sign in, as the processes that are told this take them."""
-    links = {"email": MailedLinks(key_ring(told["COUNTERSIGN_MAIL_KEYS"]))}
-    site = Site(public_url=told["COUNTERSIGN_PUBLIC_URL"], links=links)
+    links = {"email": MailedLinks(key_ring(variables["COUNTERSIGN_MAIL_KEYS"]))}
+    site = Site(public_url=variables["COUNTERSIGN_PUBLIC_URL"], links=links)
     store = Store(settings.database_url)
     try:
         return {person: site.link(SignIn(store).make_link(person, WHO)) for person in people}

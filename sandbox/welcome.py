@@ -63,7 +63,7 @@ class Screen(Printer):  # type: ignore[misc]
         self._lock = threading.RLock()
         self._started = False
         self._worker_ready = False
-        self._last_said = time.monotonic()
+        self._last_output = time.monotonic()
 
     def write(self, message: Message) -> None:
         """Print a line of a process."""
@@ -75,7 +75,7 @@ class Screen(Printer):  # type: ignore[misc]
             self._started = True
             threading.Thread(target=self._welcome, daemon=True).start()
         with self._lock:
-            self._last_said = time.monotonic()
+            self._last_output = time.monotonic()
             self._print(lambda: super(Screen, self).write(message))
 
     def _welcome(self) -> None:
@@ -85,7 +85,7 @@ class Screen(Printer):  # type: ignore[misc]
             self._print(lambda: print("\n" + "\n".join(self._lines) + "\n", file=self.output, flush=True))
 
     def _is_calm(self) -> bool:
-        quiet = time.monotonic() - self._last_said
+        quiet = time.monotonic() - self._last_output
         return quiet > (QUIET_SECONDS if self._worker_ready else PATIENCE_SECONDS)
 
     def _print(self, line: Callable[[], object]) -> None:

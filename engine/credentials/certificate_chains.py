@@ -133,8 +133,8 @@ def serial_of(certificate: x509.Certificate) -> str:
 
 def name_of(certificate: x509.Certificate) -> str:
     """Its whole subject, on one line, for people."""
-    said = without_controls(certificate.subject.rfc4514_string()).replace("\n", " ")[:LONGEST_NAME]
-    return said or "A certificate without a name"
+    name = without_controls(certificate.subject.rfc4514_string()).replace("\n", " ")[:LONGEST_NAME]
+    return name or "A certificate without a name"
 
 
 def common_name_of(certificate: x509.Certificate) -> str:

@@ -19,14 +19,14 @@ from store.events import append
 
 
 def enrol(
-    connection: Connection, policy: Policy, row: Row[Any], by: Registrant, said: Enrolment, now: datetime
+    connection: Connection, policy: Policy, row: Row[Any], by: Registrant, enrolment: Enrolment, now: datetime
 ) -> Row[Any]:
     """Write what follows from what the enrolment rules say; returns the row as it is then. Raises TooMany."""
-    if said.refused:
-        refused = event("enrolment_refused", by.who, said.refused, {**by.proof, "device": row.id}, now)
+    if enrolment.refused:
+        refused = event("enrolment_refused", by.who, enrolment.refused, {**by.proof, "device": row.id}, now)
         # A gate lets it through no more, until the rules let it in again: nor is that done by an approval.
         ends = {"session_ends_at": now} if row.decision == DeviceDecision.APPROVED else {"identity": None}
-        after = devices.change(connection, row.id, message=said.refused, **ends)
+        after = devices.change(connection, row.id, message=enrolment.refused, **ends)
         if row.decision == DeviceDecision.APPROVED and _session_lasts(row, now):
             append(connection, None, [refused])  # which gates hear of; what was over before may be counted
         else:
@@ -34,10 +34,10 @@ def enrol(
         return after
     values: dict[str, Any] = {"message": ""}
     if anew := not has_enrolled(row, now):
-        session = said.session and int(said.session.total_seconds())
-        values |= {"rule": said.rule, "identity": said.identity, "session_seconds": session}
+        session = enrolment.session and int(enrolment.session.total_seconds())
+        values |= {"rule": enrolment.rule, "identity": enrolment.identity, "session_seconds": session}
     match row.decision:
-        case "" if not _needs_approval(policy, by, said):
+        case "" if not _needs_approval(policy, by, enrolment):
             values |= approved(connection, row, row.fingerprint, now)
         case "":
             if not by.provisioning_key:  # which has room for a number of its own
@@ -48,17 +48,17 @@ def enrol(
         case DeviceDecision.APPROVED if has_to_ask_again(policy, row):
             values |= {"decision": DeviceDecision.PENDING, "to_ask": True}
     if anew and values.get("decision", row.decision) == DeviceDecision.APPROVED:
-        values["session_ends_at"] = now + said.session if said.session else None
+        values["session_ends_at"] = now + enrolment.session if enrolment.session else None
     values = {name: value for name, value in values.items() if value != row._mapping[name]}
     after = devices.change(connection, row.id, **values) if values else row
     if values.get("decision") == DeviceDecision.APPROVED:
-        why = said.rule or "nobody requires approval"
+        why = enrolment.rule or "nobody requires approval"
         record(connection, "device_approved", ENGINE, why, {"device": row.id}, now)
     elif row.decision == DeviceDecision.APPROVED and values.get("decision") == DeviceDecision.PENDING:
         why = "what it says of itself has changed"
         record(connection, "device_pending", ENGINE, why, {"device": row.id}, now)
     elif "session_ends_at" in values:
-        why = said.rule or "no rule is needed"
+        why = enrolment.rule or "no rule is needed"
         record(connection, "device_enrolled", by.who, why, {**by.proof, "device": row.id}, now)
     return after
 
@@ -89,13 +89,13 @@ def _session_end(row: Row[Any], now: datetime) -> datetime | None:
     return now + timedelta(seconds=row.session_seconds) if row.session_seconds else None
 
 
-def _needs_approval(policy: Policy, by: Registrant, said: Enrolment) -> bool:
+def _needs_approval(policy: Policy, by: Registrant, enrolment: Enrolment) -> bool:
     """A device of no person is enrolled by a rule for machines alone, so there is nobody to ask for."""
     roles = (policy.roles[one] for one in policy.roles_of(by.person) if one in policy.roles)
     return (
         bool(by.person)
         and not by.skips_approval
-        and (said.approval_required or any(role.require_device_approval for role in roles))
+        and (enrolment.approval_required or any(role.require_device_approval for role in roles))
     )
 
 

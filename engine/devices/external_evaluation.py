@@ -70,10 +70,10 @@ class ExternalEvaluations:
         nonce, now = secrets.token_urlsafe(NONCE_BYTES), int(time.time())
         asked = {"nonce": nonce, "iat": now, "exp": now + int(SECONDS_EACH), "facts": facts.model_dump(mode="json")}
         async with httpx.AsyncClient(verify=self._tls, timeout=SECONDS_EACH, follow_redirects=False) as client:
-            said = await _json(client, "POST", one.url, asked)
+            reply = await _json(client, "POST", one.url, asked)
             # The keys are fetched each time: one that was exchanged counts at once, and one that was withdrawn no more.
             keys = await _json(client, "GET", one.keys_url)
-        token = decoded(said["token"], KeySet.import_key_set(keys))  # type: ignore[arg-type]
+        token = decoded(reply["token"], KeySet.import_key_set(keys))  # type: ignore[arg-type]
         JWTClaimsRegistry(
             leeway=LEEWAY_SECONDS,
             nonce={"essential": True, "value": nonce},

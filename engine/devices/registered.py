@@ -54,13 +54,13 @@ class Devices:
         """
         row = await self._run(self._registering.present, presented, by)
         policy = await self._run(self._resources.store.reading.policy)
-        said = await enrolment_of(policy, row, by, self._external_evaluations)
-        device, to_ask = await self._run(self._registering.enrol, row.id, by, said)
+        enrolment = await enrolment_of(policy, row, by, self._external_evaluations)
+        device, to_ask = await self._run(self._registering.enrol, row.id, by, enrolment)
         if to_ask:
             await self._ask(device.id)
             device = await self._run(self._resources.store.registered_devices.one, device.id)
-        if said.refused and device.status in OPEN_TO_DECISION:
-            return Registered(id=device.id, status="denied", message=said.refused)
+        if enrolment.refused and device.status in OPEN_TO_DECISION:
+            return Registered(id=device.id, status="denied", message=enrolment.refused)
         return registration_reply(device)
 
     async def registered(self, device_id: str) -> Registered:

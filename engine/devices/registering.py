@@ -54,7 +54,7 @@ class Registering(EnginePart):
                 _record_refusal(connection, policy, presented, by, str(error), now)
                 raise Recorded from error
 
-    def enrol(self, device_id: str, by: Registrant, said: Enrolment) -> tuple[RegisteredDevice, bool]:
+    def enrol(self, device_id: str, by: Registrant, enrolment: Enrolment) -> tuple[RegisteredDevice, bool]:
         """Decide what follows: approved at once, waiting for a request, or refused by the enrolment rules.
 
         Returns the device, and whether a request about it has to be opened. Raises TooMany where it would have to wait
@@ -70,7 +70,7 @@ class Registering(EnginePart):
                 if status_of(row._mapping) in OPEN_TO_DECISION:
                     if by.person:  # who may have been disabled while the rules were evaluated
                         must_be_enabled(policy, by.person)
-                    row = enrol(connection, policy, row, by, said, now)
+                    row = enrol(connection, policy, row, by, enrolment, now)
                 return devices.view(row, policy), row.to_ask
             except (Refused, TooMany) as error:
                 devices.change(connection, device_id, message=str(error))
@@ -178,8 +178,9 @@ def _seen_again(connection: Connection, row: Row[Any], presented: Presented, by:
         values["justification"] = by.justification
     seen = devices.change(connection, row.id, **values) if values else row
     if names:
-        told = [f"{one.label}: {one.before} -> {one.value}" for one in details(after, before) if one.before is not None]
-        changes = event("device_changed", by.who, "; ".join(told), {**by.proof, "device": row.id}, now)
+        known = (one for one in details(after, before) if one.before is not None)
+        detail = "; ".join(f"{one.label}: {one.before} -> {one.value}" for one in known)
+        changes = event("device_changed", by.who, detail, {**by.proof, "device": row.id}, now)
         append_or_count(connection, None, changes, row.id)
     return seen
 

@@ -14,7 +14,7 @@ from store import notifications
 HELP_AT_MOST = 5
 HELP_WITHIN = timedelta(hours=1)
 # And so many about refused answers: a person who answers by hand is told of each.
-REFUSALS_TOLD_AT_MOST = 20
+REFUSALS_AT_MOST = 20
 ANSWERING = (Event.HELP, Event.ANSWER_REFUSED)
 
 

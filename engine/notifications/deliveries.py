@@ -123,7 +123,7 @@ def _mark(
         if row.event != Event.OPENED or requests.was_asked_by_another(connection, row.approval_id):
             _tell_otherwise(connection, row, channels, now)
     if result.state == "unreachable" or row.tries > 1:
-        _say_anew_who_was_told(connection, row)
+        _outdate_others(connection, row)
     return [AuditEvent(kind=kind, at=now, who=row.person, channel=row.channel, detail=row.event, proof=proof)]
 
 
@@ -147,11 +147,11 @@ def _try_again(connection: Connection, failed: Result, now: datetime) -> Result 
     retry_at = now + _wait(row.tries - 1)
     notifications.change(connection, row.id, retry_at=retry_at, held_until=None, unconfirmed=unconfirmed)
     if row.tries == 1:
-        _say_anew_who_was_told(connection, row)
+        _outdate_others(connection, row)
     return None
 
 
-def _say_anew_who_was_told(connection: Connection, row: Row[Any]) -> None:
+def _outdate_others(connection: Connection, row: Row[Any]) -> None:
     """Have the messages that can be changed say who was not told yet, as one that asks failed or got through."""
     if row.event in ASKING:
         shown_messages.outdate_others(connection, row.approval_id, row.id)

@@ -12,7 +12,7 @@ from sandbox.arguments import parser
 from sandbox.demo import device_scene, page_scenes, slack_scenes, ssh_scene
 from sandbox.demo.processes import ROOT
 from sandbox.demo.scenes import SCENES, Play, Scene, nobody_answers, too_late
-from sandbox.demo.screen import Screen, Told, plain_where_needed
+from sandbox.demo.screen import SceneResult, Screen, plain_where_needed
 from sandbox.demo.stage import stage
 from sandbox.demo.steps import StepFailed, must
 from sandbox.temporal_tool import NoTemporal
@@ -30,7 +30,7 @@ class Story:
     def __init__(self, screen: Screen) -> None:
         self.screen = screen
         self.at = "Before the first scene"
-        self.told: list[Told] = []
+        self.results: list[SceneResult] = []
         self.logs: dict[str, str] = {}
 
     async def tell(self, policy: str) -> None:
@@ -52,7 +52,7 @@ class Story:
             posted = f"{len(slack.calls_of('chat.postMessage'))} messages in Slack" if slack else "Slack left out"
         counts = f"{rows} rows of record, {mails} mails, {posted}"
         counts += f", {time.monotonic() - started:.0f} seconds"
-        self.screen.closing(self.told, f"All of it happened: {counts}.\n{NEXT}")
+        self.screen.closing(self.results, f"All of it happened: {counts}.\n{NEXT}")
 
     async def _play(self, play: Play) -> None:
         self._begin(
@@ -72,17 +72,17 @@ class Story:
             await slack_scenes.into_slack(play)
             await self._play_all(play, slack_scenes.SCENES)
         await self._play_all(play, ssh_scene.scenes(self.screen.say))
-        last = f"{len(self.told) + 1}. Too late"
+        last = f"{len(self.results) + 1}. Too late"
         self._begin(last, f"Back to {unanswered.number}, which Ivan never answered.")
-        self.told.append((await too_late(play, unanswered))._replace(scene=last))
+        self.results.append((await too_late(play, unanswered))._replace(scene=last))
         self.at = "After the last scene"
-        await _nothing_untold(play)
+        await _mails_match_record(play)
 
     async def _play_all(self, play: Play, scenes: Sequence[tuple[str, str, Scene]]) -> None:
         for title, text, scene in scenes:
-            numbered = f"{len(self.told) + 1}. {title}"
+            numbered = f"{len(self.results) + 1}. {title}"
             self._begin(numbered, text)
-            self.told.append((await scene(play))._replace(scene=numbered))
+            self.results.append((await scene(play))._replace(scene=numbered))
             if self.screen.is_terminal:
                 await asyncio.sleep(PAUSE_SECONDS)
 
@@ -91,7 +91,7 @@ class Story:
         self.screen.scene(heading, text)
 
 
-async def _nothing_untold(play: Play) -> None:
+async def _mails_match_record(play: Play) -> None:
     """Everybody got the mails that the record says were sent, and none beside."""
     for request in play.requests:
         request.nothing_new()

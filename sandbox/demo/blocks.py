@@ -41,8 +41,8 @@ def text_of(text: Json, names: Mapping[str, str]) -> Text:
     shown, at = Text(), 0
     for found in MARKUP.finditer(written):
         kind = str(found.lastgroup)
-        said = f"@{names.get(found[kind], found[kind])}" if kind == "person" else found[kind]
-        shown.append(html.unescape(written[at : found.start()])).append(html.unescape(said), STYLES[kind])
+        content = f"@{names.get(found[kind], found[kind])}" if kind == "person" else found[kind]
+        shown.append(html.unescape(written[at : found.start()])).append(html.unescape(content), STYLES[kind])
         at = found.end()
     return shown.append(html.unescape(written[at:]))
 

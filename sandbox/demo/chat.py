@@ -37,21 +37,21 @@ class Chat:
         self.screen.does("slack", person.capitalize(), typed)
         with step(f"{person.capitalize()} {typed}"):
             await people.command(self.slack, "/connect", text, user_id(person))
-        number = re.search(r"#(\d+)", await self.told(person, "is open"))
+        number = re.search(r"#(\d+)", await self.ephemeral(person, "is open"))
         assert number
         return int(number[1])
 
-    async def told(self, person: str, wanted: str) -> str:
+    async def ephemeral(self, person: str, wanted: str) -> str:
         """What this person alone is shown, once it holds `wanted`."""
 
         async def look() -> str:
             seen = await people.ephemerals(self.slack, user_id(person))
-            said = [text_of({"type": "mrkdwn", "text": one["text"]}, NAMES).plain for one in seen]
-            return next((text for text in reversed(said) if wanted in text), "")
+            texts = [text_of({"type": "mrkdwn", "text": one["text"]}, NAMES).plain for one in seen]
+            return next((text for text in reversed(texts) if wanted in text), "")
 
-        said = await self._until(look, f"tells {person.capitalize()} alone “{wanted}”")
-        self.screen.does("slack", person.capitalize(), f"alone is told: “{said}”")
-        return said
+        shown = await self._until(look, f"tells {person.capitalize()} alone “{wanted}”")
+        self.screen.does("slack", person.capitalize(), f"alone is told: “{shown}”")
+        return shown
 
     async def message(self, place: str, number: int, *text: str, buttons: tuple[str, ...] = ()) -> Json:
         """The one message about a request to a person or in the room, once it says this and has these buttons."""
@@ -62,8 +62,8 @@ class Chat:
             must(len(found) < 2, f"Slack shows {_place(place)} two messages about #{number}")
             return next((one for one in found if _shows(one, text, buttons)), None)
 
-        said = " and ".join(f"“{one}”" for one in text)
-        what = f"shows {_place(place)} about #{number} {said} with the buttons {', '.join(buttons) or 'none'}"
+        texts = " and ".join(f"“{one}”" for one in text)
+        what = f"shows {_place(place)} about #{number} {texts} with the buttons {', '.join(buttons) or 'none'}"
         found = await self._until(look, what)
         assert found
         return found
@@ -159,7 +159,7 @@ def _is_about(number: int, message: Json) -> bool:
 
 
 def _shows(message: Json, text: tuple[str, ...], buttons: tuple[str, ...]) -> bool:
-    said = texts_of(message["blocks"], NAMES)
+    shown = texts_of(message["blocks"], NAMES)
     # Who holds a grant may give it back, and a page can be opened: neither has to do with what was asked.
     has = tuple(one["action_id"] for one in buttons_of(message["blocks"]) if one["action_id"] not in OTHERS)
-    return has == buttons and all(one in said for one in text)
+    return has == buttons and all(one in shown for one in text)

@@ -7,7 +7,7 @@ from countersign.models import Status
 from countersign.registration import DeviceAction, DeviceStatus, Presented, Registered
 from sandbox.clients import Client
 from sandbox.demo.scenes import Play, Scene
-from sandbox.demo.screen import Told
+from sandbox.demo.screen import SceneResult
 from sandbox.demo.steps import must, step
 from sandbox.device_keys import new_key
 
@@ -52,7 +52,7 @@ class Laptop:
             return api.register(self.presented)
 
 
-async def new_device(play: Play) -> Told:
+async def new_device(play: Play) -> SceneResult:
     """Registered, approved by a reply, let in; then blocked, at once."""
     play.stage.apply(play.stage.policy + RULES)
     laptop = Laptop(play)
@@ -71,9 +71,9 @@ async def new_device(play: Play) -> Told:
     play.screen.aside("The laptop is stolen. Ada blocks it, as `countersign device block` does.")
     blocked = await asyncio.to_thread(_block, play, first.id)
     must(blocked is DeviceStatus.BLOCKED, f"the laptop is {blocked}, not blocked")
-    told = await laptop.connects("blocked")
-    play.screen.outcome("Blocked", f"The laptop is Blocked, and is told: “{told.message}”")
-    return Told("", request.number, "Blocked", "Approved, then blocked")
+    reply = await laptop.connects("blocked")
+    play.screen.outcome("Blocked", f"The laptop is Blocked, and is told: “{reply.message}”")
+    return SceneResult("", request.number, "Blocked", "Approved, then blocked")
 
 
 def _block(play: Play, device: str) -> DeviceStatus:

@@ -10,7 +10,7 @@ from countersign.kinds.connection import ConnectionProtocol
 from countersign.models import GrantStatus
 from sandbox.browser import Browser, Page
 from sandbox.demo.scenes import Play, Scene, approved
-from sandbox.demo.screen import Told
+from sandbox.demo.screen import SceneResult
 from sandbox.demo.steps import must, step
 from sandbox.people import NoSuchMail, text_of
 
@@ -51,8 +51,8 @@ class Reader:
         with step(f"{self.name} presses “{button}”"):
             shown = await self.browser.press(page, button, **fields)
         must(shown.status == 200, f"{self.name} pressed “{button}”, and was told: {shown.text}")
-        said = f"types {typed} and presses [ {button} ]" if typed else f"presses [ {button} ]"
-        self.play.screen.does("page", self.name, said)
+        action = f"types {typed} and presses [ {button} ]" if typed else f"presses [ {button} ]"
+        self.play.screen.does("page", self.name, action)
         return shown
 
     async def _next_link(self, after: int) -> str:
@@ -76,7 +76,7 @@ async def open_portal(play: Play) -> None:
     play.screen.aside(f"The portal runs, as process {pid}.")
 
 
-async def by_a_page(play: Play) -> Told:
+async def by_a_page(play: Play) -> SceneResult:
     """Approved with a comment on the page that the mail links to."""
     comment = "Only the dump, please."
     request = await play.ask("alice", "web-1", ConnectionProtocol.SFTP, "Fetch the crash dump")
@@ -92,7 +92,7 @@ async def by_a_page(play: Play) -> Told:
     return await approved(play, request, "grace", showed="On the page, with a comment")
 
 
-async def given_back(play: Play) -> Told:
+async def given_back(play: Play) -> SceneResult:
     """Who needs a grant no more gives it back."""
     request = play.requests[-1]
     async with _reader(play, "alice") as alice:
@@ -102,7 +102,7 @@ async def given_back(play: Play) -> Told:
     grant = request.view().grant
     must(grant is not None and grant.status is GrantStatus.ENDED, f"the grant of {request.number} is {grant}")
     play.screen.outcome("Ended", f"The grant of {request.number} is over: Alice would have to ask again")
-    return Told("", request.number, "Ended", "Given back before its time")
+    return SceneResult("", request.number, "Ended", "Given back before its time")
 
 
 @asynccontextmanager

@@ -62,11 +62,12 @@ class Request:
             lines = list(alike)
             self.read = lines[-1].version
             self.screen.row(lines[0], [line.who for line in lines])
-            said = Counter(f"{line.kind} {line.who}" for line in lines)
+            recorded = Counter(f"{line.kind} {line.who}" for line in lines)
             must(
-                said <= missing, f"the record of {self.number} says {_listed(said)}, and should say {_listed(missing)}"
+                recorded <= missing,
+                f"the record of {self.number} says {_listed(recorded)}, and should say {_listed(missing)}",
             )
-            missing = missing - said
+            missing = missing - recorded
         return missing
 
     async def mail(self, person: str, containing: str) -> EmailMessage:

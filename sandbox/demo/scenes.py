@@ -10,7 +10,7 @@ from countersign.models import Asked, Question, Status
 from countersign.times import moment
 from sandbox.clients import Client
 from sandbox.demo.request import Request
-from sandbox.demo.screen import Screen, Told
+from sandbox.demo.screen import SceneResult, Screen
 from sandbox.demo.stage import Stage
 from sandbox.demo.steps import must, step
 
@@ -56,7 +56,7 @@ async def nobody_answers(play: Play) -> Request:
     return request
 
 
-async def one_manager(play: Play) -> Told:
+async def one_manager(play: Play) -> SceneResult:
     """User-group managerial approval, answered from a mail client that quotes everything."""
     request = await play.ask("alice", "web-1", ConnectionProtocol.SSH, "Deploy release 4.2")
     await request.record("opened alice", "level_started countersign", "noticed grace")
@@ -67,7 +67,7 @@ async def one_manager(play: Play) -> Told:
     return await approved(play, request, "grace", showed="One word, on top of a quote")
 
 
-async def levels_and_quorum(play: Play) -> Told:
+async def levels_and_quorum(play: Play) -> SceneResult:
     """An approval workflow: the manager first, then two of three."""
     request = await play.ask("bob", "db-1", ConnectionProtocol.SSH, "Restore a table")
     await request.record("opened bob", "level_started countersign", "noticed grace")
@@ -78,13 +78,13 @@ async def levels_and_quorum(play: Play) -> Told:
     must(request.view().status is Status.WAITING, f"{request.number} should wait for the second of two")
     play.screen.aside("One of two: it waits on.")
     await request.reply("ivan", "Approve", Client.BOTTOM)
-    told = [f"noticed {name}" for name in ("bob", "grace", "heidi", "ivan", "ada")]
-    await request.record("answered ivan", "approved ivan", "granted bob", *told)
+    notified = [f"noticed {name}" for name in ("bob", "grace", "heidi", "ivan", "ada")]
+    await request.record("answered ivan", "approved ivan", "granted bob", *notified)
     play.screen.brief(await request.mail("ada", "may connect"))
     return await approved(play, request, "grace", "heidi", "ivan", showed="Level 2 by two of three")
 
 
-async def rejected(play: Play) -> Told:
+async def rejected(play: Play) -> SceneResult:
     """One rejection ends it; the comment reaches the requester."""
     comment = "The audit is next week; ask again then."
     request = await play.ask("dave", "web-1", ConnectionProtocol.SFTP, "Copy the access logs")
@@ -95,10 +95,10 @@ async def rejected(play: Play) -> Told:
     view = await request.ends(Status.REJECTED, "ivan")
     must(view.decisions[-1].comment == comment, f"the comment of {request.number} is {view.decisions[-1].comment!r}")
     play.screen.outcome(view.status, f"{request.number} is Rejected: {view.message}")
-    return Told("Rejected", request.number, view.status, "The comment reaches Dave")
+    return SceneResult("Rejected", request.number, view.status, "The comment reaches Dave")
 
 
-async def own_request(play: Play) -> Told:
+async def own_request(play: Play) -> SceneResult:
     """A manager's own request, where the policy lets it through."""
     request = await play.ask("grace", "web-1", ConnectionProtocol.SSH, "Look at the certificates")
     await request.record(
@@ -113,7 +113,7 @@ async def own_request(play: Play) -> Told:
     return await approved(play, request, "grace", showed="At once, and on the record")
 
 
-async def killed_worker(play: Play) -> Told:
+async def killed_worker(play: Play) -> SceneResult:
     """Nothing is lost when the worker dies, not even what arrives before the next one."""
     request = await play.ask("bob", "web-1", ConnectionProtocol.SSH, "Renew the certificates")
     await request.record("opened bob", "level_started countersign", "noticed grace")
@@ -129,7 +129,7 @@ async def killed_worker(play: Play) -> Told:
     return await approved(play, request, "grace", showed="Nothing lost, counted once")
 
 
-async def strangers(play: Play) -> Told:
+async def strangers(play: Play) -> SceneResult:
     """Who has the mail cannot answer it for somebody else, nor can who writes in their name."""
     request = await play.ask("alice", "web-1", ConnectionProtocol.HTTP, "Look at the new admin page")
     await request.record("opened alice", "level_started countersign", "noticed grace")
@@ -150,10 +150,10 @@ async def strangers(play: Play) -> Told:
     await request.record("cancelled alice", "noticed alice", "noticed grace")
     view = await request.ends(Status.CANCELLED)
     play.screen.outcome(view.status, f"{request.number} is Cancelled; neither reply counted")
-    return Told("Strangers", request.number, view.status, "Forwarded, forged: refused")
+    return SceneResult("Strangers", request.number, view.status, "Forwarded, forged: refused")
 
 
-async def asking_again(play: Play) -> Told:
+async def asking_again(play: Play) -> SceneResult:
     """While a grant lasts the answer is yes, without a number or a mail of its own."""
     request = next(each for each in play.requests if each.question.subject.target == "web-1")
     assert isinstance(request.question, ConnectionQuestion)
@@ -165,10 +165,10 @@ async def asking_again(play: Play) -> Told:
     must(play.stage.mail.delivered == delivered, "a mail went out, though the question was answered already")
     ends = moment(asked.grant.ends_at) if asked.grant else ""
     play.screen.outcome(asked.status, f"Yes at once, by {request.number}, until {ends}; no new number, no mail")
-    return Told("Asking again", request.number, asked.status, "Yes at once, by the grant")
+    return SceneResult("Asking again", request.number, asked.status, "Yes at once, by the grant")
 
 
-async def too_late(play: Play, request: Request) -> Told:
+async def too_late(play: Play, request: Request) -> SceneResult:
     """The deadline passes; who answers after it is told so."""
     deadline = request.view().deadline
     with play.screen.waiting() as waiting:
@@ -182,20 +182,20 @@ async def too_late(play: Play, request: Request) -> Told:
     play.screen.excerpt(await request.mail("ivan", "did not count"))
     view = await request.ends(Status.EXPIRED)
     play.screen.outcome(view.status, f"{request.number} stays Expired; Ivan knows")
-    return Told("Too late", request.number, view.status, "A late yes changes nothing")
+    return SceneResult("Too late", request.number, view.status, "A late yes changes nothing")
 
 
-async def approved(play: Play, request: Request, *by: str, showed: str) -> Told:
+async def approved(play: Play, request: Request, *by: str, showed: str) -> SceneResult:
     """The end of a scene in which somebody may connect."""
     view = await request.ends(Status.APPROVED, *by)
     assert view.grant
     play.screen.outcome(
         view.status, f"{request.number} is Approved, and the grant lasts until {moment(view.grant.ends_at)}"
     )
-    return Told("", request.number, view.status, showed)
+    return SceneResult("", request.number, view.status, showed)
 
 
-Scene = Callable[[Play], Awaitable[Told]]
+Scene = Callable[[Play], Awaitable[SceneResult]]
 SCENES: list[tuple[str, str, Scene]] = [
     (
         "A manager approves",

@@ -67,7 +67,7 @@ MANNERS = {
 }
 
 
-class Told(NamedTuple):
+class SceneResult(NamedTuple):
     """A line of the closing table."""
 
     scene: str
@@ -170,10 +170,10 @@ class Screen:
 
     def reply(self, sent: EmailMessage, text: str, client: Client, forged_by: str = "") -> None:
         """What somebody wrote, in brief."""
-        said = " / ".join(text.splitlines())
+        one_line = " / ".join(text.splitlines())
         sender = _name(sent, "From")
         name = f"{forged_by.capitalize()} as {sender}" if forged_by else sender
-        self._line("reply", Text.assemble((name, "bold"), f", from {MANNERS[client]}: “{said}”"))
+        self._line("reply", Text.assemble((name, "bold"), f", from {MANNERS[client]}: “{one_line}”"))
 
     def whole_reply(self, sent: EmailMessage, text: str, client: Client) -> None:
         """What somebody wrote, as it was sent, with the beginning of what their mail client put below."""
@@ -199,7 +199,7 @@ class Screen:
         """How a request stands at the end of a scene."""
         self._line("outcome", Text(text, style=f"bold {OUTCOMES.get(status, '')}"))
 
-    def closing(self, told: Sequence[Told], text: str) -> None:
+    def closing(self, results: Sequence[SceneResult], text: str) -> None:
         """The table of all scenes."""
         self.console.print()
         self.console.print(Rule(Text("What happened", style="bold"), align="left", style="bright_black"))
@@ -207,7 +207,7 @@ class Screen:
         for name in ("scene", "request", "outcome"):
             table.add_column(name, no_wrap=True)
         table.add_column("what it showed", overflow="fold")
-        for row in told:
+        for row in results:
             table.add_row(row.scene, row.request, Text(row.outcome, style=OUTCOMES.get(row.outcome, "")), row.showed)
         self.console.print(Padding(table, (0, 0, 0, MARGIN), expand=False))
         self.console.print()

@@ -7,11 +7,11 @@ from sandbox.demo.blocks import buttons_of
 from sandbox.demo.chat import ANSWERS, Chat
 from sandbox.demo.request import Request
 from sandbox.demo.scenes import Play, Scene, approved
-from sandbox.demo.screen import Told
+from sandbox.demo.screen import SceneResult
 from sandbox.demo.steps import must
 from sandbox.demo.workspace import ROOM, STRANGER, user_id
 from sandbox.slack.workspace import Json
-from sandbox.slack_policy import told_in_slack
+from sandbox.slack_policy import with_slack
 
 CANCEL = ("cancel",)
 OPENING = (
@@ -23,35 +23,35 @@ OPENING = (
 
 async def into_slack(play: Play) -> None:
     """Put the policy in force that uses Slack; the portal hears what is pressed there."""
-    play.stage.apply(told_in_slack(play.stage.policy, {"web": ROOM}, rejection_needs_reason=True))
+    play.stage.apply(with_slack(play.stage.policy, {"web": ROOM}, rejection_needs_reason=True))
     with play.screen.waiting() as waiting:
         waiting.tell("the portal connects to Slack")
         await play.stage.portal.says("connected to Slack's socket")
     play.screen.aside("The portal listens to Slack by Socket Mode; the worker writes.")
 
 
-async def by_a_click(play: Play) -> Told:
+async def by_a_click(play: Play) -> SceneResult:
     """Asked by `/connect`, approved by a button."""
     chat, request = _chat(play), await _connects(play, "alice", "lab-1 ssh 60m disk full", minutes=60)
-    await request.record("opened alice", "level_started countersign", *_told("grace"), "noticed alice")
+    await request.record("opened alice", "level_started countersign", *_notified("grace"), "noticed alice")
     prompt = await chat.message("grace", request.approval_id, "Approval needed", "disk full", buttons=ANSWERS)
     chat.draw("grace", prompt)
     chat.draw("alice", await chat.message("alice", request.approval_id, "Waiting for Grace", buttons=CANCEL))
     await chat.press(prompt, "approve", "grace")
-    await request.record("answered grace", "approved grace", "granted alice", *_told("alice", "grace"))
+    await request.record("answered grace", "approved grace", "granted alice", *_notified("alice", "grace"))
     chat.draw("alice", await chat.message("alice", request.approval_id, "Approved by Grace"))
     await chat.settled(request.approval_id, "Approved", "grace", "alice")
     return await approved(play, request, "grace", showed="One click; the buttons go")
 
 
-async def mail_and_slack(play: Play) -> Told:
+async def mail_and_slack(play: Play) -> SceneResult:
     """One answers by mail, the other sees it in Slack at once, and rejects there."""
     why = "Not during the audit; ask again on Monday."
     chat, request = _chat(play), await _connects(play, "bob", "db-1 sftp 2h copy last night's dump", minutes=120)
     number = request.approval_id
-    await request.record("opened bob", "level_started countersign", *_told("grace"), "noticed bob")
+    await request.record("opened bob", "level_started countersign", *_notified("grace"), "noticed bob")
     await chat.press(await chat.message("grace", number, buttons=ANSWERS), "approve", "grace")
-    await request.record("answered grace", "level_started countersign", *_told("heidi", "ivan", "ada"))
+    await request.record("answered grace", "level_started countersign", *_notified("heidi", "ivan", "ada"))
     await chat.message("ivan", number, "Grace Hopper approved", buttons=ANSWERS)
     await request.reply("heidi", "Approved\nThanks for asking.", Client.APPLE)
     await request.record("answered heidi")
@@ -60,7 +60,7 @@ async def mail_and_slack(play: Play) -> Told:
     await chat.press(prompt, "reject", "ivan")
     await chat.fill_in("ivan", why)
     everybody = ("bob", "grace", "heidi", "ivan", "ada")
-    await request.record("answered ivan", "rejected ivan", *_told(*everybody))
+    await request.record("answered ivan", "rejected ivan", *_notified(*everybody))
     chat.draw("bob", await chat.message("bob", number, "Rejected by Ivan", why))
     await chat.settled(number, "Rejected", *everybody)
     play.screen.excerpt(await request.mail("heidi", why))
@@ -70,10 +70,10 @@ async def mail_and_slack(play: Play) -> Told:
         channels == {"grace": "slack", "heidi": "email", "ivan": "slack"}, f"{request.number} is decided by {channels}"
     )
     play.screen.outcome(view.status, f"{request.number} is Rejected: mail and Slack told everybody the same")
-    return Told("", request.number, view.status, "Mail and Slack, one request")
+    return SceneResult("", request.number, view.status, "Mail and Slack, one request")
 
 
-async def not_asked(play: Play) -> Told:
+async def not_asked(play: Play) -> SceneResult:
     """Everybody in a room can press a button; who isn't asked is told so, and it is on the record."""
     chat, request = _chat(play), await _connects(play, "alice", "web-1 http 30m look at the new admin page", minutes=30)
     number = request.approval_id
@@ -83,21 +83,21 @@ async def not_asked(play: Play) -> Told:
     prompt = await chat.message(ROOM, number, "@Grace", buttons=ANSWERS)
     chat.draw(ROOM, prompt)
     await chat.press(prompt, "approve", STRANGER)
-    await chat.told(STRANGER, "Nobody in Countersign's directory has your address")
+    await chat.ephemeral(STRANGER, "Nobody in Countersign's directory has your address")
     await request.record(f"answer_refused slack:{user_id(STRANGER)}")
     await chat.press(prompt, "approve", "mallory")
-    await chat.told("mallory", "not asked about")
+    await chat.ephemeral("mallory", "not asked about")
     await request.record("answer_refused mallory")
     must(request.view().status is Status.WAITING, f"{request.number} should wait still")
     await chat.press(await chat.message("alice", number, buttons=CANCEL), "cancel", "alice")
-    await request.record("cancelled alice", *_told("alice"), "noticed grace")
+    await request.record("cancelled alice", *_notified("alice"), "noticed grace")
     await chat.settled(number, "Cancelled", ROOM, "alice")
     view = await request.ends(Status.CANCELLED)
     play.screen.outcome(view.status, f"{request.number} is Cancelled by Alice; neither click counted")
-    return Told("", request.number, view.status, "Refused with the reason, recorded")
+    return SceneResult("", request.number, view.status, "Refused with the reason, recorded")
 
 
-async def revoked(play: Play) -> Told:
+async def revoked(play: Play) -> SceneResult:
     """An approver takes a grant back, on the app's Home page."""
     chat = _chat(play)
     request = next(each for each in play.requests if each.question.subject.target == "lab-1")
@@ -111,14 +111,14 @@ async def revoked(play: Play) -> Told:
     home = await chat.home("grace", lambda page: bool(to_revoke(page)))
     chat.draw_home("grace", home)
     await chat.press_at_home(home, "revoke", to_revoke(home)[0], "grace")
-    await request.record("grant_revoked grace", *_told("alice", "grace"))
+    await request.record("grant_revoked grace", *_notified("alice", "grace"))
     chat.draw("alice", await chat.message("alice", number, "Revoked"))
     await chat.settled(number, "Revoked", "alice", "grace")
     await chat.home_becomes("grace", lambda page: not to_revoke(page))
     grant = request.view().grant
     must(grant is not None and grant.status is GrantStatus.REVOKED, f"the grant of {request.number} is {grant}")
     play.screen.outcome("Revoked", f"The grant of {request.number} is Revoked: Alice would have to ask again")
-    return Told("", request.number, "Revoked", "From the app's Home page")
+    return SceneResult("", request.number, "Revoked", "From the app's Home page")
 
 
 def _chat(play: Play) -> Chat:
@@ -136,7 +136,7 @@ async def _connects(play: Play, requester: str, text: str, minutes: int) -> Requ
     return play.follow(asked, number)
 
 
-def _told(*people: str) -> list[str]:
+def _notified(*people: str) -> list[str]:
     """The rows of a notification to each by mail, and by Slack."""
     return [f"noticed {one}" for one in people for _ in ("email", "slack")]
 

@@ -14,7 +14,7 @@ from countersign.models import GrantStatus, Status
 from engine.credentials.tokens import TokenActions
 from sandbox.clients import Client
 from sandbox.demo.scenes import Play, Scene
-from sandbox.demo.screen import Told
+from sandbox.demo.screen import SceneResult
 from sandbox.demo.steps import StepFailed, must, step
 from sandbox.ssh_hosts import COUNTERSIGN, HOMES, Host, NoSsh, check_ssh
 from sandbox.temporal_server import free_port
@@ -59,7 +59,7 @@ class Bastion:
         return subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE, text=True, start_new_session=True)
 
 
-async def through_a_bastion(play: Play) -> Told:
+async def through_a_bastion(play: Play) -> SceneResult:
     """Waits for the yes, has a shell, and loses it."""
     play.stage.apply(play.stage.policy)
     token = TokenActions(play.stage.store).create(
@@ -74,12 +74,12 @@ async def through_a_bastion(play: Play) -> Told:
             ssh.communicate()
 
 
-async def _connects(play: Play, ssh: subprocess.Popen[str]) -> Told:
+async def _connects(play: Play, ssh: subprocess.Popen[str]) -> SceneResult:
     assert ssh.stdout
     assert ssh.stderr
     play.screen.does("page", "Alice", f"types ssh {DEVICE}")
-    told = await _line(ssh.stderr.readline, "tells Alice what it waits for")
-    play.screen.does("page", "Alice", f"reads “{told}”")
+    message = await _line(ssh.stderr.readline, "tells Alice what it waits for")
+    play.screen.does("page", "Alice", f"reads “{message}”")
     view = play.stage.store.reading.mine("alice").asked[0]
     request = play.follow(view.question, view.approval_id)
     await request.record("opened gateway:bastion", "level_started countersign", "noticed alice", "noticed grace")
@@ -98,7 +98,7 @@ async def _connects(play: Play, ssh: subprocess.Popen[str]) -> Told:
     grant = request.view().grant
     must(grant is not None and grant.status is GrantStatus.REVOKED, f"the grant of {request.number} is {grant}")
     play.screen.outcome("Revoked", f"Grace revokes {request.number}, and {took:.1f} s later the shell is closed")
-    return Told("", request.number, "Revoked", "Opened by a yes, closed by a no")
+    return SceneResult("", request.number, "Revoked", "Opened by a yes, closed by a no")
 
 
 async def _line(readline: Callable[[], str], what: str) -> str:

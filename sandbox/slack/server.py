@@ -110,8 +110,8 @@ class SlackServer:
                 return
             except (aiohttp.ClientError, OSError):
                 await asyncio.sleep(POLL_SECONDS)
-        said = (folder / "output").read_text(errors="replace").strip()[-500:]
-        raise RuntimeError(f"local-slack does not answer: {said or 'it says nothing'}")
+        written = (folder / "output").read_text(errors="replace").strip()[-500:]
+        raise RuntimeError(f"local-slack does not answer: {written or 'it says nothing'}")
 
 
 async def serve(app: web.Application, site: Callable[[web.AppRunner], web.BaseSite], stack: AsyncExitStack) -> None:

@@ -12,7 +12,7 @@ from countersign.errors import Refused, TooMany
 from countersign.notifications import Person, RejectedInput
 from countersign.views import AuditEventView
 from engine.audit import Audit
-from engine.notifications.answering import REFUSALS_TOLD_AT_MOST
+from engine.notifications.answering import REFUSALS_AT_MOST
 from engine.notifications.deliveries import Deliveries
 from engine.record import WINDOW, WRITTEN_EACH, sum_up
 from engine.transactions import Transactions
@@ -92,12 +92,12 @@ def test_answers_that_never_count_are_all_stored_and_counted_for_each_request(st
 
 def test_who_answers_again_and_again_gets_no_mail_for_each(store: Store) -> None:
     number = opened(store).approval_id
-    for _ in range(REFUSALS_TOLD_AT_MOST + 5):
+    for _ in range(REFUSALS_AT_MOST + 5):
         answer = store_answer(store, given(number, "bob", channel="email"))
         transactions(store).answers.refuse(answer.id, Refused("Not asked."), notifies_sender=True)
     later = datetime.now(UTC) + timedelta(hours=1)
     told = [row for row in Deliveries(store).left_over(later, 1000) if row.event == "answer_refused"]
-    assert len(told) == REFUSALS_TOLD_AT_MOST
+    assert len(told) == REFUSALS_AT_MOST
 
 
 def test_questions_that_are_refused_or_answered_by_a_grant_are_counted(store: Store) -> None:

@@ -86,7 +86,7 @@ async def test_what_does_not_happen_in_slack_is_named(people: Chat) -> None:
     with pytest.raises(StepFailed, match=r"^Slack never shows #web about #7 “Why” with the buttons approve, reject$"):
         await people.message(workspace.ROOM, 7, "Why", buttons=("approve", "reject"))
     with pytest.raises(StepFailed, match=r"^Slack never tells Mallory alone “not asked”$"):
-        await people.told("mallory", "not asked")
+        await people.ephemeral("mallory", "not asked")
     with pytest.raises(StepFailed, match=r"^Mallory has no button “revoke” to press$"):
         await people.press({"blocks": MESSAGE}, "revoke", "mallory")
     for wrong in (r"^Slack never shows #web about #7", r"^Slack shows #web two messages about #7$"):

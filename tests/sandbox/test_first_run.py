@@ -11,7 +11,7 @@ from countersign.errors import Unavailable
 from engine.credentials.tokens import TokenActions
 from engine.policy import apply_policy
 from sandbox.first_run import Installation, prepare
-from sandbox.slack_policy import told_in_slack
+from sandbox.slack_policy import with_slack
 from sandbox.up import POLICY
 from store import Store
 from store.tokens import Owner
@@ -47,7 +47,7 @@ def test_with_slack_the_example_asks_there_too(sqlite_url: str, token_file: Path
 
 
 def test_slack_changes_nothing_else_of_a_policy() -> None:
-    changed = told_in_slack(EXAMPLE, {"web": "C1"}, rejection_needs_reason=True).splitlines()
+    changed = with_slack(EXAMPLE, {"web": "C1"}, rejection_needs_reason=True).splitlines()
     added = ["    rooms:", "      slack: C1", "  slack: decide", "rejection_needs_reason: true"]
     assert [line for line in changed if line not in added] == EXAMPLE.splitlines()
     assert len(changed) == len(EXAMPLE.splitlines()) + len(added)

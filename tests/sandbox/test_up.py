@@ -46,13 +46,13 @@ def started() -> list[str]:
 def test_it_prints_links_by_which_its_people_sign_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("COUNTERSIGN_DATABASE_URL", f"sqlite:///{tmp_path}/countersign.db")
     installation = prepare(Settings().database_url, POLICY.read_text(), tmp_path / "token", is_own=True)
-    told = environment(Settings(), tmp_path)
-    links = sign_in_links(Settings(), told, PEOPLE)
+    variables = environment(Settings(), tmp_path)
+    links = sign_in_links(Settings(), variables, PEOPLE)
     assert list(links) == ["alice", "grace", "ada"]
     printed = welcome(Settings(), [], installation, True, links)
     assert all(f"  {person:10}{link}" in printed for person, link in links.items())
     link_id, _, secret = links["grace"].removeprefix("http://127.0.0.1:8080/sign-in/").partition(".")
-    assert MailedLinks(key_ring(told["COUNTERSIGN_MAIL_KEYS"])).is_secret(link_id, secret)
+    assert MailedLinks(key_ring(variables["COUNTERSIGN_MAIL_KEYS"])).is_secret(link_id, secret)
     store = Store(Settings().database_url)
     try:
         begun = SignIn(store).by_link(link_id, From("", "", ""))
@@ -94,13 +94,13 @@ def test_servers_that_the_settings_name_are_not_started(monkeypatch: pytest.Monk
 def test_the_worker_is_told_of_the_sandbox_mail_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name, value in environment(Settings(), tmp_path).items():
         monkeypatch.setenv(name, value)
-    told = Settings()
-    mail = email_config(told)
-    box = mailbox(told)
+    settings = Settings()
+    mail = email_config(settings)
+    box = mailbox(settings)
     assert mail
     assert box
     assert (mail.smtp.host, mail.smtp.port, box.port) == ("127.0.0.1", 8025, 8143)
-    assert told.mail_rule == "authentication_results"
+    assert settings.mail_rule == "authentication_results"
 
 
 def test_the_mail_secret_is_kept_and_for_us_alone(tmp_path: Path) -> None:

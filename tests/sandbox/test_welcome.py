@@ -59,9 +59,9 @@ def nothing_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def said(installation: Installation) -> list[str]:
     settings = Settings()
-    told = environment(settings, Path())
+    variables = environment(settings, Path())
     commands = processes(settings, (ROOT / "Procfile").read_text())
-    found = places(settings, told, commands) + slack_place(settings, installation)
+    found = places(settings, variables, commands) + slack_place(settings, installation)
     return welcome(settings, found, installation, plays="mail" in commands)
 
 
