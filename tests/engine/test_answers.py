@@ -214,8 +214,8 @@ def test_what_was_left_open_is_found_oldest_first(store: Store) -> None:
 
 def unclear(number: int, **changed: Any) -> RejectedInput:
     grace = Person(id="grace", name="Grace", email="grace@example.test")
-    said = {"channel": "email", "source_id": "<m1>", "approval_id": number, "who": "grace", "person": grace}
-    return RejectedInput.model_validate(said | {"event": Event.HELP, "reason": "Neither."} | changed)
+    fields = {"channel": "email", "source_id": "<m1>", "approval_id": number, "who": "grace", "person": grace}
+    return RejectedInput.model_validate(fields | {"event": Event.HELP, "reason": "Neither."} | changed)
 
 
 def helped(store: Store) -> list[str]:

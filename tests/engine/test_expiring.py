@@ -40,7 +40,7 @@ def expires(store: Store, token_id: str, at: datetime) -> None:
         connection.execute(update(service_tokens).where(service_tokens.c.id == token_id).values(values))
 
 
-def told(store: Store) -> list[tuple[str, str]]:
+def notified(store: Store) -> list[tuple[str, str]]:
     with store.database.reading() as connection:
         rows = connection.execute(notifications.select().order_by(notifications.c.written_at)).all()
     return [(row.person, row.fields["ends_at"]) for row in rows if row.event == "expiring"]
@@ -51,18 +51,18 @@ async def test_admins_are_told_once_a_week_before_and_again_of_another_end(store
     token_id = made(engine)
     expires(store, token_id, now + 8 * DAY)
     await engine.tell_of_expiry()
-    assert told(store) == []
+    assert notified(store) == []
     expires(store, token_id, soon := now + 7 * DAY - timedelta(minutes=1))
     for _ in range(2):
         await engine.tell_of_expiry()
     await (await engine_of(store)).tell_of_expiry()  # of a worker that starts meanwhile
-    assert told(store) == [("ada", moment(soon))]
+    assert notified(store) == [("ada", moment(soon))]
     engine.service_tokens.change(token_id, "refresh", ADA, {})
     await engine.tell_of_expiry()
-    assert len(told(store)) == 1
+    assert len(notified(store)) == 1
     expires(store, token_id, later := now + 2 * DAY)
     await engine.tell_of_expiry()
-    assert told(store)[1:] == [("ada", moment(later))]
+    assert notified(store)[1:] == [("ada", moment(later))]
     rows = [one for one in store.events.since(0, 10**6) if one.kind == "expiring"]
     assert [one.detail for one in rows] == [f"service token {token_id}, {moment(at)}" for at in (soon, later)]
 
@@ -75,7 +75,7 @@ async def test_nobody_is_told_of_what_is_over_disabled_or_made_for_a_few_days(st
     expires(store, disabled, now + DAY)
     engine.service_tokens.change(disabled, "disable", ADA, {})
     await engine.tell_of_expiry()
-    assert told(store) == []
+    assert notified(store) == []
 
 
 async def test_admins_are_told_of_an_authority_that_expires_soon(
@@ -84,12 +84,12 @@ async def test_admins_are_told_of_an_authority_that_expires_soon(
     engine, at = await engine_of(store), datetime.now(UTC) + DAY
     ClientCertificates(store).trust(Authority("Machines").pem, ["access.example.test"], ADA, {})
     await engine.tell_of_expiry()
-    assert told(store) == []
+    assert notified(store) == []
     with store.database.transaction() as connection:
         connection.execute(update(certificate_authorities).values(ends_at=at))
     for _ in range(2):
         await engine.tell_of_expiry()
-    assert told(store) == [("ada", moment(at))]
+    assert notified(store) == [("ada", moment(at))]
 
 
 async def test_without_a_policy_there_is_nobody_to_tell(store: Store) -> None:
@@ -98,7 +98,7 @@ async def test_without_a_policy_there_is_nobody_to_tell(store: Store) -> None:
     with store.database.transaction() as connection:
         connection.execute(delete(policies))
     await engine.tell_of_expiry()
-    assert told(store) == []
+    assert notified(store) == []
 
 
 async def test_the_mail_says_what_expires_when_and_what_to_do(post: Post) -> None:

@@ -124,8 +124,8 @@ def test_both_grants_of_who_is_disabled_end(store: Store) -> None:
 def test_a_message_about_a_renewal_knows_after_what_it_goes_on(store: Store) -> None:
     first = approved(store, **HERE, minutes=30)
     second = approved(store, **HERE, renew=True)
-    [(_, told), *_] = messages(store, unsent(store, second, 2))
+    [(_, notification), *_] = messages(store, unsent(store, second, 2))
     grant = store.reading.request(first).grant
     assert grant is not None
-    assert told.goes_on_after == grant.ends_at
-    assert told.goes_on_after - grant.starts_at == timedelta(minutes=30)
+    assert notification.goes_on_after == grant.ends_at
+    assert notification.goes_on_after - grant.starts_at == timedelta(minutes=30)

@@ -96,8 +96,8 @@ def test_who_answers_again_and_again_gets_no_mail_for_each(store: Store) -> None
         answer = store_answer(store, given(number, "bob", channel="email"))
         transactions(store).answers.refuse(answer.id, Refused("Not asked."), notifies_sender=True)
     later = datetime.now(UTC) + timedelta(hours=1)
-    told = [row for row in Deliveries(store).left_over(later, 1000) if row.event == "answer_refused"]
-    assert len(told) == REFUSALS_AT_MOST
+    refusals = [row for row in Deliveries(store).left_over(later, 1000) if row.event == "answer_refused"]
+    assert len(refusals) == REFUSALS_AT_MOST
 
 
 def test_questions_that_are_refused_or_answered_by_a_grant_are_counted(store: Store) -> None:

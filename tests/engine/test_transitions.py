@@ -72,8 +72,10 @@ def test_what_a_workflow_has_forgotten_stays_on_record_and_all_who_were_asked_ar
     number = opened(store, device="databases-1").approval_id
     write(store, asking(number, "grace"))
     write(store, asking(number, "heidi", key="2.level_started").model_copy(update={"level": 2}))
-    told = [Recipient(event=Event.SETTLED, person=one) for one in ("alice", "grace")]
-    write(store, a_transition(number, "1.cancelled", status=Status.CANCELLED, message="Cancelled.", recipients=told))
+    recipients = [Recipient(event=Event.SETTLED, person=one) for one in ("alice", "grace")]
+    write(
+        store, a_transition(number, "1.cancelled", status=Status.CANCELLED, message="Cancelled.", recipients=recipients)
+    )
     assert store.reading.request(number).level == 2
     assert sorted((row.person, row.level) for row in unsent(store, number, 3)) == [
         ("alice", 2),
@@ -122,8 +124,8 @@ def test_answers_counted_again_in_another_order_end_the_request_once(store: Stor
     assert (view.status, view.message) == (Status.APPROVED, "Approved by grace.")
     assert sorted(one.person for one in view.decisions) == ["grace", "heidi"]
     assert kinds(store, number) == ["opened", "level_started", "answered", "answered", "approved", "granted"]
-    told = sorted(row.person for row in unsent(store, number, first.number))
-    assert told == ["alice", "grace", "heidi"]
+    notified = sorted(row.person for row in unsent(store, number, first.number))
+    assert notified == ["alice", "grace", "heidi"]
 
 
 def test_a_request_that_has_ended_on_record_stays_as_it_ended(store: Store) -> None:

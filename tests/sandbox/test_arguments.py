@@ -27,18 +27,18 @@ WRONG = ("--verison", 2, "usage: python -m {module}")
 @pytest.mark.parametrize(
     ("module", "argument", "code", "message"),
     [
-        pytest.param(module, *told, marks=[] if module == MODULES[0] or told is WRONG else [pytest.mark.whole])
+        pytest.param(module, *case, marks=[] if module == MODULES[0] or case is WRONG else [pytest.mark.whole])
         for module in MODULES
-        for told in (HELP, VERSION, WRONG)
+        for case in (HELP, VERSION, WRONG)
     ],
 )
 def test_help_the_version_and_what_is_not_known_start_nothing(
     module: str, argument: str, code: int, message: str, tmp_path: Path
 ) -> None:
     # Nothing on PATH, and no cache: what would start a server, or fetch one, fails or says so.
-    told = {"PATH": str(tmp_path), "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    variables = {"PATH": str(tmp_path), "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", module, argument]
-    done = subprocess.run(command, cwd=tmp_path, env=told, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False)
     assert done.returncode == code
     assert message.format(module=module).lower() in (done.stdout + done.stderr).lower()
     assert not list(tmp_path.iterdir())

@@ -102,11 +102,11 @@ def ssh_can_be_had() -> bool:
 
 
 def scenes(with_slack: bool, with_ssh: bool) -> list[tuple[str, str, str]]:
-    told = SCENES_WITH_SLACK if with_slack else SCENES
+    expected = SCENES_WITH_SLACK if with_slack else SCENES
     if not with_ssh:
-        return told
-    bastion = (f"{len(told)}. Through a bastion", "#1013" if with_slack else "#1010", "Revoked")
-    return [*told[:-1], bastion, (f"{len(told) + 1}. Too late", "#1001", "Expired")]
+        return expected
+    bastion = (f"{len(expected)}. Through a bastion", "#1013" if with_slack else "#1010", "Revoked")
+    return [*expected[:-1], bastion, (f"{len(expected) + 1}. Too late", "#1001", "Expired")]
 
 
 @pytest.mark.whole
@@ -115,11 +115,11 @@ def test_the_whole_story_happens() -> None:
     with_slack = slack_can_be_had()
     played = play(seconds=WHOLE_STORY_SECONDS)
     assert played.returncode == 0, played.stdout
-    told, _, closing = played.stdout.partition("What happened ─")
+    story, _, closing = played.stdout.partition("What happened ─")
     rows = [" ".join(line.split()) for line in closing.splitlines()]
     for scene in scenes(with_slack, ssh_can_be_had()):
         assert any(row.startswith(" ".join(scene)) for row in rows), scene
-    text = " ".join(told.replace("│", " ").split())
+    text = " ".join(story.replace("│", " ").split())
     for line in ON_PAGES + (
         IN_SLACK if with_slack else ["The scenes in Slack are left out. No Slack to test against: "]
     ):
@@ -140,9 +140,9 @@ def test_without_slack_the_reason_is_said_and_the_story_goes_on(tmp_path: Path, 
         demo.send_signal(signal.SIGINT)
         rest, _ = demo.communicate(timeout=DEADLINE_SECONDS)
     assert demo.returncode == 130
-    said = " ".join("".join(lines).split())
-    assert "The scenes in Slack are left out. No Slack to test against: " in said
-    assert "outcome #1001 waits, until" in said
+    output = " ".join("".join(lines).split())
+    assert "The scenes in Slack are left out. No Slack to test against: " in output
+    assert "outcome #1001 waits, until" in output
     assert "Ended early" in rest
 
 
@@ -175,12 +175,12 @@ def test_what_does_not_happen_is_named_loudly(
     spoiled.write_text(spoil(POLICY.read_text()))
     assert spoiled.read_text() != POLICY.read_text()
     played = play(spoiled)
-    said = " ".join(played.stdout.replace("│", " ").split())
+    output = " ".join(played.stdout.replace("│", " ").split())
     assert played.returncode == 1
-    assert "THE DEMO FAILED ─" in said
-    assert scene in said.partition("THE DEMO FAILED")[2]
-    assert problem in said
-    assert "All of it happened" not in said
+    assert "THE DEMO FAILED ─" in output
+    assert scene in output.partition("THE DEMO FAILED")[2]
+    assert problem in output
+    assert "All of it happened" not in output
     is_worker_up = scene != "Before the first scene"
     assert ("worker: ready: " in played.stdout.partition("The end of the worker's log:")[2]) == is_worker_up
 
@@ -193,10 +193,10 @@ def test_it_ends_early_and_leaves_nothing_running(sent: signal.Signals) -> None:
         children = children_of(demo.pid)
         demo.send_signal(sent)
         demo.send_signal(sent)
-        said, _ = demo.communicate(timeout=DEADLINE_SECONDS)
+        output, _ = demo.communicate(timeout=DEADLINE_SECONDS)
     assert demo.returncode == 130
-    assert said.splitlines()[-1].strip() == "Ended early; nothing is left running."
-    assert "Traceback" not in said
+    assert output.splitlines()[-1].strip() == "Ended early; nothing is left running."
+    assert "Traceback" not in output
     assert children
     assert all(map(is_gone, children))
 

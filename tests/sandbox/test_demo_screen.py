@@ -50,20 +50,22 @@ def row(kind: str, who: str, message: str = "", channel: str = "") -> AuditEvent
 def test_a_mail_is_shown_as_it_was_sent_without_its_token() -> None:
     shown, written = screen()
     shown.letter(question())
-    said = written.getvalue()
+    output = written.getvalue()
     for line in BODY.splitlines():
-        assert line in said
-    assert f"Reply-To: countersign+1042-1-k1…@{DOMAIN}" in said
-    assert TOKEN not in said
+        assert line in output
+    assert f"Reply-To: countersign+1042-1-k1…@{DOMAIN}" in output
+    assert TOKEN not in output
 
 
 def test_later_mails_are_shown_in_brief() -> None:
     shown, written = screen()
     shown.excerpt(question())
     shown.brief(question())
-    said = written.getvalue()
-    assert "Who:" not in said
-    assert "to Grace Hopper: Alice [bold]asks[/bold] to connect to web-1 by SSH for 2 hours." in " ".join(said.split())
+    output = written.getvalue()
+    assert "Who:" not in output
+    assert "to Grace Hopper: Alice [bold]asks[/bold] to connect to web-1 by SSH for 2 hours." in " ".join(
+        output.split()
+    )
 
 
 def test_a_reply_is_shown_as_it_was_written_with_the_beginning_of_the_quote() -> None:
@@ -71,13 +73,13 @@ def test_a_reply_is_shown_as_it_was_written_with_the_beginning_of_the_quote() ->
     grace = Person("grace", 0, 0).address
     sent = clients.reply(question(), grace, "Approved\nwith pleasure", Client.OUTLOOK)
     shown.whole_reply(sent, "Approved\nwith pleasure", Client.OUTLOOK)
-    said = written.getvalue()
-    assert "reply by Grace, from Outlook" in said
-    assert "│ Approved" in said
-    assert "│ with pleasure" in said
-    assert "Alice [bold]asks" not in said
-    assert "more lines of the question, and all of it once more as HTML" in " ".join(said.replace("│", "").split())
-    assert TOKEN not in said
+    output = written.getvalue()
+    assert "reply by Grace, from Outlook" in output
+    assert "│ Approved" in output
+    assert "│ with pleasure" in output
+    assert "Alice [bold]asks" not in output
+    assert "more lines of the question, and all of it once more as HTML" in " ".join(output.replace("│", "").split())
+    assert TOKEN not in output
 
 
 def test_a_forged_reply_says_who_wrote_it() -> None:

@@ -147,7 +147,7 @@ def texts(messages: list[dict[str, Any]]) -> list[str]:
     return [message["text"] for message in messages]
 
 
-def saying(slack: FaultySlack, message: str) -> Callable[[], Any]:
+def shows(slack: FaultySlack, message: str) -> Callable[[], Any]:
     async def look() -> bool:
         return message in texts(await people.messages(slack, ROOM.id))
 
@@ -178,7 +178,7 @@ async def test_two_people_have_a_modal_each(slack: FaultySlack, way_in: str) -> 
     await people.submit(slack, {"reason": "because"}, ADA)
     assert people.open_modal_of(slack, ADA), "stays open with an error"
     await people.submit(slack, {"reason": "too risky"}, ADA)
-    await until_seen(saying(slack, "ada: too risky"))
+    await until_seen(shows(slack, "ada: too risky"))
     assert people.open_modal_of(slack, ADA) is None
     assert people.open_modal_of(slack, BEN)
 
@@ -197,10 +197,10 @@ async def test_the_home_is_published_and_its_buttons_work(slack: FaultySlack) ->
     delivery = await people.click_in_view(slack, shown, "approve", ADA)
     assert delivery.payload["container"] == {"type": "view", "view_id": shown["id"]}
 
-    async def told() -> bool:
+    async def answered() -> bool:
         return "from home" in texts(await people.messages(slack, await people.dm_of(slack, ADA)))
 
-    await until_seen(told)
+    await until_seen(answered)
 
 
 async def prompted(slack: FaultySlack, client: AsyncWebClient, action_id: str = "approve") -> dict[str, Any]:
@@ -260,7 +260,7 @@ async def test_modals_are_stacked_closed_and_held_to_the_limits(slack: FaultySla
     with pytest.raises(people.CannotDo, match="no modal"):
         await people.submit(slack, {"reason": "x"}, ADA)
     await people.submit_view(slack, first, {"reason": "replayed"}, ADA)
-    await until_seen(saying(slack, "ada: replayed"))
+    await until_seen(shows(slack, "ada: replayed"))
 
 
 async def modal_of(slack: FaultySlack) -> Any:

@@ -38,7 +38,7 @@ def program() -> Path:
 
 
 @pytest.fixture
-def said() -> list[str]:
+def messages() -> list[str]:
     return []
 
 
@@ -57,17 +57,17 @@ def script(at: Path, *lines: str) -> None:
 
 
 def test_the_right_version_on_path_comes_first_then_the_cache(
-    program: Path, path: Path, tmp_path: Path, said: list[str]
+    program: Path, path: Path, tmp_path: Path, messages: list[str]
 ) -> None:
     script(path / "local-slack", "echo 0.0.1")
     cache = tmp_path / "cache"
     cache.mkdir()
     (cache / "local-slack").symlink_to(program)
-    assert find_slack(said.append, cache) == cache / "local-slack"
-    assert "not version" in said[-1]
+    assert find_slack(messages.append, cache) == cache / "local-slack"
+    assert "not version" in messages[-1]
     (path / "local-slack").unlink()
     (path / "local-slack").symlink_to(program)
-    assert find_slack(said.append, cache) == path / "local-slack"
+    assert find_slack(messages.append, cache) == path / "local-slack"
 
 
 @pytest.mark.parametrize(
@@ -79,21 +79,21 @@ def test_the_right_version_on_path_comes_first_then_the_cache(
     ],
 )
 def test_what_npm_does_not_give_is_said_and_nothing_is_kept(
-    path: Path, tmp_path: Path, said: list[str], npm: str, reason: str
+    path: Path, tmp_path: Path, messages: list[str], npm: str, reason: str
 ) -> None:
     if npm:
         script(path / "npm", npm)
     with pytest.raises(NoSlack, match=reason):
-        find_slack(said.append, tmp_path / "cache")
+        find_slack(messages.append, tmp_path / "cache")
     assert not (tmp_path / "cache" / "local-slack").exists()
 
 
 def test_another_system_is_told_so(
-    path: Path, tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
+    path: Path, tmp_path: Path, messages: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("platform.machine", lambda: "riscv64")
     with pytest.raises(NoSlack, match="riscv64"):
-        find_slack(said.append, tmp_path / "cache")
+        find_slack(messages.append, tmp_path / "cache")
 
 
 @pytest.mark.parametrize(

@@ -72,5 +72,5 @@ def run(file: Path, *options: str, is_whole: bool) -> subprocess.CompletedProces
     """Run tests of a file, as CI does or as `make test` does."""
     others = {name: value for name, value in os.environ.items() if name != "COUNTERSIGN_TEST_WHOLE"}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options, str(file)]
-    told = others | ({"COUNTERSIGN_TEST_WHOLE": "1"} if is_whole else {})
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=told)
+    variables = others | ({"COUNTERSIGN_TEST_WHOLE": "1"} if is_whole else {})
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=variables)

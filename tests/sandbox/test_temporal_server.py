@@ -61,12 +61,12 @@ async def test_state_in_a_file_survives_a_restart(tmp_path: Path) -> None:
 
 async def test_a_given_server_is_used_and_none_started(temporal_address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEMPORAL_ADDRESS", temporal_address)
-    said: list[str] = []
-    async with TemporalServer(say=said.append) as server:
+    messages: list[str] = []
+    async with TemporalServer(say=messages.append) as server:
         assert server.address == temporal_address
         assert server.pid is None
     assert answers(temporal_address)
-    assert "TEMPORAL_ADDRESS" in said[0]
+    assert "TEMPORAL_ADDRESS" in messages[0]
 
 
 @pytest.mark.usefixtures("own_server")

@@ -9,7 +9,7 @@ from sandbox.temporal_tool import NoTemporal, default_cache, download, find_temp
 
 
 @pytest.fixture
-def said() -> list[str]:
+def messages() -> list[str]:
     return []
 
 
@@ -34,47 +34,47 @@ def script(path: Path, *lines: str) -> None:
     path.chmod(0o755)
 
 
-def test_the_tool_on_path_comes_first(temporal_tool: Path, path: Path, cache: Path, said: list[str]) -> None:
+def test_the_tool_on_path_comes_first(temporal_tool: Path, path: Path, cache: Path, messages: list[str]) -> None:
     (path / "temporal").symlink_to(temporal_tool)
     cache.mkdir()
     (cache / "temporal").symlink_to(temporal_tool)
-    assert find_temporal(said.append, cache) == path / "temporal"
-    assert "on PATH" in said[-1]
+    assert find_temporal(messages.append, cache) == path / "temporal"
+    assert "on PATH" in messages[-1]
 
 
 def test_the_cache_comes_next_and_an_old_server_on_path_is_passed_over(
-    temporal_tool: Path, path: Path, cache: Path, said: list[str]
+    temporal_tool: Path, path: Path, cache: Path, messages: list[str]
 ) -> None:
     script(path / "temporal", "echo 'temporal version 1.1.0 (Server 1.25.0, UI 2.30.3)'")
     cache.mkdir()
     (cache / "temporal").symlink_to(temporal_tool)
-    assert find_temporal(said.append, cache) == cache / "temporal"
-    assert "1.25, older than 1.29" in said[0]
-    assert "in the cache" in said[-1]
+    assert find_temporal(messages.append, cache) == cache / "temporal"
+    assert "1.25, older than 1.29" in messages[0]
+    assert "in the cache" in messages[-1]
 
 
-def test_what_does_not_run_is_passed_over(temporal_tool: Path, path: Path, cache: Path, said: list[str]) -> None:
+def test_what_does_not_run_is_passed_over(temporal_tool: Path, path: Path, cache: Path, messages: list[str]) -> None:
     script(path / "temporal", "exit 3")
     cache.mkdir()
     (cache / "temporal").symlink_to(temporal_tool)
-    assert find_temporal(said.append, cache) == cache / "temporal"
-    assert "does not run" in said[0]
+    assert find_temporal(messages.append, cache) == cache / "temporal"
+    assert "does not run" in messages[0]
 
 
-def test_go_builds_it_into_the_cache_once(temporal_tool: Path, path: Path, cache: Path, said: list[str]) -> None:
+def test_go_builds_it_into_the_cache_once(temporal_tool: Path, path: Path, cache: Path, messages: list[str]) -> None:
     script(path / "go", f'[ "$1" = install ] && /bin/ln -s {temporal_tool} "$GOBIN/temporal"')
-    assert find_temporal(said.append, cache) == cache / "temporal"
-    assert any("building" in message for message in said)
+    assert find_temporal(messages.append, cache) == cache / "temporal"
+    assert any("building" in message for message in messages)
     (path / "go").unlink()
-    assert find_temporal(said.append, cache) == cache / "temporal"
+    assert find_temporal(messages.append, cache) == cache / "temporal"
 
 
-def test_where_all_fail_it_says_what_to_install(path: Path, cache: Path, said: list[str]) -> None:
+def test_where_all_fail_it_says_what_to_install(path: Path, cache: Path, messages: list[str]) -> None:
     script(path / "go", "echo 'no network' >&2", "exit 1")
     with pytest.raises(NoTemporal, match="install the `temporal` command line tool"):
-        find_temporal(said.append, cache)
-    assert any("no download" in message for message in said)
-    assert "no network" in said[-1]
+        find_temporal(messages.append, cache)
+    assert any("no download" in message for message in messages)
+    assert "no network" in messages[-1]
     assert not (cache / "temporal").exists()
 
 

@@ -57,7 +57,7 @@ def nothing_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
-def said(installation: Installation) -> list[str]:
+def welcome_lines(installation: Installation) -> list[str]:
     settings = Settings()
     variables = environment(settings, Path())
     commands = processes(settings, (ROOT / "Procfile").read_text())
@@ -66,7 +66,7 @@ def said(installation: Installation) -> list[str]:
 
 
 def test_a_first_user_reads_ten_lines_at_most() -> None:
-    lines = said(READY)
+    lines = welcome_lines(READY)
     assert len(lines) <= 10
     text = "\n".join(lines)
     for fact in (
@@ -80,7 +80,7 @@ def test_a_first_user_reads_ten_lines_at_most() -> None:
 
 
 def test_a_later_start_promises_no_number() -> None:
-    assert not any("1001" in line for line in said(replace(READY, is_unused=False)))
+    assert not any("1001" in line for line in welcome_lines(replace(READY, is_unused=False)))
 
 
 def test_servers_of_ones_own_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,7 +88,7 @@ def test_servers_of_ones_own_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COUNTERSIGN_SMTP_HOST", "smtp.example.com")
     monkeypatch.setenv("COUNTERSIGN_IMAP_HOST", "imap.example.com")
     monkeypatch.setenv("COUNTERSIGN_DATABASE_URL", "postgresql+pg8000://user:secret@db.example.com/countersign")
-    lines = said(READY)
+    lines = welcome_lines(READY)
     text = "\n".join(lines)
     assert len(lines) <= 10
     for name in ("temporal.example.com:7233", "smtp.example.com", "imap.example.com"):
@@ -103,11 +103,13 @@ def test_servers_of_ones_own_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     [("socket", "on, over a socket; "), ("http", "on, by its calls to http://127.0.0.1:8080/slack/events; ")],
 )
 def test_slack_is_named_where_it_is_on(monkeypatch: pytest.MonkeyPatch, mode: str, way: str) -> None:
-    assert not any("Slack" in line for line in said(READY))
+    assert not any("Slack" in line for line in welcome_lines(READY))
     for name, value in {"MODE": mode, "BOT_TOKEN": "xoxb-1", "APP_TOKEN": "xapp-1", "SIGNING_SECRET": "s"}.items():
         monkeypatch.setenv(f"COUNTERSIGN_SLACK_{name}", value)
-    assert f"  Slack     {way}but the policy asks nobody there: see docs/slack.md, step 4" in said(READY)
-    assert f"  Slack     {way}`countersign doctor` says who is found there" in said(replace(READY, asks_in_slack=True))
+    assert f"  Slack     {way}but the policy asks nobody there: see docs/slack.md, step 4" in welcome_lines(READY)
+    assert f"  Slack     {way}`countersign doctor` says who is found there" in welcome_lines(
+        replace(READY, asks_in_slack=True)
+    )
 
 
 def test_a_wrong_slack_setting_is_said_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,14 +120,14 @@ def test_a_wrong_slack_setting_is_said_before_anything_starts(monkeypatch: pytes
 
 
 def test_an_installation_without_policy_and_token_says_how_to_make_them() -> None:
-    text = "\n".join(said(Installation(has_policy=False, is_example=False, token_file=None, is_unused=True)))
+    text = "\n".join(welcome_lines(Installation(has_policy=False, is_example=False, token_file=None, is_unused=True)))
     assert text.index("python -m portal policy apply FILE") < text.index("python -m portal token create --person NAME")
 
 
 def test_a_portal_elsewhere_than_usual_is_told_to_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COUNTERSIGN_PORTAL_HOST", "0.0.0.0")
     monkeypatch.setenv("COUNTERSIGN_PORTAL_PORT", "9090")
-    assert "export COUNTERSIGN_URL=http://127.0.0.1:9090; " in "\n".join(said(READY))
+    assert "export COUNTERSIGN_URL=http://127.0.0.1:9090; " in "\n".join(welcome_lines(READY))
 
 
 def test_the_words_come_last_once_everything_answers(tmp_path: Path) -> None:

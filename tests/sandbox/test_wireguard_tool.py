@@ -29,14 +29,14 @@ def test_the_one_on_path_comes_first(path: Path, tmp_path: Path) -> None:
 
 
 def test_go_builds_it_into_the_cache_once(path: Path, tmp_path: Path) -> None:
-    said: list[str] = []
+    messages: list[str] = []
     script(path / "go", f'[ "$2" = {GO_PACKAGE} ] && echo built > "$GOBIN/wireguard"')
     kept = tmp_path / "cache" / "wireguard-go"
-    assert find_wireguard(said.append, kept.parent) == kept
+    assert find_wireguard(messages.append, kept.parent) == kept
     assert kept.read_text() == "built\n"
     (path / "go").unlink()
-    assert find_wireguard(said.append, kept.parent) == kept
-    assert len(said) == 1
+    assert find_wireguard(messages.append, kept.parent) == kept
+    assert len(messages) == 1
 
 
 def test_where_it_cannot_be_had_it_says_what_to_install(path: Path, tmp_path: Path) -> None:

@@ -113,8 +113,8 @@ def test_a_provider_signs_in_who_has_the_address_or_alias_and_each_refusal_is_on
     session = store.sessions.find(rules.by_provider("G@Example.test", issuer, HERE, NOON), datetime.now(UTC))
     assert session
     assert (session.person, session.signed_in_by, session.confirmed_at) == ("grace", "oidc", NOON)
-    for address, said in {"alice@example.test": "disabled", "nobody@example.test": "not in the directory"}.items():
-        with pytest.raises(NotAllowed, match=said):
+    for address, reason in {"alice@example.test": "disabled", "nobody@example.test": "not in the directory"}.items():
+        with pytest.raises(NotAllowed, match=reason):
             rules.by_provider(address, issuer, HERE, NOON)
     rules.refuse("its token is wrong", HERE)
     of_nobody = f"{issuer} knows an address that nobody enabled has"

@@ -81,8 +81,8 @@ def endpoint(tls: tuple[Path, ssl.SSLContext]) -> Iterator[Endpoint]:
             if not found.respond(self):
                 self._answer({"token": found.sign(found.claims(asked))})
 
-        def _answer(self, said: Any) -> None:
-            body = json.dumps(said).encode()
+        def _answer(self, reply: Any) -> None:
+            body = json.dumps(reply).encode()
             self.send_response(200)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

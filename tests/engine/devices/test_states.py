@@ -60,11 +60,11 @@ class Here:
         self.does = transactions(store)
 
     def register(
-        self, key: str, of: Fingerprint | None = None, person: str = "alice", said: Enrolment = ADMITTED
+        self, key: str, of: Fingerprint | None = None, person: str = "alice", enrolment: Enrolment = ADMITTED
     ) -> RegisteredDevice:
         by = Registrant(person, person=person)
         row = self.does.registering.present(Presented(key=key, fingerprint=of or fingerprint()), by)
-        return self.does.registering.enrol(row.id, by, said)[0]
+        return self.does.registering.enrol(row.id, by, enrolment)[0]
 
     def ask(self, device: str) -> Opened | None:
         """Open the request about a device, if one has to be."""
@@ -124,10 +124,10 @@ def test_an_approval_lets_in_nothing_that_changed_since_it_was_asked_for(here: H
     assert (here.one(device).status, here.admitted()) == (DeviceStatus.PENDING, set())
     again = here.ask(device)
     assert again is not None
-    told = {
+    shown = {
         one.label: (one.before, one.value) for one in here.store.reading.request(again.approval_id).question.details
     }
-    assert told["Disk encrypted"] == ("yes", "no")
+    assert shown["Disk encrypted"] == ("yes", "no")
     here.settle(again.approval_id)
     assert here.admitted() == {device}
 
@@ -136,7 +136,7 @@ def test_an_approval_of_a_device_that_the_rules_refuse_meanwhile_lets_in_nothing
     key = new_key()
     device = here.register(key).id
     request = asked(here, device)
-    here.register(key, said=REFUSED)
+    here.register(key, enrolment=REFUSED)
     here.settle(request)
     assert here.admitted() == set()
     here.register(key)
@@ -232,12 +232,12 @@ class Devices(RuleBasedStateMachine):
         person=sampled_from(["alice", "bob"]),
         serial=sampled_from([None, "PF-1", "PF-2"]),
         encrypted=sampled_from([True, False, None]),
-        said=sampled_from([ADMITTED, ADMITTED, REFUSED]),
+        enrolment=sampled_from([ADMITTED, ADMITTED, REFUSED]),
     )
-    def register(self, key: str, person: str, serial: str | None, encrypted: bool | None, said: Enrolment) -> None:
+    def register(self, key: str, person: str, serial: str | None, encrypted: bool | None, enrolment: Enrolment) -> None:
         known = {one.id for one in self._devices()}
         try:
-            found = self.here.register(key, fingerprint(serial, encrypted), person, said)
+            found = self.here.register(key, fingerprint(serial, encrypted), person, enrolment)
         except (Refused, TooMany):
             return
         assert found.person == person

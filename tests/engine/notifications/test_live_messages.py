@@ -66,8 +66,8 @@ def notifications_of(board: Store, number: int, transition: int) -> dict[tuple[s
 def test_a_live_channel_shows_the_requester_that_the_request_waits(board: Store) -> None:
     number = opened(board).approval_id
     write(board, asking(number, "grace"))
-    told = {(row.event, row.person, row.channel) for row in unsent(board, number, 1)}
-    assert told == {("opened", "alice", "slack"), ("asked", "grace", "slack"), ("asked", "grace", "email")}
+    notified = {(row.event, row.person, row.channel) for row in unsent(board, number, 1)}
+    assert notified == {("opened", "alice", "slack"), ("asked", "grace", "slack"), ("asked", "grace", "email")}
 
 
 def test_messages_say_anew_who_was_not_told_yet_when_one_that_asks_fails_and_when_it_gets_through(board: Store) -> None:
@@ -90,8 +90,8 @@ def test_messages_say_anew_who_was_not_told_yet_when_one_that_asks_fails_and_whe
 
 
 def untold(board: Store, row: Row[Any]) -> list[str]:
-    [(_, told)] = messages(board, [row])
-    return told.untold
+    [(_, notification)] = messages(board, [row])
+    return notification.untold
 
 
 def test_messages_are_outdated_by_each_step_until_they_show_it(board: Store) -> None:
@@ -136,21 +136,21 @@ def test_a_notification_names_what_its_person_holds_already(board: Store) -> Non
     number = asked_on_slack(board, "grace")
     tell = [Recipient(event=Event.REMINDED, person=one) for one in ("alice", "grace")]
     write(board, a_transition(number, "transition 2", recipients=tell))
-    told = notifications_of(board, number, 2)
-    assert told["alice", "slack"].live_message == "C/opened.alice"
-    assert told["grace", "slack"].live_message == "C/asked.grace"
-    assert told["alice", "email"].live_message == ""
-    assert told["grace", "slack"].transition == 2
+    notified = notifications_of(board, number, 2)
+    assert notified["alice", "slack"].live_message == "C/opened.alice"
+    assert notified["grace", "slack"].live_message == "C/asked.grace"
+    assert notified["alice", "email"].live_message == ""
+    assert notified["grace", "slack"].transition == 2
 
 
 def test_a_room_gets_one_message_for_all_and_the_requester_their_own(board: Store) -> None:
     apply_policy(board, policy(channels=BOTH, rooms={"slack": "C0123"}), "ada")
     number = opened(board).approval_id
     write(board, asking(number, "grace", "ivan"))
-    told = notifications_of(board, number, 1)
-    assert {person for person, channel in told if channel == "slack"} == {"alice", "#C0123"}
-    assert told["#C0123", "slack"].room == "C0123"
-    assert [one.id for one in told["#C0123", "slack"].asked] == ["grace", "ivan"]
+    notified = notifications_of(board, number, 1)
+    assert {person for person, channel in notified if channel == "slack"} == {"alice", "#C0123"}
+    assert notified["#C0123", "slack"].room == "C0123"
+    assert [one.id for one in notified["#C0123", "slack"].asked] == ["grace", "ivan"]
     write(board, approving(store_answer(board, given(number))))
     assert {person for person, channel in notifications_of(board, number, 2) if channel == "slack"} == {"alice"}
 

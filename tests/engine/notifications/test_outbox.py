@@ -176,10 +176,10 @@ async def test_a_channel_that_no_worker_has_reaches_nobody_and_the_others_tell(p
     assert await post.outbox.deliver(number, 1) == []  # by mail she will be
     await until(lambda: post.mail.delivered == 1)
     await until(lambda: not unsent(post.store, number, 1))
-    lost, told = post.store.events.of(number)[-2:]
+    lost, noticed = post.store.events.of(number)[-2:]
     assert (lost.kind, lost.who, lost.channel) == ("unreachable", "grace", "slack")
     assert lost.proof == {"error": "no worker has the channel slack"}
-    assert (told.kind, told.who, told.channel) == ("noticed", "grace", "email")
+    assert (noticed.kind, noticed.who, noticed.channel) == ("noticed", "grace", "email")
 
 
 async def test_who_can_be_told_by_nothing_is_named(post: Post) -> None:
