@@ -11,6 +11,7 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.context.async_context import AsyncBoltContext
+from slack_sdk.web.async_client import AsyncWebClient
 
 from countersign.errors import CountersignError
 from countersign.models import Verdict
@@ -67,6 +68,8 @@ def slack_app(
         logger=redacting_logger(NAME, logging.WARNING),
         signing_secret=config.signing_secret.get_secret_value(),
         authorize=authorize,
+        # Else Bolt makes one that has SLACK_BOT_TOKEN of the environment. What we call, we call by our own SlackApi.
+        client=AsyncWebClient(base_url=config.api_url),
         attaching_function_token_enabled=False,
     )
     engine = dispatcher.engine
