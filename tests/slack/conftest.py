@@ -12,7 +12,7 @@ from tests.slack.forge.aim import Genuine, genuine_ones
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session", params=["socket", "http"])
-async def shared_house(
+async def shared_context(
     request: pytest.FixtureRequest, temporal_address: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Context]:
     """All of Countersign with Slack, in each of the two ways in which Slack may reach it."""
@@ -24,22 +24,22 @@ async def shared_house(
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def context(shared_house: Context, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Context]:
+async def context(shared_context: Context, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Context]:
     """The same under the plain policy, with nothing that fails; who sends what can't be read is told so each time."""
-    await shared_house.until_connected()
+    await shared_context.until_connected()
     monkeypatch.setattr(rates, "HOUR_SECONDS", 0.0)
-    shared_house.deployment.apply(slack_policy())
-    yield shared_house
-    shared_house.slack.faults.clear()
-    shared_house.slack.state.modals.clear()
-    shared_house.deployment.mail.faults.refused.clear()
-    shared_house.deployment.mail.forget_mail_of_people()
-    shared_house.count_anew()
+    shared_context.deployment.apply(slack_policy())
+    yield shared_context
+    shared_context.slack.faults.clear()
+    shared_context.slack.state.modals.clear()
+    shared_context.deployment.mail.faults.refused.clear()
+    shared_context.deployment.mail.forget_mail_of_people()
+    shared_context.count_anew()
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def genuine(shared_house: Context) -> AsyncIterator[Genuine]:
+async def genuine(shared_context: Context) -> AsyncIterator[Genuine]:
     """What Slack itself sent, for forgers to begin with, under the plain policy: it is made before `context` is."""
-    shared_house.deployment.apply(slack_policy())
-    await shared_house.until_connected()
-    yield await genuine_ones(shared_house)
+    shared_context.deployment.apply(slack_policy())
+    await shared_context.until_connected()
+    yield await genuine_ones(shared_context)

@@ -28,7 +28,7 @@ from tests.workflows.people import PEOPLE, policy
 
 # For tests of what goes out, which goes the same way however Slack reaches us; what comes in is tested both ways.
 MOSTLY_BY_SOCKET = pytest.mark.parametrize(
-    "shared_house", ["socket", pytest.param("http", marks=pytest.mark.whole)], indirect=True, scope="session"
+    "shared_context", ["socket", pytest.param("http", marks=pytest.mark.whole)], indirect=True, scope="session"
 )
 ROOM, ARCHIVED = "C01ROOM", "C02GONE"
 SECONDS = 120

@@ -37,7 +37,7 @@ def check(part: str, *states: str, error: Exception | None = None, seconds: floa
     return Check(part, part, look)
 
 
-async def test_all_is_well_in_a_house_that_works(portal: Portal) -> None:
+async def test_all_is_well_where_everything_works(portal: Portal) -> None:
     reply = await portal.get("ada", "/doctor")
     assert reply.status_code == 200
     found = {(one["part"], one["about"]): (one["state"], one["words"]) for one in reply.json()}
