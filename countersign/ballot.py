@@ -1,7 +1,7 @@
 """The ballot of one request: levels, quorum, decisions, the deadline. A pure state machine, run inside the workflow.
 
-Rules 2 to 6 of approval live here. Every answer is judged (`judge`, which changes nothing) and then counted (`count`,
-which changes) at once, with no wait between, so that no two answers can both be the one that completes a quorum.
+Rules 2 to 6 of approval live here. Every answer is judged (`judge`, which changes nothing) and then counted (`count`)
+with no wait between, so that no two answers can both complete a quorum.
 """
 
 from collections.abc import Sequence
@@ -48,7 +48,7 @@ CannotAct = Literal["disabled", "unreachable"]
 class Ballot(Model):
     """Who is asked, who answered, and what follows from it. `level` counts from 1; 0 is before the first.
 
-    `passed` is how many levels have had all they needed: a level that was passed stays so.
+    `passed` is how many levels have reached their quorum: a level that was passed stays passed.
     """
 
     approval_id: int
@@ -68,7 +68,7 @@ class Ballot(Model):
     decisions: list[Decision] = []
     names: dict[str, str] = {}
 
-    # --- what anybody may ask ----------------------------------------------------------------------------------------
+    # --- reading it --------------------------------------------------------------------------------------------------
 
     @property
     def settled(self) -> bool:
@@ -93,7 +93,7 @@ class Ballot(Model):
 
     @property
     def level_passed(self) -> bool:
-        """Whether the current level has had all it needs (true before the first)."""
+        """Whether the current level has reached its quorum (true before the first level)."""
         return self.passed >= self.level
 
     @property
@@ -119,11 +119,11 @@ class Ballot(Model):
         return next((error for refused, error in refusals if refused), None)
 
     def ended(self) -> Refused:
-        """How the request ended, as the reason why nothing more can be done about it."""
+        """The refusal of whatever comes after the request has ended; it says how it ended."""
         return already_settled(self.approval_id, self.status, self.message)
 
     def never_counts(self, answer: Answer) -> bool:
-        """Whether an answer can't count whatever may still become of the request."""
+        """Whether an answer can't count, whatever happens to the request from now on."""
         return (
             answer.approval_id != self.approval_id
             or answer.at > self.deadline
@@ -132,16 +132,16 @@ class Ballot(Model):
         )
 
     def is_ahead(self, answer: Answer) -> bool:
-        """Whether an answer is to a level that is still to come."""
+        """Whether an answer is to a level that has not started yet."""
         return not self.settled and answer.level > self.level
 
-    # --- what changes it ---------------------------------------------------------------------------------------------
+    # --- changing it -------------------------------------------------------------------------------------------------
 
     def start_level(self, people: LevelPeople, at: datetime) -> list[Approver]:
-        """Enter the next level with its people; returns those now to be asked.
+        """Start the next level with its people; returns those to ask now.
 
-        The requester is not asked: their own approval is counted by rule 3, or they are left out. ValueError before the
-        current level is passed, and after the last one.
+        The requester is not asked: their own approval is counted according to rule 3, or they are left out. Raises
+        ValueError if the current level is not passed yet or is the last one.
         """
         self._must_wait()
         if not self.level_passed or self.level == len(self.levels):
@@ -172,9 +172,10 @@ class Ballot(Model):
         return decision
 
     def leave_out(self, person: str, why: CannotAct, lapse: bool = True) -> list[Approver]:
-        """Leave out who was disabled or can't be reached, and check the quorum again (rule 4); returns whom to ask now.
+        """Leave out somebody who was disabled or can't be reached, and check the quorum again (rule 4).
 
         `lapse`: whether the approval of a disabled person no longer counts at a level that is still open (rule 2).
+        Returns whom to ask now.
         """
         if self.settled or self.cannot_act.get(person) in {why, "disabled"}:
             return []
@@ -188,9 +189,9 @@ class Ballot(Model):
     def recount(self, disabled: Sequence[str], decision: Decision | None, passed: int) -> list[Approver]:
         """Count again after `decision` could not be written, because these people were disabled meanwhile.
 
-        `passed` is how many levels are passed on record. At a later level their approvals no longer count, and
-        `decision` does not where it is theirs. Where the requester is among them the request is cancelled. Returns whom
-        to ask now.
+        `passed` is how many levels are passed on record. At a later level the approvals of these people no longer
+        count. `decision` no longer counts if it is theirs. If the requester is one of them, the request is cancelled.
+        Returns whom to ask now.
         """
         self.status, self.message, self.passed = Status.WAITING, "", passed
         if decision is not None and decision.person in disabled:
@@ -209,8 +210,9 @@ class Ballot(Model):
         return []
 
     def note_away(self, person: str) -> list[Approver]:
-        """Somebody who was asked is out of office: they may still answer, but where too few others are present, the
-        fallback approvers are asked as well; returns whom to ask now.
+        """Note that somebody who was asked is out of office; returns whom to ask now.
+
+        They may still answer, but if too few others are present, the fallback approvers are asked as well.
         """
         if self.settled or person in self.away or person not in self.asked:
             return []
@@ -219,26 +221,26 @@ class Ballot(Model):
         return [] if len(present) >= self.quorum else self._ask(self.fallback)
 
     def adopt(self, status: Status, message: str, decisions: list[Decision]) -> None:
-        """Take over how the request ended on record, where the workflow has lost that in a crash."""
+        """Take over how the request ended on record, if the workflow has lost that in a crash."""
         self.status, self.message, self.decisions = status, message, decisions
 
     def expire(self) -> None:
-        """The deadline is over and nobody decided in time (rule 5)."""
+        """Expire: the deadline has passed and nobody decided in time (rule 5)."""
         self._must_wait()
         self._settle(Status.EXPIRED, f"Nobody decided by {moment(self.deadline)}.")
 
     def cancel(self, message: str) -> None:
-        """Withdrawn, by the requester or because the requester was disabled."""
+        """Cancel: somebody withdrew the request, or its requester was disabled."""
         self._must_wait()
         self._settle(Status.CANCELLED, message)
 
     def give_up(self, level: int) -> None:
-        """Reject, since too few people could pass this level, which has not started yet (rule 4)."""
+        """Reject, because too few people could pass this level, which has not started yet (rule 4)."""
         self._must_wait()
         self._settle_for_lack_of_people(level)
 
     def approve_at_once(self, message: str) -> None:
-        """Nobody requires approval for this (rule 1c)."""
+        """Approve a request that nobody has to agree to (rule 1c)."""
         self._must_wait()
         if self.levels:
             raise ValueError("somebody has to agree to this request")
@@ -315,7 +317,7 @@ class Ballot(Model):
     def _may_answer(self, answer: Answer) -> bool:
         if answer.level == self.level:
             return answer.person in self.asked
-        # Who approved a level that was passed may still take it back while the request waits (rule 2).
+        # Somebody who approved a level that was passed may still reject while the request waits (rule 2).
         return answer.verdict is Verdict.REJECT and self._approved_at(answer.level, answer.person)
 
     def _other_request(self, answer: Answer) -> Refused:

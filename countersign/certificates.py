@@ -18,13 +18,13 @@ MOST_HOSTS = 50
 # RFC 5280, 4.1.2.2: 20 octets.
 LONGEST_SERIAL = 40
 SERIAL_PATTERN = re.compile(rf"[0-9a-f]{{1,{LONGEST_SERIAL}}}")
-# What may be uploaded: some certificates, and a list of some 30,000 revoked ones.
+# The largest uploads: some certificates, and a list of about 30,000 revoked ones.
 LARGEST_PEM = 48 * 1024
 LARGEST_REVOCATION_LIST_BYTES = 1024 * 1024
 
 
 def host_name(value: str) -> str:
-    """A host name as it is compared: in lower case, without the dot of the root; ValueError for what is none."""
+    """A host name as we compare it: in lower case, without the trailing dot; ValueError if it isn't one."""
     folded = value.strip().lower().removesuffix(".")
     if len(folded) > LONGEST_HOST or not HOST_PATTERN.fullmatch(folded):
         raise ValueError(f"{value[:40]!r} is not a host name; write access.example.com, without https:// and port")
@@ -40,7 +40,7 @@ def serial_number(value: str) -> str:
 
 
 def as_pem(raw: bytes, label: str) -> str:
-    """A file as PEM, with this label (RFC 7468), whether it is that or DER."""
+    """A PEM or DER file as PEM (RFC 7468); one that was DER gets this label."""
     if raw.lstrip().startswith(b"-----"):
         return raw.decode("ascii", "replace")
     return f"-----BEGIN {label}-----\n{base64.encodebytes(raw).decode()}-----END {label}-----\n"

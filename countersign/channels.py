@@ -8,12 +8,12 @@ from countersign.views import Finding
 
 
 class Sender(Protocol):
-    """The way out of a channel."""
+    """Sends the notifications of a channel."""
 
     async def send(self, notification: Notification) -> str:
-        """Send it, in its own time limits; returns the channel's reference (a Message-ID).
+        """Send it, within the channel's own time limits; returns the channel's reference (such as a Message-ID).
 
-        Raises Unreachable, Unconfirmed where it may have been sent, or Unavailable. It may be sent again after these.
+        Raises Unreachable; or Unavailable, or Unconfirmed if it may have been sent: after these it may be sent again.
         """
 
     async def close(self) -> None:
@@ -21,34 +21,34 @@ class Sender(Protocol):
 
 
 class LiveSender(Sender, Protocol):
-    """The way out of a channel whose messages can be changed: each goes on showing its request as it is now."""
+    """The sender of a channel that can change its messages, so that each keeps showing its request as it is now."""
 
     async def change(self, reference: str, notification: RequestNotification) -> bool:
-        """Bring a message up to date; False where it is gone for good. Raises Unavailable."""
+        """Bring a message up to date; False if it is gone for good. Raises Unavailable."""
 
 
 class Reader(Protocol):
-    """The way in of a channel: it passes what it receives to the engine."""
+    """Receives from a channel, and passes what it receives to the engine."""
 
     async def run(self, beat: Callable[[], None]) -> None:
         """Listen until cancelled, whatever fails, and finish what was received; calls `beat` every second or so."""
 
 
 class Listener(Reader, Protocol):
-    """The way in of a channel that can be called."""
+    """The reader of a channel that calls us over HTTP."""
 
     async def handle(self, request: Any) -> Any:
-        """Answer a call to `/<channel>/events`, a request of Starlette's; it proves by itself who sent it."""
+        """Answer a call to `/<channel>/events`, a Starlette request that proves by itself who sent it."""
 
     def findings(self) -> Sequence[Finding]:
         """Its health now, as far as that is known without a call."""
 
 
 class SignInLinks(Protocol):
-    """The links to sign in by that a channel sends: each is an id, and a secret that only its message shows."""
+    """The sign-in links that a channel sends: each has an id, and a secret that only its message shows."""
 
     def secret(self, link_id: str) -> str:
         """The secret of the link with this id."""
 
     def is_secret(self, link_id: str, given: str) -> bool:
-        """Whether a given one is right."""
+        """Whether this is the secret of the link with this id."""

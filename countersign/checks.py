@@ -1,6 +1,6 @@
 """The checks that `doctor` and `python worker.py --check` run.
 
-The composition roots bring together those of all parts.
+The composition roots collect the checks of all parts.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from countersign.directory import Policy
 from countersign.errors import CountersignError, message_of
 from countersign.views import Finding
 
-# For one check: an operator who wants to know what is wrong must not wait for the slowest part.
+# The limit for one check: an operator who wants to know what is wrong must not wait for the slowest part.
 CHECK_SECONDS = 10.0
 ORDER = ("problem", "warning", "ok")
 
@@ -21,9 +21,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Check:
-    """One check of one thing. `run` gets the policy in force, None where there is none, and changes nothing.
+    """One check of one thing. `run` gets the policy in force, or None, and changes nothing.
 
-    Whatever it raises is a problem found, and so is taking longer than CHECK_SECONDS.
+    Anything that it raises is reported as a problem, and so is taking longer than CHECK_SECONDS.
     """
 
     part: str
@@ -43,7 +43,7 @@ async def findings(
 
 
 def in_order(found: Iterable[Finding]) -> list[Finding]:
-    """The findings, the worst first, and those of one part together."""
+    """The findings, the worst first; those of one state stay in their order."""
     return sorted(found, key=lambda one: ORDER.index(one.state))
 
 

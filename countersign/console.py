@@ -1,4 +1,4 @@
-"""Text for people: wrapped in a terminal; in whole lines where it goes to a file or another program."""
+"""Text for people: wrapped in a terminal, in whole lines when it goes to a file or another program."""
 
 from rich.console import Console, RenderableType
 
@@ -23,7 +23,7 @@ def show(page: RenderableType, screen: Console | None = None) -> None:
         return
     with screen.capture() as captured:
         screen.print(page)
-    # The last column of a table is filled up with spaces.
+    # The last column of a table is padded with spaces.
     for line in captured.get().splitlines():
         screen.file.write(line.rstrip() + "\n")
     screen.file.flush()

@@ -1,4 +1,4 @@
-"""The public key that makes a device what it is: read from base64, in one spelling."""
+"""The public key that identifies a device: read from base64, and always spelled alike."""
 
 import base64
 import binascii
@@ -11,7 +11,7 @@ KeyType = Literal["x25519", "ed25519", "p256"]
 # Bytes of a public key: RFC 7748, RFC 8032, and an uncompressed point of SEC 1, 2.3.3, which begins with 4.
 LENGTHS = {"x25519": 32, "ed25519": 32, "p256": 65}
 UNCOMPRESSED = 4
-# RFC 7748, section 5: this bit of the last byte counts for nothing, so one key could be written in two ways.
+# RFC 7748, section 5: this bit of the last byte is ignored, so one key could be written in two ways.
 UNUSED_BIT = 0x80
 LONGEST_KEY = 120
 KeyText = Annotated[str, Field(max_length=LONGEST_KEY)]

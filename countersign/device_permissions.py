@@ -1,4 +1,4 @@
-"""Who may do what to the devices that people connect with, and see which of them."""
+"""Who may do what to the devices that people connect with, and who may see which of them."""
 
 from countersign.error_codes import ErrorCode
 from countersign.errors import NotAllowed
@@ -13,13 +13,13 @@ def registers_devices(who: Principal) -> bool:
 
 
 def must_register_devices(who: Principal) -> None:
-    """Raise NotAllowed for whoever is no gateway whose token is for devices."""
+    """Raise NotAllowed unless it is a gateway whose token is for devices."""
     if not registers_devices(who):
         raise NotAllowed(f"{who.name} has nothing to do with devices; make its token with `--registers-devices`.")
 
 
 def must_be_allowed_to_register(who: Principal, person: str | None) -> None:
-    """Raise NotAllowed where they may not register a device of this person; None is for one of their own."""
+    """Raise NotAllowed if they may not register a device of this person; None means one of their own."""
     if not who.enabled:
         raise disabled()
     if who.is_gateway:
@@ -29,9 +29,9 @@ def must_be_allowed_to_register(who: Principal, person: str | None) -> None:
 
 
 def whose_devices(who: Principal, person: str) -> str:
-    """Whose devices they may list, where they ask for those of `person` or for all that they may; "" for everybody's.
+    """Whose devices to list when they ask for those of `person`, or with "" for all that they may see.
 
-    Raises NotAllowed.
+    Returns "" for everybody's. Raises NotAllowed.
     """
     if not who.enabled:
         raise disabled()
@@ -49,7 +49,7 @@ def may_see_device(who: Principal, owner: str) -> bool:
 
 
 def must_be_allowed_device(who: Principal, action: DeviceAction, owner: str, may_leave: bool) -> None:
-    """Raise NotAllowed where this principal may not do this to a device of this owner."""
+    """Raise NotAllowed if this principal may not do this to a device of this owner."""
     if why := why_not_device(who, action, owner, may_leave):
         raise why
 
@@ -57,7 +57,8 @@ def must_be_allowed_device(who: Principal, action: DeviceAction, owner: str, may
 def why_not_device(who: Principal, action: DeviceAction, owner: str, may_leave: bool) -> NotAllowed | None:
     """Why this principal may not do this to a device of this owner; None where they may.
 
-    Admins do everything; a person, and a machine by its service token, have their own leave, unless the policy forbids.
+    Admins may do everything. Unless the policy forbids it, people may have their own devices leave, and machines those
+    of their service token.
     """
     if not who.enabled:
         return disabled()

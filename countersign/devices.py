@@ -17,9 +17,9 @@ class Device(Model):
 
 
 def devices_for(policy: Policy, who: Principal, query: str = "", after: str = "", limit: int = 50) -> list[Device]:
-    """The first devices behind `after`, by id, that have `query` in their id and that `who` may ask for.
+    """The first devices after `after`, sorted by id, that have `query` in their id and that `who` may ask for.
 
-    A person may ask for each device that is in a group, a gateway for what is in its scope.
+    A person may ask for every device that is in a group, a gateway for those in its scope.
     """
     wanted = query.strip().lower()
     devices = policy.devices

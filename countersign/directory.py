@@ -53,7 +53,7 @@ class User(Described):
 
     @property
     def addresses(self) -> list[str]:
-        """All the addresses that are theirs, as `folded_address` folds them; the one that is written to is first."""
+        """All of their addresses, as `folded_address` folds them; the one that we write to is first."""
         return [folded_address(address) for address in (self.email, *self.aliases)]
 
 
@@ -71,7 +71,7 @@ class UserGroup(Described):
 
 
 class RequestTerms(Described):
-    """What may be said for a part of the requests alone; what is left out comes from the policy."""
+    """Terms that may be set for some of the requests; those left out come from the policy."""
 
     fallback_approvers: Ids | None = None
     """Asked where a level has fewer people than its quorum."""
@@ -90,9 +90,9 @@ class RequestTerms(Described):
 
 
 class Terms(RequestTerms):
-    """What may be said for an approval workflow or a device group alone.
+    """Terms that may be set for an approval workflow or a device group.
 
-    What is left out comes from the policy; an approval workflow goes before its device group.
+    Those that an approval workflow leaves out come from its device group, and then from the policy.
     """
 
     grant_minutes: GrantLength | None = None
@@ -151,7 +151,7 @@ class RegisteredDeviceRules(RequestTerms):
     """A device of no person is known as `non_identity@<team>`."""
 
     def address(self, number: int | None) -> str | None:
-        """The address with this number in the network; the first one is the gate's. None where it has no more."""
+        """The address of a device by its number, from 1; the network's first is the gate's. None if there is none."""
         if self.network is None or number is None:
             return None
         network = IPv4Network(self.network)
@@ -220,11 +220,11 @@ class Policy(Described):
         return user is not None and not user.disabled
 
     def roles_of(self, person: str) -> list[str]:
-        """The roles of this person, by the groups they are in too."""
+        """The roles of this person, including those of the groups they are in."""
         return self._roles_by_person.get(person, [])
 
     def people_in(self, role: str) -> list[str]:
-        """Everybody who has this role, by the groups they are in too."""
+        """Everybody who has this role, including the members of groups that have it."""
         return sorted(person for person, roles in self._roles_by_person.items() if role in roles)
 
     def is_admin(self, person: str) -> bool:
@@ -238,7 +238,7 @@ class Policy(Described):
 
     @property
     def all_roles(self) -> dict[str, Role]:
-        """The roles by name, that of admins too where the policy names nobody for it but in `users`."""
+        """The roles by name, always with that of admins, which the policy may give in `users` alone."""
         return {ADMIN: Role(), **self.roles}
 
     def groups_of(self, person: str) -> list[str]:
@@ -264,13 +264,13 @@ class Policy(Described):
 
     @cached_property
     def people_by_groups(self) -> dict[tuple[str, ...], list[str]]:
-        """The enabled people, by their user groups: the same rules hold for all who are in the same ones."""
+        """The enabled people, by their user groups: the same rules apply to all who are in the same groups."""
         found: dict[tuple[str, ...], list[str]] = {}
         for person in filter(self.enabled, sorted(self.users)):
             found.setdefault(tuple(self.groups_of(person)), []).append(person)
         return found
 
-    # A policy is never changed after it was read, so what is looked up again and again is sorted once.
+    # A policy never changes after it was read, so what is looked up again and again is worked out once.
 
     @cached_property
     def devices(self) -> list[str]:
@@ -297,7 +297,7 @@ class Policy(Described):
 
     @cached_property
     def _group_by_device(self) -> dict[str, str]:
-        # Where a device is in two groups, which is refused elsewhere, the first counts.
+        # If a device is in two groups, which is refused elsewhere, the first counts.
         found: dict[str, str] = {}
         for name, group in self.device_groups.items():
             for device in group.devices:

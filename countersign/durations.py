@@ -1,4 +1,4 @@
-"""Durations as people write them: `90s`, `15m`, `36h`, `180d`; a number alone is of the unit of its field."""
+"""Durations as people write them: `90s`, `15m`, `36h`, `180d`; a number alone is in the unit of its field."""
 
 import math
 import re
@@ -14,7 +14,7 @@ from countersign.times import MINUTE, SECOND
 
 Unit = Literal["seconds", "minutes", "hours", "days"]
 UNITS: dict[str, Unit] = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-# Nine digits at most. A whole number may be written in all the ways it could be before there were units.
+# Nine digits at most. A whole number may be written in every way that was accepted before there were units.
 WRITTEN = re.compile(r"\+?([0-9](?:_?[0-9]){0,8})(?:\.0+)?([smhd]?)")
 SHORTEST, LONGEST = SECOND, timedelta(days=36_500)
 
@@ -22,7 +22,7 @@ SHORTEST, LONGEST = SECOND, timedelta(days=36_500)
 def duration_parser(
     unit: Unit, longest: timedelta = LONGEST, shortest: timedelta = SHORTEST
 ) -> Callable[[object], timedelta]:
-    """A parser for durations, for pydantic's BeforeValidator; a number alone is of this unit.
+    """A parser for durations, for pydantic's BeforeValidator; a number alone is in this unit.
 
     It raises ValueError, with the remedy, for anything but a duration from `shortest` to `longest`.
     """
@@ -52,7 +52,7 @@ def _length(given: object, unit: Unit) -> timedelta | None:
 
 
 def _written(length: timedelta) -> str:
-    """A duration in the largest of the units in which it is a whole number."""
+    """A duration in the largest unit in which it is a whole number."""
     for letter, unit in reversed(UNITS.items()):
         if length and not length % timedelta(**{unit: 1}):
             return f"{length // timedelta(**{unit: 1})}{letter}"
@@ -61,9 +61,9 @@ def _written(length: timedelta) -> str:
 
 @dataclass(frozen=True)
 class Length(GroupedMetadata):
-    """Of a field that is a duration: what it takes, also as a JSON Schema for editors. A serializer stands before it.
+    """What a field that is a duration accepts, also as a JSON Schema for editors. A serializer has to precede it.
 
-    A number alone is of this unit.
+    A number alone is in this unit.
     """
 
     unit: Unit
@@ -78,18 +78,18 @@ class Length(GroupedMetadata):
 
 
 def whole_minutes(length: timedelta) -> int:
-    """A duration in whole minutes, rounded up: as questions and replies have it."""
+    """A duration in whole minutes, rounded up, as questions and replies give it."""
     return math.ceil(length / MINUTE)
 
 
 def _as_minutes(length: timedelta) -> int | str:
-    """Whole minutes as a number, as they were always kept; another duration as it is written."""
+    """Whole minutes as a number, as they were always stored; any other duration in seconds, such as `90s`."""
     return f"{length // SECOND}s" if length % MINUTE else length // MINUTE
 
 
-# Of a field whose number is minutes where it is stored and sent.
+# For a field that is stored and sent as a number of minutes.
 AS_MINUTES = PlainSerializer(_as_minutes, when_used="json")
 
 
-# A duration that was read before, and may be none.
+# A duration that was validated before, and may be 0.
 StoredMinutes = Annotated[timedelta, BeforeValidator(duration_parser("minutes", shortest=timedelta(0))), AS_MINUTES]

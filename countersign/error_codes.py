@@ -18,7 +18,7 @@ class ErrorCode(StrEnum):
         one._value_, one.meaning = code, meaning
         return one
 
-    # Of the root and its classes, where nothing more exact is known.
+    # The codes of CountersignError and its subclasses, for when nothing more exact is known.
     INTERNAL = "internal", "A fault of Countersign itself"
     MALFORMED = "malformed", "Something that was sent is missing or wrong"
     BAD_POLICY = "bad-policy", "The policy has mistakes"

@@ -3,15 +3,16 @@
 CountersignError
 ├── BadQuestion      the question itself is malformed: names the field and the remedy
 ├── BadPolicy        the policy file is wrong: names every error with its line
-├── Refused          understood, and the answer is no; the text says why to who asked
+├── Refused          understood, and the answer is no; the text says why
 ├── NotFound         no such request, grant or person
 ├── NotAllowed       the caller may not do this
 ├── Unreachable      this person can't be reached by this channel, now or later
 └── Unavailable      Temporal, the database or the mail server cannot be reached; try again
-    ├── Delayed      it is kept, and goes on as soon as a worker is back; nobody has to do it again
-    ├── Unconfirmed  a message was sent off, and it can't be known whether it was taken
-    ├── BadSetting   it is there, and a setting does not fit it: trying again helps nobody before that is changed
-    └── NotYet       an answer to a level that its request has not come to
+    ├── TooMany      the caller does too much of this; try again later
+    ├── Delayed      it is stored, and continues as soon as a worker is back; nobody has to do it again
+    ├── Unconfirmed  a message was sent, but it is not known whether it was accepted
+    ├── BadSetting   the server is there, but a setting is wrong for it: change that before trying again
+    └── NotYet       an answer to a level that its request has not reached yet
 
 `message_of` turns any exception into the message that a person reads; `code` and `fields` say the same to programs.
 """
@@ -27,7 +28,7 @@ from countersign.times import moment
 class CountersignError(Exception):
     """The root: everything Countersign raises on purpose. Its text is written for people.
 
-    `code` says which error it is, for programs, and `fields` the details, such as a limit or an address: JSON values.
+    For programs, `code` says which error it is, and `fields` has details such as a limit or an address, as JSON values.
     """
 
     code: str = ErrorCode.INTERNAL
@@ -55,7 +56,7 @@ class BadPolicy(CountersignError):
     code = ErrorCode.BAD_POLICY
 
     def __init__(self, problems: list[str], total: int = 0) -> None:
-        """`total` is how many there are, where `problems` doesn't list all."""
+        """`total` is how many problems there are, if `problems` doesn't list them all."""
         super().__init__("\n".join(problems))
         self.problems = problems
         self.total = total or len(problems)
@@ -91,7 +92,7 @@ class Unreachable(CountersignError):
 
 
 class Unavailable(CountersignError):
-    """Something we need cannot be reached now; trying again later is right."""
+    """Something we need cannot be reached now; try again later."""
 
     code = ErrorCode.UNAVAILABLE
 
@@ -101,7 +102,7 @@ def no_request(approval_id: int) -> NotFound:
     return NotFound(f"There is no request #{approval_id}.", ErrorCode.NO_REQUEST, approval_id=approval_id)
 
 
-# For who is disabled or not in the directory, whatever they try, on every channel (rule 6).
+# For people who are disabled or not in the directory, whatever they try, on every channel (rule 6).
 NOT_IN_POLICY = "{} is disabled or not in the policy; add them, and apply it first."
 DISABLED = "Your account is disabled or unknown, so you may not do this; ask an administrator to enable it."
 
@@ -117,25 +118,25 @@ def not_asked(approval_id: int) -> Refused:
 
 
 def counted_already(level: int) -> Refused:
-    """Somebody approved the level that is asked now again."""
+    """Somebody approved the current level again."""
     message = "Your approval has been counted already; it counts once a level."
     return Refused(message, ErrorCode.COUNTED_ALREADY, level=level)
 
 
 def other_level(approval_id: int, level: int, at_level: int) -> Refused:
-    """An answer was for another level than the one that is asked now."""
+    """An answer was for a level other than the current one."""
     message = f"That answer was for level {level}; #{approval_id} is at level {at_level}."
     return Refused(message, ErrorCode.OTHER_LEVEL, level=level, at_level=at_level)
 
 
 def counted_at(approval_id: int, level: int, at_level: int) -> Refused:
-    """Somebody approved a level again that was passed meanwhile: their approval was counted, once is enough."""
+    """Somebody approved again at a level that was passed meanwhile: their approval has been counted."""
     message = f"Your approval of level {level} has been counted already; #{approval_id} is at level {at_level}."
     return Refused(message, ErrorCode.COUNTED_ALREADY, level=level)
 
 
 def already_settled(approval_id: int, status: str, how: str) -> Refused:
-    """A request has ended, and how, so nothing more can be done about it."""
+    """A request has ended, so nothing more can be done about it; `how` is the message of its end."""
     message = f"#{approval_id} is already {status}: {how}"
     return Refused(message, ErrorCode.ALREADY_SETTLED, approval_id=approval_id, request_status=status)
 
@@ -171,24 +172,24 @@ def confirmation_needed(approval_id: int) -> Refused:
 
 
 def refused_with(message: str, details: Any) -> CountersignError:
-    """A refusal as it was stored or sent, Refused or TooMany; `details` is ignored where it is no mapping."""
+    """A refusal that was stored or sent, as Refused or TooMany; `details` is ignored if it isn't a mapping."""
     named = dict(details) if isinstance(details, Mapping) else {}
     kind = TooMany if named.get("code") == ErrorCode.TOO_MANY_REQUESTS else Refused
     return kind(message, **named)
 
 
-# The longest wait that is believed, in seconds.
+# The longest `retry_after` that we believe, in seconds.
 LONGEST_RETRY_AFTER = 24 * 60 * 60
 
 
 class TooMany(Unavailable):
-    """The caller does too much of this; `fields` say the `limit`, and in how many seconds to try again."""
+    """The caller does too much of this; `fields` give the `limit`, and in how many seconds to try again."""
 
     code = ErrorCode.TOO_MANY
 
     @property
     def retry_after(self) -> int:
-        """In how many seconds to try again; 1 where what answered, which may be a proxy, says nothing that is one."""
+        """In how many seconds to try again; 1 if the reply, which may be a proxy's, has no number for it."""
         seconds = self.fields.get("retry_after")
         return min(max(seconds, 1), LONGEST_RETRY_AFTER) if isinstance(seconds, int) else 1
 

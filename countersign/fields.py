@@ -22,7 +22,7 @@ SMALLEST_NETWORK = 29
 LONGEST_CHANNEL_NAME = 32
 # RFC 5321, 4.5.3.1.3: a path is at most 256 characters with its angle brackets.
 LONGEST_EMAIL = 254
-# An address that needs no quoting in any header: what stands here goes into To and is compared with From.
+# An address that needs no quoting in any header: we write it into To and compare it with From.
 EMAIL_PATTERN = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
 
 
@@ -33,10 +33,10 @@ def _email(value: str) -> str:
 
 
 def folded_address(address: str) -> str:
-    """A mail address as it is compared, whatever its case.
+    """A mail address as we compare it, whatever its case.
 
-    Only ASCII is folded, and the directory holds nothing else: Unicode would make a long s, or the sign of the Kelvin,
-    a letter of somebody else's address.
+    Only ASCII is folded, and the directory holds nothing else: folding all of Unicode would turn a long s, or the
+    Kelvin sign, into a letter of somebody else's address.
     """
     return address.lower() if address.isascii() else address
 
@@ -52,14 +52,14 @@ def _first_repeat(ids: Iterable[T]) -> T | None:
 
 
 def no_repeats(values: list[T]) -> list[T]:
-    """The values; ValueError where one stands there twice."""
+    """The values; ValueError if one is there twice."""
     if repeated := _first_repeat(values):
         raise ValueError(f"{repeated} stands here twice; remove one")
     return values
 
 
 def _no_twins(value: object) -> object:
-    """Ids are folded to lower case, so that `Grace` and `grace` would silently become one."""
+    """Ids are folded to lower case, so `Grace` and `grace` would silently become one."""
     if isinstance(value, Mapping) and (twin := _first_repeat(str(key).strip().lower() for key in value)):
         raise ValueError(f"{twin} stands here twice, in different letters; remove one")
     return value
@@ -81,7 +81,7 @@ Ids = Annotated[list[Id], AfterValidator(no_repeats), Field(json_schema_extra={"
 Email = Annotated[str, Field(max_length=LONGEST_EMAIL), AfterValidator(_email)]
 if TYPE_CHECKING:
     Watched = str
-else:  # All that a fingerprint says but the serial number: with another one it is another device.
+else:  # All of a fingerprint but the serial number: another one means another device.
     Watched = Literal[tuple(name for name in LABELS if name != "serial")]
 # Host names, folded to lower case.
 Applications = Annotated[dict[HostName, Id], BeforeValidator(_no_twins)]
@@ -96,7 +96,7 @@ GrantLength = Annotated[timedelta, AS_MINUTES, Length("minutes", LONGEST_GRANT)]
 
 
 class Described(Model):
-    """Base of what stands in the policy file: the docstring below each field is what an editor shows for it.
+    """Base of the models of the policy file: editors show the docstring below each field.
 
-    `countersign.policy.schema` reads them.
+    `countersign.policy.schema` reads these.
     """

@@ -1,4 +1,4 @@
-"""What a device says of itself, and what has changed since it last did."""
+"""What a device says about itself, and what has changed since the last time."""
 
 from typing import Annotated, Any
 
@@ -13,7 +13,7 @@ def _one_line(value: str) -> str | None:
     return " ".join(without_controls(value).split()) or None
 
 
-# None stands for what is not known, and so does what shows nothing.
+# None means not known; text that shows nothing becomes None.
 Known = Annotated[str, Field(max_length=LONGEST_VALUE, min_length=1), AfterValidator(_one_line)] | None
 LABELS = {
     "hostname": "Name",
@@ -63,7 +63,7 @@ class Fingerprint(Model):
 
     @property
     def values(self) -> dict[str, str | bool | None]:
-        """Every value by its name, those of the posture behind the others."""
+        """Every value by its name, those of the posture last."""
         flat: dict[str, Any] = self.model_dump()
         return {**{name: value for name, value in flat.items() if name != "posture"}, **flat["posture"]}
 

@@ -10,17 +10,17 @@ from countersign.models import GrantStatus, GrantView, Question, Status
 from countersign.times import MINUTE, duration, moment
 from countersign.views import RequestView
 
-# Of a reason within a sentence; the request has all of it.
+# How much of a reason a message quotes; the request has all of it.
 LONGEST_QUOTE = 200
 
 
 def is_yes(grant: GrantView, now: datetime) -> bool:
-    """Rule 8: Active, and the end lies ahead; both are checked at every asking."""
+    """Whether the grant is Active and its end lies ahead; both are checked at every asking (rule 8)."""
     return grant.status is GrantStatus.ACTIVE and grant.ends_at > now
 
 
 def is_for(grant: GrantView, source_address: str) -> bool:
-    """Whether a connection from this address is what the grant permits, as long as it lasts (rule 10)."""
+    """Whether the grant, while it lasts, permits a connection from this address (rule 10)."""
     return not grant.same_source_address or source_address == grant.source_address
 
 
@@ -30,9 +30,9 @@ def covers(grant: GrantView, source_address: str, now: datetime) -> bool:
 
 
 def must_be_for(grant: GrantView | None, source_address: str) -> None:
-    """Raise Refused, with the remedy, where there is a grant that does not permit a connection from this address.
+    """Raise Refused, with the remedy, if there is a grant that does not permit a connection from this address.
 
-    Somebody who joins a waiting request from another address gets this error when it is approved; `not_from_here` tells
+    Somebody who joins a waiting request from another address gets this error when it is approved; `not_from_here` warns
     them before.
     """
     if grant is not None and not is_for(grant, source_address):
@@ -51,7 +51,7 @@ def must_be_for(grant: GrantView | None, source_address: str) -> None:
 
 
 def not_from_here(view: RequestView, source_address: str) -> str:
-    """What to tell who waits, where the grant will not permit a connection from this address; else ""."""
+    """A warning for somebody who waits, if the grant will not permit a connection from this address; else ""."""
     if view.status is not Status.WAITING or view.is_for(source_address):
         return ""
     which = (
@@ -62,7 +62,7 @@ def not_from_here(view: RequestView, source_address: str) -> str:
 
 
 def names_no_address(view: RequestView) -> str:
-    """What to tell who asked without a source address, where the policy compares addresses; else ""."""
+    """A warning for somebody who asked without a source address, if the policy compares addresses; else ""."""
     lasts = view.grant.status is GrantStatus.ACTIVE if view.grant else view.status is Status.WAITING
     if not lasts or view.question.source_address or not view.same_source_address:
         return ""
@@ -70,10 +70,10 @@ def names_no_address(view: RequestView) -> str:
 
 
 def answer_by(grant: GrantView, granted: timedelta, question: Question) -> str:
-    """The message that says yes, where this grant covers the question; else Refused says why not, and what to do.
+    """The message that says yes, if this grant covers the question; else Refused says why not, and what to do.
 
-    `granted` is how long the grant was opened for: a repeated question wants no more minutes than that, and is answered
-    with yes and the end as it is. A question without minutes wants no more than what is left.
+    `granted` is how long the grant was opened for. A repeated question for no more minutes than that gets a yes, and
+    the end stays as it is. A question without minutes asks for no more than what is left.
     """
     number, end = f"#{grant.approval_id}", moment(grant.ends_at)
     must_be_for(grant, question.source_address)
@@ -91,10 +91,10 @@ def answer_by(grant: GrantView, granted: timedelta, question: Question) -> str:
 
 
 def answer_by_any(lasting: Sequence[tuple[GrantView, timedelta]], question: Question) -> tuple[GrantView, str]:
-    """The grant that covers the question, and the message that says yes, of grants that last: the one that ends last.
+    """Of the grants that cover the question, the one that ends last, and the message that says yes.
 
-    Each comes with how long it was opened for. Raises Refused where none does: for what one lacks that is for this
-    source address, if there is one.
+    Each of `lasting` comes with how long it was opened for. If none covers the question, Refused says why, preferably
+    about a grant that is for this source address.
     """
     refusals = []
     for grant, granted in sorted(lasting, key=lambda one: one[0].ends_at, reverse=True):
@@ -108,13 +108,13 @@ def answer_by_any(lasting: Sequence[tuple[GrantView, timedelta]], question: Ques
 def address_asked_for(question: Question, decided: str) -> str:
     """The source address that a question is about; `decided` is that of its request.
 
-    A renewal that names none goes on from that of the grant that lasts.
+    A renewal that names none keeps the address of the grant that lasts.
     """
     return question.source_address or (decided if question.renew else "")
 
 
 def being_decided(approval_id: int, decided: Question, lasts: timedelta, again: Question) -> str:
-    """What is being decided, for somebody who asks again meanwhile; `lasts`: how long the grant would last."""
+    """The message about what is being decided, for somebody who asks again; `lasts`: how long the grant would last."""
     ticket = f", ticket {decided.ticket}" if decided.ticket else ""
     reason = " ".join(decided.reason.split())
     short = reason if len(reason) <= LONGEST_QUOTE else f"{reason[:LONGEST_QUOTE]}…"

@@ -53,7 +53,7 @@ from countersign.registration import (
 )
 from countersign.views import AppliedPolicy, AuditEventView, DelayedView, Finding, RequestView
 
-# These bring all rules of the policy with them: they are loaded by the calls that need them.
+# These import all rules of the policy, so only the calls that need them import them.
 if TYPE_CHECKING:
     from countersign.devices import Device
     from countersign.enrolment.explain import EnrolmentExplained, EnrolmentQuestion
@@ -76,7 +76,7 @@ LOG_IN = (
     "There is no token. Run `countersign login`; or make one on the page Tokens, or have an operator make one with "
     "`python -m portal token create`, and set COUNTERSIGN_TOKEN to it."
 )
-# As Python's ssl module says it.
+# How the messages of Python's ssl module name this error.
 NOT_VERIFIED = "CERTIFICATE_VERIFY_FAILED"
 CERTIFICATE = (
     "Where its certificate is of your own authority, have this machine trust that "
@@ -84,10 +84,10 @@ CERTIFICATE = (
 )
 VERSION_HEADER = "Countersign-Version"
 NEXT_PAGE = re.compile(r'<[^>?]*\?(?P<query>[^>]*)>; rel="next"')
-# A list is followed for so many pages and no further.
+# A list is followed for at most this many pages.
 MOST_PAGES = 1_000
 LONGEST_PAGE = 200
-# These are tried once more at once; a timeout is not.
+# After these errors, a call is tried once more at once; after a timeout it isn't.
 LOST = (httpx.NetworkError, httpx.RemoteProtocolError)
 
 T = TypeVar("T")
@@ -104,7 +104,7 @@ COMMAND_LINE = Remedies()
 
 
 class Reply(NamedTuple):
-    """An answer; `json` is without control characters anywhere, and None where the body was no JSON."""
+    """An answer; `json` has no control characters anywhere, and is None if the body wasn't JSON."""
 
     status: int
     headers: httpx.Headers
@@ -112,12 +112,12 @@ class Reply(NamedTuple):
 
 
 class Api:
-    """One connection to a portal. Unknown fields in its answers are left out, so that it may be newer than this."""
+    """One connection to a portal. Unknown fields in its answers are ignored, so it may be newer than this client."""
 
     def __init__(
         self, url: str, token: str = "", answer_seconds: float = ANSWER_SECONDS, remedies: Remedies = COMMAND_LINE
     ) -> None:
-        """`answer_seconds`: how long an answer is waited for.
+        """`answer_seconds`: how long to wait for an answer.
 
         Raises BadQuestion for an URL or a token that can't be one; the token itself is in no message.
         """
@@ -132,7 +132,7 @@ class Api:
             timeout=httpx.Timeout(answer_seconds, connect=min(CONNECT_SECONDS, answer_seconds)),
             # Through a proxy, 127.0.0.1 would be the proxy's own.
             trust_env=not is_loopback(self.url.host),
-            # Loading authorities takes most of what a client costs, and plain HTTP asks none of them: it trusts none.
+            # Loading authorities takes most of what a client costs. Plain HTTP needs none, so it gets an empty context.
             verify=trusted() if self.url.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
         )
 
@@ -150,10 +150,10 @@ class Api:
     # --- requests ----------------------------------------------------------------------------------------------------
 
     def ask(self, question: Question, key: str = "") -> Asked:
-        """Open the request, or join the open one; the same `key` (any text without spaces) asks only once.
+        """Open a request, or join the open one; calls with the same `key` (any text without spaces) ask only once.
 
-        A repeat returns the request and its grant as they are now. Raises Refused also where it is approved for another
-        address, and Delayed where it is open but no worker is there: ask with the same `key` again later.
+        A repeat returns the request and its grant as they are now. Raises Refused also if it is approved for another
+        address, and Delayed if it is open but no worker is there: ask with the same `key` again later.
         """
         reply = self._post("requests", question.model_dump(mode="json"), key)
         if reply.status == HTTPStatus.ACCEPTED:
@@ -192,9 +192,9 @@ class Api:
     def wait(
         self, approval_id: int, after: int, seconds: float = POLL_SECONDS, source_address: str | None = None
     ) -> RequestView:
-        """The request as soon as it has an event newer than `after`, or as it is after so many seconds (0-60).
+        """The request as soon as it has an event newer than `after`, or as it is after this many seconds (0-60).
 
-        With the `source_address` that was asked with, Refused where the request is approved for another.
+        If the `source_address` of the question is given, raises Refused when the request is approved for another one.
         """
         view = self._read(RequestView, self._poll(f"requests/{approval_id}/wait", after, seconds))
         if source_address is not None:
@@ -204,7 +204,7 @@ class Api:
     def events(self, after: int | None, seconds: float = POLL_SECONDS) -> tuple[list[AuditEventView], int]:
         """What happened after this version (None: after now), and the version to go on from.
 
-        Returns as soon as there is something, or with nothing after so many seconds (0-60).
+        Returns as soon as there is something, or with nothing after this many seconds (0-60).
         """
         reply = self._poll("events", after, seconds)
         try:
@@ -216,14 +216,14 @@ class Api:
     def decide(self, approval_id: int, verdict: Verdict, comment: str = "", level: int | None = None) -> Judgement:
         """Answer as the token's person, at the level that was seen or, for None, the current one.
 
-        Raises Refused where the answer doesn't count. `accepted` is false while it is stored and no worker has judged
+        Raises Refused if the answer doesn't count. `accepted` is false while it is stored and no worker has judged
         it.
         """
         body = {"verdict": verdict, "comment": comment, "level": level}
         return self._read(Judgement, self._post(f"requests/{approval_id}/decide", body))
 
     def comment(self, approval_id: int, text: str) -> RequestView:
-        """Have a text passed on: the requester's to those who are asked, an approver's to the requester."""
+        """Pass a text on: from the requester to those who are asked, or from an approver to the requester."""
         return self._read(RequestView, self._post(f"requests/{approval_id}/comments", {"words": text}))
 
     def cancel(self, approval_id: int, reason: str = "") -> Judgement:
@@ -235,11 +235,11 @@ class Api:
         return self._read(RequestView, self._post(f"requests/{approval_id}/revoke", {"words": reason}))
 
     def give_back(self, approval_id: int, reason: str = "") -> RequestView:
-        """End a grant of one's own early; a gateway, one that it asked for."""
+        """End your own grant early; a gateway ends one that it asked for."""
         return self._read(RequestView, self._post(f"requests/{approval_id}/give-back", {"words": reason}))
 
     def redeem_rdp_token(self, sent: RoutingToken) -> RoutedConnection:
-        """Whose connection comes with this routing token; it is used up. Refused where it opens nothing."""
+        """Use up this routing token; returns whose connection it is for. Refused if it lets no connection in."""
         return self._read(RoutedConnection, self._make("rdp-tokens/redeem", sent))
 
     # --- before asking -----------------------------------------------------------------------------------------------
@@ -251,7 +251,7 @@ class Api:
         return self._listed(list[Device], "devices", "after", {"query": query}, limit)
 
     def who_approves(self, device: str, protocol: str, requester: str = "") -> "WhoApproves":
-        """Who would have to agree to a connection, and why; nothing is asked. For oneself where nobody is named."""
+        """Who would have to agree to a connection, and why; nobody is asked. `requester` defaults to the caller."""
         params = {"device": device, "protocol": protocol} | ({"requester": requester} if requester else {})
         from countersign.who_approves import WhoApproves
 
@@ -260,12 +260,12 @@ class Api:
     # --- the devices that people connect with ------------------------------------------------------------------------
 
     def admitted(self, version: str, seconds: float = POLL_SECONDS) -> Peers:
-        """The devices that may connect, as soon as they are others than in this version, or after so many seconds."""
+        """The devices that may connect, as soon as they differ from this version, or after this many seconds."""
         params = {"version": version, "wait": f"{seconds:g}"}
         return self._read(Peers, self._get("devices/admitted", params=params, timeout=_poll_timeout(seconds)))
 
     def register(self, presented: Presented, justification: str = "", seconds: float = 0) -> Registered:
-        """Register a device, or one that is known again; waits so many seconds for a decision where one is to come."""
+        """Register a new or known device; waits up to this many seconds for a decision, if one is needed."""
         body = {**presented.model_dump(mode="json"), "justification": justification}
         params = {"wait": f"{seconds:g}"}
         reply = self._post("devices/register", body, params=params, timeout=_poll_timeout(seconds))
@@ -280,7 +280,7 @@ class Api:
         query: str = "",
         limit: int = 50,
     ) -> list[RegisteredDevice]:
-        """The newest devices that this token may see and that fulfil all of it, newest first."""
+        """The newest devices that this token may see and that match all of this, newest first."""
         wanted = {"person": person, "serial": serial, "key": key, "status": status, "query": query}
         return self._listed(list[RegisteredDevice], "devices/registered", "before", wanted, limit)
 
@@ -289,11 +289,11 @@ class Api:
         return self._read(RegisteredDevice, self._get(f"devices/{_segment(device_id)}"))
 
     def device_snapshots(self, device_id: str) -> list[Snapshot]:
-        """What a device said of itself, each time that it was something else, the newest first."""
+        """What a device said about itself, each time that this changed, newest first."""
         return self._read(list[Snapshot], self._get(f"devices/{_segment(device_id)}/snapshots"))
 
     def act_on_device(self, device_id: str, action: DeviceAction, reason: str = "") -> RegisteredDevice:
-        """Do something to a device; it is returned as it is then. Refused where that changes nothing."""
+        """Do something to a device; returns it as it is then. Refused if that changes nothing."""
         path = f"devices/{_segment(device_id)}/{action}"
         return self._read(RegisteredDevice, self._post(path, {"reason": reason}))
 
@@ -306,7 +306,7 @@ class Api:
     # --- the rest ----------------------------------------------------------------------------------------------------
 
     def policy(self, version: int | None = None) -> PolicyText:
-        """The policy in force, or a version of it. Refused where none was applied yet."""
+        """The policy in force, or a version of it. Refused if none was applied yet."""
         return self._read(PolicyText, self._get("policy", params={"version": str(version)} if version else {}))
 
     def policy_versions(self, before: int | None = None, limit: int = 50) -> list[AppliedPolicy]:
@@ -325,14 +325,14 @@ class Api:
     ) -> int:
         """Put a policy file in force; returns its version. BadPolicy names every mistake with its line.
 
-        Refused where another version is in force than the one it `replaces` (0: none), or where whoever applies it
-        would be no admin any more, unless they `give_up_admin`. `end_grants` ends what the new policy would not give.
+        Refused if the version in force isn't the one that it `replaces` (0: none), or if whoever applies it would no
+        longer be an admin, unless they `give_up_admin`. `end_grants` ends grants that the new policy would not give.
         """
         params = {"replaces": replaces, "end_grants": end_grants, "give_up_admin": give_up_admin}
         return self._read(Applied, self._post_policy("policy", text, params)).version
 
     def explain(self, mail: bytes) -> Explanation:
-        """How a mail (RFC 5322, as it came) is read, and what would become of it; nothing is changed."""
+        """How a mail (RFC 5322, as it came) is read, and what it would do; nothing is changed."""
         return self._read(Explanation, self._post("replies/explain", mail, kind="message/rfc822"))
 
     def me(self) -> Me:
@@ -359,11 +359,11 @@ class Api:
         return self._read(list[CertificateAuthority], reply)
 
     def remove_authority(self, authority_id: str) -> CertificateAuthority:
-        """Trust an authority no longer; what it has revoked stays revoked."""
+        """Stop trusting an authority; what it has revoked stays revoked."""
         return self._read(CertificateAuthority, self._post(f"certificate-authorities/{authority_id}/remove", b""))
 
     def add_revocation_list(self, pem: str) -> CertificateAuthority:
-        """Take a revocation list in place of the one before; returns the authority that issued it."""
+        """Replace an authority's revocation list by this one; returns the authority that issued it."""
         reply = self._post("certificate-authorities/revocation-lists", {"pem": pem})
         return self._read(CertificateAuthority, reply)
 
@@ -380,32 +380,32 @@ class Api:
     # --- machines, for admins ----------------------------------------------------------------------------------------
 
     def service_tokens(self) -> list[machines.ServiceToken]:
-        """Those that were not revoked, newest first."""
+        """The service tokens that were not revoked, newest first."""
         return self._listed(list[machines.ServiceToken], "service-tokens", "before")
 
     def make_service_token(self, wanted: machines.NewServiceToken) -> machines.ServiceTokenSecret:
-        """Make one; its secret can be read only now."""
+        """Make a service token; its secret can be read only now."""
         return self._read(machines.ServiceTokenSecret, self._make("service-tokens", wanted))
 
     def rotate_service_token(self, token_id: str, rotation: machines.Rotation) -> machines.ServiceTokenSecret:
-        """A new secret, to be read only now; the one before works for a while. Raises Refused."""
+        """Make a new secret, which can be read only now; the previous one works for a while. Raises Refused."""
         path = f"service-tokens/{_segment(token_id)}/rotate"
         return self._read(machines.ServiceTokenSecret, self._make(path, rotation))
 
     def change_service_token(self, token_id: str, action: machines.ServiceTokenAction) -> machines.ServiceToken:
-        """Refresh, disable, enable or revoke one, or end the secret it had before. Raises Refused."""
+        """Refresh, disable, enable or revoke a service token, or end its previous secret. Raises Refused."""
         return self._read(machines.ServiceToken, self._post(f"service-tokens/{_segment(token_id)}/{action}", b""))
 
     def provisioning_keys(self) -> list[machines.ProvisioningKey]:
-        """Those that were not ended, newest first."""
+        """The provisioning keys that were not ended, newest first."""
         return self._listed(list[machines.ProvisioningKey], "provisioning-keys", "before")
 
     def make_provisioning_key(self, wanted: machines.NewProvisioningKey) -> machines.ProvisioningKeySecret:
-        """Make one; it can be read only now."""
+        """Make a provisioning key; it can be read only now."""
         return self._read(machines.ProvisioningKeySecret, self._make("provisioning-keys", wanted))
 
     def end_provisioning_key(self, key_id: str) -> machines.ProvisioningKey:
-        """End one for good."""
+        """End a provisioning key for good."""
         return self._read(machines.ProvisioningKey, self._post(f"provisioning-keys/{_segment(key_id)}/end", b""))
 
     # --- logging in --------------------------------------------------------------------------------------------------
@@ -417,13 +417,13 @@ class Api:
     def poll_login(self, device_code: str) -> LoginToken:
         """The token of a login that was allowed.
 
-        Before that, an error whose `code` is authorization-pending or slow-down; access-denied or expired-token where
-        it never comes.
+        Until it is allowed, raises an error whose `code` is authorization-pending or slow-down; if it never will be,
+        access-denied or expired-token.
         """
         return self._read(LoginToken, self._post("login/token", {"device_code": device_code}))
 
     def end_token(self, token_id: str) -> None:
-        """End a token of one's own, for good."""
+        """End a token for good: one of your own, or, for an admin, anybody's."""
         self._post(f"tokens/{token_id}/end", b"")
 
     # --- inside ------------------------------------------------------------------------------------------------------
@@ -436,9 +436,9 @@ class Api:
         wanted: Mapping[str, str | None] | None = None,
         limit: int | None = None,
     ) -> list[T]:
-        """The entries of a list, page after page as the header `Link` leads on, up to `limit`.
+        """The entries of a list, page after page by the header `Link`, up to `limit`.
 
-        `wanted` are parameters, of which those without a value are left out; `place` is the one that moves on.
+        `wanted` are parameters; those without a value are left out. `place` names the one that changes with each page.
         """
         params = {name: str(value) for name, value in (wanted or {}).items() if value}
         params |= {} if limit is None else {"limit": str(min(limit, LONGEST_PAGE))}
@@ -471,7 +471,7 @@ class Api:
         return self._send("POST", path, content=content, headers=headers, params=params or {}, **options)
 
     def _make(self, path: str, wanted: Model) -> Reply:
-        """Have something made that can be read once: not sent again, as what was made for a lost reply is of no use."""
+        """POST for something that can be read only once; never sent again, as what a lost reply held is of no use."""
         headers = {"Content-Type": "application/json"}
         return self._send("POST", path, again=False, content=wanted.model_dump_json().encode(), headers=headers)
 
@@ -483,7 +483,7 @@ class Api:
         return self._send("GET", path, also, **options)
 
     def _send(self, method: str, path: str, also: int = 0, again: bool = True, **options: Any) -> Reply:
-        """Send, and after a lost connection once `again`: such POSTs have keys. `also`: a status that is no error."""
+        """Send; if `again`, once more after a lost connection: such POSTs have keys. `also`: a status that is fine."""
         for last in (False, True) if again else (True,):
             try:
                 reply = self._once(method, path, options)
@@ -548,12 +548,12 @@ ERRORS: dict[int, type[CountersignError]] = {
 
 
 def _poll_timeout(seconds: float) -> httpx.Timeout:
-    """For an answer that may take so many seconds."""
+    """The timeouts for an answer that may take this many seconds."""
     return httpx.Timeout(seconds + LATE_SECONDS, connect=CONNECT_SECONDS)
 
 
 def _details(problem: dict[str, Any]) -> dict[str, Any]:
-    """The code and the fields of a problem, in the form of an error's."""
+    """The code and the fields of a problem, in the form of `CountersignError.details`."""
     kind = str(problem.get("type", ""))
     code = kind.rpartition("/")[2] if kind.startswith(PROBLEM_TYPES) else ""
     return {"code": code, **{name: value for name, value in problem.items() if name not in (*STANDARD_MEMBERS, "code")}}
@@ -571,14 +571,14 @@ def _checked(url: str, remedies: Remedies) -> httpx.URL:
         checked = httpx.URL(url.strip())
     except httpx.InvalidURL:
         checked = httpx.URL()
-    # A login in the URL would be sent in place of the token, and be shown with every error.
+    # Credentials in the URL would be sent in place of the token, and be shown with every error.
     if checked.scheme not in {"http", "https"} or not checked.host or checked.userinfo or checked.query:
         raise BadQuestion(f"{remedies.url} must be the portal's address alone, such as https://access.example.com.")
     return checked
 
 
 def _segment(typed: str) -> str:
-    """An id that somebody typed, as it stands in a path; "." and ".." would lead elsewhere."""
+    """An id that somebody typed, escaped for a path; "." and ".." would lead elsewhere."""
     return quote(typed, safe="").replace(".", "%2E")
 
 
@@ -598,7 +598,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _harmless(value: Any) -> Any:
-    """The same without control and direction characters: what is read here ends in a terminal."""
+    """The same without control and direction characters, as it may be shown in a terminal."""
     if isinstance(value, str):
         return without_controls(value)
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""The HTTP API's answers beside requests: whose token it is, the portal's health, the policy, a mail explained."""
+"""The HTTP API's answers other than requests: whose token it is, the portal's health, the policy, a mail explained."""
 
 from typing import Any, Literal
 

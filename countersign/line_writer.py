@@ -1,4 +1,4 @@
-"""Lines of a program that must not wait for its output: a full pipe, or a log that stands still, holds up nobody."""
+"""Writes lines for a program that must not wait for its output: a full pipe or a stuck log holds up nobody."""
 
 import os
 import queue
@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
-# Some megabytes at most, and hours of what a gate says.
+# A few megabytes at most, which is hours of a gate's output.
 MOST_LINES = 10_000
 # How long the output may take for the last lines, when the program ends.
 LAST_SECONDS = 1.0
@@ -25,7 +25,7 @@ class LineWriter:
     """
 
     def __init__(self, descriptor: int, line_of: Callable[[str], str] = as_line, most: int = MOST_LINES) -> None:
-        """`line_of` makes a line of text; `most`: how many lines wait to be written."""
+        """`line_of` makes a line from a text; `most`: how many lines may wait to be written."""
         self._descriptor, self._line_of = descriptor, line_of
         self._lines: queue.Queue[str | None] = queue.Queue(most)
         self._left_out = 0
@@ -37,7 +37,7 @@ class LineWriter:
         self.write(self._line_of(text))
 
     def write(self, line: str) -> None:
-        """Have a line written, as a handler of `logging` does; before it comes how many were left out."""
+        """Have a line written, after a notice of how many were left out, if any; handlers of `logging` call this."""
         notice = self._line_of(LEFT_OUT.format(self._left_out)) if self._left_out else ""
         try:
             self._lines.put_nowait(notice + line)
@@ -47,7 +47,7 @@ class LineWriter:
             self._left_out = 0
 
     def close(self) -> None:
-        """End the thread once it has written what waits, if the output takes that."""
+        """End the thread once it has written the waiting lines, if the output accepts them in time."""
         with suppress(queue.Full):
             self._lines.put(None, timeout=LAST_SECONDS)
             self._thread.join(LAST_SECONDS)
@@ -55,6 +55,6 @@ class LineWriter:
     def _write_all(self) -> None:
         while (line := self._lines.get()) is not None:
             data = line.encode(errors="backslashreplace")
-            with suppress(OSError):  # whoever read has gone, or the disk is full; the next line may be taken
+            with suppress(OSError):  # the reader is gone, or the disk is full; the next line may succeed
                 while data:
                     data = data[os.write(self._descriptor, data) :]

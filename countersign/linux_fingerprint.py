@@ -1,4 +1,4 @@
-"""What a Linux machine can say of itself, for the portal and who approves it.
+"""What a Linux machine can say about itself, for the portal and for whoever approves it.
 
 None is "not known": the file can't be read, the program isn't there, or the answer could be either. Only what was seen
 to be so is true, and only what was seen not to be so is false.
@@ -18,7 +18,7 @@ from countersign.version import version
 
 RUN_SECONDS = 5.0
 LONGEST_TEXT = 128
-# What boards without a name of their own say (SMBIOS, DSP0134, leaves the texts to who builds the board).
+# What boards without a name of their own say (SMBIOS, DSP0134, leaves the texts to the board's maker).
 PLACEHOLDER = re.compile(
     r"to be filled by o\.?e\.?m\.?|default string|not specified|none|system (serial|product).*|0+", re.I
 )
@@ -28,12 +28,12 @@ INPUT_HOOK = re.compile(r"hook input\b")
 REFUSES = re.compile(r"policy drop|\b(?:drop|reject)\b")
 
 ROOT = Path("/")
-# Where programs for root are, which users may run and don't have on PATH.
+# Where programs for root are: users may run them, but don't have them on PATH.
 ROOT_PROGRAMS = ":/usr/sbin:/sbin"
 
 
 def fingerprint(root: Path = ROOT) -> Fingerprint:
-    """This machine's; `root` is where its files are read."""
+    """The fingerprint of this machine, whose files are read below `root`."""
     release, machine = _os_release(root), os.uname()
     return Fingerprint(
         hostname=platform.node() or None,
@@ -72,20 +72,20 @@ def _os_release(root: Path) -> dict[str, str]:
 
 
 def _dmi(root: Path, name: str) -> str | None:
-    """What the firmware says of the machine; its serial number is for root alone to read."""
+    """What the firmware says about the machine; only root can read its serial number."""
     text = _text(root / "sys/class/dmi/id" / name)
     return None if text is None or PLACEHOLDER.fullmatch(text) else text[:LONGEST_TEXT]
 
 
 def _user() -> str | None:
-    """Who runs this, also where it is run by sudo."""
+    """Who runs this, even with sudo."""
     with suppress(KeyError, OSError):
         return (os.environ.get("SUDO_USER") or getpass.getuser())[:LONGEST_TEXT]
     return None
 
 
 def _program(name: str) -> str | None:
-    """Where a program is, also one that is for root."""
+    """Where a program is, even if it is one for root."""
     return shutil.which(name, path=os.environ.get("PATH", os.defpath) + ROOT_PROGRAMS)
 
 
@@ -103,9 +103,9 @@ def _printed(*command: str) -> str | None:
 
 
 def disk_encrypted(root: Path) -> bool | None:
-    """Whether the root file system is on dm-crypt, as LUKS is: all of the disks below it.
+    """Whether the root file system is on dm-crypt, which LUKS uses, with all of the disks below it.
 
-    Not known of what is no block device of this machine: overlays, network file systems, ZFS, subvolumes of btrfs.
+    Not known if it isn't a block device of this machine: overlays, network file systems, ZFS, subvolumes of btrfs.
     """
     with suppress(OSError):
         lines = (line.split() for line in (root / "proc/self/mountinfo").read_text().splitlines())
@@ -116,7 +116,7 @@ def disk_encrypted(root: Path) -> bool | None:
 
 
 def _on_crypt(device: Path) -> bool:
-    """Whether a block device of sysfs is an encrypted one, or is made of such alone."""
+    """Whether a block device in sysfs is encrypted, or consists only of encrypted ones."""
     if (_text(device / "dm/uuid") or "").startswith("CRYPT-"):
         return True
     below = list((device / "slaves").iterdir()) if (device / "slaves").is_dir() else []
@@ -124,7 +124,7 @@ def _on_crypt(device: Path) -> bool:
 
 
 def firewall(root: Path) -> bool | None:
-    """Whether nftables, which iptables writes to as well, refuses anything that comes in; root alone can know."""
+    """Whether nftables, which iptables writes to as well, refuses anything that comes in; only root can know."""
     rules = _printed("nft", "list", "ruleset")
     if rules is None:
         return None
@@ -157,6 +157,6 @@ def tpm(root: Path) -> bool | None:
 
 
 def antivirus() -> bool | None:
-    """Whether one that we know runs; of others nothing is known."""
+    """True if one that we know runs; otherwise not known, as another may run."""
     active = _printed("systemctl", "is-active", "--quiet", *ANTIVIRUS)
     return True if active is not None else None

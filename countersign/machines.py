@@ -14,7 +14,7 @@ LONGEST_LABEL = 100
 MOST_DEVICES = 100_000
 # The longest that a service token and a provisioning key may last when they are made.
 LONGEST_TOKEN, LONGEST_KEY = 10 * YEAR, YEAR
-# How long the secret before still works after a new one was made.
+# How long the previous secret still works after a new one was made.
 SHORTEST_OVERLAP, LONGEST_OVERLAP = timedelta(hours=1), timedelta(days=30)
 
 CredentialKind = Literal["service_token", "provisioning_key"]
@@ -53,7 +53,7 @@ class ServiceToken(Model):
     used_at: datetime | None = None
 
     def why_not(self, now: datetime) -> str:
-        """Why it proves nothing now; empty where it does."""
+        """Why it is not valid now; empty if it is."""
         if self.revoked_at:
             return "was revoked; ask an admin for another"
         if self.disabled_at:
@@ -102,7 +102,7 @@ class ProvisioningKey(Model):
     used_at: datetime | None = None
 
     def why_not(self, now: datetime) -> str:
-        """Why it proves nothing now; empty where it does."""
+        """Why it is not valid now; empty if it is."""
         if self.ended_at:
             return "was ended; ask an admin for another"
         return "" if self.ends_at > now else "has expired; ask an admin for another"

@@ -26,15 +26,15 @@ LONGEST_ID = 128
 LONGEST_REASON = 1000
 LONGEST_COMMENT = 4000
 LONGEST_GRANT = timedelta(days=366)
-# Of whoever asks: a person's id, a gateway's name behind GATEWAY, or STARTED_IN_TEMPORAL.
+# The length of a caller's name: a person's id, a gateway's name after GATEWAY, or STARTED_IN_TEMPORAL.
 LONGEST_PRINCIPAL = 200
 GATEWAY = "gateway:"
 # What precedes the id of a machine's credential.
 SERVICE = "service-token:"
 PROVISIONING = "provisioning-key:"
-# Who asks where nobody is named: a program that may write to the Temporal namespace. No person's id has a colon.
+# Who asks if nobody is named: a program that may write to the Temporal namespace. No person's id has a colon.
 STARTED_IN_TEMPORAL = "temporal:start"
-# The channel and the answer's id of an approval that nobody had to give, as the requester is an approver (rule 3).
+# The channel and the answer's id of an approval that is counted because the requester is an approver (rule 3).
 OWN_APPROVAL = "own approval"
 # The characters of an id: what is safe in a workflow id, a mail address' tag and a file name alike.
 ID_PATTERN = re.compile(r"[a-z0-9][a-z0-9._@+-]*")
@@ -61,12 +61,12 @@ def without_controls(value: str) -> str:
 
 
 def sentence(what: str, why: str = "") -> str:
-    """What happened, and why where that was said: `Rejected by Grace: not today`, or `Rejected by Grace.`"""
+    """What happened, and why if that is given: `Rejected by Grace: not today`, or `Rejected by Grace.`"""
     return f"{what}: {why}" if why else f"{what.removesuffix('.')}."
 
 
 def canonical_address(value: object) -> str:
-    """An IP address as it is written everywhere here; "" for nothing. ValueError for anything else."""
+    """An IP address in its one spelling here; "" for nothing. ValueError for anything else."""
     text = str(value or "").strip()
     if not text:
         return ""
@@ -137,10 +137,10 @@ class Verdict(StrEnum):
 
 
 class Event(StrEnum):
-    """What a notification about a request tells; each has its folder of templates in every channel."""
+    """What a notification about a request says; each event has its folder of templates in every channel."""
 
     # To the requester: their request waits. Sent by channels that keep their messages up to date, and by all channels
-    # where somebody else asked for the requester.
+    # if somebody else asked for the requester.
     OPENED = "opened"
     ASKED = "asked"
     REMINDED = "reminded"
@@ -148,9 +148,9 @@ class Event(StrEnum):
     GRANT_ENDED = "grant_ended"
     ANSWER_REFUSED = "answer_refused"
     HELP = "help"
-    # To the requester: a question of somebody who is asked.
+    # To the requester: a question from somebody who is asked.
     INQUIRY = "inquiry"
-    # To who is asked and has not answered: a comment of the requester.
+    # To those who are asked and have not answered: a comment from the requester.
     COMMENT = "comment"
 
 
@@ -159,7 +159,7 @@ ASKING = (Event.ASKED, Event.REMINDED)
 
 
 class GeneralEvent(StrEnum):
-    """What a notification about no request is about; each has its folder of templates in every channel, too."""
+    """The events that are not about a request; each has its folder of templates in every channel, too."""
 
     INBOX_UNREAD = "mailbox_unread"
     EXPIRING = "expiring"
@@ -193,9 +193,9 @@ class Detail(Model):
 
 
 class Scope(Model):
-    """The subjects that a gateway asks for, and so may see: those of these targets, in these variants.
+    """The subjects that a gateway may ask for and see: those with one of these targets and one of these variants.
 
-    A subject without a variant is in none.
+    A subject without a variant is in no scope.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -204,11 +204,11 @@ class Scope(Model):
     variants: Annotated[frozenset[str], AfterValidator(lambda variants: variants - {""})] = frozenset()
 
     def includes(self, target: str, variant: str) -> bool:
-        """Whether a subject is one of them."""
+        """Whether a subject with this target and variant is one of them."""
         return target in self.targets and variant in self.variants
 
 
-# That of people and machines, who are no gateway.
+# The scope of people and machines, which are not gateways.
 NO_SCOPE = Scope()
 
 
@@ -224,7 +224,7 @@ class Question(Model):
     ticket: PlainText = Field(default="", max_length=LONGEST_ID)
     source_address: SourceAddress = ""
     minutes: Annotated[int | None, NO_BOOL] = Field(default=None, ge=1, le=LONGEST_GRANT // MINUTE)
-    # Not sent and not stored where it is false: programs of before it was there take no field that they don't know.
+    # Neither sent nor stored if it is false: older programs accept no field that they don't know.
     renew: bool = Field(
         default=False,
         exclude_if=lambda renew: not renew,
@@ -238,7 +238,7 @@ class Question(Model):
 
     @property
     def details(self) -> list[Detail]:
-        """What an approver is shown of it as a table; nothing, unless its kind says something."""
+        """The table that an approver is shown about it; empty, unless its kind has one."""
         return []
 
     @property
@@ -290,7 +290,7 @@ class LevelRule(Model):
 
 
 ChannelUse = Literal["decide", "link_only", "off"]
-# What an approval needs beside somebody's word; empty for nothing.
+# What an approval needs besides the answer; empty for nothing.
 Confirm = Literal["", "sign_in_again"]
 
 
@@ -325,13 +325,13 @@ class Approver(Model):
 
 
 class LevelPeople(Model):
-    """The enabled people of a level as the directory has them when it starts, the requester possibly among them."""
+    """The enabled people of a level, as the directory has them when it starts; the requester may be among them."""
 
     approvers: list[Approver]
     fallback: list[Approver] = []
 
 
-# --- answers and what becomes of them -------------------------------------------------------------------------------
+# --- answers and outcomes -------------------------------------------------------------------------------------------
 
 
 class Answer(Model):

@@ -22,28 +22,28 @@ from countersign.models import (
     Verdict,
 )
 
-# What one person writes to another, and is no answer.
+# What one person writes to another, other than an answer.
 PassedOn = Annotated[PlainText, Field(min_length=1, max_length=LONGEST_COMMENT)]
 
 
 class Person(Model):
-    """Somebody as a channel needs them."""
+    """What a channel has to know about a person."""
 
     id: str
     name: str
     email: str
-    enabled: bool = True  # who is disabled may do nothing, on any channel (rule 6)
+    enabled: bool = True  # a disabled person may do nothing, on any channel (rule 6)
 
 
 class Notification(Model):
-    """One message to one person about one event; this one is about no request, and shows `fields`."""
+    """One message to one person about one event; this class is for those about no request, which show `fields`."""
 
     id: str  # unique for ever; sending it again is the same message
     event: str  # the name of its folder of templates
     to: Person
     written_at: datetime
     approval_id: int | None = None
-    token_run: str = ""  # of its request's workflow, which a token in it is signed with
+    token_run: str = ""  # the run of its request's workflow, which a token in it is signed with
     fields: dict[str, str] = {}
     again: bool = False  # it was tried before, and may have got through
 
@@ -56,26 +56,26 @@ class RequestNotification(Notification):
     approval_id: int
     question: AnyQuestion
     requester: Person
-    asked_by: str = ""  # the name of who asked for the requester; "" where the requester asked
+    asked_by: str = ""  # the name of whoever asked for the requester; "" if the requester asked
     opened_at: datetime
     deadline: datetime
     grant_lasts: timedelta
-    goes_on_after: datetime | None = None  # of a renewal: when the grant ends, or ended, that lasted when it was asked
+    goes_on_after: datetime | None = None  # of a renewal: when the grant that lasted when it was asked ends or ended
     status: Status
     message: SentAsWords = ""  # why it was settled, or what to do next
     level: int = 1
-    at_level: int = 1  # which the request has come to since
+    at_level: int = 1  # the level that the request has reached since
     levels: int = 1
     quorum: int = 1
     asked: list[Person] = []  # who is asked at this level
-    untold: list[str] = []  # the ids of those among them whom no message has reached, and none is on its way to
+    untold: list[str] = []  # the ids of those among them whom no message has reached, with none on its way
     decisions: list[Decision] = []
     names: dict[str, str] = {}  # person id -> name, for everyone in `decisions`
     grant: GrantView | None = None
     rejection_needs_reason: bool = False
     confirm: Confirm = ""
-    in_reply_to: str = ""  # the source's own id of the message this one answers, where there is one
-    room: str = ""  # where the policy wants one message for all who are asked; `to` is then no person
+    in_reply_to: str = ""  # the source's own id of the message that this one answers, if any
+    room: str = ""  # set if the policy wants one message for all who are asked; `to` is then no person
     live_message: str = ""  # the channel's reference of the message that already shows this request to `to`
     transition: int = 0  # the number of the request's last transition that this shows
 
@@ -106,8 +106,8 @@ class Result(Model):
     """How a try to send a notification ended: `text` is the channel's reference, or why it was not sent.
 
     `unreachable`: it can reach nobody. `waiting`: it is tried again, unless too many tries were `unconfirmed` or it is
-    too old. `tries` counts them, with this one. `shows` is the number of the transition that its message shows, where
-    the channel keeps it up to date.
+    too old. `tries` is the number of tries so far, including this one. `shows` is the number of the transition that its
+    message shows, if the channel keeps it up to date.
     """
 
     notification_id: str
@@ -121,7 +121,7 @@ class Result(Model):
 class Shown(Model):
     """A message showed one transition and was changed to show another.
 
-    `now` is None where the message is gone for good.
+    `now` is None if the message is gone for good.
     """
 
     notification_id: str
@@ -130,13 +130,13 @@ class Shown(Model):
 
 
 class ProposedAnswer(Model):
-    """What the rules look at of an answer, beside whose it is. `comment` is None while it is still to be written."""
+    """What the rules look at in an answer, besides whose it is. `comment` is None while it is still to be written."""
 
     level: int
     verdict: Verdict
     channel: str
     comment: str | None = None
-    # To the portal, which every policy allows; else the policy says whether the channel may decide.
+    # Signed in to the portal, where every policy allows answers; else the policy says whether the channel may decide.
     signed_in: bool = False
     confirmed: bool = False  # on its page, by somebody who has just proven who they are
 
@@ -157,7 +157,7 @@ class SubmittedAnswer(ProposedAnswer):
 
 
 class SubmittedComment(Model):
-    """A question of somebody who is asked, or a comment of the requester, as a channel received it.
+    """A question from somebody who is asked, or a comment from the requester, as a channel received it.
 
     (`channel`, `source_id`) is unique within its request, so that a second delivery changes nothing.
     """
@@ -171,7 +171,7 @@ class SubmittedComment(Model):
 
 
 class AnswerOutcome(NamedTuple):
-    """What became of a stored answer (open, accepted, refused, lapsed); `details` tell programs why it was refused."""
+    """The state of a stored answer (open, accepted, refused, lapsed); `details` tell programs why it was refused."""
 
     state: str
     message: str
@@ -179,11 +179,11 @@ class AnswerOutcome(NamedTuple):
 
 
 class RejectedInput(Model):
-    """Input by a channel that is no answer, or none that may count. Recorded, never dropped silently.
+    """Input from a channel that isn't an answer, or not one that may count. Recorded, never dropped silently.
 
     `event` says which notification its sender gets (help, or a refusal); None for none. `answer_id` is the source id of
-    the answer that it would be if its request still waited: where that answer is stored, its sender was told already.
-    Input without a `source_id` is recorded as often as it comes.
+    the answer that it would be if its request still waited: if that answer is stored, its sender was told already.
+    Input without a `source_id` is recorded each time it comes.
     """
 
     channel: str
@@ -191,7 +191,7 @@ class RejectedInput(Model):
     answer_id: str = ""
     approval_id: int | None
     who: str  # a person's id, or what the channel knows of the sender
-    person: Person | None = None  # where the sender is somebody of the directory
+    person: Person | None = None  # if the sender is in the directory
     event: Event | None = None
     reason: SentAsWords
     proof: dict[str, str] = {}
@@ -199,10 +199,10 @@ class RejectedInput(Model):
 
 @dataclass(frozen=True)
 class MailRef:
-    """Which mail: unique is (`mailbox`, `digest`), the SHA-256 of its bytes; the rest says where it was seen.
+    """Which mail: (`mailbox`, `digest`) is unique, and the rest says where it was seen.
 
-    A Message-ID alone is the sender's claim: the same one on other content is another mail. Of a mail too big to
-    fetch, the digest is over its place and size.
+    The digest is the SHA-256 of its bytes or, if it is too big to fetch, of its place and size. A Message-ID is only
+    the sender's claim: the same one on other content is another mail.
     """
 
     mailbox: str

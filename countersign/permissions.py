@@ -1,6 +1,6 @@
 """Who may do what: the one place that says so, for every channel, page, command and route (rules 2, 6 and 7).
 
-Whether an answer counts is decided by the ballot; of answers, this says what can be known before.
+Whether an answer counts is decided by the ballot; this says what can be known about an answer before.
 """
 
 from collections.abc import Collection, Mapping
@@ -41,12 +41,12 @@ from countersign.notifications import ProposedAnswer
 from countersign.views import Explained, RequestView
 from countersign.visibility import Visibility
 
-# How long after somebody signed in, or confirmed that it is them, an approval counts that needs it.
+# An approval that needs a fresh sign-in, or confirmation that it is them, counts for this long after it.
 CONFIRMED_FOR = timedelta(minutes=5)
 
 
 class Action(StrEnum):
-    """What may be done to a request, beside answering it."""
+    """What may be done to a request, besides answering it."""
 
     CANCEL = "cancel"
     REVOKE = "revoke"
@@ -68,9 +68,9 @@ class Principal:
     # An admin by their token, whatever the policy says.
     appointed: bool = False
     scope: Scope = NO_SCOPE
-    # The requests that it asked for, too, while they waited, as far as that was looked up.
+    # The requests that it joined while they waited, as far as that was looked up.
     joined: frozenset[int] = frozenset()
-    # The requests that it opened and nobody else asked for, as far as that was looked up.
+    # The requests that it opened and that nobody else asked for, as far as that was looked up.
     asked_alone: frozenset[int] = frozenset()
 
     @property
@@ -95,7 +95,7 @@ def principal(policy: Policy, name: str, appointed: bool = False) -> Principal:
 
 
 def as_of(policy: Policy, who: Principal) -> Principal:
-    """The same as this policy has them: who was disabled since it was known who calls may do nothing (rule 6)."""
+    """The same principal by this policy: somebody disabled since they were identified may do nothing (rule 6)."""
     if who.is_gateway:
         return who
     enabled = policy.enabled(who.name)
@@ -103,7 +103,7 @@ def as_of(policy: Policy, who: Principal) -> Principal:
 
 
 def must_be_allowed(who: Principal, action: Action, request: RequestView) -> None:
-    """Raise NotAllowed, which names who may, where this principal may not do this."""
+    """Raise NotAllowed, which names who may, if this principal may not do this."""
     if why := why_not(who, action, request):
         raise why
 
@@ -111,7 +111,7 @@ def must_be_allowed(who: Principal, action: Action, request: RequestView) -> Non
 def why_not(who: Principal, action: Action, request: RequestView) -> NotAllowed | None:
     """Why somebody may not do this to a request.
 
-    None where they may. Whether it would change anything is not checked.
+    None if they may. Whether it would change anything is not checked.
     """
     if not who.enabled:
         return disabled()
@@ -132,7 +132,7 @@ def must_be_person(who: Principal) -> None:
 
 
 def must_be_admin(who: Principal) -> None:
-    """Raise NotAllowed for whoever is no admin."""
+    """Raise NotAllowed unless this is an admin."""
     if not (who.enabled and who.admin):
         raise admin_only()
 
@@ -159,7 +159,7 @@ def visible_to(who: Principal) -> Visibility:
 def why_not_ask(who: Principal, question: Question) -> NotAllowed | None:
     """Why somebody may not ask this: a person asks for themselves, an admin for all, a gateway in its scope.
 
-    Who is disabled and asks for themselves is refused by the rules, on record.
+    A disabled person who asks for themselves is not refused here but by the rules, on record.
     """
     if not who.enabled and who.name != question.requester:
         return disabled()
@@ -172,12 +172,12 @@ def why_not_ask(who: Principal, question: Question) -> NotAllowed | None:
 
 
 def may_ask_for(who: Principal, target: str, variant: str) -> bool:
-    """Whether they may ask for such subjects at all: a gateway for those in its scope, a person for each."""
+    """Whether they may ask for such subjects at all: a gateway for those in its scope, a person for all."""
     return who.enabled and (who.is_person or who.scope.includes(target, variant))
 
 
 def must_be_gateway(who: Principal) -> None:
-    """Raise NotAllowed for whoever is no gateway, which alone redeems routing tokens."""
+    """Raise NotAllowed unless this is a gateway, as only gateways redeem routing tokens."""
     if not who.is_gateway:
         raise NotAllowed("Only a gateway's token redeems routing tokens.")
 
@@ -192,9 +192,9 @@ def why_not_connect(who: Principal, approval_id: int, requester: str) -> NotAllo
 
 
 def why_not_explain(who: Principal, mail: Explained) -> NotAllowed | None:
-    """Why somebody may not have a mail explained, as they would learn of others' addresses and tokens.
+    """Why somebody may not have a mail explained: they would learn other people's addresses and tokens.
 
-    A person may where it is their own, or about nobody: without a sender and without a token; an admin always.
+    A person may if its sender and the token in it are theirs or missing; an admin always may.
     """
     is_own = mail.token_of in ("", who.name) and (mail.sender == who.name or not mail.has_sender)
     if who.enabled and (who.admin or (who.is_person and is_own)):
@@ -204,7 +204,7 @@ def why_not_explain(who: Principal, mail: Explained) -> NotAllowed | None:
 
 
 class AnswerTerms(Protocol):
-    """On what terms a request may be answered: as its route says, and the view of it."""
+    """On what terms a request may be answered: both its route and the view of it have them."""
 
     @property
     def channels(self) -> Mapping[str, ChannelUse]:
@@ -212,7 +212,7 @@ class AnswerTerms(Protocol):
 
     @property
     def confirm(self) -> Confirm:
-        """How who approves has to prove who they are."""
+        """How an approver has to prove who they are."""
 
     @property
     def rejection_needs_reason(self) -> bool:
@@ -225,7 +225,7 @@ def may_decide_by(channel: str, terms: AnswerTerms) -> bool:
 
 
 def why_not_answer(who: Principal, request: RequestView, answer: ProposedAnswer) -> Refused | None:
-    """Why this answer could not count, as the request is now; None where it may."""
+    """Why this answer could not count, as the request is now; None if it may."""
     number = request.approval_id
     if why := _why_no_approver(who):
         return why
@@ -246,7 +246,7 @@ def why_not_answer(who: Principal, request: RequestView, answer: ProposedAnswer)
 
 
 def why_never(who: Principal, approval_id: int, terms: AnswerTerms, answer: ProposedAnswer) -> Refused | None:
-    """Why this answer can't count, whatever becomes of the request; None where it may."""
+    """Why this answer can't count, whatever happens to the request; None if it may."""
     if why := _why_no_approver(who):
         return why
     if not (answer.signed_in or may_decide_by(answer.channel, terms)):
@@ -260,16 +260,16 @@ def why_never(who: Principal, approval_id: int, terms: AnswerTerms, answer: Prop
 
 
 def _why_no_approver(who: Principal) -> Refused | None:
-    """Why no answer of theirs can count: people answer, and only those who are enabled."""
+    """Why no answer of theirs can count: only enabled people may answer."""
     return None if who.enabled and who.is_person else Refused(DISABLED, ErrorCode.DISABLED_PERSON)
 
 
 def why_not_at_passed_level(
     approval_id: int, at_level: int, answer: ProposedAnswer, states: Collection[str]
 ) -> Refused | None:
-    """Why an answer to a level that was passed can't count; None where it takes an approval back (rule 2).
+    """Why an answer to a level that was passed can't count; None if it takes an approval back (rule 2).
 
-    `states` are those of their answers to that level which were not refused.
+    `states` are the states of their answers to that level, without the refused ones.
     """
     if answer.verdict is Verdict.REJECT and states:
         return None

@@ -1,4 +1,4 @@
-"""From whatever JSON somebody sent to a question, or to an error that says what to write instead."""
+"""Turns whatever JSON somebody sent into a question, or into an error that says what to write instead."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from countersign.kinds.kind import Q, SubjectKind
 from countersign.models import AS_BEFORE, LONGEST_PRINCIPAL, Model, PlainText, Question
 from countersign.remedies import remedy
 
-# Temporal refuses a failure of some megabytes, and would try the start again for ever.
+# Temporal refuses a failure of a few megabytes, and would retry the start for ever.
 MOST_PROBLEMS = 10
 LONGEST_PLACE = 60
 # Messages list the fields in this order: the requester, what the kind adds, and the rest.
@@ -29,10 +29,10 @@ class _AskedBy(Model):
 
 @dataclass(frozen=True)
 class QuestionBy:
-    """A question and who asks it: the requester, or an admin or gateway for them; "" where that is not given.
+    """A question and who asks it: the requester, or an admin or gateway for them; "" if that is not given.
 
-    It is who called the portal, and never taken from what they sent; whoever may write to the Temporal namespace may
-    set it.
+    `asked_by` is whoever called the portal, and never taken from what they sent; but whoever may write to the Temporal
+    namespace may set it.
     """
 
     question: Question
@@ -44,7 +44,7 @@ class QuestionBy:
 
 
 def read_question(raw: Any, called: Mapping[str, str] | None = None) -> Question:
-    """Validate a question; BadQuestion names each field that is wrong, as it is `called` there, and the remedy."""
+    """Validate a question; BadQuestion names each wrong field, as `called` by the sender, and the remedy."""
     kind = kind_named(raw.get("kind") if isinstance(raw, dict) else None)
     if kind is None:
         raise BadQuestion(f"kind must be {' or '.join(KINDS)}.")
@@ -53,7 +53,7 @@ def read_question(raw: Any, called: Mapping[str, str] | None = None) -> Question
 
 
 def read_question_by(raw: Any, kind: SubjectKind[Any], as_before: bool = False) -> QuestionBy:
-    """The same for one kind, with who asks, where that is given; `as_before`: `minutes` may be true, which means 1."""
+    """The same for one kind, with who asks, if given; `as_before`: `minutes` may be true, which means 1."""
     if not isinstance(raw, dict):
         return QuestionBy(read_of(kind, raw))
     by = read_as(_AskedBy, {name: value for name, value in raw.items() if name == "asked_by"})
@@ -74,7 +74,7 @@ def read_of(kind: SubjectKind[Q], raw: Any, called: Mapping[str, str] | None = N
 
 
 def read_as(shape: type[M], raw: dict[str, Any], called: Mapping[str, str] | None = None, as_before: bool = False) -> M:
-    """Validate what was sent; BadQuestion names each field that is wrong, as it is `called` there, and the remedy."""
+    """Validate what was sent; BadQuestion names each wrong field, as `called` by the sender, and the remedy."""
     try:
         return shape.model_validate(raw, context={AS_BEFORE: as_before})
     except ValidationError as error:

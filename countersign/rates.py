@@ -1,4 +1,4 @@
-"""How often something happens to each of many within an hour or a minute, in this process."""
+"""Counts how often something happens to each of many names within an hour or a minute, in this process."""
 
 import time
 from collections import deque
@@ -24,7 +24,7 @@ class PerHour:
         self._times[name] = times
 
     def seconds_left(self, name: str) -> float:
-        """In how many seconds there is room for one more; 0 where there is now."""
+        """In how many seconds there is room for one more; 0 if there is now."""
         times = self._lately(name)
         if not self.most or len(times) < self.most:
             return 0.0
@@ -38,18 +38,18 @@ class PerHour:
 
 
 class PerMinute:
-    """Bounds what happens: for each name `most` on average, and as many in a row; 0 means any number."""
+    """Limits what happens: for each name `most` a minute on average, and as many at once; 0 means any number."""
 
     def __init__(self, most: int) -> None:
         self.most = most
         self._left: dict[str, tuple[float, float]] = {}
 
     def take(self, name: str) -> float:
-        """Count one more, and return 0; or in how many seconds there is room for one, which is not counted."""
+        """Count one more, and return 0; if there is no room, count nothing, and return in how many seconds there is."""
         if not self.most:
             return 0.0
         now, a_second = time.monotonic(), self.most / MINUTE_SECONDS
-        if len(self._left) > MOST_NAMES:  # who was quiet for a minute has all of them again
+        if len(self._left) > MOST_NAMES:  # a name that was quiet for a minute has all of `most` again
             self._left = {one: kept for one, kept in self._left.items() if kept[1] > now - MINUTE_SECONDS}
         left, at = self._left.get(name, (self.most, now))
         left = min(self.most, left + (now - at) * a_second)

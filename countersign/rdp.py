@@ -1,7 +1,7 @@
-"""RDP through a gate: what a person is handed to connect by, and what a gate learns of the person who connects with it.
+"""RDP through a gate: what a person is given to connect with, and what a gate learns about who connects with it.
 
-The routing token of a connection is the field that MS-RDPBCGR, section 2.2.1.1, means for load balancers: a client
-sends it as the first thing, unencrypted, so it is good for one connection and two minutes.
+The routing token of a connection is the field that MS-RDPBCGR, section 2.2.1.1, has for load balancers. A client sends
+it first and unencrypted, so it is valid for one connection, and for two minutes.
 """
 
 from datetime import datetime
@@ -10,10 +10,10 @@ from pydantic import Field
 
 from countersign.models import Id, Model, SourceAddress
 
-# What subjects that may be reached so are called by.
+# The variant of subjects that may be reached by RDP.
 VARIANT = "rdp"
 LONGEST_TOKEN = 200
-# How load balancers know a routing token; what a client sends is this and the token.
+# How load balancers recognize a routing token: a client sends this and the token.
 ROUTING = "Cookie: msts="
 
 
@@ -36,7 +36,7 @@ class RoutedConnection(Model):
 def rdp_file(gate: str, token: str) -> str:
     """The file that RDP clients open to connect through the gate; it holds no password.
 
-    A client that reconnects by itself would come with the same token, which was used by then.
+    A client that reconnects automatically would send the same token, which is used up by then.
     """
     lines = [
         f"full address:s:{gate}",

@@ -4,8 +4,8 @@ import re
 
 from countersign.views import AuditEventView
 
-# The token of a mail, wherever it appears, whatever is between the plus and the at of an address, and what callers of
-# the API prove themselves with: tokens, the secrets of service tokens, and provisioning keys.
+# The token of a mail, wherever it appears; whatever is between the plus and the at sign of an address; and the
+# credentials of callers of the API: tokens, the secrets of service tokens, and provisioning keys.
 SECRET = re.compile(
     r"(?<![a-z0-9])[a-z0-9]{2}[a-z2-7]{26}(?![a-z0-9])|(?<=\+)[^@\s<>\"]+(?=@)"
     r"|cs_(?:[0-9a-f]{12}|service|provisioning_k[0-9a-f]{12})_[0-9a-f]+",

@@ -41,7 +41,7 @@ STATUSES = {
     DeviceDecision.APPROVED: DeviceStatus.APPROVED,
     DeviceDecision.DENIED: DeviceStatus.DENIED,
 }
-# What goes before the decision; the first that happened is the status.
+# What takes precedence over the decision; the first of these that happened is the status.
 BEFORE_DECISION = (
     ("archived_at", DeviceStatus.ARCHIVED),
     ("blocked_at", DeviceStatus.BLOCKED),
@@ -132,7 +132,7 @@ class RegisteredDevice(Model):
 
 
 def owner(person: str, service_token: str) -> str:
-    """Who has a device leave: its person, or the service token by which a machine registered it."""
+    """Who may have a device leave: its person, or the service token with which a machine registered it."""
     return person or f"{SERVICE}{service_token}"
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from pydantic_core import ErrorDetails
 
-# Of every kind that is not named here, UNNAMED is said: pydantic's own messages are for programmers.
+# Every kind that is not listed here gets UNNAMED: pydantic's own messages are for programmers.
 REMEDIES = {
     "missing": "is missing; add it",
     "extra_forbidden": "is not a field here; remove it",
@@ -42,7 +42,7 @@ UNNAMED = "can't be read; write it as the documentation shows"
 
 
 def remedy(error: ErrorDetails, others: Mapping[str, str] | None = None) -> str:
-    """The remedy for one of pydantic's errors, to stand behind the name of the field; `others` go before REMEDIES."""
+    """The remedy for one of pydantic's errors, to follow the name of the field; `others` override REMEDIES."""
     context = dict(error.get("ctx", {}))
     if "expected" in context:
         context["expected"] = str(context["expected"]).replace("'", "")
@@ -51,7 +51,7 @@ def remedy(error: ErrorDetails, others: Mapping[str, str] | None = None) -> str:
 
 
 def remedy_with_field(error: ErrorDetails) -> str:
-    """The remedy behind the name of its field; alone, where the error has a message of its own."""
+    """The remedy after the name of its field, or alone if the error has a message of its own."""
     if error["type"] == "value_error":
         return remedy(error)
     return f"{' '.join(map(str, error['loc'])).replace('_', ' ')} {remedy(error)}"

@@ -8,7 +8,7 @@ from typing import Any
 
 @asynccontextmanager
 async def alongside(*works: Awaitable[Any]) -> AsyncIterator[Sequence[asyncio.Future[Any]]]:
-    """Do all of these while the block runs: their tasks, in their order."""
+    """Do all of these while the block runs; yields their tasks, in their order."""
     tasks = [asyncio.ensure_future(work) for work in works]
     try:
         yield tasks
@@ -20,7 +20,7 @@ async def alongside(*works: Awaitable[Any]) -> AsyncIterator[Sequence[asyncio.Fu
 
 @asynccontextmanager
 async def until_first(*works: Awaitable[Any]) -> AsyncIterator[Sequence[asyncio.Future[Any]]]:
-    """The tasks of these, in their order, once one is done or has failed; those that go on end with the block."""
+    """Yield the tasks of these, in their order, once one is done or has failed; cancel the others after the block."""
     async with alongside(*works) as tasks:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         yield tasks

@@ -37,7 +37,7 @@ def span(length: timedelta) -> str:
 
 
 def ahead(until: datetime, now: datetime) -> str:
-    """How long still: `in 58 minutes`, or `over`."""
+    """How long until then: `in 58 minutes`, or `over`."""
     return f"in {span(until - now)}" if until > now else "over"
 
 

@@ -132,7 +132,7 @@ class AuditEvent(Model):
 
 
 class OfRequest(Model):
-    """Names one request: its number, and the first run of its workflow, as a number may be given out again.
+    """Names one request: its number, and the first run of its workflow, as a number may be used again.
 
     `run` is empty for a request of a version that did not keep it; then only the number is compared.
     """
@@ -145,7 +145,7 @@ class Opening(Model):
     """A question that has become a workflow run.
 
     `run_id` is the workflow's first run, which a reset in Temporal keeps. `started_at` is when it was started, by
-    Temporal's clock; None of a workflow of an earlier version.
+    Temporal's clock; None for a workflow of an earlier version.
     """
 
     question: AnyQuestion
@@ -171,7 +171,7 @@ class Opened(Model):
     people: LevelPeople | None = None
     nobody_at: int = 0
     in_turn: bool = False
-    # Only in histories of before this version, and other than a minute in those of tests: how long the route's lasted.
+    # How long a minute of the route lasts: only histories of earlier versions hold it, and only tests' not as a minute.
     minute: timedelta = Field(default=MINUTE, exclude=True)
 
     @property
@@ -194,7 +194,7 @@ class LevelStart(OfRequest):
 
 
 class Recipient(Model):
-    """Somebody who must be told of an event, on every channel that is on for them."""
+    """Somebody to notify of an event, on every channel that is on for them."""
 
     event: Event
     person: Id
@@ -357,9 +357,9 @@ class GrantEnd(Model):
     who: str
     channel: str = ""
     message: SentAsWords
-    undo_id: Annotated[str, Field(alias="wish_id")] = ""  # of the Revoke that brought it about, by earlier versions
+    undo_id: Annotated[str, Field(alias="wish_id")] = ""  # of the Revoke that ended it; read if `proof` is empty
     proof: dict[str, str] = {}
-    run: str | None = None  # of its request, where the grant's workflow ends it; None of an earlier version's
+    run: str | None = None  # of its request; None ends the grant of that number, whatever its run
 
 
 def time_over(approval_id: int, at: datetime) -> GrantEnd:
@@ -391,7 +391,7 @@ class Undo(Model):
 
     @property
     def on_record(self) -> dict[str, str]:
-        """The proof as the record keeps it, with the id by which the same call is known again."""
+        """The proof as the record keeps it, with the id by which a repeated call is recognized."""
         return {**({"wish": self.id} if self.id else {}), **self.proof}
 
     def message(self, how: str) -> str:
@@ -404,13 +404,13 @@ class Cancel(Undo):
 
 
 class Revoke(Undo):
-    """Ends a grant early; `given_back`: by whom it was for, or by the gateway that asked for it."""
+    """Ends a grant early; `given_back`: by the person whom it was for, or by a gateway that asked for it."""
 
     given_back: bool = False
 
     @property
     def status(self) -> GrantStatus:
-        """How the grant ends: revoked where somebody took it away."""
+        """How the grant ends: Ended if it was given back, otherwise Revoked."""
         return GrantStatus.ENDED if self.given_back else GrantStatus.REVOKED
 
     def end(self, at: datetime) -> GrantEnd:

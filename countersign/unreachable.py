@@ -1,9 +1,9 @@
-"""Why Temporal can't be reached, by what the client library says of it, with the remedy."""
+"""Why Temporal can't be reached, according to the client library's message, with the remedy."""
 
 from countersign.errors import BadSetting, Unavailable
 
-# What the library's messages hold, and what that means. Where the first are right waiting may help, where the second
-# are another setting.
+# Parts of the library's messages, and what they mean. With the first, waiting may help; with the second, only another
+# setting does.
 FOR_NOW = {
     "ConnectionRefused": "nothing listens at {}. Is Temporal running?",
     "dns error": "nobody knows the name in {}. See TEMPORAL_ADDRESS.",
@@ -20,7 +20,7 @@ OTHERWISE = "{} does not answer. Is Temporal running?"
 
 
 def why_unreachable(text: str, address: str = "TEMPORAL_ADDRESS") -> Unavailable:
-    """What this message of the library means: BadSetting where waiting does not help."""
+    """What this message of the library means: BadSetting if waiting does not help."""
     for mark, message in BY_SETTING.items():
         if mark in text:
             return BadSetting(f"Temporal can't be reached: {message.format(address)}")

@@ -59,7 +59,7 @@ class RequestView(Model):
     deadline: datetime
     settled_at: datetime | None
     grant_minutes: int  # rounded up
-    grant_seconds: int = 0  # the same exactly; 0 from a portal that does not say it
+    grant_seconds: int = 0  # the exact length; 0 from a portal that does not send it
     rejection_needs_reason: bool = False
     confirm: Confirm = ""
     same_source_address: bool = True
@@ -67,11 +67,11 @@ class RequestView(Model):
     approvers: list[ApproverView] = []
     decisions: list[Decision] = []
     grant: GrantView | None = None
-    # Of a renewal: the request whose grant lasted when it was asked, and when that ends or ended.
+    # Of a renewal: the request whose grant lasted when it was asked, and when that grant ends or ended.
     renews: int | None = None
     goes_on_after: datetime | None = None
     version: int = 0
-    # Part of what the tokens in its mails are signed over: for the channels, and shown to nobody.
+    # The run of its workflow, which the tokens in its mails are signed over; shown to nobody.
     _token_run: str = PrivateAttr(default="")
 
     @computed_field  # type: ignore[prop-decorator]
@@ -91,13 +91,13 @@ class RequestView(Model):
 
     @property
     def awaited(self) -> list[ApproverView]:
-        """Those whom the current level waits for: who is asked, was not disabled, and has no answer that counts."""
+        """Those whom the current level waits for: asked, not disabled, and without an answer that counts."""
         answered = {one.person for one in self.decisions if one.level == self.level and not one.lapsed}
         asked = [one for one in self.approvers if one.level == self.level and one.availability != "disabled"]
         return [one for one in asked if one.person not in answered]
 
     def ended(self, arrived: datetime | None = None) -> Refused:
-        """The refusal that says that the request has ended, and how, to whose answer `arrived`, perhaps in time."""
+        """The refusal that says how the request ended; `arrived` is when the answer came in, perhaps in time."""
         if self.status is Status.EXPIRED and arrived and arrived <= self.deadline:
             return read_too_late(self.approval_id, arrived, self.deadline)
         return already_settled(self.approval_id, self.status, self.message)

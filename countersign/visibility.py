@@ -1,4 +1,4 @@
-"""What somebody may see of requests and of their events; `visible_to` in `permissions` says what that is for whom."""
+"""What somebody may see of requests and of their events; `visible_to` in `permissions` says who sees what."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from countersign.views import RequestView
 
 @dataclass(frozen=True)
 class Concern:
-    """Whom a request concerns, who made it or was asked about it, and what it is for."""
+    """Whom a request concerns (those who made it or were asked about it), and what it is for."""
 
     people: frozenset[str]
     target: str
@@ -34,7 +34,7 @@ class Visibility:
         return self.includes(Concern(people, request.subject.target, request.subject.variant))
 
     def includes(self, concern: Concern | None) -> bool:
-        """Whether what belongs to such a request may be seen; None where it belongs to none."""
+        """Whether what belongs to such a request may be seen; None means that it belongs to none."""
         if self.everything or concern is None:
             return self.everything
         own = self.scope.includes(concern.target, concern.variant)

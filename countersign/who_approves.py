@@ -55,7 +55,7 @@ class WhoApproves(Model):
 def who_approves(policy: Policy, question: Question) -> WhoApproves:
     """Who would have to approve this question, if it was asked now.
 
-    Requests that are open and grants that last are left out of account (rule 10).
+    Open requests and grants that last are ignored (rule 10).
     """
     requester = question.requester
     name = policy.users[requester].name if requester in policy.users else ""
@@ -95,7 +95,7 @@ def _level(policy: Policy, route: Route, number: int, requester: str) -> LevelPr
 
 
 def preview_ballot(route: Route, levels: list[LevelRule], requester: str, approval_id: int = 0) -> Ballot:
-    """A ballot over these levels of a route at `NOW`, to see what comes of it."""
+    """A ballot over these levels of a route at `NOW`, to see how it goes."""
     return Ballot(
         approval_id=approval_id,
         requester=requester,

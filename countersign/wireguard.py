@@ -1,6 +1,6 @@
 """WireGuard by its own tools, `wg` (wireguard-tools) and `ip` (iproute2): keys, an interface, its peers.
 
-What fails raises Unavailable, with what the tool said. Addresses here are AllowedIPs: the one address of a device as a
+If a tool fails, Unavailable is raised with its message. Addresses here are AllowedIPs: the one address of a device as a
 network, `10.64.0.7/32`.
 """
 
@@ -22,7 +22,7 @@ KEY_BYTES = 32
 # As wg-quick(8) has it; Linux takes 15 bytes (IFNAMSIZ of if.h).
 INTERFACE = re.compile(r"[A-Za-z0-9_=+.-]{1,15}")
 PACKAGES = {"wg": "wireguard-tools", "ip": "iproute2"}
-# What wg(8) advises for who is behind a firewall that forgets; and what wg-quick(8) leaves of Ethernet's 1500 bytes.
+# What wg(8) advises behind a stateful firewall or NAT; and what wg-quick(8) leaves of Ethernet's 1500 bytes.
 KEEPALIVE_SECONDS, MTU_BYTES = 25, 1420
 LONGEST_MESSAGE = 300
 
@@ -38,8 +38,8 @@ class OtherEnd(NamedTuple):
 def run(*command: str, given: str = "") -> str:
     """What a tool prints; `given` is its standard input."""
     try:
-        # No shell, and each argument is checked where it comes from. What goes on running, as wireguard-go does, is
-        # in a session of its own, so that it does not end with the person's terminal.
+        # No shell, and each argument is checked where it comes from. A program that goes on running, as wireguard-go
+        # does, is in a session of its own, so that it does not end with the person's terminal.
         done = subprocess.run(  # noqa: S603
             command,
             input=given,
@@ -61,7 +61,7 @@ def run(*command: str, given: str = "") -> str:
 
 
 def interface_name(typed: str) -> str:
-    """The name as it was typed; raises BadQuestion where no interface can be called so."""
+    """The name as it was typed; raises BadQuestion if no interface can have it."""
     if not INTERFACE.fullmatch(typed) or typed in {".", ".."}:
         raise BadQuestion(f"{typed[:40]!r} is no name of a network interface; give one such as wg0.")
     return typed
@@ -77,8 +77,8 @@ def is_key(text: str) -> bool:
 
 
 def only(address: str | None) -> str | None:
-    """One address as a network that holds nothing else; None where it is no address."""
-    # Python takes anything for the zone of an IPv6 address (RFC 4007), also a line break and what follows it.
+    """One address as a network that holds nothing else; None if it isn't an address."""
+    # Python accepts anything as the zone of an IPv6 address (RFC 4007), even a line break and what follows it.
     if address is None or "%" in address:
         return None
     try:
@@ -90,7 +90,7 @@ def only(address: str | None) -> str | None:
 def network_of(typed: str) -> str:
     """A network as it was typed, or one address as a network; raises BadQuestion.
 
-    All of the Internet is none: that needs rules of routing, lest the tunnel's own packets go through the tunnel.
+    The whole Internet is refused: it needs routing rules to keep the tunnel's own packets out of the tunnel.
     """
     try:
         found = ipaddress.ip_network(typed.strip())
@@ -131,7 +131,7 @@ def exists(interface: str) -> bool:
 
 
 def bring_up(interface: str, key_file: Path, address: str, gate: OtherEnd) -> None:
-    """Make an interface with one peer, through which its networks are reached; one that is there is changed to that."""
+    """Make an interface with one peer, and route its networks through it; an existing one is changed to that."""
     if exists(interface):
         _empty(interface, gate.key)
     else:
@@ -157,7 +157,7 @@ def _make(interface: str) -> None:
 
 
 def _empty(interface: str, peer: str) -> None:
-    """Take away whatever an interface has beside its peer, whose session goes on."""
+    """Remove all other peers, routes and addresses from an interface; the session of this peer goes on."""
     for other in peers(interface).keys() - {peer}:
         run("wg", "set", interface, "peer", other, "remove")
     for part in ("route", "address"):

@@ -1,4 +1,4 @@
-"""Why a text is no YAML, for whoever wrote it: where the mistake begins, what it is, and what to write."""
+"""Why a text isn't valid YAML, for whoever wrote it: where the mistake begins, what it is, and what to write."""
 
 import re
 from collections.abc import Sequence
@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from yaml import Mark, MarkedYAMLError
 
-# What YAML does not take (YAML 1.2, 5.1), the line breaks that no editor shows as one, and what turns the direction of
-# text: these would show somebody another file than the one that is read.
+# What YAML does not allow (YAML 1.2, 5.1), line breaks that no editor shows as one, and what changes the direction of
+# text: with these, somebody would see another file than the one that is read.
 FORBIDDEN = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]")
 LONE_RETURN = re.compile("\r(?!\n)")
 # `name:Grace`, but no address such as https://grace.
@@ -25,7 +25,7 @@ class Point(NamedTuple):
 
     @classmethod
     def at(cls, mark: Mark) -> "Point":
-        """A mark of the parser's."""
+        """The place of one of the parser's marks."""
         return cls(mark.line, mark.column)
 
 
@@ -41,8 +41,8 @@ def forbidden_character(text: str) -> Found | None:
 def plain_message(error: MarkedYAMLError, text: str, opened: Sequence[Mark], quoted: tuple[Mark, Mark] | None) -> Found:
     """Line, column and message for an error of the parser.
 
-    `opened` are the ends of what begins the lists and mappings that were open, of those in brackets and braces;
-    `quoted` is from where to where the last text in quotes went.
+    `opened` are the places right after the brackets and braces that were still open; `quoted` is where the last text in
+    quotes began and ended.
     """
     mark = error.problem_mark or error.context_mark
     if mark is None:
@@ -52,7 +52,7 @@ def plain_message(error: MarkedYAMLError, text: str, opened: Sequence[Mark], quo
 
 
 class _Explanation:
-    """What libyaml says, and what stands there; `began` is where it began to read what it could not finish."""
+    """Explains libyaml's message by the text there; `began` is where libyaml began to read what it could not finish."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class _Explanation:
         return self.lines[n] if n < len(self.lines) else ""
 
     def _scanned(self) -> tuple[Point, str] | None:
-        """What can be said by the parser's message alone."""
+        """The mistakes that the parser's message, or the text at its place, makes clear."""
         if self.rest.startswith("\t"):
             return self.mark, "a tab stands here; indent with spaces"
         if "cannot start any token" in self.problem:
@@ -137,7 +137,7 @@ class _Explanation:
         return self._line_above()
 
     def _line_above(self) -> tuple[Point, str]:
-        """This line was read on as the value of the one above, which lacks something, or is indented otherwise."""
+        """This line was read as part of the value above, which lacks something; or it is indented too deep."""
         n = next((n for n in range(self.mark.line - 1, -1, -1) if self._line(n).split("#")[0].strip()), None)
         above = self._line(n or 0).split(" #")[0].rstrip()
         if n is None or re.search(r":\s|[:,\[{]$", above):
@@ -149,7 +149,7 @@ class _Explanation:
         return where, "this line is neither `name: value` nor `- entry`; write the colon that is missing"
 
     def _unless_open_above(self) -> tuple[Point, str] | None:
-        """The bracket that opens on an earlier line: one that was forgotten is noticed lines later."""
+        """The bracket that an earlier line left open: the parser notices it only lines later."""
         if not self.opened or self.opened[-1].line == self.mark.line:
             return None
         opening = self._line(self.opened[-1].line)[self.opened[-1].column]

@@ -1,4 +1,4 @@
-"""YAML to plain data and the place of everything in it. Hostile files cost little and run nothing.
+"""Reads YAML into plain data, with the place of everything in it. Hostile files cost little and run nothing.
 
 Every scalar stays the text it was written as, or None for a plain null, so that an id like `007`, `1e3` or `no` is that
 id; the models read numbers and booleans out of the text.
@@ -120,7 +120,7 @@ class _Anchor(NamedTuple):
 class _Reader:
     next: Any
     mistakes: list[Mistake] = field(default_factory=list)
-    # For messages: the ends of the brackets and braces that are open, the innermost last, and the last text in quotes.
+    # For messages: the places right after the open brackets and braces, innermost last, and the last text in quotes.
     opened: list[Mark] = field(default_factory=list)
     quoted: tuple[Mark, Mark] | None = None
     anchors: dict[str, _Anchor] = field(default_factory=dict)
@@ -138,7 +138,7 @@ class _Reader:
         return Document(value, Place(root.start_mark, inside), self.mistakes)
 
     def _child(self, event: Any, path: Path, part: str | int) -> tuple[Plain, Inside]:
-        # Most of a file is plain scalars: the short way for them halves the time that it takes.
+        # Most of a file is plain scalars: this shortcut for them halves the time that it takes.
         if type(event) is ScalarEvent and event.tag is None and event.anchor is None and self.values < MOST_VALUES:
             self.values += 1
             return self._scalar(event), None
@@ -162,7 +162,7 @@ class _Reader:
             value, inside = self._mapping(event, path)
         else:
             value, inside = self._sequence(event, path)
-        # Known from here on, so that nothing stands for what it is part of.
+        # Known only from here on, so that no alias can stand for something that it is part of.
         if event.anchor is not None:
             self.anchors[event.anchor] = _Anchor(value, 1 + self.values - before)
         return value, inside
@@ -205,7 +205,7 @@ class _Reader:
             self._scalar(key)
             mark: Any = key.start_mark
             value, inside = self._child(self.next(), path, key.value)
-            # Ids are folded to lower case, so that `Grace` and `grace` would silently become one.
+            # Ids are folded to lower case, so `Grace` and `grace` would silently become one.
             name = folded(key.value)
             if name in places:
                 message = f"stands here twice, first on line {places[name].mark.line + 1}; remove one"
@@ -237,19 +237,19 @@ class _Reader:
 
 
 def messages_of(mistakes: Iterable[Mistake]) -> list[str]:
-    """The mistakes in the order of the file: as many as anybody reads, and how many more there are."""
+    """The mistakes in the order of the file, up to MOST_PROBLEMS, and how many more there are."""
     ordered = sorted(mistakes, key=lambda one: one[:2])
     shown, more = list(map(str, ordered[:MOST_PROBLEMS])), len(ordered) - MOST_PROBLEMS
     return shown if more <= 0 else [*shown, f"and {more} more; mend these first"]
 
 
 def at_place(line: int, column: int, message: str) -> str:
-    """A mistake of YAML itself, as it is shown."""
+    """A mistake in the YAML itself, as it is shown."""
     return f"line {line}, column {column}: {message}"
 
 
 def dotted(path: Path) -> str:
-    """A path as people read it, `approval_workflows[0].name`; keys are hostile, so they can't steer a terminal."""
+    """A path as people read it, `approval_workflows[0].name`; keys may be hostile, so they can't steer a terminal."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{shown(part)}" for part in path).lstrip(".")
 
 
@@ -259,7 +259,7 @@ def shown(word: str) -> str:
 
 
 def folded(key: str) -> str:
-    """A key as ids are compared."""
+    """A key folded as ids are, to compare them."""
     return key.strip().lower()
 
 
