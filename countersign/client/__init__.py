@@ -5,8 +5,8 @@
     asked = await client.ask(question, asked_by="alice")
     outcome = await client.wait(question)
 
-Whoever can do this is an admin of Countersign: the Temporal namespace is closed to all but the worker, the portal and
-trusted starters.
+Whoever can do this is an admin of Countersign, so only the worker, the portal and trusted starters may have access to
+the Temporal namespace.
 """
 
 import asyncio
@@ -43,9 +43,9 @@ from countersign.unreachable import why_unreachable
 TASK_QUEUE = "countersign"
 # How long one update may take. Without a worker it waits this long, and then its caller is told to try again.
 UPDATE_TIMEOUT = timedelta(seconds=20)
-# How long a workflow may take to withdraw its request, or end its grant; after that, it is done on record alone.
+# How long a workflow may take to withdraw its request, or end its grant; then the engine does it in the database alone.
 UNDO_TIMEOUT = timedelta(seconds=5)
-# A workflow that a worker was busy with goes on this long after the worker was killed (Temporal's default is 10 s).
+# How long a killed worker delays a workflow that it was working on (Temporal's default is 10 s).
 TASK_TIMEOUT = timedelta(seconds=5)
 # How long a health check may take.
 HEALTH_TIMEOUT = timedelta(seconds=2)
@@ -61,10 +61,10 @@ OVER = (
     WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_TERMINATED,
     WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_TIMED_OUT,
 )
-BACKGROUND = "standing"  # what the ids of their workflows begin with
+BACKGROUND = "standing"  # what the ids of background workflows begin with
 CLOCK_WORKFLOW = f"{BACKGROUND}:sweep"
 CLOCK_UPDATE = "clock"
-# Tries to ask: where the request ends just as it is joined, the question is asked anew.
+# How many times asking is tried, as the request that it joins may end at that very moment.
 ASK_TRIES = 5
 # How long a program that starts beside its Temporal server waits for it, and how often it tries.
 START_PATIENCE = timedelta(seconds=60)
@@ -76,7 +76,7 @@ R = TypeVar("R")
 
 
 class Client:
-    """What a program needs to ask; all methods may raise Unavailable (no server, or no worker, within the timeout)."""
+    """What a program needs to ask; methods may raise Unavailable (no server, or no worker, within the timeout)."""
 
     def __init__(self, temporal: TemporalClient, task_queue: str = TASK_QUEUE) -> None:
         self.temporal = temporal
@@ -102,7 +102,7 @@ class Client:
     async def connect_when_up(cls, address: str, patience: timedelta = START_PATIENCE, **options: Any) -> "Client":
         """Connect, waiting for a server that is still starting; Unavailable when `patience` is over.
 
-        Raises BadSetting at once where the server answers, but knows no such namespace or refuses our login.
+        Raises BadSetting at once if the server answers, but doesn't know the namespace or refuses our login.
         """
         over = time.monotonic() + patience.total_seconds()
         client: Client | None = None
@@ -121,9 +121,9 @@ class Client:
     async def ask(self, question: Question, request_id: str = "", asked_by: str = "") -> Asked:
         """Open the request for this question, or join the one that is open.
 
-        The same `request_id` asks only once. `asked_by` is who asks, for the record and for all who are told: the
-        requester, or somebody for them. Raises Refused where the rules refuse the question, and Delayed where the
-        request is open but no worker is there.
+        Calls with the same `request_id` ask only once. `asked_by` is who asks, for the record and for everyone
+        who is notified: the requester, or somebody on their behalf. Raises Refused if the rules refuse the question,
+        and Delayed if the request is open but there is no worker.
         """
         question_by = QuestionBy(question, asked_by or STARTED_IN_TEMPORAL)
         for _ in range(ASK_TRIES):
@@ -162,7 +162,7 @@ class Client:
                 raise Delayed(OPEN_WITHOUT_WORKER) from None
             raise
         finally:
-            # The library may keep the same error there once more, and asyncio logs those that nobody looks at.
+            # The library may keep the same error for this handle, too, and asyncio logs errors that nobody retrieves.
             with suppress(Exception, asyncio.CancelledError):
                 async with asyncio.timeout(0):
                     await start.workflow_handle()
@@ -174,7 +174,7 @@ class Client:
         return False
 
     async def open_run(self, workflow_id: str) -> str:
-        """The first run of a workflow that is open, also where no worker has begun it; "" for none. Raises Unavailable.
+        """The first run of an open workflow, even if no worker has begun it; "" if there is none. Raises Unavailable.
 
         The server keeps what was started: as soon as a worker is there, it goes on.
         """
@@ -187,7 +187,7 @@ class Client:
     async def wait(self, question: Question) -> Outcome:
         """Wait for the decision on the newest request for this question, however long it takes.
 
-        Raises Refused where the rules refuse the question, and where the approval is for another source address.
+        Raises Refused if the rules refuse the question, or if the approval is for another source address.
         """
         handle = self.temporal.get_workflow_handle(question.workflow_id, result_type=Outcome)
         try:
@@ -221,11 +221,11 @@ class Client:
             newest = await self._newest(workflow_id)
         except NotFound:
             return True
-        # A reset gives a workflow another run, and keeps its first; another request for the same question has its own.
+        # A reset workflow has a new run, and the same first run; another request for the same question has its own.
         return is_over(newest.status) or run_id not in (newest.first_run_id, newest.execution.run_id)
 
     async def _newest(self, workflow_id: str) -> WorkflowExecutionInfo:
-        """The newest run of a workflow, read from the server's API: the library's own has no status for a paused one.
+        """The newest run of a workflow, from the server's API, as the library has no status for a paused one.
 
         Raises NotFound, Unavailable.
         """
@@ -252,13 +252,13 @@ class Client:
         await with_our_errors(self.temporal.workflow_service.describe_namespace(asked, timeout=HEALTH_TIMEOUT))
 
     async def server_time(self) -> datetime:
-        """The server's clock, by way of a worker; it leaves no trace. Raises NotFound where no worker ever ran here.
+        """The server's time, asked through a worker without leaving a trace. Raises NotFound if none ever ran here.
 
         It comes as the message of a refused update, as only a refusal leaves nothing in the history.
         """
         handle: WorkflowHandle[Any, Any] = self.temporal.get_workflow_handle(CLOCK_WORKFLOW)
         try:
-            # One id for all: while no worker answers, whoever asks next waits for the same.
+            # One id for all callers: while no worker answers, they all wait for the same update.
             await with_our_errors(handle.execute_update(CLOCK_UPDATE, id=CLOCK_UPDATE, rpc_timeout=CLOCK_TIMEOUT))
         except Refused as reply:
             with suppress(ValueError):
@@ -266,14 +266,14 @@ class Client:
         raise Unavailable("The worker could not tell the time: it is older than this program; start it again.")
 
     async def highest_number(self, newest: int, opened_at: datetime | None) -> int:
-        """A number that no request known to the server exceeds; `newest` is the highest on record, of `opened_at`.
+        """A number that no request known to the server exceeds.
 
-        It is `newest`, unless requests were opened since that are not on record, as after the database was restored to
-        an earlier moment. The id of a grant's workflow holds its number; requests without a grant can only be counted.
-        Raises Unavailable.
+        `newest` is the highest number on record, of a request opened at `opened_at`. It is returned as it is, unless
+        requests were opened since that are not on record, as after the database was restored to an earlier moment. The
+        id of a grant's workflow holds its number; requests without a grant can only be counted. Raises Unavailable.
         """
         since = f' AND StartTime > "{opened_at.isoformat()}"' if opened_at else ""
-        # Only a request that got a number has a status there.
+        # Only a request that got a number has this search attribute.
         workflows = ", ".join(f'"{kind.workflow}"' for kind in KINDS.values())
         wanted = f"WorkflowType IN ({workflows}) AND CountersignStatus IS NOT NULL{since}"
         counted = self.temporal.count_workflows(wanted, rpc_timeout=VISIBILITY_TIMEOUT)
@@ -339,5 +339,5 @@ def is_over(status: WorkflowExecutionStatus.ValueType) -> bool:
 
 
 def grant_workflow(approval_id: int, run: str = "") -> str:
-    """The id of a grant's workflow: with the run of its request, as its number may be used again."""
+    """The id of a grant's workflow; it names the request's run, as a request's number may be used again."""
     return f"grant:{approval_id}:{run}" if run else f"grant:{approval_id}"

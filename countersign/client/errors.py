@@ -1,4 +1,4 @@
-"""What a call to Temporal that failed means, as an error of ours."""
+"""Turns failed calls to Temporal into our own errors."""
 
 import asyncio
 import logging
@@ -14,9 +14,9 @@ from countersign.error_codes import ErrorCode
 from countersign.errors import BadSetting, CountersignError, NotFound, NotYet, Refused, Unavailable, refused_with
 from countersign.unreachable import why_unreachable
 
-# What the server says to a key that is wrong, or may not use this namespace.
+# The statuses for a key that is wrong, or may not use this namespace.
 NO_ENTRY = {RPCStatusCode.UNAUTHENTICATED, RPCStatusCode.PERMISSION_DENIED}
-# What was sent and not taken up waits in the server's memory, and may be lost there.
+# An update that no worker has taken waits in the server's memory, and may be lost there.
 NO_WORKER = "Nobody is working on this now, so it is not done yet; repeat it as soon as a worker is back."
 
 R = TypeVar("R")
@@ -39,7 +39,7 @@ async def with_our_errors(call: Awaitable[R]) -> R:
     except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
         task = asyncio.current_task()
         if task is not None and task.cancelling():
-            raise asyncio.CancelledError from None  # the library says the same of both
+            raise asyncio.CancelledError from None  # the library raises the same error for both
         raise Unavailable(NO_WORKER, ErrorCode.NO_WORKER) from None
     except RPCError as error:
         raise _of_rpc(error) from error
@@ -48,7 +48,7 @@ async def with_our_errors(call: Awaitable[R]) -> R:
 
 
 def refusal(cause: BaseException | None) -> CountersignError:
-    """The refusal that a workflow ended, or answered an update, with."""
+    """The refusal with which a workflow ended or answered an update."""
     if isinstance(cause, ApplicationError):
         return refused_with(cause.message, next(iter(cause.details), None))
     return Refused(str(cause))

@@ -19,8 +19,8 @@ atexit.register(time.sleep, LAST_CALL_SECONDS)
 class PayloadConverter(CompositePayloadConverter):
     """Writes and reads payloads as the library's own converter for Pydantic does.
 
-    The library makes one for each workflow it holds, and another for each task; these share what they are made of, or
-    each would build anew, and keep, what reads our models.
+    The library makes one for each workflow it holds, and another for each task. They share their parts, as otherwise
+    each would build and keep type adapters of its own for our models.
     """
 
     shared = tuple(PydanticPayloadConverter().converters.values())
@@ -33,7 +33,7 @@ DATA_CONVERTER = DataConverter(payload_converter_class=PayloadConverter)
 
 
 def log_through_python() -> None:
-    """Have Temporal's library log through Python's logging, past which its core logs by itself.
+    """Have Temporal's library log through Python's logging, which its core bypasses by default.
 
     Call it before any client.
     """

@@ -1,4 +1,4 @@
-"""Lets only some updates of one workflow be under way at once, as Temporal refuses too many."""
+"""Limits how many updates of one workflow are under way at once, as Temporal refuses too many."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,9 +6,9 @@ from datetime import timedelta
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
-# Temporal refuses more than 10 of all clients (`history.maxInFlightUpdates`).
+# Temporal refuses more than 10 from all clients together (`history.maxInFlightUpdates`).
 MOST_AT_ONCE = 5
-# The time that an update has whose turn came late.
+# The least time that an update gets when its turn comes late.
 SHORTEST_SECONDS = 1.0
 
 R = TypeVar("R")
@@ -21,9 +21,9 @@ class Turns:
         self._of_one: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     async def take(self, workflow_id: str, update: Callable[..., Awaitable[R]], within: timedelta) -> R:
-        """Make an update of a workflow as soon as less than MOST_AT_ONCE are under way; it has the time left.
+        """Make an update of a workflow as soon as fewer than MOST_AT_ONCE are under way; it gets the time that is left.
 
-        Raises TimeoutError where those before it take too long, as they do without a worker.
+        Raises TimeoutError if those before it take too long, as they do without a worker.
         """
         loop, turn = asyncio.get_running_loop(), self._of_one.setdefault(workflow_id, asyncio.Semaphore(MOST_AT_ONCE))
         over = loop.time() + within.total_seconds()
