@@ -14,7 +14,7 @@ COUNTRIES = frozenset(_WRITTEN.split())
 
 
 def country_named(value: str) -> str:
-    """A country as it is compared, in upper case; ValueError for what is none."""
+    """A country in upper case, as it is compared; ValueError if it isn't one."""
     folded = value.strip().upper()
     if folded not in COUNTRIES:
         raise ValueError(f"{value[:40]!r} is no country; write its two letters of ISO 3166-1, such as DE or GB")
@@ -22,6 +22,6 @@ def country_named(value: str) -> str:
 
 
 def country_or_unknown(value: object) -> str:
-    """A country as a gateway or a file tells it; empty, which is unknown, for what is none, such as XX."""
+    """A country as a gateway or a file names it; empty, which means unknown, if it isn't one, such as XX."""
     folded = str(value or "").strip().upper()
     return folded if folded in COUNTRIES else ""

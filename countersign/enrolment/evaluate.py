@@ -1,4 +1,4 @@
-"""Evaluates the enrolment rules: which one answers for these facts, and why each one tried before did not.
+"""Evaluates the enrolment rules: which one matches these facts, and why each one tried before it does not.
 
 An unknown fact never matches. In `exclude` it keeps a rule that lets somebody in from matching, as it might be what is
 excluded; so what cannot be known never lets anybody in (docs/decisions/0019-enrolment-rules.md).
@@ -22,7 +22,7 @@ EXTERNAL = "external_evaluations"
 
 
 class ExternalResult(NamedTuple):
-    """What an external evaluation says: None for neither yes nor no, with why."""
+    """The result of an external evaluation: yes, no, or None for neither; `why` is the reason."""
 
     yes: bool | None
     why: str = ""
@@ -42,9 +42,9 @@ class Tried:
 
 
 class EnrolmentVerdict(Model):
-    """Which rule answers; None where none does, which refuses. `tried` are those before it, in the order of trial.
+    """The rule that matches; without one the device is refused. `tried` are the rules tried before it, in that order.
 
-    `session`: how long the device may connect; None for good.
+    `session`: how long the device may connect; None for no limit.
     """
 
     action: Action | None = None
@@ -85,7 +85,7 @@ def evaluate(rules: Sequence[EnrolmentRule], facts: Facts, external: External) -
 
 
 class _Known:
-    """What is known of whoever enrols, as rules are compared with it."""
+    """What is known about whoever enrols, in the form that rules are compared with."""
 
     def __init__(self, facts: Facts, external: External) -> None:
         self._external = external
@@ -95,7 +95,7 @@ class _Known:
         self._by_selector = _by_selector(facts)
 
     def why_not(self, rule: EnrolmentRule) -> str:
-        """Why a rule does not match; empty where it does."""
+        """Why a rule does not match; empty if it does."""
         blocks = rule.action == "block"
         return (
             self._nothing_of(rule.include, blocks)
@@ -139,7 +139,7 @@ class _Known:
         return f"{selector_text(selector, values)} is not known" + (f" ({', '.join(sorted(whys))})" if whys else "")
 
     def _split(self, selector: str, values: Values) -> tuple[Values, Values]:
-        """The values that hold, and those of which it is not known; all others do not hold."""
+        """The values that hold, and those that are unknown; all others do not hold."""
         if selector in self._by_selector:
             known = self._by_selector[selector]
             return (NONE, values) if known is None else (values & known, NONE)

@@ -1,4 +1,4 @@
-"""Which enrolment rule would answer, and why each before it would not: before any device is registered."""
+"""Says which enrolment rule would match, and why each one before it would not, before any device is registered."""
 
 from collections.abc import Iterable
 from typing import Annotated, Any
@@ -94,7 +94,7 @@ def _valid(common_name: str) -> Certificate:
 
 
 def verdict_of(policy: Policy, facts: Facts, external: External) -> EnrolmentVerdict:
-    """What the rules of a policy say; without rules everybody in the directory may enrol, and no machine."""
+    """The verdict of a policy's rules; without rules everybody in the directory may enrol, and no machine may."""
     if policy.enrolment is not None:
         return evaluate(policy.enrolment, facts, external)
     return EnrolmentVerdict(action=None if facts.is_machine else "allow")
@@ -114,7 +114,7 @@ def explained(policy: Policy, facts: Facts, external: External) -> EnrolmentExpl
 
 
 def is_for_others(verdict: EnrolmentVerdict, facts: Facts) -> bool:
-    """Whether an `allow`, which is for people, is what answers to a machine."""
+    """Whether the rule that matches a machine is an `allow`, which is for people."""
     return facts.is_machine and verdict.action == "allow"
 
 

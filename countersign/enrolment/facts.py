@@ -1,4 +1,4 @@
-"""What is known of whoever registers a device: what the enrolment rules are evaluated for."""
+"""What is known about whoever registers a device; the enrolment rules are evaluated for it."""
 
 from typing import Annotated
 
@@ -40,5 +40,5 @@ class Facts(Model):
 
     @property
     def is_machine(self) -> bool:
-        """Whether no person registers: where there is a service token it is a machine, whoever else is named."""
+        """Whether a machine registers: there is no email or, whoever else is named, there is a service token."""
         return not self.email or self.service_token is not None

@@ -22,11 +22,11 @@ MAPPED_BITS = 96
 
 Action = Literal["allow", "block", "service_auth", "bypass"]
 
-# They say who somebody is: evaluated when a device enrols, and unknown for a machine.
+# The selectors that say who somebody is: evaluated when a device enrols, and unknown for a machine.
 IDENTITY = frozenset({"emails", "email_domains", "user_groups", "roles", "claims", "login_methods"})
 
 T = TypeVar("T")
-# What is left out stays left out where a policy is stored: an empty list of it would be a mistake.
+# A list that is left out stays left out of a stored policy, where an empty list would be a mistake.
 Values = Annotated[
     list[T],
     Field(min_length=1, max_length=MOST_VALUES, json_schema_extra={"uniqueItems": True}, exclude_if=operator.not_),
@@ -46,7 +46,7 @@ def _network(value: str) -> str:
         network = ipaddress.ip_network(value.strip())
     except ValueError as error:
         raise ValueError(f"{str(error)[:80]}; write a network such as 192.0.2.0/24 or 2001:db8::/32") from None
-    # An address in this form is the IPv4 address in it (RFC 4291, 2.5.5.2), and is compared as that.
+    # IPv4-mapped addresses (RFC 4291, 2.5.5.2) are compared as the IPv4 addresses in them.
     if isinstance(network, ipaddress.IPv6Network) and (inner := network.network_address.ipv4_mapped):
         return f"{inner}/{network.prefixlen - MAPPED_BITS}"
     return str(network)
@@ -192,7 +192,7 @@ class EnrolmentRule(Described):
 
 
 def _not_empty(value: object) -> object:
-    # Without rules everybody may enrol: a line that nothing stands behind must not say so.
+    # Without rules everybody may enrol; a line that was left empty must not mean that.
     if value is None:
         raise ValueError("is empty; list the rules below it, write [] to let nobody enrol, or remove the line")
     return value

@@ -1,4 +1,4 @@
-"""What of the enrolment rules is allowed, but surely a mistake."""
+"""Warns of what is allowed in enrolment rules, but surely a mistake."""
 
 from collections.abc import Iterator
 from itertools import combinations, islice
@@ -9,7 +9,7 @@ from countersign.enrolment.evaluate import EXTERNAL, in_order
 from countersign.enrolment.rules import IDENTITY, EnrolmentRule
 from countersign.policy.check import Problem
 
-# Nobody has two of them at once, so that two that are required are never there.
+# Nobody has two of these at once, so a rule that requires two never matches.
 ONE_AT_A_TIME = {
     "emails": "address",
     "email_domains": "domain",
@@ -21,9 +21,9 @@ ONE_AT_A_TIME = {
 TOKENS = ("service_tokens", "any_service_token")
 PROOFS_OF_A_MACHINE = {*TOKENS, "valid_certificate", "common_names", EXTERNAL}
 NETWORKS = "source_networks"
-# So many networks of a rule are looked at for one that another is part of.
+# At most this many networks of a rule are compared with others.
 MOST_NETWORKS = 100
-# Some seconds of the processor: no more values are compared to find rules that are never come to.
+# At most this many values are compared to find rules that are never reached: some seconds of the processor.
 MOST_COMPARISONS = 2_000_000
 NONE: frozenset[Any] = frozenset()
 
@@ -31,7 +31,7 @@ Conditions = dict[str, frozenset[Any]]
 
 
 def warnings(policy: Policy) -> Iterator[Problem]:
-    """Each of them, with its place."""
+    """Each warning, with its place in the policy."""
     rules = policy.enrolment or []
     for n, rule in enumerate(rules):
         for message, *place in _of_rule(rule):
@@ -98,7 +98,7 @@ def _comparisons(first: EnrolmentRule, second: EnrolmentRule) -> int:
 def _hides(first: EnrolmentRule, second: EnrolmentRule) -> bool:
     """Whether `first` surely matches whenever `second` does."""
     needed, excluded = first.require.conditions, first.exclude.conditions
-    # What is not known is against a rule that lets somebody in, and not against one that blocks.
+    # What is unknown counts against a rule that lets somebody in, but not against one that blocks.
     if first.action != "block" and second.action == "block" and (excluded or EXTERNAL in _needed(first)):
         return False
     return (
@@ -109,7 +109,7 @@ def _hides(first: EnrolmentRule, second: EnrolmentRule) -> bool:
 
 
 def _includes(wanted: Conditions, rule: EnrolmentRule) -> bool:
-    """Whether one of these conditions holds wherever the rule matches."""
+    """Whether one of these conditions holds whenever the rule matches."""
     required = rule.require.conditions.items()
     return (
         "everyone" in wanted
@@ -123,7 +123,7 @@ def _includes(wanted: Conditions, rule: EnrolmentRule) -> bool:
 
 
 def _implied(selector: str, value: Any, wanted: Conditions) -> bool:
-    """Whether one of the wanted conditions holds wherever this one does."""
+    """Whether one of the wanted conditions holds whenever this one does."""
     if value in wanted.get(selector, NONE):
         return True
     match selector:
