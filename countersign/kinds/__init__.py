@@ -15,7 +15,7 @@ KINDS: dict[str, SubjectKind[Any]] = {CONNECTION.name: CONNECTION, DEVICE.name: 
 
 
 def kind_named(name: object) -> SubjectKind[Any] | None:
-    """The kind of this name, that of connections where there is no name; None for an unknown one."""
+    """The kind of this name; connections if there is no name, None for an unknown one."""
     return CONNECTION if name is None else KINDS.get(name) if isinstance(name, str) else None
 
 
@@ -30,7 +30,7 @@ def title_of(question: Question) -> str:
 
 
 def question_from(written: Any) -> Question:
-    """A question as we stored it ourselves; ValueError where it is none.
+    """A question as we stored it ourselves; ValueError if it isn't one.
 
     Unknown fields, which a newer version may have written, are ignored.
     """

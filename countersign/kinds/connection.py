@@ -23,7 +23,7 @@ class ConnectionProtocol(StrEnum):
 class ConnectionQuestion(Question):
     """What a gateway or a person asks: may this requester connect to this device?"""
 
-    # Not sent and not stored: a question without a kind is this.
+    # Neither sent nor stored: a question without a kind is about a connection.
     kind: Literal["connection"] = Field(default="connection", exclude=True)
     requester: Id
     device: Id
@@ -38,7 +38,7 @@ class ConnectionQuestion(Question):
 
 
 def why_not_in(gateway: str, scope: Scope, subject: Subject) -> NotAllowed | None:
-    """Why a gateway of these devices and protocols may not ask for a connection; None where it may."""
+    """Why a gateway of these devices and protocols may not ask for a connection; None if it may."""
     device, protocol = subject.target, subject.variant
     if device not in scope.targets:
         return NotAllowed(f"{device} is not a device of gateway {gateway}.", ErrorCode.OTHER_DEVICE, device=device)

@@ -27,7 +27,7 @@ class DeviceQuestion(Question):
 
     @property
     def details(self) -> list[Detail]:
-        """What the device says of itself, with what changed, and its key as people compare it."""
+        """What the device reports about itself, with what changed, and its key in the form that people compare."""
         key = [Detail(label="Key", value=short_of(self.key))] if self.key else []
         return [*details(self.fingerprint, self.before), *key]
 

@@ -12,7 +12,7 @@ Q = TypeVar("Q", bound=Question)
 
 
 def why_not_in(gateway: str, scope: Scope, subject: Subject) -> NotAllowed | None:
-    """Why a gateway of this scope may not ask for a subject; None where it may."""
+    """Why a gateway of this scope may not ask for a subject; None if it may."""
     if subject.variant and scope.includes(subject.target, subject.variant):
         return None
     return NotAllowed(f"Gateway {gateway} does not ask for {subject}.", ErrorCode.OTHER_DEVICE)
@@ -22,10 +22,10 @@ def why_not_in(gateway: str, scope: Scope, subject: Subject) -> NotAllowed | Non
 class SubjectKind(Generic[Q]):
     """One kind of subject: how its input is read, and how it is named; `routes.py` says who must agree.
 
-    `question` is the form of the input, and says its subject. `workflow` is the name of its workflow in Temporal;
-    `example` is shown to who sent something else. `title` names a subject in a list or a line of plain text.
-    `asked_by_engine`: the engine alone asks, for what is registered there. `why_not_in` says why a gateway may not ask
-    for it.
+    `question` is the model of the input, and gives its subject. `workflow` is the name of its workflow in Temporal;
+    `example` is shown to whoever sent something else. `title` names a subject in a list or a line of plain text.
+    `asked_by_engine`: only the engine asks, for what is registered with it. `why_not_in` says why a gateway may not
+    ask for it.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Who must agree to a question of each kind, and on what terms: what the rules of the policy say."""
+"""Who must agree to a question of each kind, and on what terms, according to the rules of the policy."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -15,16 +15,16 @@ from countersign.times import MINUTE, duration
 
 
 def route_of(policy: Policy, question: Question) -> Route:
-    """Who must agree to this question, on what terms, and how long the grant lasts that an approval opens; 0 for none.
+    """Who must agree to this question, on what terms, and how long the grant of an approval lasts; 0 for no grant.
 
-    Raises Refused for an unknown or disabled requester, and where the rules of its kind refuse it.
+    Raises Refused for an unknown or disabled requester, and if the rules of its kind refuse it.
     """
     rules.must_be_enabled(policy, question.requester)
     return ROUTES[question.kind](policy, question)
 
 
 def route_of_connection(policy: Policy, question: ConnectionQuestion) -> Route:
-    """By the approval workflows, or the managers who must agree, of the device's group and the requester's (rule 1).
+    """Who must agree to a connection, according to the device's group and the requester's groups (rule 1).
 
     Raises Refused for a device in no group, or more time than a grant may last here.
     """
