@@ -1,4 +1,4 @@
-"""Requests that this gateway opened and that nobody here waits for any more: they are cancelled."""
+"""Cancels requests that this gateway opened and that nobody here waits for any more."""
 
 import asyncio
 import logging
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class AbandonedRequests:
-    """Cancels what is left open, as after a crash; whoever asks for it again within `retry_within` keeps it."""
+    """Cancels requests left open, as after a crash, unless somebody asks again within `retry_within` seconds."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class AbandonedRequests:
         retry_within: float,
         is_wanted: Callable[[Question], bool],
     ) -> None:
-        """`is_wanted`: whether somebody here asks this, also where they have not learnt yet which request is theirs."""
+        """`is_wanted`: whether somebody here asks this, even if they have not learnt yet which request is theirs."""
         self._api, self._background, self._retry_within = api, background, retry_within
         self._is_wanted = is_wanted
         self._calls = Calls(4)
@@ -39,7 +39,7 @@ class AbandonedRequests:
         self._to_cancel: set[int] = set()
 
     async def find_left_over(self) -> None:
-        """Begin to cancel what waits and nobody asks for again."""
+        """Begin to cancel the waiting requests that nobody asks for again."""
         if not self._name:
             self._name = await self._own_name()
         if self._search is None or self._search.done():
@@ -58,12 +58,12 @@ class AbandonedRequests:
                 self._background.start(self._cancel_later(view.approval_id))
 
     def opened(self, event: AuditEventView) -> None:
-        """One was opened that nobody here asks for, as far as is known: the reply may have been lost."""
+        """A request was opened that nobody here is known to ask for: the portal's reply may have been lost."""
         if event.who == self._name and event.approval_id is not None:
             self._background.start(self._cancel_later(event.approval_id))
 
     def cancel(self, approval_id: int) -> None:
-        """Cancel one that nobody waits for any more."""
+        """Cancel a request that nobody waits for any more."""
         self._background.start(self._cancel(approval_id))
 
     async def _own_name(self) -> str:

@@ -1,8 +1,8 @@
-"""What all gates of a host ask the portal, and what becomes of it.
+"""Asks the portal on behalf of all gates of a host, and keeps track of the requests and sessions.
 
-One long poll tells of everything; a request that an event is about is then read. A session ends when no grant covers
-it, which is at its grant's end also by this machine's own clock, and when the portal has given no good answer for the
-grace. A request that this gateway opened, and that nobody here waits for any more, is cancelled after a while.
+One long poll brings all events; a request that an event is about is then read. A session ends when no grant covers it
+(by this machine's own clock, too) and when the portal has given no good answer for the grace period. A request that
+this gateway opened, and that nobody here waits for any more, is cancelled after a while.
 """
 
 import asyncio
@@ -30,30 +30,30 @@ from countersign.views import RequestView
 
 __all__ = ["Access", "GateSession", "Tell", "Wanted"]
 
-# A token may have 250 calls under way: the portal keeps one that asks for 20 s where no worker is there.
+# A token may have 250 calls under way, and without a worker the portal holds a call that asks for 20 s.
 MOST_ASKING = 32
 SHOWN_EVERY_SECONDS = 60.0
 ASK_AGAIN_SECONDS = 3.0
-# How long who doesn't wait for a yes is kept waiting, where the portal is slow.
+# How long a slow portal may hold up those who don't wait for an approval.
 NO_WAIT_SECONDS = 10.0
 AWAY = "The portal does not answer now"
 STAYS_OPEN = "It stays open: connect again when it is approved."
-# Waiting helps nobody against these limits.
+# Trying again does not help against these limits.
 LIMITS_OF_A_PERSON = {ErrorCode.TOO_MANY_REQUESTS, ErrorCode.TOO_MANY_REFUSALS}
 
 log = logging.getLogger(__name__)
 
-# What has to be the same for two who ask to share one question: what for, and the source address.
+# What has to be the same for two callers to share one question: the workflow's id and the source address.
 _Key = tuple[str, str]
 
 
 class Access:
-    """What this gate asked the portal, and what became of it."""
+    """The questions of this host's gates, and the sessions that grants permit."""
 
     def __init__(self, api: Api, grace: float, retry_within: float) -> None:
-        """`grace`: how many seconds sessions stay without a good answer of the portal.
+        """`grace`: how many seconds sessions stay without a good answer from the portal.
 
-        `retry_within`: for how many seconds a request stays open whose asker has gone. Made within an event loop.
+        `retry_within`: how many seconds a request stays open after its asker has gone. Needs a running event loop.
         """
         self._api, self._retry_within = api, retry_within
         self._calls = Calls(MOST_ASKING)
@@ -68,7 +68,7 @@ class Access:
     async def run(self) -> NoReturn:
         """Follow what happens until an exception ends it; all sessions end then.
 
-        Raises BadQuestion where the token is no gateway's.
+        Raises BadQuestion if the token isn't a gateway's.
         """
         self._followed.start()
         try:
@@ -82,10 +82,10 @@ class Access:
         return self._followed.answers
 
     async def ask(self, wanted: Wanted, tell: Tell) -> GateSession:
-        """Open or join the request, and wait until a grant says yes; `tell` gets sentences as they become true.
+        """Open or join the request, and wait until a grant permits it; `tell` gets messages for the person meanwhile.
 
-        Raises Refused, NotAllowed, BadQuestion and Unavailable, each with a message for the person. Where this is
-        cancelled the asker has gone: see `asker_withdrew`.
+        Raises Refused, NotAllowed, BadQuestion and Unavailable, each with a message for the person. Cancelling this
+        means that the asker has gone; see `asker_withdrew`.
         """
         asking = self._joined(wanted.question)
         was_asked_before = asking.request is not None
@@ -101,14 +101,14 @@ class Access:
             self._leave(asking)
 
     async def _read_once_more(self, request: Request) -> None:
-        """It may have been decided a moment ago, and no event have told of it yet."""
+        """Read a request that may have been decided a moment ago, before the event arrives."""
         try:
             await self._followed.read_now(request)
         except Unavailable:
             raise _away() from None
 
     async def resume(self, wanted: Wanted, tell: Tell) -> GateSession | None:
-        """The session that a grant permits which lasts now; None where there is none. Nothing is asked for.
+        """The session that an active grant permits; None if there is no such grant. No request is opened.
 
         Raises Unavailable, and BadQuestion.
         """
@@ -122,7 +122,7 @@ class Access:
         return self.session_by(longest, wanted, tell) if longest else None
 
     def session_by(self, view: RequestView, wanted: Wanted, tell: Tell) -> GateSession | None:
-        """The session that the grant of this request permits, as it was read now; None where it permits none.
+        """The session that the grant of this request, which was just read, permits; None if it permits none.
 
         Raises Unavailable, and BadQuestion.
         """
@@ -133,9 +133,9 @@ class Access:
         return GateSession(wanted, self._followed.follow(view), view.grant, tell)
 
     def asker_withdrew(self, wanted: Wanted) -> None:
-        """Whoever asked this, and whose `ask` was cancelled, no longer wants it.
+        """Withdraw what somebody asked whose `ask` was cancelled.
 
-        The request is cancelled at once, unless somebody else waits for it; also one that was kept for them.
+        The request is cancelled at once, even if it was kept for them, unless somebody else waits for it.
         """
         asking = self._asking.get(_key(wanted.question))
         if asking is not None and not asking.people:
@@ -168,10 +168,10 @@ class Access:
         asking.leaving = asyncio.get_running_loop().call_later(seconds, self._give_up, asking)
 
     def _give_up(self, asking: SharedQuestion) -> None:
-        """Nobody has asked again: the request is cancelled."""
+        """Cancel the request, as nobody has asked again."""
         self._drop(asking)
         if asking.opening and not asking.opening.done():
-            # Where it is open all the same, its first event is seen, and it is cancelled then.
+            # If it was opened all the same, the event about that will come, and it is cancelled then.
             asking.opening.cancel()
         elif asking.request and asking.request.waits:
             self._abandoned.cancel(asking.request.approval_id)
@@ -186,7 +186,7 @@ class Access:
         return any(one.question.workflow_id == question.workflow_id for one in self._asking.values())
 
     def _check(self, request: Request) -> None:
-        """Whoever asks next asks anew where it is decided; its sessions may end."""
+        """Once a request is decided, have whoever asks next ask anew; end or warn its sessions if needed."""
         if not request.waits:
             for asking in request.askings:
                 self._drop(asking)
@@ -259,7 +259,7 @@ class Access:
                     await changed.wait()
 
     def _how_it_is(self, request: Request) -> tuple[str, str]:
-        """What those who wait are shown when it changes, and what is added each time."""
+        """What those who wait are shown: a text that is shown when it changes, and what is added each time."""
         if not request.waits:
             return f"#{request.approval_id} is decided", f"{AWAY}, and nobody gets in until it does"
         about, left = request.waiting_for(datetime.now(UTC))
@@ -289,7 +289,7 @@ def _key(question: Question) -> _Key:
 
 
 def _for_a_person(error: CountersignError) -> CountersignError:
-    """What somebody at the gate is told: of the gate's own token, nothing but that it is wrong."""
+    """The error to show to somebody at the gate; about the gate's own token only that the portal refuses it."""
     if error.code in BAD_TOKEN:
         log.error("The portal does not take the gate's token: %s", error)
         return Unavailable("This gate may not ask the portal now: tell who runs it that the portal refuses its token.")

@@ -17,19 +17,19 @@ T = TypeVar("T")
 
 def account_named(name: str) -> pwd.struct_passwd | None:
     """The account of this name; None where there is none."""
-    with suppress(KeyError, ValueError):  # the latter where it holds a null byte
+    with suppress(KeyError, ValueError):  # ValueError: the name holds a null byte
         return pwd.getpwnam(name)
     return None
 
 
 class Accounts(Calls):
-    """Runs what looks accounts up (getpwnam(3)) beside the event loop, and waits for it only so long."""
+    """Runs look-ups of accounts (getpwnam(3)) beside the event loop, and waits ANSWER_SECONDS at most."""
 
     def __init__(self) -> None:
         super().__init__(MOST_AT_ONCE)
 
     async def __call__(self, call: Callable[[], T]) -> T:
-        """What the call returns or raises; Unavailable where it takes too long."""
+        """What the call returns or raises; Unavailable if it takes too long."""
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 return await super().__call__(call)

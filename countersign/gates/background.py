@@ -1,4 +1,4 @@
-"""Work beside whoever started it, of which no fault is missed."""
+"""Background tasks whose faults are never missed."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -17,7 +17,7 @@ class Background:
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """Begin; what it raises as a CountersignError is for whoever awaits it, anything else ends everything."""
+        """Start a task; a CountersignError that it raises is for whoever awaits it, any other error ends all tasks."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)

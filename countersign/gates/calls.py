@@ -1,4 +1,4 @@
-"""Calls to the portal in threads of their own, at most so many at once; none of them keeps the program from ending."""
+"""Blocking calls, in a limited number of threads of their own; none of them keeps the program from ending."""
 
 import asyncio
 import threading
@@ -12,16 +12,16 @@ T = TypeVar("T")
 
 
 class Calls:
-    """Runs what blocks beside the event loop."""
+    """Runs blocking calls beside the event loop."""
 
     def __init__(self, most: int) -> None:
         """`most`: how many run at once; others wait for one to end."""
         self._room = asyncio.Semaphore(most)
 
     async def __call__(self, call: Callable[[], T]) -> T:
-        """What the call returns or raises; Unavailable where the system has no thread left.
+        """What the call returns or raises; Unavailable if the system has no thread left.
 
-        When this is cancelled the call goes on, and keeps its place.
+        If this is cancelled, the call goes on and still counts as running.
         """
         await self._room.acquire()
         loop = asyncio.get_running_loop()

@@ -1,7 +1,7 @@
 """SSH certificates for a few minutes, for targets that trust the gate's authority and nobody's keys.
 
-A certificate names the request as its key id and the person as its principal, and is good from the bastion's address
-alone: a target that somebody reaches around the bastion refuses it. Its form is OpenSSH's, PROTOCOL.certkeys.
+A certificate names the request as its key id and the person as its principal, and is valid only from the bastion's
+address: a target that somebody reaches without the bastion refuses it. The format is OpenSSH's PROTOCOL.certkeys.
 """
 
 import re
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.serialization.ssh import SSHCertPrivateKeyTypes, SSHCertPublicKeyTypes
 
 MOST_MINUTES = 60
-# A target whose clock is behind by this much takes it, too.
+# A target whose clock is up to this much behind accepts a certificate, too.
 CLOCKS_DIFFER = timedelta(minutes=1)
 LONGEST_KEY = 16 * 1024
 SMALLEST_RSA_BITS = 2048
-# One key in one line, as in a file `id_ed25519.pub`; what else may stand there, such as a comment, is not kept.
+# One key in one line, as in a file `id_ed25519.pub`; anything after it, such as a comment, is not kept.
 KEY = re.compile(r"(?P<kind>ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+={0,2}(?= |$)")
 # Who a certificate is for; without {person} it would be for anybody who gets one.
 PRINCIPAL = r"^([A-Za-z0-9_.@:-]|\{device\}|\{protocol\})*\{person\}([A-Za-z0-9_.@:-]|\{device\}|\{protocol\})*$"
@@ -45,7 +45,7 @@ class CertificateAuthority:
     """Signs certificates with the key of a file that the service alone can read."""
 
     def __init__(self, section: SshSection) -> None:
-        """Raises BadQuestion, with the remedy, where the key can't be read or others can read it."""
+        """Raises BadQuestion, with the remedy, if the key can't be read or others can read it."""
         self._key = _private_key(section.certificate_authority)
         self._addresses = ",".join(str(one) for one in section.certificate_addresses)
         self._lasts = timedelta(minutes=section.certificate_minutes)
@@ -54,7 +54,7 @@ class CertificateAuthority:
     def sign(self, key: str, wanted: Wanted, approval_id: int, ends_at: datetime, now: datetime) -> str:
         """A certificate for a public key, in one line; never good for longer than the grant.
 
-        Raises BadQuestion where `key` is no public key that can be signed.
+        Raises BadQuestion if `key` isn't a public key that can be signed.
         """
         from cryptography.hazmat.primitives.serialization import SSHCertificateBuilder, SSHCertificateType
 
@@ -78,7 +78,7 @@ class CertificateAuthority:
 
 
 def public_key(text: str) -> "SSHCertPublicKeyTypes":
-    """The key of a line as in a file `id_ed25519.pub`; BadQuestion where it is none that a certificate can be for."""
+    """The key of a line as in a file `id_ed25519.pub`; BadQuestion if no certificate can be signed for it."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.dsa import DSAPublicKey
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey

@@ -1,4 +1,4 @@
-"""What a client of the gate service asks for: checked against who it is, which the kernel says, and gate.toml."""
+"""Checks what a client of the gate service asks for against gate.toml and its account, which the kernel reports."""
 
 import pwd
 from typing import Any, Literal, NamedTuple
@@ -16,7 +16,7 @@ ROOT = 0
 
 
 class Claim(NamedTuple):
-    """What is wanted: a connection, with where the device is reached, or a certificate for a `public_key`."""
+    """What a client wants: a connection, with the device's address and port, or a certificate for a `public_key`."""
 
     wanted: Wanted
     address: str = ""
@@ -25,9 +25,9 @@ class Claim(NamedTuple):
 
 
 class Message(Model):
-    """What the first message of `countersign-gate ssh` holds; `person` is for root, who may ask for another account.
+    """The first message of `countersign-gate ssh`; only root may set `person`, to ask for another account.
 
-    `key`: where a certificate is asked for, the key that it is for, as a line of `id_ed25519.pub`.
+    `key`: the public key to sign, if a certificate is asked for, as a line of `id_ed25519.pub`.
     """
 
     gate: Literal["ssh", "certificate"]

@@ -10,7 +10,7 @@ from countersign.gates.protocol import Message, line_of
 from countersign.gates.unix_sockets import uid_of
 
 FIRST_LINE_SECONDS = 10.0
-# More than a client that reads leaves unread.
+# More than a client that still reads would leave unread.
 MOST_UNREAD_BYTES = 256 * 1024
 # How long a client may take to close what it was told to close.
 CLOSING_SECONDS = 0.5
@@ -25,7 +25,7 @@ class Client:
         self.uid = uid_of(writer.get_extra_info("socket"))
 
     def send(self, message: Message) -> None:
-        """Send, unless the client reads nothing: then it is cut off."""
+        """Send a message; a client that leaves too much unread is cut off."""
         transport = self._writer.transport
         transport.write(line_of(message))
         if transport.get_write_buffer_size() > MOST_UNREAD_BYTES:
@@ -36,7 +36,7 @@ class Client:
         self.send({"say": sentence})
 
     async def pass_on(self, message: Message, target: socket.socket) -> None:
-        """Send, and with it a connected socket; OSError where the client is gone or doesn't read."""
+        """Send a message, and with it a connected socket; OSError if the client is gone or doesn't read."""
         await self._writer.drain()
         with self._writer.get_extra_info("socket").dup() as own:
             line = line_of(message)
@@ -44,7 +44,7 @@ class Client:
                 raise BlockingIOError
 
     async def first(self) -> Message:
-        """Its first message; BadQuestion where that is none."""
+        """The client's first message; BadQuestion if it isn't one."""
         try:
             async with asyncio.timeout(FIRST_LINE_SECONDS):
                 return protocol.message_of(await self.reader.readuntil(b"\n"))
@@ -52,13 +52,13 @@ class Client:
             raise BadQuestion("The first line must be one JSON object, and come at once.") from None
 
     async def disconnected(self) -> bool:
-        """Wait until the client goes; whether it said so."""
+        """Wait until the client goes or sends a line; returns whether that line withdraws its question."""
         with suppress(OSError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             return protocol.message_of(await self.reader.readuntil(b"\n")).get("cancel") is True
         return False
 
     async def close(self) -> None:
-        """End the connection, once what was sent has left, or at once where nobody reads it."""
+        """Close the connection once everything is sent; abort it if the client doesn't read within CLOSING_SECONDS."""
         with suppress(OSError, TimeoutError):
             async with asyncio.timeout(CLOSING_SECONDS):
                 await self._writer.drain()

@@ -1,6 +1,6 @@
 """`countersign-gate`: what a login on this host starts. It holds no secret: the gate service knows who calls.
 
-Of the standard library alone, and each command is imported only when it is called.
+It uses the standard library alone, and imports each command only when it is called.
 """
 
 import sys

@@ -24,7 +24,7 @@ from countersign.remedies import remedy
 
 LONGEST_GRACE = timedelta(days=1)
 LONGEST_RETRY = timedelta(hours=1)
-# More than any may hold.
+# More than any gate.toml may hold.
 LARGEST_FILE_BYTES = 1024 * 1024
 # A host name or an address; never what could be taken for an option of a program.
 ADDRESS = r"^[A-Za-z0-9_:\[][A-Za-z0-9_.:%\[\]-]{0,252}$"
@@ -97,14 +97,14 @@ def read_config(file: Path) -> GateConfig:
 
 
 def _problem(error: ErrorDetails) -> str:
-    """What is wrong in a field; where a pattern says it, by an example of what it takes."""
+    """What is wrong with a field; if it doesn't match a pattern, with an example that does."""
     example = EXAMPLES.get(str(error["loc"][-1]))
     others = {"string_pattern_mismatch": f"must be as in {example}"} if example else {}
     return f"{'.'.join(map(str, error['loc']))} {remedy(error, others)}"
 
 
 def read_token(file: Path) -> str:
-    """The token in a file that only its owner can read; BadQuestion where others can, or there is none."""
+    """The token in a file that only its owner can read; BadQuestion if others can, or there is none."""
     token = read_private(file, "the gateway's token").decode(errors="replace").strip()
     if not token:
         raise BadQuestion(f"{file} is empty; put the gateway's token there.")
@@ -112,5 +112,5 @@ def read_token(file: Path) -> str:
 
 
 def portal(config: GateConfig) -> Api:
-    """The portal, asked with the gateway's token; BadQuestion where that or the address can't be one."""
+    """The portal, asked with the gateway's token; BadQuestion if the token or the address can't be valid."""
     return Api(config.url, read_token(config.token_file), remedies=REMEDIES)

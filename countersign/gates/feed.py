@@ -14,19 +14,19 @@ from countersign.views import AuditEventView
 
 POLL_SECONDS = 20.0
 RETRY_SECONDS = 1.0
-# Between two polls, also where the portal answers at once; what happens meanwhile comes together.
+# The pause between two polls, even if the portal answers at once; events of that time come together.
 REST_SECONDS = 0.1
 
 log = logging.getLogger(__name__)
 
 
 def now() -> float:
-    """Seconds since the machine was started, those that it slept included: nobody sets this clock."""
+    """Seconds since the machine was started, including the time that it slept: nobody can set this clock."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class Feed:
-    """Tells of every event; those of an outage are missed."""
+    """Passes on every event, except those of an outage."""
 
     def __init__(
         self,
@@ -38,14 +38,14 @@ class Feed:
     ) -> None:
         """`began` is awaited at the start and after an outage; `changed` is called when `answers` changes.
 
-        `grace`: an answer comes several times within so many seconds, while the portal is there.
+        `grace`: polls are so short that a portal that is there answers several times within this many seconds.
         """
         self._api, self._happened, self._began, self._changed = api, happened, began, changed
         self._seconds = min(POLL_SECONDS, grace / 3)
         self._calls = Calls(2)
         self.answers = False
         self.heard_at = -float("inf")
-        # What was asked of the portal since then is known as it is now: no event about it was missed.
+        # What was read from the portal since then is up to date: no event about it was missed.
         self.unbroken_since = float("inf")
         self.problem: CountersignError | None = None
 
@@ -71,7 +71,7 @@ class Feed:
         if version is None:
             await self._began()
             self.unbroken_since = began
-        # What it says was true when it was asked, at the earliest.
+        # What the first poll says may be as old as the call.
         self.heard_at, self.problem = began if version is None else now(), None
         if not self.answers:
             self.answers = True
@@ -84,7 +84,7 @@ class Feed:
         if str(error) != str(self.problem):
             log.warning("The portal gives no good answer: %s", error)
         self.problem = error
-        # Where there were too many calls the portal is there, and nothing is missed that the next poll does not tell.
+        # After too many calls the portal is still there, and the next poll reports everything that happened.
         if self.answers and not isinstance(error, TooMany):
             self.answers = False
             self._changed()

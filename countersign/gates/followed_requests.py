@@ -1,4 +1,4 @@
-"""The requests that somebody here waits for or has a session by, as the portal has them now."""
+"""The requests that somebody here waits for or has a session from, kept as the portal has them now."""
 
 import asyncio
 import logging
@@ -20,7 +20,7 @@ from countersign.views import AuditEventView, RequestView
 
 MOST_READING = 16
 TICK_SECONDS = 0.25
-# Where no event told of a change: this gateway may have lost the device, and with it what happens there.
+# How often requests are read without an event: a gateway that has lost a device gets no events about it.
 COMPARE_SECONDS = 60.0
 BAD_TOKEN = {ErrorCode.NO_TOKEN, ErrorCode.INVALID_TOKEN}
 
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 class FollowedRequests:
-    """Reads a request again when an event is about it, and ends its sessions when it can't be known how it is."""
+    """Reads a request again when an event is about it, and ends its sessions when its state can't be known."""
 
     def __init__(
         self,
@@ -39,9 +39,9 @@ class FollowedRequests:
         opened: Callable[[AuditEventView], None],
         began: Callable[[], Awaitable[None]],
     ) -> None:
-        """`check` is called with each request that was read, and four times a second; `opened` for one not followed.
+        """`check` is called with each request after it is read, and four times a second.
 
-        `began` is awaited at the start and after each outage.
+        `opened` gets the event of a new request that isn't followed. `began` is awaited at the start and after outages.
         """
         self._api, self._grace, self._background = api, grace, background
         self._check, self._opened, self._began = check, opened, began
@@ -52,11 +52,11 @@ class FollowedRequests:
 
     @property
     def answers(self) -> bool:
-        """Whether the portal gives good answers now: what happens is heard of."""
+        """Whether the portal gives good answers now, so that events arrive."""
         return self._feed.answers
 
     def knows(self, request: Request) -> bool:
-        """Whether the request is known as it is now."""
+        """Whether the present state of the request is known."""
         return self.answers and request.read_at >= self._feed.unbroken_since
 
     def start(self) -> None:
@@ -65,7 +65,7 @@ class FollowedRequests:
         self._background.start(self._tick())
 
     def listen(self, kind: str, heard: Callable[[AuditEventView], None]) -> None:
-        """Have each event of a kind told, whatever request it is about."""
+        """Have `heard` called with each event of a kind, whatever request it is about."""
         self._listeners[kind] = heard
 
     def request(self, approval_id: int) -> Request:
@@ -73,7 +73,7 @@ class FollowedRequests:
         return self._requests.setdefault(approval_id, Request(approval_id))
 
     def follow(self, view: RequestView) -> Request:
-        """A request as it was found in a list; it is read again, lest something happened meanwhile."""
+        """A request that was found in a list; it is read again, as something may have happened meanwhile."""
         request = self.request(view.approval_id)
         request.take(view)
         self.read_soon(request)
@@ -85,7 +85,7 @@ class FollowedRequests:
             request.end_sessions(why)
 
     async def read_now(self, request: Request) -> None:
-        """Read it. Raises CountersignError where that can't be done; one that is not there any more has no view."""
+        """Read a request. Raises CountersignError if that fails; one that the portal no longer shows loses its view."""
         asked_at = now()
         try:
             view = await self.read(partial(self._api.request, request.approval_id))
@@ -101,7 +101,7 @@ class FollowedRequests:
         self._check(request)
 
     def read_soon(self, request: Request) -> None:
-        """Read it, and once more where it was being read when something happened."""
+        """Read a request in the background; if it is being read already, it is read once more after that."""
         if request.stale_since is None:
             request.stale_since = now()
         if not request.is_read:
@@ -114,7 +114,7 @@ class FollowedRequests:
             try:
                 await self.read_now(request)
             except CountersignError as error:
-                # What was read since then is known.
+                # It may have been read meanwhile by another call.
                 request.stale_since = max(since, request.read_at)
                 log.warning("#%s could not be read: %s", request.approval_id, error)
                 if not self.answers:
@@ -123,9 +123,9 @@ class FollowedRequests:
         request.is_read = False
 
     async def _read_all(self) -> None:
-        """Have everything read again: something may have happened that no event told of.
+        """Have all requests read again, as events may have been missed.
 
-        What can't be read holds up nothing else: it is out of date since the portal was last heard.
+        A request that can't be read holds up no others: it counts as out of date since the portal's last answer.
         """
         await self._began()
         for request in self._requests.values():
@@ -158,7 +158,7 @@ class FollowedRequests:
             await asyncio.sleep(TICK_SECONDS)
 
     def _keep_grace(self) -> None:
-        """End what has not been confirmed for so long."""
+        """End the sessions of requests that were not confirmed for longer than the grace period."""
         at = now()
         why = sentence(f"The portal has not answered for {duration(timedelta(seconds=self._grace))}")
         for request in self._requests.values():

@@ -1,6 +1,6 @@
-"""Checks a gateway: connects as somebody would, and looks at the portal what becomes of it (docs/gateways.md).
+"""Checks a gateway: connects as somebody would, and looks at the portal to see what happens (docs/gateways.md).
 
-It speaks for an approver of the person who connects: it approves, revokes and rejects requests of theirs.
+It acts as an approver of the person who connects: it approves, revokes and rejects that person's requests.
 """
 
 import time
@@ -19,11 +19,11 @@ from countersign.question import read_question
 from countersign.views import Finding, RequestView
 
 POLL_SECONDS = 0.1
-# How long it is watched whether anything comes before the yes, or another request is opened.
+# How long to watch whether anything comes through before the yes, or another request is opened.
 WATCH_SECONDS = 3.0
-# A session ends so soon after its grant.
+# How soon after its grant a session has to end.
 MOST_SECONDS = 2.0
-# A person's client tries again: it is the same request.
+# How many connections are made, as by a client that tries again: all must be one request.
 TIMES = 3
 
 State = Literal["ok", "warning", "problem"]
@@ -43,23 +43,23 @@ class Wants:
 class Check:
     """One check of a gateway.
 
-    `patience`: how many seconds are waited for what a gateway does at once; `gone_within`: how long a request may stay
-    open whose person has gone, as they may come back.
+    `patience`: how many seconds to wait for what a gateway does at once; `gone_within`: how many seconds a request may
+    stay open after its person has gone, as they may come back.
     """
 
     def __init__(
         self, api: Api, address: GatewayAddress, wants: Wants, patience: float, gone_within: float, person: Api | None
     ) -> None:
-        """`person`: by which the person asks, where the gateway has people ask at the portal themselves."""
+        """`person`: the portal with the person's token, for gateways whose people ask at the portal themselves."""
         self._person = person
         self._api, self._address, self._wants = api, address, wants
         self._patience, self._gone_within = patience, gone_within
         self._found: list[Finding] = []
-        # Of the requests of this person, before anything was asked here.
+        # The approval id of this person's newest request before the check.
         self._newest = 0
 
     def run(self) -> list[Finding]:
-        """What was found, in the order of the checks. Raises BadQuestion where nothing can be checked."""
+        """What was found, in the order of the checks. Raises BadQuestion if nothing can be checked."""
         self._must_be_answerable()
         self._must_be_free()
         try:
@@ -105,7 +105,7 @@ class Check:
         self._say("it says where the connection comes from", bool(address), remedy, otherwise="warning")
 
     def _one_request(self, first: RequestView) -> None:
-        time.sleep(WATCH_SECONDS)  # nothing tells that no other request comes
+        time.sleep(WATCH_SECONDS)  # no event says that no other request comes
         asked = self._api.requests(requester=self._wants.person)
         since = [one for one in asked if one.approval_id > self._newest and one.asked_by == first.asked_by]
         which = ", ".join(f"#{one.approval_id} for {one.subject.target} by {one.subject.variant}" for one in since)
@@ -121,7 +121,7 @@ class Check:
     def _yes(self, view: RequestView, connections: Sequence[Connection]) -> None:
         self._api.decide(view.approval_id, Verdict.APPROVE)
         began = time.monotonic()
-        # A gate may close who waits, and let in who connects again.
+        # A gate may close the connections that wait, and let people in when they connect again.
         closed = all(connection.poll()[1] for connection in connections) and self._address.waits
         with self._connections(1 if closed else 0) as again:
             through = self._until(lambda: [one for one in (*connections, *again) if one.poll()[0]])
@@ -151,7 +151,7 @@ class Check:
             self._api.decide(view.approval_id, Verdict.REJECT, REASON)
             connection, began = connections[0], time.monotonic()
             closed = self._until(lambda: connection.poll()[1])
-            # Over other protocols what comes now may say why.
+            # Over protocols other than HTTP, what comes through now may say why.
             is_well = bool(closed) and (self._address.waits or not connection.poll()[0])
             remedy = "Close the connection when the request is Rejected; say why, where the protocol can."
             self._say("a rejection closes the connection", is_well, remedy, time.monotonic() - began)
@@ -188,7 +188,7 @@ class Check:
         return next((one for one in self._requests() if one.status is Status.WAITING and one.level), None)
 
     def _request(self) -> RequestView | None:
-        """The request that is to be opened now, by whoever asks."""
+        """The request that is to be opened now, whoever asks; None if it isn't opened."""
         if self._person:
             wants = self._wants
             question = {"requester": wants.person, "device": wants.device, "protocol": wants.protocol}
@@ -196,14 +196,14 @@ class Check:
         return self._until(self._waiting)
 
     def _must_be_answerable(self) -> None:
-        """Raise BadQuestion unless whoever checks alone decides such a request."""
+        """Raise BadQuestion unless the token's person alone can decide such a request."""
         me, wants = self._api.me(), self._wants
         if me.kind != "person":
             raise BadQuestion(f"The token is the gateway {me.name}'s: give that of an approver, who answers here.")
         try:
             found = self._api.who_approves(wants.device, wants.protocol, wants.person)
         except NotAllowed:
-            return  # it will be seen what comes of it
+            return  # the check itself will show it
         levels = found.levels if found.outcome == "waits" and not found.confirm else []
         if len(levels) != 1 or levels[0].needed != 1 or me.name not in {one.person for one in levels[0].asked}:
             now = found.message or found.because or "another would have to"
@@ -214,7 +214,7 @@ class Check:
             )
 
     def _leave_nothing(self) -> None:
-        """Reject what waits still, and revoke what was granted, whatever came of the check."""
+        """Reject requests that still wait and revoke grants that last, however the check went."""
         for one in self._requests():
             with suppress(CountersignError):
                 if one.status is Status.WAITING:
@@ -243,7 +243,7 @@ class Check:
                 connection.close()
 
     def _until(self, find: Callable[[], T], seconds: float | None = None) -> T | None:
-        """What is looked for, as soon as it is there; None where it does not come within so many seconds."""
+        """What `find` returns, once it is true; None if that takes longer than `seconds`, by default the patience."""
         over = time.monotonic() + (self._patience if seconds is None else seconds)
         while not (found := find()):
             if time.monotonic() > over:

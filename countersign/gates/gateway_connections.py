@@ -16,9 +16,9 @@ from countersign.errors import BadQuestion
 from countersign.http import is_loopback, trusted
 
 CONNECT_SECONDS, CLOSE_SECONDS = 10.0, 2.0
-# Of what came back, for people.
+# How many bytes of what came back are kept, for people.
 LONGEST_SAID = 300
-# Of whoever checks, and of the person who connects: a client proves itself to the gateway, not to the portal.
+# The checker's token and the person's, which clients don't get: they sign in at the gateway, not at the portal.
 TOKENS = {"COUNTERSIGN_TOKEN", "COUNTERSIGN_PERSON_TOKEN"}
 
 
@@ -42,7 +42,7 @@ class Connection(ABC):
 
 
 class TcpConnection(Connection):
-    """A connection over TCP: what is sent at once is what a client of the protocol says first."""
+    """A connection over TCP, which sends at once what a client of the protocol sends first."""
 
     def __init__(self, host: str, port: int, greeting: bytes) -> None:
         self._socket = socket.create_connection((host, port), CONNECT_SECONDS)
@@ -73,10 +73,10 @@ class CommandConnection(Connection):
     """Somebody with a client of their own: what it prints is what comes through, and it ends with the connection."""
 
     def __init__(self, command: Sequence[str]) -> None:
-        """Raises BadQuestion where the client can't be run."""
+        """Raises BadQuestion if the client can't be run."""
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - it ends with the connection
         try:
-            # The command is of whoever checks; without a terminal, so that it asks them nothing.
+            # The command is the checker's own. It has no terminal, so that it asks them nothing.
             self._process = subprocess.Popen(  # noqa: S603
                 command,
                 env={name: value for name, value in os.environ.items() if name not in TOKENS},
@@ -102,7 +102,7 @@ class CommandConnection(Connection):
 
     @property
     def beginning(self) -> str:
-        """The beginning of what it printed; where that is nothing, of what it printed as errors."""
+        """The beginning of what it printed or, if that is nothing, of its error output."""
         self._errors.seek(0)
         return (self.received or self._errors.read(LONGEST_SAID)).decode(errors="replace").strip()
 
@@ -122,7 +122,7 @@ class HttpConnection(Connection):
     """Somebody with a browser: each `poll` asks for the page again. An answer of status 2xx has come through."""
 
     def __init__(self, url: httpx.URL, headers: dict[str, str], verify: ssl.SSLContext) -> None:
-        """Raises BadQuestion where nothing answers there."""
+        """Raises BadQuestion if nothing answers there."""
         self._url, self._through = url, False
         trust_env = not is_loopback(url.host)
         self._http = httpx.Client(headers=headers, timeout=CONNECT_SECONDS, verify=verify, trust_env=trust_env)
@@ -157,7 +157,7 @@ class GatewayAddress:
     """Where a gateway lets people in: `tcp://host:port`, `http://...` or `https://...`, or a client of it."""
 
     def __init__(self, url: str, greeting: bytes, headers: dict[str, str], client: Sequence[str]) -> None:
-        """Raises BadQuestion where the address is none of these, and there is no client."""
+        """Raises BadQuestion if the address is none of these, and there is no client."""
         self._greeting, self._headers, self._client = greeting, headers, client
         try:
             self._url = httpx.URL(url)
@@ -174,12 +174,12 @@ class GatewayAddress:
 
     @property
     def waits(self) -> bool:
-        """Whether who waits holds a connection, so that the gateway can tell when they have gone."""
+        """Whether those who wait hold a connection, so that the gateway can tell when they have gone."""
         return not self._is_http
 
     @property
     def source_address(self) -> str:
-        """The address that the gateway sees connections from, as long as nothing stands between that has another."""
+        """The address that the gateway sees connections from, unless something between has another; "" if unknown."""
         port = self._port or {"http": 80, "https": 443}.get(self._url.scheme, 0)
         with suppress(OSError), socket.create_connection((self._url.host, port), CONNECT_SECONDS) as probe:
             address: str = probe.getsockname()[0]
@@ -187,7 +187,7 @@ class GatewayAddress:
         return ""
 
     def connect(self) -> Connection:
-        """Connect. Raises BadQuestion where nothing listens there."""
+        """Connect. Raises BadQuestion if nothing listens there."""
         if self._client:
             return CommandConnection(self._client)
         if self._verify:

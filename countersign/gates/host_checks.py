@@ -28,7 +28,7 @@ LOGIN_DEFS = Path("/etc/login.defs")
 SESSION_ID = Path("/proc/self/sessionid")
 RUN_SECONDS = 10.0
 SOCKET_MODE = 0o666
-# Where it says nothing (login(1)).
+# The default of LOGIN_TIMEOUT in seconds (login(1)).
 LOGIN_TIMEOUT = 60
 
 
@@ -150,14 +150,14 @@ def _login(pam: PamSection) -> Iterator[Finding]:
 
 
 def _sessions(config: GateConfig) -> list[HostSession]:
-    """Those that PAM let in and that are open, as far as it can be known."""
+    """The open sessions that PAM let in, as far as they can be known."""
     with suppress(OSError, ValueError):
         return Sessions(config.socket.parent / SESSIONS_FILE).read()
     return []
 
 
 def _audit(sessions: list[HostSession]) -> Iterator[Finding]:
-    """Whether the kernel tells which login something belongs to that a session left in the background."""
+    """Whether the kernel tells the login of processes that a session left in the background."""
     logins = [one for one in sessions if one.service in LOGINS]
     if SESSION_ID.exists() and all(one.login != NO_LOGIN for one in logins):
         yield _ok("audit", str(SESSION_ID), "tells what belongs to a login")
@@ -170,7 +170,7 @@ def _audit(sessions: list[HostSession]) -> Iterator[Finding]:
 
 
 def _long_enough(part: str, about: str, seconds: int, wait: timedelta) -> Iterator[Finding]:
-    """Whether a login may take as long as it may wait; 0 is for ever."""
+    """Whether a login may take as long as it may wait; 0 seconds means no limit."""
     if seconds == 0 or seconds >= wait.total_seconds():
         yield _ok(part, about, "is long enough to wait")
     else:
@@ -182,7 +182,7 @@ def _long_enough(part: str, about: str, seconds: int, wait: timedelta) -> Iterat
 
 
 def _many_enough(most: int, waits: int) -> Finding:
-    """Whether so many may be about to log in as may wait."""
+    """Whether sshd lets as many people be about to log in as may wait."""
     if most >= waits:
         return _ok("sshd", "MaxStartups", "turns nobody away while logins wait")
     message = (

@@ -1,4 +1,4 @@
-"""The files of nginx or Caddy in front of web applications, which ask the portal who may pass: `recipes`, filled in."""
+"""Fills in the `recipes`: files with which nginx or Caddy asks the portal who may pass to web applications."""
 
 import re
 import tomllib
@@ -59,8 +59,8 @@ PROXIES = {
 def http_install_files(proxy: str, relay: bool, ready_only: bool) -> list[File]:
     """The configuration, the service's unit with `relay`, and the proxy's files for what the configuration names.
 
-    Until somebody has filled it in, these are examples, which `ready_only` leaves out: their certificates are not
-    there, so that the proxy would not start with them. Raises BadQuestion for what is wrong there, or is missing.
+    Until somebody has filled in the configuration, the proxy's files are examples. `ready_only` leaves them out, as the
+    proxy would not start without their certificates. Raises BadQuestion if something in it is wrong or missing.
     """
     config, unit = service_files(SKELETON.replace("PROXY_USER", PROXIES[proxy].user))
     files = [config, unit] if relay else [config]
@@ -71,7 +71,7 @@ def http_install_files(proxy: str, relay: bool, ready_only: bool) -> list[File]:
 
 
 def proxy_files(proxy: str, config: GateConfig, relay: bool) -> list[File]:
-    """A file with the token for each device, and one for each application; BadQuestion where none is named."""
+    """A file with the token for each device, and one for each application; BadQuestion if none is named."""
     if config.http is None or not config.http.applications:
         raise BadQuestion(NO_APPLICATION)
     return [*_headers(proxy, config.http), *_sites(proxy, config.http, config.devices, relay)]
@@ -107,5 +107,5 @@ def _place(target: Target) -> str:
 
 
 def _filled_in(recipe: str, values: Mapping[str, str]) -> str:
-    """The recipe with values in the place of its examples, all at once, as a value may hold another's example."""
+    """The recipe with its examples replaced by values, all at once, as a value may contain another example."""
     return re.sub("|".join(map(re.escape, values)), lambda example: values[example[0]], recipe)

@@ -1,8 +1,8 @@
 """Passes HTTP on from a reverse proxy to an application, and cuts it at the grant's end: WebSockets and downloads, too.
 
-The proxy asks the portal of each request (forward auth), which can't end what has begun. The headers that it sets are
-believed of the proxy's own account alone, as the kernel says who is connected to the Unix socket. Each connection has
-one request, so that what one person sends is never taken for another's.
+The proxy asks the portal about each request (forward auth), but can't end one that has begun. The headers that it sets
+are believed only if the kernel says that the proxy's own account, or root, is connected to the Unix socket. Each
+connection has one request, so that what one person sends is never taken for another's.
 """
 
 import asyncio
@@ -37,10 +37,10 @@ READ_BYTES = 64 * 1024
 LARGEST_HEAD_BYTES = 64 * 1024
 HEAD_SECONDS = 30.0
 PERSON, ADDRESS = b"remote-user", b"x-forwarded-for"
-# Of one connection, and so never passed on (RFC 9110, 7.6.1); h11 writes its own.
+# Headers about one connection, so never passed on (RFC 9110, 7.6.1); h11 writes its own.
 HOP_BY_HOP = {b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"upgrade"}
 CLOSE = (b"Connection", b"close")
-# Within any other protocol, such as HTTP/2, there may be more requests, about which nobody would be asked.
+# The only upgrade: within other protocols, such as HTTP/2, requests could pass unchecked.
 WEBSOCKET = b"websocket"
 NOT_TOLD = "The proxy has to pass on Remote-User and X-Forwarded-For, each once; docs/http.md says how."
 NO_GRANT = "There is no access for this any more: load the page again."
@@ -52,8 +52,8 @@ log = logging.getLogger(__name__)
 class HttpSection(Model):
     """The section `[http]` of gate.toml: the proxy's account, and the folder of the sockets, one for each device.
 
-    The proxy's own files are written from the rest: where it reaches the portal itself, and, as in the policy, which
-    device the application of a host is.
+    The proxy's own files are written from the rest: `portal`, where it reaches the portal itself, and `applications`,
+    the hosts of web applications, each with its device in the policy.
     """
 
     proxy_user: str
@@ -67,7 +67,7 @@ class HttpSection(Model):
 
 
 class Side:
-    """One end of a connection, and what it has sent of HTTP."""
+    """One end of a connection, and the state of HTTP there."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, role: Any) -> None:
         self.reader, self.writer = reader, writer
@@ -131,13 +131,13 @@ class HttpRelay:
             writer.close()
 
     def _is_proxy(self, writer: asyncio.StreamWriter) -> bool:
-        """Whether the kernel says so; known before anything is read, so that nobody else keeps a connection open."""
+        """Whether the proxy, or root, has connected; checked before reading, lest others keep connections open."""
         return uid_of(writer.get_extra_info("socket")) in {0, self._proxy}
 
     async def _pass_on(self, client: Side, request: h11.Request) -> None:
         session = await self._session(request.headers)
         target = Side(*await opened(self._device, self._target.address, self._target.ports[PROTOCOL]), h11.CLIENT)
-        if session.is_over:  # while that was connected
+        if session.is_over:  # it ended while we connected
             target.cut()
             raise Refused(NO_GRANT)
         try:
@@ -150,7 +150,7 @@ class HttpRelay:
             target.cut()
 
     async def _session(self, headers: Iterable[tuple[bytes, bytes]]) -> GateSession:
-        """The session that the grant of this request permits; nothing is asked for."""
+        """The session that a grant permits for these headers; no request is opened."""
         named = {name: [value for one, value in headers if one == name] for name in (PERSON, ADDRESS)}
         if any(len(values) != 1 for values in named.values()):
             raise NotAllowed(NOT_TOLD)
@@ -200,7 +200,7 @@ async def _send_body(client: Side, target: Side) -> None:
 
 
 async def _send_response(target: Side, client: Side) -> bool:
-    """Pass the response on; whether both go on with another protocol."""
+    """Pass the response on; returns whether both ends switch to another protocol."""
     while True:
         event = await target.event()
         if isinstance(event, h11.InformationalResponse):
@@ -224,13 +224,13 @@ async def _send_response(target: Side, client: Side) -> bool:
 
 
 async def _copy(source: Side, to: Side) -> None:
-    """Pass on all bytes of one way, from those that came behind the last message of HTTP."""
+    """Pass on all bytes in one direction, beginning with those that came after the last message of HTTP."""
     to.writer.write(source.http.trailing_data[0])
     await pass_on(source.reader, to.writer)
 
 
 def _request_headers(request: h11.Request) -> Headers:
-    """The headers for the application; it may take _ for -, so that none with that is passed on."""
+    """The headers for the application, without those with a _, which it may take for a -."""
     upgrades = [value.lower() for name, value in request.headers if name == b"upgrade"] == [WEBSOCKET]
     connection = [(b"Connection", b"Upgrade"), (b"Upgrade", WEBSOCKET)] if upgrades else [CLOSE]
     return [*((name, value) for name, value in _kept(request.headers) if b"_" not in name), *connection]
@@ -257,7 +257,7 @@ async def relay(section: HttpSection, devices: Mapping[str, "Target"], access: "
 
 @asynccontextmanager
 async def relaying(section: HttpSection, devices: Mapping[str, "Target"], access: "Access") -> AsyncIterator[None]:
-    """Listen for each device that has http until the block ends; BadQuestion where that is not possible."""
+    """Listen for each device that has http until the block ends; BadQuestion if that is not possible."""
     proxy = account_named(section.proxy_user)
     if proxy is None:
         raise BadQuestion(f"http.proxy_user {section.proxy_user[:40]!r} is no account here; name the proxy's.")

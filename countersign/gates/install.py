@@ -12,7 +12,7 @@ from typing import NamedTuple
 from countersign.errors import BadQuestion, NotAllowed
 from countersign.gates.accounts import account_named
 
-# The first line of each file: what follows it is as it was written, if the digest is that of it.
+# The first line of each file; if its digest is that of the rest, nobody has changed the file.
 MARK = "# Written by `countersign gate install` ({digest}). Once you change this file, it is left as it is.\n"
 MARKED = re.compile(r"# Written by `countersign gate install` \((?P<digest>[0-9a-f]{16})\)\.[^\n]*\n")
 
@@ -23,16 +23,16 @@ class File(NamedTuple):
     path: Path
     text: str
     mode: int = 0o644
-    # Whether the text is what is there with lines of ours, so that nothing of it is lost.
+    # Whether the text is the existing file with our lines added, so that nothing is lost.
     adds: bool = False
-    # Whether people have to write something into it, which is never lost.
+    # Whether people have to fill something in, which is never overwritten.
     to_fill: bool = False
-    # Whose it is, if not that of who writes it.
+    # The account that owns it, if not the one that writes it.
     owner: str | None = None
 
     @property
     def state(self) -> "State":
-        """What is there now. Raises NotAllowed where that can't be read."""
+        """What is there now. Raises NotAllowed or BadQuestion if that can't be read."""
         try:
             there = self.path.read_text(errors="replace")
         except FileNotFoundError:
@@ -68,11 +68,11 @@ def is_unchanged(text: str) -> bool:
 
 
 def write(files: Iterable[File], force: bool = False) -> list[tuple[File, bool]]:
-    """Write the files that differ, but none that somebody changed unless `force`; says of each whether it was written.
+    """Write the files that differ, but none that somebody changed unless `force`; returns whether each was written.
 
-    What somebody had to fill in stays, whatever `force` says.
-    Raises NotAllowed where something can't be written, BadQuestion where its owner is no account; the files before it
-    are written then.
+    A file that somebody filled in stays even with `force`.
+    Raises NotAllowed if permission to write a file is missing, BadQuestion if it can't be written for other reasons or
+    its owner isn't an account; the files before it are written then.
     """
     return [(one, _write(one, force)) for one in files]
 

@@ -1,4 +1,4 @@
-"""What the gates of a host let one person, or one address, do."""
+"""Limits of what one person, or one address, may do at the gates of a host."""
 
 import ipaddress
 import math
@@ -7,12 +7,12 @@ from countersign.errors import TooMany
 from countersign.models import canonical_address
 from countersign.rates import PerMinute
 
-# A machine has all addresses of such a network of IPv6 (RFC 4291, 2.5.1).
+# A machine may use all addresses of an IPv6 network of this size (RFC 4291, 2.5.1).
 IPV6_PREFIX = 64
 
 
 class Questions(PerMinute):
-    """Bounds the questions of each person, lest one uses up what the portal lets the gateway's token call."""
+    """Limits the questions of each person, so that nobody uses up the calls that the portal allows the gateway."""
 
     def count(self, person: str) -> None:
         """Count a question. Raises TooMany."""
@@ -22,9 +22,9 @@ class Questions(PerMinute):
 
 
 def source_of(address: str) -> str:
-    """What counts as one source of connections: an address of IPv4, and the network of one of IPv6.
+    """What counts as one source of connections: an IPv4 address, or the network of an IPv6 address.
 
-    What is no address is returned as it is.
+    Anything that isn't an address is returned as it is.
     """
     try:
         found = ipaddress.ip_address(canonical_address(address))

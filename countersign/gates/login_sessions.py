@@ -1,4 +1,4 @@
-"""The sessions of those whom PAM let in to this host: each ends with its grant, also once the service began anew."""
+"""The sessions that PAM let in to this host: each ends with its grant, even after a restart of the service."""
 
 import asyncio
 import logging
@@ -17,7 +17,7 @@ from countersign.gates.sessions import HostSession, Sessions
 from countersign.tasks import until_first
 from countersign.times import duration
 
-# For sessions that processes run in, at once.
+# How many look-ups of the session that a process runs in are made at once.
 MOST_CALLS = 16
 RETRY_SECONDS = 1.0
 GRANT_ENDED = "The grant has ended."
@@ -29,10 +29,10 @@ log = logging.getLogger(__name__)
 
 
 class LoginSessions:
-    """All of this host."""
+    """All sessions of this host that PAM let in."""
 
     def __init__(self, access: Access, grace: timedelta, folder: Path, accounts: Accounts) -> None:
-        """`grace`: how long sessions that a service before this one let in stay while the portal does not answer.
+        """`grace`: how long sessions that an earlier service let in stay while the portal does not answer.
 
         The list of sessions is kept in `folder`.
         """
@@ -66,13 +66,13 @@ class LoginSessions:
         return await self._calls(partial(self._sessions.around, pid))
 
     def granted(self, session: HostSession) -> GateSession | None:
-        """What permits a session, where that is known."""
+        """What permits a session, if that is known."""
         return self._granted.get(session.leader)
 
     async def begin(
         self, pid: int, account: str, service: str, wanted: Wanted, within: GateSession | None
     ) -> GateSession:
-        """Have the session begin that a process leads, which ends with its grant. Raises CountersignError.
+        """Begin the session that a process leads; it ends with its grant. Raises CountersignError.
 
         `within` is what permits it already, if anything does.
         """
@@ -102,9 +102,9 @@ class LoginSessions:
         return granted
 
     async def _resume(self, session: HostSession, within: GateSession | None = None) -> GateSession | None:
-        """The session by a grant that lasts now, whose end is put on record; None where there is none.
+        """The session that an active grant permits, whose end is noted in `session`; None if there is no such grant.
 
-        The portal is not asked where a session lasts that it is `within`, or was let in by: that one ends in time, too.
+        The portal is not asked while `within` lasts, as that has the same grant and ends in time, too.
         """
         wanted = Wanted(session.person, session.device, session.protocol, session.source_address)
         granted: GateSession | None = None
@@ -130,7 +130,7 @@ class LoginSessions:
     async def _watch(self, session: HostSession, granted: GateSession | None) -> None:
         """End a session when its grant ends, and forget it when it has ended by itself.
 
-        Whatever fails meanwhile is tried again: there is no session that nobody watches.
+        Whatever fails is tried again, so that no session is left that nobody watches.
         """
         while True:
             try:
@@ -155,13 +155,13 @@ class LoginSessions:
                 await processes.end_of(session.leader)
                 if not session.among(await self._processes.all()):
                     return
-            except OSError as error:  # as where no file can be opened any more: it is tried again
+            except OSError as error:  # such as too many open files: it is tried again
                 log.error("It can't be seen whether the session of %s goes on: %s", session.person, error)
             # All sessions at the same moments, so that the host's processes are read once for all.
             await asyncio.sleep(LOOK_SECONDS - asyncio.get_running_loop().time() % LOOK_SECONDS)
 
     async def _over(self, session: HostSession, granted: GateSession | None) -> str:
-        """Wait until the session has to end; why it has."""
+        """Wait until the session has to end; returns why."""
         try:
             granted = granted or await self._granted_again(session)
         except CountersignError as error:
@@ -174,18 +174,18 @@ class LoginSessions:
             self._granted.pop(session.leader, None)
 
     async def _granted_again(self, session: HostSession) -> GateSession:
-        """What permits a session that a service before this one let in; the error says why it has to end.
+        """What permits a session that an earlier service let in; the error says why the session has to end.
 
-        While the portal does not answer it stays for the grace, and not past its grant's end.
+        While the portal does not answer, the session stays for the grace period, but not past its grant's end.
         """
         away_at = now() + self._grace.total_seconds()
-        # Another grant may cover it.
+        # With time to look for another grant that may cover it.
         ends_at = (
             max(session.ends_at, datetime.now(UTC) + LOOKING) if session.ends_at else datetime.max.replace(tzinfo=UTC)
         )
         while True:
             try:
-                # A portal that takes its time keeps nobody in either.
+                # A slow portal keeps nobody in, either.
                 async with asyncio.timeout((ends_at - datetime.now(UTC)).total_seconds()):
                     granted = await self._resume(session)
                 if granted is None:

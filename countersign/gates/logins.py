@@ -1,7 +1,7 @@
 """The logins of this host that PAM asks about: who may come in.
 
-Whoever logs in (sshd, login, xrdp) is asked about by their account's name, with the address they come from. With `sudo`
-and `su` it is who calls, and within a session here its person, whichever account they have become since.
+For a login (sshd, login, xrdp) the portal is asked about the account's name and the address that they come from. For
+`sudo` and `su` it is about the caller or, within a session here, its person, whichever account they have become since.
 """
 
 import asyncio
@@ -28,8 +28,8 @@ from countersign.question import read_as
 
 # Each wait holds a process, and with sshd a connection that is not logged in yet (MaxStartups of sshd_config(5)).
 MOST_WAITS_OF_ONE = 3
-# For so long after the yes a session begins by the grant as it is known here: a portal that many ask at once may take
-# longer to find it again than a login waits.
+# For this long after the yes a session may begin with the grant that is known here: a portal that many ask at once may
+# take longer to find it again than a login waits.
 BEGINNING_SECONDS = 60.0
 # Accounts of people begin here (UID_MIN of login.defs(5)).
 ROOT, FIRST_PERSON = 0, 1000
@@ -51,7 +51,7 @@ class PamSection(Model):
 
 
 class PamQuestion(Model):
-    """What `countersign-gate pam` says of a login. `pid` is the process that asks PAM, which leads the session then.
+    """What `countersign-gate pam` reports of a login. `pid` is the process that asks PAM, and leads the session later.
 
     `rhost`, `ruser` and `tty` are PAM's items, "" where they are not set; `wait`: whether the person can be shown text.
     """
@@ -68,7 +68,7 @@ class PamQuestion(Model):
 
 
 class HostLogin(NamedTuple):
-    """What is asked of the portal; `within`: the session here that it is part of, whose grant is for the same."""
+    """What the portal is asked; `within` is the session here that the login is part of, whose grant is for the same."""
 
     wanted: Wanted
     within: GateSession | None = None
@@ -78,7 +78,7 @@ class HostLogins:
     """All logins of this host."""
 
     def __init__(self, access: Access, section: PamSection, grace: timedelta, folder: Path, accounts: Accounts) -> None:
-        """`grace` and `folder` are for those of them that become sessions."""
+        """`grace` and `folder` are for the sessions that logins become; see LoginSessions."""
         self._access, self._section, self._accounts = access, section, accounts
         self.sessions = LoginSessions(access, grace, folder, accounts)
         self._waits: Counter[str] = Counter()
@@ -86,7 +86,7 @@ class HostLogins:
         self._let_in: set[GateSession] = set()
 
     def read(self, first: Message, uid: int) -> PamQuestion:
-        """What PAM asks, by a program of this account's; raises BadQuestion, and NotAllowed for all but root."""
+        """What PAM asks, through a program of account `uid`; raises BadQuestion, and NotAllowed for all but root."""
         if uid != ROOT:
             raise NotAllowed("Only root asks as PAM does.")
         return read_as(PamQuestion, first)
@@ -97,14 +97,14 @@ class HostLogins:
             return await self._begin(asked, login)
         if login.within and login.within.lasts:
             session = login.within.another(tell)
-            # Over at once: what is followed is the login's own session, which PAM asks about next.
+            # Closed at once: only the login's own session is followed, which PAM asks about next.
             session.close()
             return session
         with self._waiting(login.wanted) as may_wait:
             return await self._ask(login.wanted._replace(wait=may_wait), tell)
 
     async def _ask(self, wanted: Wanted, tell: Tell) -> GateSession:
-        """Ask; a yes that comes at once is not told, lest `sudo` mixes it with what its command prints."""
+        """Ask; a yes that comes at once is not shown, as `sudo` would mix it with what its command prints."""
         loop = asyncio.get_running_loop()
         shown: list[asyncio.Handle] = []
 
@@ -115,7 +115,7 @@ class HostLogins:
             async with asyncio.timeout(self._section.wait.total_seconds() if wanted.wait else None):
                 session = await self._access.ask(wanted, tell_soon)
         except TimeoutError:
-            # As who does not wait: the request stays open, and they are told so.
+            # Now ask without waiting: the request stays open, and the person is told so.
             session = await self._access.ask(wanted._replace(wait=False), tell_soon)
         if len(shown) == 1:
             shown[0].cancel()
@@ -124,7 +124,7 @@ class HostLogins:
         return session
 
     async def _begin(self, asked: PamQuestion, login: HostLogin) -> GateSession:
-        """Have the session begin of who was let in."""
+        """Begin the session of somebody who was let in."""
         let_in = next((one for one in self._let_in if one.lasts and _is_same(one.wanted, login.wanted)), None)
         within = login.within or let_in
         begun = await self.sessions.begin(asked.pid, asked.user, asked.service, login.wanted, within)
@@ -133,14 +133,14 @@ class HostLogins:
         return begun
 
     def _forget(self, session: GateSession) -> None:
-        """Whoever was let in has begun their session, or had their time to."""
+        """Forget somebody who was let in: they have begun their session, or took too long."""
         self._let_in.discard(session)
         session.close()
 
     # --- who it is ---------------------------------------------------------------------------------------------------
 
     async def identify(self, asked: PamQuestion) -> HostLogin | None:
-        """What the portal is asked; None for somebody not asked about. Raises BadQuestion, Unavailable, OSError."""
+        """What to ask the portal; None for somebody not asked about. Raises BadQuestion, Unavailable, OSError."""
         caller = asked.service in CALLERS
         around = await self.sessions.around(asked.pid) if caller else None
         person = around.person if around else asked.ruser if caller else asked.user
@@ -158,16 +158,16 @@ class HostLogins:
         return HostLogin(wanted._replace(reason=reason, wait=asked.wait), within)
 
     async def _is_let_in(self, person: str, caller: bool) -> bool:
-        """Whether nobody is asked about them. A directory of accounts that hangs is only asked where it has to be."""
+        """Whether they get in unchecked. Accounts are looked up only if needed, as their directory may hang."""
         if person in self._section.exempt or (caller and person == "root"):
             return True
-        # Accounts of services use `sudo` and `su`, too, and are no people.
+        # Accounts of services use `sudo` and `su`, too, and aren't people.
         known = await self._accounts(partial(account_named, person)) if caller else None
         return known is not None and known.pw_uid < FIRST_PERSON
 
     @contextmanager
     def _waiting(self, wanted: Wanted) -> Iterator[bool]:
-        """Count one more who waits; yields whether they may."""
+        """Count one more person who waits; yields whether they may wait."""
         source = source_of(wanted.source_address) or wanted.person
         may_wait = (
             wanted.wait and self._waits.total() < self._section.most_waits and self._waits[source] < MOST_WAITS_OF_ONE
@@ -189,7 +189,7 @@ def _is_same(one: Wanted, other: Wanted) -> bool:
 
 
 def _address(rhost: str) -> str:
-    """The address that somebody comes from; "" for this host's console. A name is anybody's who owns its DNS zone."""
+    """The address somebody comes from; "" for the console. Names are refused: a DNS zone's owner can forge them."""
     try:
         return canonical_address(rhost)
     except ValueError:

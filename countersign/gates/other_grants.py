@@ -15,20 +15,20 @@ from countersign.grant_reuse import covers
 from countersign.http import Api
 from countersign.views import RequestView
 
-# How long another grant is looked for before a session ends: it is to end two seconds after its own.
+# How long another grant is looked for before a session ends, which must be within two seconds of its own grant.
 LOOKING = timedelta(seconds=1.5)
 # How often one is looked for in the minutes before the end, which is when most renewals are approved.
 LOOK_EVERY_SECONDS = 15.0
-# So many looks in the minutes before an end at once; those at the end, and revocations, have places of their own.
+# How many of these early looks run at once; those at a grant's end or revocation don't wait for them.
 MOST_LOOKS = 4
-# So many grants of one person for one device are looked at.
+# At most this many grants of one person for one device are looked at.
 MOST_GRANTS = 200
 
 log = logging.getLogger(__name__)
 
 
 class OtherGrants:
-    """Has a session stay by another grant of the same person, device and protocol; else warns or ends it."""
+    """Lets a session stay with another grant of the same person, device and protocol; else warns or ends it."""
 
     def __init__(self, api: Api, background: Background, followed: FollowedRequests) -> None:
         self._api, self._background, self._followed = api, background, followed
@@ -62,7 +62,7 @@ class OtherGrants:
             session.warn(at)
 
     async def _longer_grant(self, session: GateSession) -> RequestView | None:
-        """The request with the grant that covers the session for longest, where that is longer than its own does."""
+        """The request whose grant covers the session for longest; None unless that is longer than its own does."""
         at = datetime.now(UTC)
         read = self._early if session.is_covered(at) else self._followed.read
         longest = await self._longest(read, session.wanted, session.approval_id)
@@ -71,11 +71,11 @@ class OtherGrants:
         return longest if longest and longest.grant and longest.grant.ends_at > ends_at else None
 
     async def longest_grant(self, wanted: Wanted) -> RequestView | None:
-        """The request whose grant permits this for longest; None where none does."""
+        """The request whose grant permits this for longest; None if none does."""
         return await self._longest(self._followed.read, wanted)
 
     async def _longest(self, read: Calls, wanted: Wanted, but: int | None = None) -> RequestView | None:
-        """The same, of all requests but one."""
+        """The same, without the request `but`."""
         question, at = wanted.question, datetime.now(UTC)
         lasting = partial(
             self._api.requests, requester=wanted.person, device=wanted.device, limit=MOST_GRANTS, active_grant=True

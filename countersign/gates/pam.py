@@ -1,8 +1,8 @@
 """`countersign-gate pam`: what pam_exec(8) starts at a login. It asks the gate service whether the person may come in.
 
-It runs as root, with variables that the person may have set (`~/.pam_environment`): only those count that pam_exec
-itself added. What it prints is shown to the person by the program that they log in with: at once by sudo, su and login,
-and by sshd when it is decided. Of the standard library alone, as every login waits for it.
+It runs as root, with variables that the person may have set (`~/.pam_environment`): only those that pam_exec itself
+added count. The program that the person logs in with shows what it prints: sudo, su and login at once, sshd after the
+decision. It uses the standard library alone, as every login waits for it.
 """
 
 import os
@@ -15,14 +15,14 @@ from pathlib import Path
 from countersign.gates.protocol import CONFIG, FAULT, NO, NOT_ALLOWED, OK, SOCKET, UNAVAILABLE, Message, Service
 from countersign.gates.terminal import Terminal
 
-# Services where PAM_RUSER says who calls, and PAM_USER may be whom they want to be.
+# Services where PAM_RUSER says who calls, and PAM_USER may be the account they want to become.
 CALLERS = frozenset({"sudo", "sudo-i", "su", "su-l"})
-# Those that show at once what is printed here, where there is a terminal.
+# Services that show at once what is printed here, if there is a terminal.
 SHOWN_AT_ONCE = CALLERS | {"login"}
 SSHD = "sshd"
 # As pam_exec adds them, in this order, behind all other variables.
 ITEMS = ("PAM_SERVICE", "PAM_USER", "PAM_TTY", "PAM_RHOST", "PAM_RUSER", "PAM_TYPE")
-# How often it is looked whether the person has gone: each look reads all connections of the host.
+# How often to look whether the person has gone; each look reads all connections of the host.
 LOOK_SECONDS = 10.0
 # The state of a connection in /proc/net/tcp (tcp_states.h of Linux).
 ESTABLISHED = "01"
@@ -49,7 +49,7 @@ def run(arguments: list[str]) -> int:
 
 
 def read_items(environment: bytes) -> Items:
-    """PAM's items, of the environment as it was at the start. ValueError: something else has the name of one."""
+    """PAM's items, of the environment as it was at the start. ValueError if they are missing, forged or not UTF-8."""
     entries = [part.decode(errors="surrogateescape").partition("=") for part in environment.split(b"\0") if part]
     names = [name for name, _, _ in entries]
     if "PAM_SERVICE" not in names or "PAM_TYPE" not in names:
@@ -80,8 +80,8 @@ def question(items: Items, leader: int) -> Message:
 def can_wait(items: Items, leader: int) -> bool:
     """Whether the person may be kept waiting: they see what is printed here, or at least chose to answer questions.
 
-    sshd shows what is printed only when it is decided. It asks PAM in the process `sshd: alice [pam]` where the client
-    takes part in a dialogue (keyboard-interactive), and in `[priv]` for a key or a password, as programs have them.
+    sshd shows what is printed only when it is decided. It asks PAM in the process `sshd: alice [pam]` if the client
+    takes part in a dialogue (keyboard-interactive), and in `[priv]` for a key or a password, which programs use.
     """
     if items["PAM_SERVICE"] == SSHD:
         with suppress(OSError):
@@ -92,7 +92,7 @@ def can_wait(items: Items, leader: int) -> bool:
 
 def _ask(items: Items, config: str) -> int:
     leader = os.getppid()
-    # Not even by a service that hangs is somebody kept out who is exempt.
+    # Not even a service that hangs keeps out somebody who is exempt.
     if items["PAM_SERVICE"] not in CALLERS and _is_exempt(items, config):
         return OK
     try:
@@ -144,7 +144,7 @@ def _follow(service: Service, watched: int, terminal: Terminal | None, items: It
 
 
 def _terminal(items: Items, leader: int) -> Terminal | None:
-    """Where somebody may wait at a terminal: that."""
+    """The terminal that somebody may wait at, if any."""
     if items["PAM_TYPE"] != "account" or not (items["PAM_SERVICE"] in SHOWN_AT_ONCE and items["PAM_TTY"]):
         return None
     try:
@@ -166,7 +166,7 @@ def _has_hung_up(leader: int) -> bool:
 
 
 def _is_exempt(items: Items, config: str) -> bool:
-    """Whether somebody gets in without the service: who is exempt, and root by what it calls."""
+    """Whether somebody gets in without the service: those who are exempt, and root as the caller of sudo or su."""
     caller = items["PAM_SERVICE"] in CALLERS
     section = _config(config).get("pam")
     exempt = section.get("exempt") if isinstance(section, dict) else None
@@ -188,7 +188,7 @@ def _config(file: str) -> Message:
 
 
 def exempt_despite_errors(text: str) -> object:
-    """The first whole list of who is exempt, in a gate.toml that has an error elsewhere: no mistake locks them out."""
+    """The first whole list `exempt` in a gate.toml that has an error elsewhere, so that no mistake locks them out."""
     import re
     import tomllib
 
@@ -200,7 +200,7 @@ def exempt_despite_errors(text: str) -> object:
 
 
 def _stop_sshd() -> None:
-    """End the connection: sshd keeps it where the session could not be opened, and runs nothing in it."""
+    """End the connection: if the session could not be opened, sshd keeps it and runs nothing in it."""
     import signal
 
     leader = os.getppid()
@@ -215,7 +215,7 @@ def _refuse(why: str, code: int) -> int:
 
 
 def _show(text: str) -> None:
-    """One line, as pam_exec passes lines on; whoever has gone reads no more."""
+    """Print one line, as pam_exec passes lines on; the person may have gone."""
     with suppress(OSError):
         line = "".join(character if character.isprintable() else " " for character in text)
         sys.stdout.buffer.write(f"{line}\n".encode())

@@ -1,4 +1,4 @@
-"""The files of a host whose logins PAM has the gate asked about."""
+"""The files that make PAM ask the gate about the logins of a host."""
 
 import re
 import sys
@@ -27,16 +27,16 @@ wait = "1h"
 # Accounts that get in without being asked about, also while the gate service does not run.
 exempt = []
 """
-# Those that let somebody in from elsewhere, and those that let who is in become somebody else.
+# Services that let somebody in from elsewhere, and those by which somebody who is in becomes somebody else.
 LOGINS, BECOMING = ("sshd", "login", "xrdp-sesman"), ("sudo", "sudo-i", "su", "su-l")
 PAM_FOLDER = Path("/etc/pam.d")
 BEGIN, END = "# countersign: begin", "# countersign: end"
 
 
 def pam_install_files(ready_only: bool) -> list[File]:
-    """The files of the service and of PAM; with `ready_only`, those of PAM only where people can be let in.
+    """The files of the service and of PAM; with `ready_only`, those of PAM only if people can be let in.
 
-    Written before, they would let nobody in.
+    Written before that, they would let nobody in.
     """
     files = service_files(SKELETON)
     if ready_only and why_not_ready():
@@ -45,7 +45,7 @@ def pam_install_files(ready_only: bool) -> list[File]:
 
 
 def why_not_ready() -> str:
-    """Why nobody could be let in now, with what to do; "" where people can."""
+    """Why nobody could be let in now, with what to do; "" if people can."""
     try:
         read = read_config(Path(CONFIG))
         if read.pam is None:
@@ -63,7 +63,7 @@ def why_not_ready() -> str:
 
 
 def may_not_ask(me: Me, device: str, protocols: Collection[str]) -> str:
-    """Why the token described here may not ask for all of this, with the remedy; "" where it may."""
+    """Why the token described here may not ask for all of this, with the remedy; "" if it may."""
     if device not in me.devices:
         return "the token may not ask; put the device into a group that the token names, or make another token"
     missing = sorted(set(protocols) - set(me.protocols))
@@ -72,27 +72,27 @@ def may_not_ask(me: Me, device: str, protocols: Collection[str]) -> str:
 
 
 def pam_protocols() -> set[str]:
-    """Those by which PAM asks on this host."""
+    """The protocols that PAM asks with on this host."""
     return {PROTOCOLS.get(name, SSH) for name in (*LOGINS, *BECOMING) if (PAM_FOLDER / name).is_file()}
 
 
 def pam_files(config: Path) -> Mapping[Path, str]:
-    """The files of PAM that this host has, each as it is with the gate first. `config` is where gate.toml is."""
+    """The files of PAM that this host has, each with the gate put first. `config` is where gate.toml is."""
     files = {name: file.read_text() for name in (*LOGINS, *BECOMING) if (file := PAM_FOLDER / name).is_file()}
     return {
         PAM_FOLDER / name: with_gate(name, text, config)
         for name, text in files.items()
-        # It would be asked twice.
+        # Otherwise the gate would be asked twice.
         if not any(re.search(rf"^\s*(account\s+include|@include)\s+{other}\s*$", text, re.M) for other in files)
     }
 
 
 def with_gate(service: str, text: str, config: Path) -> str:
-    """A file of PAM with the gate as its first lines, in place of those that it had.
+    """A file of PAM with the gate's lines first, which replace those from before.
 
-    First, as a line before them could let somebody in without them; and as pam_env(8) may take variables from the
-    person, which a program that runs as root must not see. `type=`: so it isn't run at the end of a session, either.
-    The number that pam_loginuid(8) gives a login tells what belongs to it.
+    They come first, as a line before them could let somebody in without them, and as pam_env(8) may take variables from
+    the person, which a program that runs as root must not see. With `type=` it isn't run at the end of a session. The
+    number that pam_loginuid(8) gives a login tells what belongs to it.
     """
     before, begin, rest = text.partition(f"{BEGIN}\n")
     own = before + (rest.partition(f"{END}\n")[2] if begin else "")

@@ -1,4 +1,4 @@
-"""Files that hold a secret: read only where nobody but their owner can."""
+"""Reads files that hold a secret, only if nobody but their owner can."""
 
 import os
 import stat
@@ -11,9 +11,9 @@ AS_ROOT = "run this as root, or as who may read it"
 
 
 def read_private(file: Path, what: str) -> bytes:
-    """What is in a file that only its owner can read; BadQuestion where others can, or there is none.
+    """What is in a file that only its owner can read; BadQuestion if others can, or there is none.
 
-    `what` it holds, for people: `the gateway's token`.
+    `what` is what it holds, for people, such as `the gateway's token`.
     """
     try:
         with file.open("rb") as opened:
@@ -21,7 +21,7 @@ def read_private(file: Path, what: str) -> bytes:
     except OSError as error:
         remedy = AS_ROOT if isinstance(error, PermissionError) else f"put {what} there"
         raise BadQuestion(f"{file} can't be read: {error.strerror}; {remedy}.") from None
-    # systemd lets a service's user read a credential of root's by an access list, which shows as root's group.
+    # systemd lets a service's user read root's credential by an access list, which shows as rights of root's group.
     others = 0o037 if about.st_gid == 0 else 0o077
     if stat.S_IMODE(about.st_mode) & others or about.st_uid not in {0, os.geteuid()}:
         raise BadQuestion(

@@ -26,11 +26,11 @@ MOST_LOGINCTL = 16
 # sd_booted(3)
 SYSTEMD = Path("/run/systemd/system")
 LOGIND_SCOPE = re.compile(r"/session-(\w+)\.scope")
-# Of a process that belongs to no login (audit_get_session(3)).
+# The login number of a process that belongs to no login (audit_get_session(3)).
 NO_LOGIN = 2**32 - 1
 # The major numbers of pseudoterminals (devices.txt of Linux), each with 256 of them.
 FIRST_PTS, LAST_PTS = 136, 143
-# What proc(5) answers of a process that is there no more, or is not shown.
+# The errors of proc(5) for a process that has ended, or is not shown.
 NOT_SEEN = (FileNotFoundError, ProcessLookupError, PermissionError)
 # Numbers from here on are given to accounts for namespaces of their own (SUB_UID_MIN of login.defs(5)).
 FIRST_SUBORDINATE = 100_000
@@ -53,10 +53,10 @@ class ProcessInfo(NamedTuple):
 
 
 def info_of(pid: int) -> ProcessInfo | None:
-    """What is known of a process; None where there is none, or none any more. OSError: it can't be known."""
+    """What is known of a process; None if it does not exist, or no longer. OSError: it can't be known."""
     folder = Path(f"/proc/{pid}")
     with suppress(*NOT_SEEN, ValueError, IndexError):
-        # Before these is its name, which may hold anything, parentheses too.
+        # The fields behind the process's name, which may hold anything, even parentheses.
         fields = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()
         # One whose first thread has ended is shown as a zombie, though other threads of it go on.
         if fields[0] == "X" or (fields[0] == "Z" and int(fields[17]) < 2):
@@ -75,7 +75,7 @@ def user_of(pid: int) -> int | None:
 
 
 def is_alive(process: Process) -> bool:
-    """Whether it still runs, and not another one by its pid."""
+    """Whether it still runs, and not another one with its pid."""
     seen = info_of(process.pid)
     return seen is not None and seen.process == process
 
@@ -91,8 +91,8 @@ def ancestors(pid: int) -> Iterator[Process]:
 def of_session(every: Sequence[ProcessInfo], known: Iterable[Process], login: int, user: int) -> list[ProcessInfo]:
     """The processes of a session: the known ones, all that these started, and others of its login that run as `user`.
 
-    So what was left in the background is found. Of root's others only those with a terminal are its processes: a daemon
-    that was restarted in a session goes on.
+    So what was left in the background is found. If `user` is root, others of its login count only if they have a
+    terminal: a daemon that was restarted in a session goes on.
     """
     wanted = set(known)
     found = {one.process.pid for one in every if one.process in wanted}
@@ -102,7 +102,7 @@ def of_session(every: Sequence[ProcessInfo], known: Iterable[Process], login: in
     children: dict[int, list[int]] = {}
     for one in every:
         children.setdefault(one.parent, []).append(one.process.pid)
-    # One pass for all, as an account may have thousands, each begun by the one before.
+    # One pass for all, as an account may have thousands of processes, each started by the one before.
     below = list(found)
     while below:
         more = [pid for pid in children.get(below.pop(), []) if pid not in found]
@@ -113,7 +113,7 @@ def of_session(every: Sequence[ProcessInfo], known: Iterable[Process], login: in
 
 
 def _may_be_of(found: int | None, user: int) -> bool:
-    """Whether a process of the account `found` is of a session of `user`, or of one of its subordinate numbers."""
+    """Whether a process of account `found` may be of a session of `user`: it is that, or a subordinate number."""
     return found == user or (user != 0 and found is not None and found >= FIRST_SUBORDINATE)
 
 
@@ -134,7 +134,7 @@ async def end_of(process: Process) -> None:
 
 
 def send(process: Process, number: signal.Signals) -> None:
-    """Send a signal to this process, and to no other one by its pid."""
+    """Send a signal to this process, and to no other one with its pid."""
     with suppress(OSError):
         descriptor = os.pidfd_open(process.pid)
         try:
@@ -165,14 +165,14 @@ class Processes:
             return self._begun()
 
     def _begun(self) -> list[ProcessInfo]:
-        """Read them; whoever asks from now on has them read again."""
+        """Read all processes; whoever asks from now on has them read again."""
         self._next = None
         return all_processes()
 
     async def end_session(self, leader: Process, login: int, user: int) -> bool:
-        """End a session by its leader; whether nothing of it is left. Takes some seconds at most. Raises OSError."""
+        """End a leader's session; returns whether nothing of it is left. Takes some seconds at most. Raises OSError."""
         known = {one.process for one in of_session(await self.all(), [leader], login, user)}
-        # Without it all that is seen ends as well.
+        # If logind can't be asked, all that is known ends all the same.
         with suppress(Unavailable, TimeoutError):
             async with asyncio.timeout(LOGINCTL_SECONDS):
                 await self._logind(partial(_tell_logind, leader))
@@ -200,7 +200,7 @@ def all_processes() -> list[ProcessInfo]:
 
 
 def write_to_terminals(processes: Iterable[ProcessInfo], message: str) -> None:
-    """Write a line to the pseudoterminals of these processes, where it takes no time."""
+    """Write a line to the pseudoterminals of these processes, unless that would block."""
     plain = "".join(character if character.isprintable() else " " for character in message)
     for tty in {one.tty for one in processes}:
         major, minor = (tty >> 8) & 0xFFF, (tty & 0xFF) | ((tty >> 12) & 0xFFF00)
@@ -215,7 +215,7 @@ def write_to_terminals(processes: Iterable[ProcessInfo], message: str) -> None:
 
 
 def _tell_logind(leader: Process) -> None:
-    """Have logind end the session whose leader this is; a command in a session of another leader is not its session."""
+    """Have logind end the session that this process leads, but not one that another process leads."""
     with suppress(OSError, subprocess.SubprocessError):
         found = LOGIND_SCOPE.search(Path(f"/proc/{leader.pid}/cgroup").read_text())
         program = shutil.which("loginctl")

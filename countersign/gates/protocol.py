@@ -1,16 +1,16 @@
 """What the gate service and its clients say to each other over its Unix socket: one JSON object a line, in UTF-8.
 
 A client asks: `{"gate": "ssh", "device": "db-1", "port": 22, "source_address": "192.0.2.7", "wait": true}`, and root
-also for others: `"person"`. `{"cancel": true}` withdraws. Before it looks anything up the service says
-`{"heard": true}`, so that it can be told from one that hangs; then any number of `{"say": "..."}`, then
-`{"no": "...", "code": 1}` or `{"yes": {...}}`, and behind a yes more of `{"say": "..."}` and at last `{"end": "..."}`.
-A line that is no JSON object, or one connection too many, gets the no alone.
-With a yes for a certificate comes `"certificate"`. Where either side closes the connection, all is over.
+also for others: `"person"`. `{"cancel": true}` withdraws. Before it looks anything up the service sends
+`{"heard": true}`, to show that it doesn't hang; then any number of `{"say": "..."}`; then `{"no": "...", "code": 1}` or
+`{"yes": {...}}`; and after a yes more of `{"say": "..."}` and at last `{"end": "..."}`.
+A line that isn't a JSON object, or a connection too many, gets only the no.
+A yes for a certificate comes with `"certificate"`. When either side closes the connection, everything ends.
 
-With a yes for `ssh` comes the connected socket to the target (SCM_RIGHTS, unix(7)): the client never connects itself,
+A yes for `ssh` comes with the connected socket to the target (SCM_RIGHTS, unix(7)): the client never connects itself,
 and the service can cut the connection without it.
 
-This module, and what the commands of a login import, is of the standard library alone, lest each login waits for it.
+This module, and all that the commands of a login import, uses the standard library alone, as each login waits for it.
 """
 
 import array
@@ -40,7 +40,7 @@ def line_of(message: Message) -> bytes:
 
 
 def message_of(line: bytes) -> Message:
-    """The message of a line; ValueError where it is none."""
+    """The message of a line; ValueError if it isn't one."""
     try:
         read = json.loads(line)
     except RecursionError:
@@ -57,7 +57,7 @@ class Service:
         self.socket = socket.socket(socket.AF_UNIX)
         self.passed: list[int] = []
         self._read = b""
-        # Of connecting, too, where a service that hangs has a full queue (unix(7)).
+        # It limits connecting, too, which blocks if a service hangs and its queue is full (unix(7)).
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SILENT_SECONDS, 0))
         try:
             self.socket.connect(path)
@@ -70,15 +70,15 @@ class Service:
         self.socket.sendall(line_of(message))
 
     def ask(self, question: Message) -> None:
-        """Send the first message, and wait until the service says anything; TimeoutError where it hangs."""
+        """Send the first message, and wait until the service says anything; TimeoutError if it hangs."""
         self.send(question)
         if not select.select([self.socket], [], [], SILENT_SECONDS)[0]:
             raise TimeoutError(errno.ETIMEDOUT, "it hangs")
 
     def receive(self) -> Iterator[Message]:
-        """The messages that have come, waiting for some where none has; EOFError where the service has closed.
+        """The messages that have come, after waiting for some if there are none; EOFError if the service has closed.
 
-        File descriptors that came with them are in `passed`. ValueError where what comes is no message.
+        File descriptors that came with them are in `passed`. ValueError if what comes isn't a message.
         """
         data, ancillary, _, _ = self.socket.recvmsg(
             LONGEST_LINE_BYTES, socket.CMSG_SPACE(array.array("i").itemsize), socket.MSG_CMSG_CLOEXEC
@@ -104,10 +104,10 @@ class Service:
 
 
 def must_answer(path: str) -> None:
-    """OSError where no gate service answers at this socket, be it that one listens there and hangs."""
+    """Raise OSError if no gate service answers at this socket, even if one listens there and hangs."""
     service = Service(path)
     try:
-        # What holds no question is answered, and asks nobody else anything.
+        # It holds no question: the service answers it, and asks nobody else anything.
         service.ask({"gate": "pam"})
     finally:
         service.close()

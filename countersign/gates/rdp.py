@@ -1,7 +1,7 @@
 """The gate for RDP clients that can't tunnel: it knows whose connection it is by a one-time token in the first packet.
 
-Nothing is read but that packet, and nothing is sent before the grant was found; then bytes are passed on both ways, as
-they are, and the encryption of RDP is between the client and the host. Where anything is not right, it just closes.
+It reads nothing but that packet, and sends nothing before it has found the grant; then it passes bytes on both ways as
+they are, so RDP's encryption is between the client and the host. If anything is wrong, it just closes the connection.
 """
 
 import asyncio
@@ -30,14 +30,15 @@ from countersign.views import AuditEventView, RequestView
 if TYPE_CHECKING:
     from countersign.gates.config import Target
 
-# For the whole first packet, from the connection on.
+# How long the whole first packet may take, from the connection on.
 FIRST_PACKET_SECONDS = 10.0
-# Connections that no grant has let in yet: of one source; and of all, but those from where somebody was handed a file.
+# Limits of connections that no grant has let in yet: of one source, and in all, which expected sources may exceed.
 MOST_OF_ONE, MOST_IN_ALL = 8, 256
-# Tokens within a minute, likewise: each costs a call to the portal, and all gates of a host share what it allows.
+# Limits of tokens a minute: of one source, and of all that aren't expected. Each costs a call to the portal, and all
+# gates of a host share what it allows.
 TOKENS_OF_ONE, TOKENS_OF_OTHERS = 60, 240
-# By this event the portal tells that somebody was handed a file, good for two minutes. After the tenth within an hour
-# it tells of no more of this person.
+# The portal's event when somebody is handed a file, which is valid for two minutes. After a person's tenth file within
+# an hour it reports no more of them.
 FILE_MADE, EXPECTED_SECONDS = "rdp_file_made", 62 * 60.0
 MOST_REDEEMING = 16
 
@@ -59,7 +60,7 @@ class RdpSection(Model):
 
 
 class ExpectedSources:
-    """Where somebody was handed a file lately. A valid token comes from there, and a flood mostly from elsewhere."""
+    """Sources where somebody was handed a file lately. Valid tokens come from there, floods mostly from elsewhere."""
 
     def __init__(self) -> None:
         self._until: dict[str, float] = {}
@@ -70,7 +71,7 @@ class ExpectedSources:
         self._until[source_of(event.proof.get("from", ""))] = now() + EXPECTED_SECONDS
 
     def __contains__(self, source: str) -> bool:
-        """Whether one was handed out there lately."""
+        """Whether a file was handed out there lately."""
         return self._until.get(source, 0.0) > now()
 
 
@@ -88,7 +89,7 @@ class RdpGate:
         self._serving: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
-        """Serve until this is cancelled, which closes all connections. BadQuestion where it can't listen."""
+        """Serve until this is cancelled, which closes all connections. BadQuestion if it can't listen."""
         host, port = self._section.place
         try:
             server = await asyncio.start_server(self._serve, host, port, limit=BUFFER_BYTES, backlog=MOST_IN_ALL)
@@ -194,6 +195,6 @@ class RdpGate:
 
 
 async def _first(reader: asyncio.StreamReader) -> FirstPacket:
-    """The first packet, of which no byte too many is read. Raises BadQuestion."""
+    """Read the first packet, and not one byte more. Raises BadQuestion."""
     header = await reader.readexactly(4)
     return read(header + await reader.readexactly(length_of(header) - len(header)))

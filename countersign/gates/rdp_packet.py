@@ -11,7 +11,7 @@ from typing import NamedTuple
 from countersign.errors import BadQuestion
 from countersign.rdp import LONGEST_TOKEN, ROUTING
 
-# The largest that is read; X.224 itself, which counts in one byte, allows for 259.
+# The largest packet that is read; X.224 itself, whose length is one byte, allows for 259.
 LARGEST_BYTES = 512
 TPKT = struct.Struct(">BBH")  # version, reserved, length of all of it
 X224 = struct.Struct(">BBHHB")  # length of what follows this byte, type, two references, class
@@ -35,7 +35,7 @@ class FirstPacket(NamedTuple):
 
     @property
     def without_token(self) -> bytes:
-        """The packet as a client sends it that knows of no token."""
+        """The packet as a client without a token sends it."""
         header = X224.pack(X224.size - 1 + len(self.rest), CONNECTION_REQUEST, 0, self.source, 0)
         return TPKT.pack(TPKT_VERSION, 0, HEADERS + len(self.rest)) + header + self.rest
 
@@ -64,7 +64,7 @@ def read(packet: bytes) -> FirstPacket:
 
 
 def _is_negotiation(rest: bytes) -> bool:
-    """Whether it is a negotiation request, with an id for logs where it says so, or nothing, and no byte more."""
+    """Whether it is empty, or a negotiation request, with an id for logs if it says so, and not one byte more."""
     if not rest:
         return True
     if len(rest) < NEGOTIATION.size:

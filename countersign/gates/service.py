@@ -35,12 +35,12 @@ from countersign.gates.unix_sockets import listening
 from countersign.gates.warpgate import WarpgateGate
 from countersign.tasks import until_first
 
-# Connections of one account, and of all; each session has one, and one to its target.
+# Limits of connections: of one account, and of all. Each session has one, and another one to its target.
 MOST_OF_ONE, MOST_IN_ALL = 512, 4096
-# How long what was let in has to be ended, when the service is.
+# How long it may take to end what was let in, when the service stops.
 STOPPING_SECONDS = 8.0
 STOPPED = "The gate is being stopped."
-# To be told from a service that hangs.
+# Shows that the service doesn't hang.
 HEARD: Message = {"heard": True}
 CODES: dict[type[CountersignError], int] = {
     Refused: protocol.NO,
@@ -70,12 +70,12 @@ class GateService:
         self._stopping: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def stop(self) -> None:
-        """Have `run` end: who waits is told so, and all sessions end but those that PAM let in."""
+        """Have `run` end: those who wait are told so, and all sessions end except those that PAM let in."""
         if not self._stopping.done():
             self._stopping.set_result(None)
 
     async def run(self) -> None:
-        """Serve until `stop` is called, or an exception ends it; BadQuestion where it can't listen."""
+        """Serve until `stop` is called, or an exception ends it; BadQuestion if it can't listen."""
         server = await self._listen(self._config.socket)
         if self.logins:
             self.logins.sessions.resume()
@@ -172,7 +172,7 @@ class GateService:
     async def _asked(
         self, ask: Coroutine[Any, Any, GateSession], wanted: Wanted, disconnected: asyncio.Task[bool]
     ) -> GateSession | None:
-        """The session once a grant permits it; None where the client is gone before that."""
+        """The session once a grant permits it; None if the client is gone before that."""
         asking = asyncio.create_task(ask)
         first: set[asyncio.Future[Any]] = {asking, disconnected, self._stopping}
         await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
@@ -223,7 +223,7 @@ def _yes(claim: Claim, session: GateSession) -> Message:
 
 
 async def serve(config: GateConfig) -> None:
-    """Serve as the configuration says, until SIGTERM or SIGINT; BadQuestion where it is wrong."""
+    """Serve as the configuration says, until SIGTERM or SIGINT; BadQuestion if it is wrong."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     os.umask(0o077)

@@ -1,4 +1,4 @@
-"""The sessions that are open on this host: a file tells the next gate service of them, where this one is killed.
+"""The sessions that are open on this host, in a file for the next gate service, in case this one is killed.
 
 The file is in a folder that a restart of the machine empties, and root alone may write it.
 """
@@ -19,7 +19,7 @@ class HostSession(BaseModel):
     """A session: its leader, which is the program that PAM let in, and whose it is.
 
     `login` is the number of the leader's login (`ProcessInfo`), `user` that of the account it runs as. `ends_at` is
-    the end of the grant, which a service that knew nothing of it left out.
+    the end of the grant, which older services did not write.
     """
 
     leader: Process
@@ -43,14 +43,14 @@ log = logging.getLogger(__name__)
 
 
 class Sessions:
-    """Those that are open, the newest last."""
+    """The open sessions, the newest last."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
         self._open: list[HostSession] = []
 
     def read(self) -> list[HostSession]:
-        """What the service before this one left and still runs. Raises OSError, and ValueError for no such file."""
+        """The sessions of the service before this one that still run. Raises OSError, ValueError for a wrong file."""
         if self._file.exists():
             try:
                 found = SESSIONS.validate_json(self._file.read_bytes())
@@ -72,14 +72,14 @@ class Sessions:
         self.keep()
 
     def keep(self) -> None:
-        """Write what has changed; what can't be written now is with the next change."""
+        """Write the list; what can't be written now is written with the next change."""
         try:
             self._write(self._open)
         except OSError as error:
             log.error("%s could not be written: %s", self._file, error.strerror)
 
     def around(self, pid: int) -> HostSession | None:
-        """The innermost session that a process runs in, also one that was put into the background."""
+        """The innermost session that a process runs in, even if the process was put into the background."""
         by_leader = {one.leader: one for one in self._open}
         within = next((by_leader[each] for each in processes.ancestors(pid) if each in by_leader), None)
         seen = processes.info_of(pid)
@@ -88,7 +88,7 @@ class Sessions:
         return next((one for one in reversed(self._open) if one.login == seen.login), None)
 
     def _write(self, sessions: list[HostSession]) -> None:
-        """In one step: a service that is killed meanwhile leaves the list before or the list after."""
+        """Write the file in one step: a service that is killed meanwhile leaves the old list or the new one."""
         made = self._file.with_suffix(".new")
         made.unlink(missing_ok=True)
         with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:

@@ -1,8 +1,8 @@
 """`countersign-gate ssh`: waits until a grant lets its account connect, then relays bytes both ways.
 
 It is the only command of a bastion's sshd (ForceCommand, sshd_config(5)); what the person's client asked to run is in
-SSH_ORIGINAL_COMMAND, and must be `HOST PORT`. Nothing of it reaches a shell. Standard input that ends while it waits
-means that the person has gone; SIGINT and SIGTERM withdraw the request at once.
+SSH_ORIGINAL_COMMAND, and must be `HOST PORT [OPTION]` or `certificate ...`. Nothing of it reaches a shell.
+Standard input that ends while it waits means that the person has gone; SIGINT and SIGTERM withdraw the request at once.
 """
 
 import os
@@ -17,9 +17,9 @@ from typing import NamedTuple, NoReturn
 from countersign.gates import protocol
 from countersign.gates.protocol import BAD_INPUT, FAULT, INTERRUPTED, NO, OK, UNAVAILABLE, Message, Service
 
-# Behind HOST PORT: to be answered at once, or to wait for the yes alone.
+# Options after HOST PORT: not to wait for the yes, or to end with the yes.
 NO_WAIT, ASK_ONLY = "--no-wait", "--ask-only"
-# Of the person's environment, where sshd accepts it (AcceptEnv): `no` does not wait.
+# A variable of the person's environment, if sshd accepts it (AcceptEnv): `no` means not to wait.
 WAIT_VARIABLE = "COUNTERSIGN_WAIT"
 # An id of a device, and a port, as a client may name them.
 DEVICE, PORT = r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}", r"[0-9]{1,5}"
@@ -31,7 +31,7 @@ HOW = (
 )
 BUFFER_BYTES = 256 * 1024
 IN, OUT, ERR = 0, 1, 2
-# poll(2); of a pipe it is POLLHUP that says that nobody can write to it any more, of a socket POLLRDHUP.
+# poll(2): POLLHUP says that nobody can write to a pipe any more, POLLRDHUP that nobody can to a socket.
 GONE = select.POLLHUP | select.POLLRDHUP | select.POLLERR | select.POLLNVAL
 
 
@@ -46,7 +46,7 @@ class Asked(NamedTuple):
 
 
 class Withdrawn(Exception):
-    """A signal says that it is wanted no more."""
+    """A signal says that the connection is no longer wanted."""
 
 
 def run(arguments: list[str]) -> int:
@@ -84,7 +84,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _asked(arguments: list[str]) -> Asked | None:
-    """What the arguments ask or, where they name nothing, the person's client; None where that is unclear."""
+    """What the arguments ask for or, if they name nothing, the person's client; None if that is unclear."""
     path, waits = protocol.SOCKET, wants_to_wait()
     rest = list(arguments)
     if "--socket" in rest[:-1]:
@@ -103,12 +103,12 @@ def _asked(arguments: list[str]) -> Asked | None:
 
 
 def wants_to_wait() -> bool:
-    """Whether the person's environment says nothing else."""
+    """Whether to wait for the yes; the person's environment may say no."""
     return os.environ.get(WAIT_VARIABLE, "").lower() not in {"no", "0", "false"}
 
 
 def source_address() -> str:
-    """Where the person comes from, as sshd says it; "" where no sshd does."""
+    """Where the person comes from, according to sshd; "" without sshd."""
     return os.environ.get("SSH_CONNECTION", "").partition(" ")[0]
 
 
@@ -117,8 +117,8 @@ def _through(service: Service, asked: Asked) -> int:
     service.ask(question | {"source_address": source_address()})
     poll = select.poll()
     poll.register(service.socket, select.POLLIN)
-    # Without POLLIN: what the person's client sends before the yes is left where it is, and read only then.
-    # A program that is answered at once may have closed it before.
+    # Without POLLIN: what the person's client sends before the yes is left unread until then.
+    # A program that doesn't wait may have closed its end already.
     if asked.waits:
         poll.register(IN, select.POLLRDHUP)
     relay: Relay | None = None
@@ -143,7 +143,7 @@ def _through(service: Service, asked: Asked) -> int:
 
 
 def take(message: Message, in_session: bool = False) -> int | None:
-    """Tell the person what the service says; the exit code where that ends it."""
+    """Tell the person what the service says; returns the exit code if that ends it."""
     for kind in ("say", "no", "end"):
         if kind in message:
             say(str(message[kind]), in_session)
@@ -154,7 +154,7 @@ def take(message: Message, in_session: bool = False) -> int | None:
 
 
 class Relay:
-    """Bytes both ways, in a thread each: neither a slow reader nor a silent one holds up the other way, or the end."""
+    """Passes bytes both ways, in a thread each: no slow or silent side holds up the other way, or the session's end."""
 
     def __init__(self, target: socket.socket) -> None:
         """`done` is readable when both ways have ended."""
@@ -168,7 +168,7 @@ class Relay:
             way.start()
 
     def _send(self) -> None:
-        """Pass on to the target; where it takes no more, what comes from it is still passed on."""
+        """Pass on to the target; when it takes no more, what comes from it is still passed on."""
         buffer = memoryview(bytearray(BUFFER_BYTES))
         with suppress(OSError):
             while size := os.readv(IN, [buffer]):
@@ -177,7 +177,7 @@ class Relay:
         self._end_way()
 
     def _receive(self) -> None:
-        """From the target. Where the person takes no more, both ways end."""
+        """Pass on from the target; when the person takes no more, both ways end."""
         buffer = memoryview(bytearray(BUFFER_BYTES))
         try:
             while size := self._target.recv_into(buffer):

@@ -1,6 +1,6 @@
 """`ssh bastion certificate db-1 < ~/.ssh/id_ed25519.pub`: waits until a grant lets its account connect.
 
-Then it prints a certificate for the key, which the gate service signs. Of the standard library alone.
+Then it prints a certificate for the key, which the gate service signs. It uses the standard library alone.
 """
 
 import re
@@ -43,7 +43,7 @@ def run(typed: str) -> int:
 
 
 def _key() -> str:
-    """What comes on standard input; where nothing does, whoever waits is told what has to."""
+    """The key from standard input; if nothing comes for KEY_SECONDS, the person is told what to write."""
     if not select.select([sys.stdin], [], [], KEY_SECONDS)[0]:
         say(HOW)
     return sys.stdin.buffer.read(LONGEST_KEY_BYTES).decode(errors="replace")
@@ -53,7 +53,7 @@ def _ask(service: Service, question: Message) -> int:
     service.ask(question)
     poll = select.poll()
     poll.register(service.socket, select.POLLIN)
-    # Standard input has ended; that the person has gone is seen by nobody reading.
+    # Standard input has ended, so it shows that the person has gone when nobody reads the output any more.
     poll.register(OUT, 0)
     while True:
         for place, _ in poll.poll():

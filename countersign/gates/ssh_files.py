@@ -8,7 +8,7 @@ from countersign.errors import BadQuestion
 from countersign.gates.install import File, file
 from countersign.gates.service_files import program
 
-# What a Unix group may be called (useradd(8)); anything else could say more in sshd's configuration.
+# What a Unix group may be called (useradd(8)); anything else could add lines to sshd's configuration.
 GROUP = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 SSHD = """\
 # People of the group {group} reach devices through this host, and nothing else on it.
@@ -58,13 +58,13 @@ Match originalhost {names} exec "ssh -T bastion certificate %n %p < ~/.ssh/id_ed
 
 
 def ssh_files(group: str, devices: Sequence[str] = (), certificates: bool = False) -> list[File]:
-    """For people of a Unix group, to these devices; with `certificates` where the gate signs them.
+    """The files for people of a Unix group and these devices; `certificates`: whether the gate signs them.
 
-    Raises BadQuestion for what is no name of a group.
+    Raises BadQuestion if `group` can't be the name of a group.
     """
     if not GROUP.fullmatch(group):
         raise BadQuestion(f"{group[:40]!r} is no name of a Unix group; name one such as countersign.")
-    # -I: whatever the person's account holds for Python counts for nothing.
+    # -I: Python ignores whatever the person's account holds for it.
     command = f"{sys.executable} -I {program('countersign-gate')}"
     people = PEOPLE + CERTIFICATES if certificates else PEOPLE
     named = devices or ["db-1"]

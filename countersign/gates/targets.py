@@ -12,7 +12,7 @@ BUFFER_BYTES = 256 * 1024
 
 
 async def connected(device: str, address: str, port: int) -> socket.socket:
-    """A connected socket that blocks; Unavailable where nothing answers."""
+    """A connected socket that blocks; Unavailable if nothing answers."""
     loop = asyncio.get_running_loop()
     why = "no address"
     try:
@@ -38,7 +38,7 @@ async def connected(device: str, address: str, port: int) -> socket.socket:
 
 
 async def opened(device: str, address: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """A connection as streams; Unavailable where nothing answers."""
+    """A connection as streams; Unavailable if nothing answers."""
     target = await connected(device, address, port)
     target.setblocking(False)
     return await asyncio.open_connection(sock=target, limit=BUFFER_BYTES)

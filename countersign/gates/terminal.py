@@ -1,6 +1,6 @@
 """The terminal at which somebody waits while PAM decides: Ctrl-C ends the wait, which `sudo` by itself would not do.
 
-Of the standard library alone, as every login waits for it.
+It uses the standard library alone, as every login waits for it.
 """
 
 import os
@@ -9,14 +9,14 @@ import termios
 from contextlib import suppress
 from pathlib import Path
 
-# Of what tcgetattr gives: the local modes, and the characters that mean something.
+# Indexes into what tcgetattr returns: the local modes, and the special characters.
 LOCAL, CHARACTERS = 3, 6
 
 
 class Terminal:
-    """Reads what is typed while it is open, and nothing of it is shown or kept; OSError where that can't be.
+    """Reads what is typed while it is open, which is neither shown nor kept; OSError if that isn't possible.
 
-    What PAM runs is no process of the terminal, so Ctrl-C comes as a character once it sends no signal (termios(3)).
+    The terminal's signals don't reach what PAM runs; with them off, Ctrl-C comes as a character (termios(3)).
     """
 
     def __init__(self, tty: str, leader: int) -> None:
@@ -37,7 +37,7 @@ class Terminal:
             raise OSError(str(error)) from None
 
     def is_given_up(self) -> bool:
-        """Whether Ctrl-C was typed; call it when there is something to read. Sets `is_gone` where it has gone."""
+        """Whether Ctrl-C was typed; call it when there is something to read. Sets `is_gone` if it has gone."""
         try:
             typed = os.read(self.descriptor, 1024)
         except BlockingIOError:
@@ -48,7 +48,7 @@ class Terminal:
         return any(self._before[CHARACTERS][one] in typed for one in (termios.VINTR, termios.VQUIT))
 
     def close(self) -> None:
-        """Have the terminal as it was."""
+        """Put the terminal's settings back."""
         with suppress(OSError, termios.error):
             termios.tcsetattr(self.descriptor, termios.TCSANOW, self._before)
         os.close(self.descriptor)

@@ -1,4 +1,4 @@
-"""What a gate knows of one request, and who here waits for it or has a session by it."""
+"""What a gate knows of one request, and who here waits for it or has a session from it."""
 
 import asyncio
 from collections.abc import Callable
@@ -20,7 +20,7 @@ Tell = Callable[[str], None]
 
 
 class Wanted(NamedTuple):
-    """What somebody wants at a gate. Not to `wait` is for programs: without a grant that lasts the answer is no.
+    """What somebody wants at a gate. Programs don't `wait`: without an active grant they are refused at once.
 
     `source_address` is where the connection comes from.
     """
@@ -34,7 +34,7 @@ class Wanted(NamedTuple):
 
     @property
     def question(self) -> Question:
-        """As it is asked; BadQuestion names what is wrong, NotAllowed an account that no person can have."""
+        """The question to ask. BadQuestion names what is wrong; NotAllowed means an account that no person can have."""
         _must_be_id(self.person)
         return read_question(
             {
@@ -48,7 +48,7 @@ class Wanted(NamedTuple):
 
 
 def _must_be_id(account: str) -> None:
-    """NotAllowed: accounts `Alice` and `alice` are not one person, though a question may be typed either way."""
+    """Raise NotAllowed for `Alice`, who is not the person `alice`, though a question may be typed either way."""
     try:
         is_id = canonical_id(account) == account
     except ValueError:
@@ -82,9 +82,9 @@ class Request:
         self.is_lost = False
         self.sessions: set[GateSession] = set()
         self.askings: set[SharedQuestion] = set()
-        # Set when something about it changes, and another is put in its place.
+        # Set when something about the request changes, and then replaced by a new one.
         self.changed = asyncio.Event()
-        # When what is known was asked for, by the feed's clock, and since when that is known to be out of date.
+        # When the view was asked for, by the feed's clock, and since when it is known to be out of date.
         self.read_at = 0.0
         self.stale_since: float | None = None
         self.is_read = False
@@ -112,7 +112,7 @@ class Request:
 
     @property
     def is_used(self) -> bool:
-        """Whether somebody here has to do with it still."""
+        """Whether somebody here still needs it."""
         return bool(self.sessions) or any(one.people or one.is_current for one in self.askings)
 
     @property
@@ -121,7 +121,7 @@ class Request:
         return not self.is_lost and (self.view is None or self.view.status is Status.WAITING)
 
     def waiting_for(self, at: datetime) -> tuple[str, str]:
-        """Whom it waits for, and how long still: for people."""
+        """Whom it waits for, and how much time is left: for people."""
         assert self.view
         names = ", ".join(one.name or one.person for one in self.view.awaited) or "an answer"
         channels = ", ".join(name for name, use in self.view.channels.items() if use != "off")
@@ -131,7 +131,7 @@ class Request:
 
 
 class GateSession:
-    """A connection that a grant lets stay; `ended` says when it has to go."""
+    """A connection that a grant permits; `ended` waits until it has to end."""
 
     def __init__(self, wanted: Wanted, request: Request, grant: GrantView, tell: Tell) -> None:
         self.wanted, self.source_address, self.tell = wanted, wanted.question.source_address, tell
@@ -155,11 +155,11 @@ class GateSession:
 
     @property
     def lasts(self) -> bool:
-        """Whether it goes on, and its own grant lets it."""
+        """Whether it goes on, and its own grant still covers it."""
         return not self.is_over and self.is_covered(datetime.now(UTC))
 
     def another(self, tell: Tell) -> "GateSession":
-        """One more session by its grant, of one that `lasts`."""
+        """Another session with the same grant; only for a session that `lasts`."""
         assert self.request.view
         assert self.request.view.grant
         return GateSession(self.wanted, self.request, self.request.view.grant, tell)
@@ -169,7 +169,7 @@ class GateSession:
         return await asyncio.shield(self._over)
 
     def close(self) -> None:
-        """The session is over by itself."""
+        """End the session, as it is over by itself."""
         self.end("The session was closed.")
 
     def end(self, why: str) -> None:
@@ -190,7 +190,7 @@ class GateSession:
         return f"#{self.approval_id}: {message or 'the grant has ended.'}"
 
     def go_on_by(self, request: Request, grant: GrantView) -> None:
-        """Stay by another grant."""
+        """Go on with another grant."""
         self.request.sessions.discard(self)
         request.sessions.add(self)
         self.request, self.ends_at = request, grant.ends_at

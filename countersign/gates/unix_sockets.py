@@ -24,13 +24,13 @@ def uid_of(client: Any) -> int:
 
 
 async def listening(path: Path, serve: Serve, limit: int, backlog: int = 100) -> asyncio.Server:
-    """Listen there, in a folder that is made where there is none; BadQuestion where that is not possible.
+    """Listen at `path`, whose folder is made if there is none; BadQuestion if that is not possible.
 
     `limit` is that of the reader, in bytes.
     """
 
     async def served(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # Python 3.11 logs a task that is cancelled here as an error, and it is none that the service ends.
+        # Python 3.11 logs a task that is cancelled here as an error, but the end of the service isn't one.
         with suppress(asyncio.CancelledError):
             await serve(reader, writer)
 

@@ -22,12 +22,12 @@ from countersign.models import Id, Model
 from countersign.tasks import first_of
 
 LOOK_SECONDS = 1.0
-# Whoever was let in and has left holds up nobody: they are looked for less often, by one list for all.
+# Sessions that are over at Warpgate hold up nobody: they are looked for less often, in one list for all.
 LEFT_SECONDS = 10.0
-# How long a held session waits until it is asked about again where the portal refuses the gate, as for a token that has
+# How long a held session waits until it is asked about again if the portal refuses the gate, as for a token that has
 # ended.
 ASK_AGAIN_SECONDS = 20.0
-# What was not done is tried again so soon.
+# How soon a failed call is tried again.
 AGAIN_SECONDS = 0.5
 # How long it takes at the end to close what is open.
 CLOSING_SECONDS = 5.0
@@ -60,9 +60,9 @@ class WarpgateGate:
         self._warpgate = Warpgate(section.url, token, section.ca_file)
         self._tasks: dict[HeldSession, asyncio.Task[None]] = {}
         self._closing: set[asyncio.Task[None]] = set()
-        # Each with what is set when it is over there.
+        # The sessions that were let in, each with an event that is set when it is over at Warpgate.
         self._let_in: dict[str, asyncio.Event] = {}
-        # Those that came to an end since the last look began: what it shows of them is out of date.
+        # The sessions that were dealt with since the last look began: what it shows of them is out of date.
         self._settled: set[str] = set()
         self._logged = ""
 
@@ -73,7 +73,7 @@ class WarpgateGate:
         try:
             while True:
                 try:
-                    # Looked at before what is held: whoever comes meanwhile is held, and was not let in.
+                    # Read before the held sessions: one that comes in between is then held, and does not seem let in.
                     unknown = await self._warpgate.sessions() if is_first else []
                     self._settled.clear()
                     held = await self._warpgate.held()
@@ -107,7 +107,7 @@ class WarpgateGate:
         session = await self._asked(held)
         if session is None:
             return
-        # From here on it may be open there, whatever becomes of the call.
+        # From here on it may be open there, even if the call fails.
         left = self._let_in[held.id] = asyncio.Event()
         try:
             await self._warpgate.approve(held.id)
@@ -136,7 +136,7 @@ class WarpgateGate:
     # --- what is open ------------------------------------------------------------------------------------------------
 
     async def _look_for_left(self) -> NoReturn:
-        """Find those that are over there, by one list for all."""
+        """Find the sessions that are over at Warpgate, in one list for all."""
         while True:
             await asyncio.sleep(LEFT_SECONDS)
             # The list may be too old for those that are let in while it is read.
@@ -176,7 +176,7 @@ class WarpgateGate:
 
 
 async def _insist(do: Callable[[], Awaitable[None]]) -> None:
-    """Have something done there, however long that takes."""
+    """Have Warpgate do something, however long that takes."""
     logged = ""
     while True:
         try:
@@ -189,7 +189,7 @@ async def _insist(do: Callable[[], Awaitable[None]]) -> None:
 
 
 def _started(work: Coroutine[None, None, None], done: Callable[[asyncio.Task[None]], object]) -> asyncio.Task[None]:
-    """Begin something; a fault in it is one session's, and ends nothing else."""
+    """Start a task; an error in it ends nothing else."""
 
     def ended(task: asyncio.Task[None]) -> None:
         done(task)
@@ -212,5 +212,5 @@ def host_of(address: str) -> str:
         return str(ip_address(address))
     except ValueError:
         host, _, port = address.rpartition(":")
-        # What is no address is one that no question can have: without any, a grant for any would let it in.
+        # Text that isn't an address stays, as no question can have it: with none, a grant for any would let it in.
         return (host or port).strip("[]")

@@ -15,13 +15,13 @@ from countersign.models import Model
 
 API = "/@warpgate/admin/api/"
 TOKEN_HEADER = "X-Warpgate-Token"  # noqa: S105 - the name of the header
-# From the first byte to the last, so that one that drips is none.
+# How long a whole answer may take, so that one that comes byte by byte counts as none.
 ANSWER_SECONDS = 10.0
 LARGEST_ANSWER_BYTES = 16 * 1024 * 1024
 MOST_CONNECTIONS = 64
 PAGE, MOST_PAGES = 1000, 200
 
-# It stands in addresses.
+# It is part of URLs.
 SessionId = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")]
 T = TypeVar("T")
 
@@ -49,14 +49,14 @@ class TargetSession(Model):
 
 
 class Listed(TargetSession):
-    """A session, held or open, as lists show it; its targets are named by this version or by one before."""
+    """A session, held or open, as lists show it; its targets are named as in this version or in an earlier one."""
 
     id: SessionId
     target_sessions: list[TargetSession] = []
 
     @property
     def targets(self) -> set[str]:
-        """Their names."""
+        """The names of its targets."""
         return {one.target.name for one in (self, *self.target_sessions) if one.target}
 
 
@@ -68,17 +68,17 @@ class Page(Model):
 
 
 class Reply(NamedTuple):
-    """An answer; `json` is None where the body was no JSON."""
+    """An answer; `json` is None if the body wasn't JSON."""
 
     status: int
     json: Any
 
 
 class Warpgate:
-    """A Warpgate. All of it raises Unavailable where there is no good answer."""
+    """A Warpgate. All calls raise Unavailable if there is no good answer."""
 
     def __init__(self, url: str, token: str, ca_file: Path | None) -> None:
-        """`ca_file`: the certificate of the authority that is trusted, where it is not one of the system's."""
+        """`ca_file`: the certificate of the authority that is trusted, if it is not one of the system's."""
         self._http = httpx.AsyncClient(
             base_url=url + API,
             headers={TOKEN_HEADER: token},
@@ -96,10 +96,10 @@ class Warpgate:
         return held
 
     async def sessions(self) -> list[Listed]:
-        """The sessions that there are, held and open ones.
+        """All sessions, held and open.
 
-        The newest come first, so what is left moves forward when others end meanwhile. Each page therefore begins in
-        the middle of the one before; where it does not, something may be missed, and all is read again.
+        The newest come first, so the others move forward when some end meanwhile. Each page therefore begins in the
+        middle of the one before; if it doesn't, sessions may have been missed, and all are read again.
         """
         found: dict[str, Listed] = {}
         offset = 0
@@ -118,15 +118,15 @@ class Warpgate:
         raise Unavailable("its sessions are too many, or end too fast, for its list to be read")
 
     async def approve(self, session_id: str) -> None:
-        """Let a session in, this once. Unavailable also where it is held no more."""
+        """Let a session in, this once. Unavailable also if it is no longer held."""
         self._must_be_done(await self._send("POST", f"session-approvals/{session_id}/approve", {"scope": "Once"}))
 
     async def reject(self, session_id: str) -> None:
-        """Have a session end that is held; one that is gone is as well."""
+        """End a held session; one that is gone counts as ended."""
         await self._have_ended(f"session-approvals/{session_id}/reject")
 
     async def close(self, session_id: str) -> None:
-        """Have an open session end; one that is gone is as well."""
+        """End an open session; one that is gone counts as ended."""
         await self._have_ended(f"sessions/{session_id}/close")
 
     async def end(self) -> None:
@@ -141,7 +141,7 @@ class Warpgate:
     async def _answer(self, path: str) -> Reply:
         """What Warpgate itself answers to a POST; a proxy whose Warpgate is away answers 404 to everything.
 
-        So after a 404 it is asked once more, when Warpgate has shown that it answers.
+        So after a 404 the POST is sent once more, when Warpgate has shown that it answers.
         """
         reply = await self._send("POST", path)
         if reply.status != HTTPStatus.NOT_FOUND:

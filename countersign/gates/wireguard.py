@@ -3,8 +3,8 @@
 One thread asks the portal, and hears of each change within a second. The other one owns the interface and looks at the
 clock, so that a portal that hangs, or sends an answer byte by byte, delays nothing.
 
-Where it can't know, nobody is admitted: without a good answer for `grace`, when it ends, and when it starts and the
-portal does not answer. It keeps no file: nobody knows how long a gate that was killed was away.
+If it can't know who is admitted, nobody is: without a good answer for `grace`, when it ends, and when it starts and the
+portal does not answer. It keeps no file, as nobody knows how long a gate that was killed was away.
 """
 
 import queue
@@ -23,7 +23,7 @@ from countersign.http import LATE_SECONDS, Api
 from countersign.registration import Admitted, Peers
 
 POLL_SECONDS = 20.0
-# Between two questions, also where the portal answers at once; a change is to take effect within two seconds.
+# The pause between two questions, even if the portal answers at once; a change must take effect within two seconds.
 REST_SECONDS = 0.2
 RETRY_SECONDS = 1.0
 # How long the peers of the gate before this one may stay until the portal has answered.
@@ -53,9 +53,9 @@ class Gate:
     """The gate of one interface, whose peers are its own: others are removed."""
 
     def __init__(self, api: Api, interface: str, grace: float, say: Say) -> None:
-        """`grace`: how many seconds peers stay without a good answer of the portal; `say` is told what happens."""
+        """`grace`: how many seconds peers stay without a good answer from the portal; `say` is told what happens."""
         self._api, self._interface, self._grace, self._say = api, interface, grace, say
-        # An answer that says that nothing changed comes several times within the grace.
+        # So short that several answers come within the grace, even if nothing changes.
         self._poll_seconds = min(POLL_SECONDS, grace / 3)
         self._heard: queue.SimpleQueue[Heard] = queue.SimpleQueue()
         self._heard_at = 0.0
@@ -81,7 +81,7 @@ class Gate:
             self._end()
 
     def end_by(self, error: BaseException) -> None:
-        """Have `run` raise this, as soon as what it does now is done and told; for handlers of signals."""
+        """Have `run` raise this, as soon as it has done and reported its present work; for handlers of signals."""
         self._heard.put(Heard(now(), None, error))
 
     def _end(self) -> None:
@@ -113,7 +113,7 @@ class Gate:
                 time.sleep(REST_SECONDS)
 
     def _wait(self, seconds: float) -> None:
-        """Take what the portal says within so many seconds."""
+        """Take the portal's next answer, if it comes within this many seconds."""
         with suppress(queue.Empty):
             heard = self._heard.get(timeout=seconds)
             if heard.admitted is not None:
@@ -131,7 +131,7 @@ class Gate:
         self._tell("left out", " ".join(left_out))
 
     def _tell(self, about: str, message: str) -> None:
-        """Say something that is seen again and again once, until it is another."""
+        """Say a message that recurs only once, until it changes."""
         if message and message != self._logged.get(about):
             self._say(message)
         self._logged[about] = message
@@ -148,7 +148,7 @@ class Gate:
             self._say(f"The portal gave no good answer for {self._grace:.0f} s: no device is admitted any more.")
 
     def _set_peers(self) -> None:
-        """Where something changed, and every minute: see that the interface has the peers that it should."""
+        """See that the interface has the peers that it should: when something changed, and every minute."""
         at = datetime.now(UTC)
         wanted = {key: one for key, one in self._peers.items() if one.device.until is None or one.device.until > at}
         if wanted == self._set and now() - self._compared_at < COMPARE_SECONDS:
@@ -173,7 +173,7 @@ class Gate:
 
 
 def usable(devices: Iterable[Admitted]) -> tuple[dict[str, Peer], list[str]]:
-    """The devices that can be peers, by their key, and why others can't. What two have, address or key, is nobody's."""
+    """The devices that can be peers, by key, and why others can't: two with one address or key are left out."""
     placed = [(one, wireguard.only(one.address)) for one in devices]
     networks = Counter(network for _, network in placed)
     keys = Counter(one.key for one, _ in placed)
@@ -189,5 +189,5 @@ def usable(devices: Iterable[Admitted]) -> tuple[dict[str, Peer], list[str]]:
 
 
 def _named(peer: Peer | None, key: str) -> str:
-    """A peer, for people; of one that the portal never told of, its key is all that is known."""
+    """A peer, for people; if the portal never reported it, only its key is known."""
     return f"device {peer.device.id} of {peer.device.person or 'a machine'}, {peer.network}" if peer else f"peer {key}"
