@@ -1,4 +1,4 @@
-"""`python -m portal`: the composition root of the portal, and the commands of an operator at the database.
+"""`python -m portal`: the portal's composition root, and the commands with which operators work on the database.
 
 Exit codes: 0 done, 1 it could not be done, 2 an argument or a setting is wrong.
 """
@@ -40,7 +40,7 @@ from store import Store
 from store.database_errors import for_operators, is_lasting
 from store.tokens import Owner
 
-# `serve` alone imports the web server and the channels, so that the other commands start fast.
+# Only `serve` and `sign-in-link` import the web server and the channels, so that the other commands start fast.
 if TYPE_CHECKING:
     from countersign.client import Client
     from notifiers.base import Channel
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from portal.oidc import Provider
     from portal.pages.site import Site
 
-# The record shows that this was done at the database, and by which account of that machine.
+# The record names whoever worked directly on the database by this, and by their account on that machine.
 LOCAL = "operator"
 NO_PROVIDER = "COUNTERSIGN_OIDC_ISSUER needs {}, too; or leave it out, and people sign in by mail alone."
 NO_LINKS = "Set COUNTERSIGN_PUBLIC_URL, where browsers reach the portal, and a mail server (COUNTERSIGN_SMTP_HOST)."
@@ -61,7 +61,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     context_settings=HELP_OPTIONS,
-    # They would show the arguments of a command.
+    # Pretty exceptions would show a command's arguments.
     pretty_exceptions_enable=False,
     help="Countersign's pages and HTTP API, its tokens and links.",
 )
@@ -250,7 +250,7 @@ def plan(settings: Settings) -> "Plan":
 
 
 def site_of(settings: Settings, found: "Sequence[Channel]") -> "Site":
-    """What the pages are told of the installation."""
+    """What the pages know about the installation."""
     from portal.pages.site import Site
 
     public_url = settings.public_url.rstrip("/")
@@ -260,7 +260,7 @@ def site_of(settings: Settings, found: "Sequence[Channel]") -> "Site":
 
 
 def provider_of(settings: Settings, public_url: str) -> "Provider | None":
-    """The provider that people sign in with; None where none is set. Raises BadSetting."""
+    """The provider that people sign in with; None if none is set. Raises BadSetting."""
     from portal.oidc import Provider, encrypted
 
     if not settings.oidc_issuer:
@@ -283,7 +283,7 @@ def provider_of(settings: Settings, public_url: str) -> "Provider | None":
 
 
 def _owner(**fields: Any) -> Owner:
-    """Whose token it is to be; BadQuestion names the option that is wrong."""
+    """The owner of the new token. Raises BadQuestion, which names the wrong option."""
     try:
         return Owner(**fields)
     except ValidationError as error:
@@ -301,7 +301,7 @@ def _duration(lasts: str) -> timedelta | None:
 
 
 def _must_be_known(store: Store, owner: Owner) -> None:
-    """Refuse a misspelt name, whose token would be of no use; before the first policy nobody is known."""
+    """Refuse a misspelt name, as its token would be useless; before the first policy, any name is accepted."""
     try:
         _, policy = store.policies.current()
     except Refused:

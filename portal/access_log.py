@@ -6,11 +6,11 @@ import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# Called again and again by machines, and changes nothing.
+# Machines call these again and again, and they change nothing.
 AT_DEBUG_LEVEL = ("/health", "/doctor")
 FILES = "/static/"
 LONGEST_PATH = 200
-# A link to sign in by.
+# A sign-in link.
 SECRET_IN_PATH = re.compile(r"^(/sign-in/).+")
 FAILED = 500
 
@@ -18,7 +18,7 @@ log = logging.getLogger("http")
 
 
 class AccessLog:
-    """Logs what passes. The query is left out, as it may name people, and so are all headers."""
+    """Logs each request, without its query, which may name people, and without its headers."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

@@ -1,4 +1,4 @@
-"""The HTTP application: `/api/v1`."""
+"""The HTTP application: the API under `/api/v1`, and the pages."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -88,7 +88,7 @@ API = (
     certificates.router,
     machines.router,
     devices.router,
-    # Before the next: these addresses would else be taken for those of a device.
+    # Before `for_machines`, whose `/devices/{device_id}` would otherwise match these addresses.
     registered_devices.router,
     registered_devices.for_machines,
     roles.router,
@@ -100,7 +100,7 @@ API = (
 )
 PAGES = (
     channel_webhooks.router,
-    # Before `sign_in`: what stands behind /sign-in/ would else be taken for a link.
+    # Before `sign_in`, which would otherwise take whatever follows /sign-in/ for a link.
     oidc.router,
     sign_in.open_to_all,
     sign_in.router,

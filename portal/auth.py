@@ -1,4 +1,4 @@
-"""Who calls: a person or a gateway, by a token or a session, known before anything of the body is read."""
+"""Finds out who calls, a person or a gateway, by token or session, before any of the body is read."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -41,7 +41,7 @@ BEARER = HTTPBearer(
 
 @dataclass(frozen=True)
 class Credential:
-    """What proved who calls: an API token, the session of a browser, or a machine's. Their ids never coincide."""
+    """What proved who calls: an API token, a browser's session, or a machine's credential. Their ids never coincide."""
 
     kind: Literal["token", "session", "service_token", "provisioning_key"]
     id: str
@@ -54,10 +54,10 @@ class Credential:
 
 @dataclass(frozen=True)
 class Caller:
-    """Who calls, by their credential and the policy in force.
+    """Who calls, according to their credential and the policy in force.
 
-    `machine` is what a machine called with. `shown_name` is a person's name, `ends_at` when their session does, and
-    `confirmed_at` when they last proved who they are.
+    `machine` is the credential that a machine called with. `shown_name` is a person's name, `ends_at` the end of their
+    session, and `confirmed_at` when they last proved who they are.
     """
 
     credential: Credential
@@ -90,7 +90,7 @@ class Caller:
 
     @property
     def name(self) -> str:
-        """The name in the record: a person's id, or one such as `gateway:<name>`, which is no person's."""
+        """The name in the record: a person's id, or one that no person has, such as `gateway:<name>`."""
         return self.principal.name
 
     @property
@@ -109,20 +109,20 @@ class Caller:
         return self.name
 
     def must_be_allowed(self, question: Question) -> None:
-        """NotAllowed where this caller may not ask this question."""
+        """Raise NotAllowed if this caller may not ask this question."""
         if why := why_not_ask(self.principal, question):
             raise why
 
 
 def presented_id(authorization: str) -> str:
-    """The id of the token in a header, valid or not; empty where it does not look like one."""
+    """The id of the token in a header, valid or not; empty if it does not look like a token."""
     form = FORM.fullmatch(authorization.partition(" ")[2].strip())
     return form["id"] if form else ""
 
 
 @reads
 def caller(store: Store, authorization: str) -> Caller:
-    """Who calls, by the Authorization header; NoToken says what is wrong with it."""
+    """Who calls, according to the Authorization header. Raises NoToken, which says what is wrong with it."""
     scheme, _, text = authorization.partition(" ")
     if scheme.lower() != "bearer":
         raise NoToken(f"This needs a token: send `Authorization: Bearer cs_...`; {REMEDY}.")
@@ -139,9 +139,9 @@ def caller(store: Store, authorization: str) -> Caller:
 
 @reads
 def person_now(store: Store, name: str, appointed: bool) -> Principal:
-    """Somebody as the policy in force has them, and an admin where they are appointed by their token.
+    """A person according to the policy in force; also an admin if their token appoints them.
 
-    Raises Refused while no policy is in force, but for who is appointed: they may apply the first one.
+    Raises Refused while no policy is in force, except for somebody appointed: they may apply the first one.
     """
     try:
         _, policy = store.policies.current()
@@ -154,7 +154,7 @@ def person_now(store: Store, name: str, appointed: bool) -> Principal:
 
 @reads
 def by_session(store: Store, cookie: str) -> Caller | None:
-    """Who has this session's cookie; None where it is none, it is over, or its person is disabled. Raises Refused."""
+    """The caller with this session cookie; None if it is unknown or over, or its person is disabled. Raises Refused."""
     session = store.sessions.find(cookie, datetime.now(UTC))
     if session is None:
         return None
@@ -173,7 +173,7 @@ def by_session(store: Store, cookie: str) -> Caller | None:
 
 
 def of_gateway(token: Token, policy: Policy) -> Caller:
-    """The gateway that this token is of, with the scope that it has by this policy."""
+    """The gateway that owns this token, with the scope that this policy gives it."""
     owner = token.owner
     groups = (policy.device_groups[name].devices for name in owner.target_groups if name in policy.device_groups)
     scope = Scope(targets=frozenset(owner.targets).union(*groups), variants=frozenset(owner.variants))
@@ -181,7 +181,7 @@ def of_gateway(token: Token, policy: Policy) -> Caller:
 
 
 def invalid(message: str) -> NoToken:
-    """What was sent proves nothing (RFC 6750, section 3.1)."""
+    """The error for a credential that proves nothing (RFC 6750, section 3.1)."""
     return NoToken(message, ErrorCode.INVALID_TOKEN, ', error="invalid_token"')
 
 

@@ -1,4 +1,4 @@
-"""Requests as they are after a change, read and rendered once for all who are shown it."""
+"""Requests as they are after a change, read and rendered once for everybody who sees them."""
 
 import asyncio
 from collections import OrderedDict
@@ -7,21 +7,21 @@ from dataclasses import dataclass, field
 
 from countersign.views import AuditEventView, RequestView
 
-# How many are kept: more than change while the slowest reader is sent one batch.
+# How many changed requests are kept: more than change while the slowest reader is sent one batch.
 KEPT = 1000
 FoundBy = dict[str, list[str]]
 
 
 @dataclass(frozen=True)
 class Changed:
-    """A request after a change, the values that filters match, and its rendered lines in lists: one a `bulk_action`."""
+    """A request after a change, the values that filters match, and its rendered lines in lists, by `bulk_action`."""
 
     request: RequestView
     found_by: FoundBy
     _lines: dict[str, str] = field(default_factory=dict)
 
     def line(self, bulk_action: str, render: Callable[[], str]) -> str:
-        """Its line in lists, rendered for the first of the readers who are shown the same."""
+        """Its line in lists, rendered once for all readers who are shown the same line."""
         if bulk_action not in self._lines:
             self._lines[bulk_action] = render()
         return self._lines[bulk_action]
@@ -35,7 +35,7 @@ class Changes:
         self._found: OrderedDict[int, asyncio.Future[Changed]] = OrderedDict()
 
     async def after(self, event: AuditEventView) -> Changed:
-        """The request of this event, as it is then or later."""
+        """The request of this event, as it is after the event or later."""
         assert event.approval_id is not None
         if event.version not in self._found:
             self._found[event.version] = asyncio.ensure_future(self._changed(event.approval_id))

@@ -1,6 +1,6 @@
-"""The certificate of a client, as a server with TLS in front of the portal passes it on; it is verified here.
+"""A client's certificate, which a server with TLS in front of the portal passes on, and which is verified here.
 
-It comes in the header `Client-Cert`, as RFC 9440 has it (Caddy), or as PEM with percent-encoding (nginx).
+It comes in the header `Client-Cert`, in the form of RFC 9440 (Caddy), or as PEM with percent-encoding (nginx).
 """
 
 import base64
@@ -39,13 +39,13 @@ UNREADABLE = f"The header {HEADER} {{}}; the server with TLS in front has to set
 
 
 class CertificatesFromProxies:
-    """Refuses each request that bears a certificate and comes from elsewhere than the servers with TLS in front."""
+    """Refuses a request with a certificate unless it comes from one of the servers with TLS in front of the portal."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or refuse it, on record."""
+        """Pass a request on, or refuse it and record that."""
         if scope["type"] != "http" or HEADER not in Headers(scope=scope):
             await self.app(scope, receive, send)
             return
@@ -61,9 +61,9 @@ class CertificatesFromProxies:
 
 
 async def certificate_of(request: Request) -> Certificate | None:
-    """The certificate that a client has presented, valid or not; None where there is none.
+    """The certificate that a client has presented, valid or not; None if there is none.
 
-    Raises NotAllowed, recorded, where what was passed on can't be read.
+    Raises NotAllowed, which is recorded, if what was passed on can't be read.
     """
     context: Context = request.app.state.context
     given = request.headers.getlist(HEADER)
@@ -96,7 +96,7 @@ def _der(given: Sequence[str]) -> bytes:
 
 
 def _host(request: Request) -> str:
-    """The host name that the client has connected to; empty for what is none."""
+    """The host name that the client has connected to; empty if it is not a valid one."""
     name, _, port = request.headers.get("Host", "").rpartition(":")
     with suppress(ValueError):
         return host_name(name if port.isdecimal() else request.headers.get("Host", ""))

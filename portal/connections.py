@@ -17,8 +17,8 @@ HEAD_SECONDS = 10.0
 BODY_SECONDS = 60.0
 # And to read on when a reply has filled the buffers.
 READ_SECONDS = 30.0
-# How long a connection is kept after a reply: longer than a proxy keeps it (nginx 60 seconds, Caddy 120), as what a
-# proxy sends while it is being closed is lost, and answered with 502.
+# How long a connection is kept after a reply: longer than a proxy keeps it (nginx 60 seconds, Caddy 120). If we closed
+# it first, a request that the proxy sends at that moment would be lost, and its client would get 502.
 # https://nginx.org/en/docs/http/ngx_http_upstream_module.html#keepalive_timeout
 # https://caddyserver.com/docs/caddyfile/directives/reverse_proxy#keepalive
 IDLE_SECONDS = 130
@@ -28,7 +28,7 @@ ACCEPTED_AT_ONCE = 32
 RESERVED_DESCRIPTORS = 256
 FEWEST_CONNECTIONS = 16
 
-# Where a request finds the address that it came from over the network, in its state.
+# The key in a request's state for the address that its connection comes from.
 PEER = "peer"
 
 TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
@@ -44,7 +44,7 @@ SECONDS: dict[Slow, float] = {
 
 
 def most_connections(wanted: int) -> int:
-    """How many connections there may be: as many as wanted, as far as the process may open files."""
+    """How many connections there may be: as many as wanted, within the limit of files that the process may open."""
     descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if descriptors == resource.RLIM_INFINITY:
         return wanted
@@ -52,12 +52,12 @@ def most_connections(wanted: int) -> int:
 
 
 def address_of(request: Request) -> str:
-    """Where a call comes from, as the server says it, which believes some proxies."""
+    """The address that a call comes from, according to the server, which believes some proxies about it."""
     return request.client.host if request.client else ""
 
 
 class Room:
-    """How many connections there may be, and which of them wait for their client, by its address, the oldest first."""
+    """How many connections there may be, and those that wait for their client, by its address, the oldest first."""
 
     def __init__(self, most: int) -> None:
         self.most = most
@@ -65,18 +65,18 @@ class Room:
         self._slow: dict[str, dict[Connection, None]] = {}
 
     def wait(self, connection: "Connection") -> None:
-        """Its client has to send or read."""
+        """Note that its client has to send or read."""
         self._slow.setdefault(connection.source, {})[connection] = None
 
     def go_on(self, connection: "Connection") -> None:
-        """Its client has sent or read, or is gone."""
+        """Note that its client has sent or read, or is gone."""
         of_source = self._slow.get(connection.source, {})
         of_source.pop(connection, None)
         if not of_source:
             self._slow.pop(connection.source, None)
 
     def make(self) -> bool:
-        """Close one that waits for its client, of the address with most of these; returns whether there was one."""
+        """Close the oldest waiting connection of the address that has most of them; returns whether there was one."""
         if not self._slow:
             return False
         most: dict[Connection, None] = max(self._slow.values(), key=len)
@@ -85,7 +85,7 @@ class Room:
 
 
 class Connection(H11Protocol):
-    """One connection, with a timeout for each thing that its client has to do, and room made where all are taken."""
+    """A connection with a timeout for each thing its client has to do; if all are taken, it makes room for itself."""
 
     def __init__(self, room: Room, **options: Any) -> None:
         super().__init__(**options)
@@ -95,10 +95,10 @@ class Connection(H11Protocol):
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Accept it; where there is no room, in place of one that waits for its client."""
+        """Accept it; if there is no room, close one that waits for its client instead, or else refuse this one."""
         super().connection_made(transport)
         self.source = self.client[0] if self.client else ""
-        # A proxy's header may change what a request is told of its client, never this.
+        # A proxy's header may change a request's `client`, but never this.
         self.app_state = {**self.app_state, PEER: self.source}
         if len(self.connections) > self.room.most and not self.room.make():
             transport.write(FULL)
@@ -147,7 +147,7 @@ class Connection(H11Protocol):
             return "reading"
         if self.conn.their_state is h11.IDLE:
             return "idle" if self.cycle and not self.conn.trailing_data[0] else "head"
-        # That a body is not read (on) is not its sender's fault.
+        # While we don't read a body, its sender is not to blame.
         if self.conn.their_state is h11.SEND_BODY and not self.flow.read_paused:
             return "body"
         return None
@@ -166,7 +166,7 @@ class Connection(H11Protocol):
         """Close it; a client that has sent part of a request gets the reason, unless a reply has begun."""
         slow, cycle = self._slow, self.cycle
         if slow == "reading":
-            self.drop()  # more would have to be read, too
+            self.drop()  # its client would have to read a reason, too
             return
         self._wait_for(None)
         if slow == "body" and not cycle.response_started:

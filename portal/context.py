@@ -42,26 +42,26 @@ CALLS_IN_ALL = 700
 # The same for calls with a large body and much work for the processor.
 HEAVY_AT_ONCE = 4
 HEAVY_IN_ALL = 16
-# How many live streams of one session: a browser opens one, whatever number of tabs it has.
+# How many live streams a session may have: a browser opens one, however many tabs it has.
 STREAMS_AT_ONCE = 8
-# How many codes of logins a person may mistype.
+# How many login codes a person may mistype in an hour.
 GUESSES_AN_HOUR = 20
-# How much of that work is done at the same time, for all tokens together.
+# How many pieces of long work for the processor run at the same time, for all tokens together.
 WORKING_AT_ONCE = 2
-# How long an overview that was counted is shown.
+# How long an overview is shown before it is counted again.
 COUNT_SECONDS = 60.0
-# How often at most a write to the database is tried.
+# A write to the database is tried at most once in this time.
 TRY_TO_WRITE_SECONDS = 5.0
 
-# How long a browser may use a web application before its person has to be known here anew.
+# How long a browser may use a web application before its person has to be signed in here once more.
 HTTP_VALID = timedelta(hours=1)
-# Where a service token may be sent as one JSON object.
+# The header in which a service token may be sent as one JSON object.
 MACHINE_HEADER = "Authorization"
 
 P = ParamSpec("P")
 T = TypeVar("T")
 Explain = Callable[[bytes], Awaitable[Explained]]
-# By the names of channels, what a notification says.
+# By channel name, the function that gives a notification's text.
 Previews = Mapping[str, Callable[[RequestNotification], str]]
 
 log = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ class Context:
         self.streams = AtOnce(STREAMS_AT_ONCE, plan.calls_in_all)
         self.refusals, self.calls = Refusals(plan.refusals_an_hour), Calls(plan.calls_a_minute)
         self.guesses = Refusals(GUESSES_AN_HOUR)
-        # Of each token that was valid here before, when its use is to be written again, by the event loop's clock.
+        # For each token that was valid here before: when to write its use again, by the event loop's clock.
         self.known_tokens: dict[str, float] = {}
         self.writing = set[asyncio.Task[None]]()
         self.under_way = SingleFlight()
@@ -114,12 +114,12 @@ class Context:
         return await run_in(self.turns, function, *args, **named)
 
     async def work(self, function: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
-        """Do long work for the processor in other threads than the store's, a few at a time."""
+        """Do long work for the processor in threads other than the store's, a few at a time."""
         async with self.working:
             return await asyncio.to_thread(function, *args, **named)
 
     def note_use(self, token_id: str, kind: str) -> None:
-        """Have it written that a credential of this kind is used, at most once a minute; nobody waits for that."""
+        """Have the use of a credential of this kind written in the background, at most once a minute."""
         now = asyncio.get_running_loop().time()
         if now >= self.known_tokens.get(token_id, 0.0):
             self.known_tokens[token_id] = now + USED_EVERY.total_seconds()
@@ -143,9 +143,9 @@ class Context:
 class Plan:
     """How to open the context.
 
-    `explainers` make, by media type, the functions that say what is read in something that came in. `listeners` make,
-    by the channel's name, the ways in of channels that this process listens to. `checks` are those of `countersign
-    doctor` beside the portal's own.
+    `explainers` make, by media type, the functions that explain what is read in a message that came in. `listeners`
+    make, by channel name, the listeners of the channels that this process listens to. `checks` are the checks of
+    `countersign doctor` besides the portal's own.
     """
 
     database_url: str

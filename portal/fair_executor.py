@@ -1,4 +1,4 @@
-"""Shares few threads fairly among callers, however much work one of them has."""
+"""Shares a few threads fairly among callers, however much work one of them has."""
 
 import threading
 from collections import deque
@@ -10,7 +10,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from store.database import only_reads, reads
 
-# Whose work is begun in this context: a token's, an address', or the portal's own.
+# Whose work is submitted in this context: that of a token, session, address or proxy, or (empty) the portal's own.
 WHOSE: ContextVar[str] = ContextVar("whose", default="")
 
 P = ParamSpec("P")
@@ -19,9 +19,9 @@ Work = tuple[Future[Any], Callable[[], Any]]
 
 
 class FairExecutor(Executor):
-    """Runs the store's work fairly: callers take turns, and each caller's work is begun in its order.
+    """Runs the store's work fairly: callers take turns, and each caller's work starts in the order it came.
 
-    What only reads has threads of its own, and so turns of its own.
+    Work that only reads has threads of its own, and so turns of its own.
     """
 
     def __init__(self, threads: Executor) -> None:
@@ -60,7 +60,7 @@ class _Queue:
 
 
 def _do(queue: _Queue) -> None:
-    """Do the next work, and set the result for who waits for it."""
+    """Do the next work, and set the result for whoever waits for it."""
     future, work = queue.next()
     if not future.set_running_or_notify_cancel():
         return

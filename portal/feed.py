@@ -15,11 +15,11 @@ from countersign.views import AuditEventView
 from countersign.visibility import Concern, Visibility
 from store.reading import FeedPage
 
-# How often the feed is read while somebody waits, and so how late a waiter learns at most.
+# The feed is read this often while somebody waits, so a waiter learns of an event at most this late.
 POLL_SECONDS = 0.05
-# While the database can't be reached.
+# How long to pause after the feed could not be read.
 PAUSE_SECONDS = 1.0
-# So many events are kept for callers who ask for what came after one of them.
+# How many events are kept for callers who ask what came after one of them.
 KEPT = 1000
 
 T = TypeVar("T")
@@ -28,9 +28,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Topic:
-    """What some events are about beside single requests. `changes`: whether an event may change what is read about it.
+    """Something other than a single request that events may be about.
 
-    That gets the event, and whom its request concerns, where it has one.
+    `changes` says whether an event may change what is read about it. It gets whom the event's request concerns, if any.
     """
 
     name: str
@@ -71,13 +71,13 @@ class Feed:
         self._kept: deque[AuditEventView] = deque(maxlen=KEPT)
         self._kept_after = 0  # all that came after this version is kept
         self._concerns: dict[int, Concern] = {}
-        # What was read for all, by what it is about, and when that began.
+        # By what it is about: what was read for all callers, and when that read began.
         self._found: dict[About, tuple[asyncio.Future[Any], float]] = {}
         self._waiting: set[FeedWaiter] = set()
         self._waiting_about: Counter[About | None] = Counter()
         self._wanted = asyncio.Event()
         self._reading = asyncio.Event()
-        self.closed = False  # whether nobody is told of anything any more, as the portal ends
+        self.closed = False  # whether nobody may wait any more, as the portal stops
 
     async def first(
         self,
@@ -88,10 +88,10 @@ class Feed:
         disconnected: Callable[[], Awaitable[None]] | None = None,
         again: Callable[[], Awaitable[T]] | None = None,
     ) -> T:
-        """Read, and again at each change (of one request or topic), until `enough` or the time is over.
+        """Read now and after each change (of one request or topic), until the result is `enough` or the time is over.
 
-        Returns the last read. It also ends when `disconnected` returns, as then nobody waits any more. `again` reads
-        after a change.
+        Returns the last read. It also ends when `disconnected` returns, as then nobody waits any more. `again`, if
+        given, is how to read after a change.
         """
         over = asyncio.get_running_loop().time() + seconds
         with self._waiter(about) as waiter, _watching(waiter, disconnected):
@@ -109,7 +109,7 @@ class Feed:
     ) -> tuple[list[AuditEventView], int] | None:
         """The events after a version that may be seen, oldest first, and the version to continue from.
 
-        Events of the kinds in `besides` are always included. None where they are no longer all in memory.
+        Events of the kinds in `besides` are always included. None if they are no longer all in memory.
         """
         if not self._reading.is_set() or not self._kept_after <= version <= self.read_through:
             return None
@@ -123,13 +123,13 @@ class Feed:
         return seen, seen[-1].version if len(seen) == limit else max(version, self.read_through)
 
     async def will_reach(self, version: int) -> bool:
-        """Whether the record has this version, and only the feed has not read it yet."""
+        """Whether the record has this version already, but the feed has not read it yet."""
         return self.read_through < version <= await self._last_version()
 
     async def shared(self, about: About, read: Callable[[], Awaitable[T]], seconds: float = math.inf) -> T:
-        """Read something once for all who read it after the same change, and again when that was so long ago.
+        """Read something once for all callers between two changes, and again when that read is `seconds` old.
 
-        While the feed is not read, no change is noticed, so then each caller reads it.
+        While the feed is not being read, no change is noticed, so each caller reads for itself.
         """
         if not self._reading.is_set():
             return await read()
@@ -164,7 +164,7 @@ class Feed:
                 self._reading.clear()
 
     def close(self) -> None:
-        """Return to all waiters what they have read last."""
+        """End all waits: each returns what it read last."""
         self.closed = True
         self._reading.set()
         for waiter in self._waiting:
@@ -187,23 +187,23 @@ class Feed:
         self.read_at = begun
 
     def _changed(self, page: FeedPage) -> set[About | None]:
-        """The requests and topics that something has happened to; with None where it was to no request."""
+        """The requests and topics that something has happened to, and None if an event was about no request."""
         abouts = {*self._found, *(one.about for one in self._waiting)}
         topics = {about for about in abouts if isinstance(about, Topic)}
         changed = {one for one in topics if any(one.changes(event, _concern(page, event)) for event in page.events)}
         return {*(event.approval_id for event in page.events), *changed}
 
     def _forget(self, changed: set[About | None]) -> None:
-        """Forget what was read of these; after an event about no request also every request that was read.
+        """Forget what was read about these; after an event about no request, also about every request.
 
-        A new policy may change names and disable people, so that none of them is as it was.
+        A new policy may change names and disable people, so that what was read about requests no longer holds.
         """
         for about in [*self._found]:
             if about in changed or (None in changed and not isinstance(about, Topic)):
                 del self._found[about]
 
     async def _begin(self) -> None:
-        """Go on where it stopped, unless more came since than is kept."""
+        """Go on where reading stopped, unless more events came since than are kept."""
         last = await self._last_version()
         if not self.read_through <= last <= self.read_through + KEPT:
             self._go_on_from(last)
@@ -264,7 +264,7 @@ def _watching(waiter: FeedWaiter, disconnected: Callable[[], Awaitable[None]] | 
 
 
 async def _until(event: asyncio.Event, over: float) -> bool:
-    """Wait until a moment of the loop's clock; whether the event came."""
+    """Wait for the event until a moment of the loop's clock; returns whether it came."""
     try:
         async with asyncio.timeout_at(over):
             await event.wait()

@@ -1,4 +1,4 @@
-"""Limits on calls, within a minute and at the same time, and on refusals, so that nobody is in the way of others."""
+"""Limits on calls within a minute, calls at the same time, and refusals, so that nobody gets in the way of others."""
 
 import math
 from collections import Counter
@@ -36,7 +36,7 @@ class Calls(PerMinute):
 
 
 class AtOnce:
-    """How many calls of each token are under way; more than `most`, or than `in_all` of all tokens, are refused."""
+    """Counts the calls under way of each token; refuses more than `most`, or than `in_all` of all tokens."""
 
     def __init__(self, most: int, in_all: int) -> None:
         self.most = most

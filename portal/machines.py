@@ -1,4 +1,4 @@
-"""Machines that call: what they send to prove it, a service token or a provisioning key, and what that opens.
+"""Machines that call: the service token or provisioning key that they send, and what it permits.
 
 A service token is sent in two headers, those of Cloudflare Access or ours, or as one JSON object in a header that a
 setting names (https://developers.cloudflare.com/cloudflare-one/access-controls/service-credentials/service-tokens/).
@@ -37,7 +37,7 @@ NO_OBJECT = "In the header {} a service token is one JSON object with exactly tw
 
 
 class Sent(NamedTuple):
-    """What a machine sent: the id and secret, whose form is right, of a credential of this kind."""
+    """What a machine sent: the kind of its credential, and the id and secret, both in the right form."""
 
     kind: CredentialKind
     id: str
@@ -45,9 +45,9 @@ class Sent(NamedTuple):
 
 
 def sent_in(headers: Headers, json_header: str) -> Sent | None:
-    """What a machine sent; None where no machine calls.
+    """What a machine sent; None if no machine calls.
 
-    Raises NoToken, without a look at the database, where it is incomplete, doubled, mixed or mistyped.
+    Raises NoToken, without asking the database, if it is incomplete, sent twice, mixed or mistyped.
     """
     lone = {"authorization", json_header.lower(), KEY_HEADER}
     found = {name: headers.getlist(name) for name in (*lone, *PAIRS[0], *PAIRS[1]) if name in headers}
@@ -66,7 +66,7 @@ def sent_in(headers: Headers, json_header: str) -> Sent | None:
 
 @reads
 def caller(store: Store, sent: Sent) -> Caller:
-    """The machine that sent this. NoToken says why it proves nothing: 401, as with a token that has ended."""
+    """The machine that sent this. Raises NoToken, which says why it proves nothing: 401, as for an ended token."""
     now = datetime.now(UTC)
     kept = store.service_tokens if sent.kind == "service_token" else store.provisioning_keys
     found, what = kept.find(sent.id, sent.secret, now), sent.kind.replace("_", " ")
@@ -99,14 +99,14 @@ def _of_key(text: str) -> Sent:
 
 
 def _of_json(text: str, header: str) -> Sent:
-    """Names are taken in any case, as Cloudflare's own documents have written them in several."""
+    """The case of names doesn't matter, as Cloudflare's own documents have written them in several."""
     why = invalid(NO_OBJECT.format(header, *PAIRS[0]))
     try:
         members: list[tuple[str, Any]] = json.loads(text[:LONGEST_JSON], object_pairs_hook=list)
     except (ValueError, RecursionError):
         raise why from None
     values = {name.lower(): value for name, value in members} if text.startswith("{") else {}
-    # A name that stands there twice, in whatever case, is one member more than there are values.
+    # If a name occurs twice, in whatever case, there are more members than values.
     pair = next((pair for pair in PAIRS if set(values) == set(pair) and len(members) == len(pair)), None)
     if pair is None or not all(isinstance(value, str) for value in values.values()):
         raise why

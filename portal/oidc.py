@@ -36,7 +36,7 @@ from portal.short_cache import ShortCache
 
 # For each call to the provider.
 NETWORK_SECONDS = 5.0
-# How long what the provider says of itself is good for, and how often at most it is asked for it.
+# How long the provider's addresses and keys are good for, and the least time between two requests for them.
 KNOWN_SECONDS = 600.0
 ASK_SECONDS = 5.0
 CALLBACK = "/sign-in/oidc/callback"
@@ -46,7 +46,7 @@ log = logging.getLogger(__name__)
 
 
 def encrypted(address: str) -> str:
-    """The address; ValueError where it is not over TLS and leads to another machine."""
+    """The address. Raises ValueError if it is malformed, or leads to another machine without TLS."""
     try:
         url = httpx.URL(address)
     except httpx.InvalidURL:
@@ -57,7 +57,7 @@ def encrypted(address: str) -> str:
 
 
 class Metadata(Model, extra="ignore"):
-    """What a provider says of itself."""
+    """What a provider says about itself."""
 
     issuer: str
     authorization_endpoint: str
@@ -75,7 +75,7 @@ class Metadata(Model, extra="ignore"):
 class Identity(NamedTuple):
     """A mail address that the provider has verified, and when its person last proved there who they are.
 
-    That is 1970 where the provider does not say it; it does where it was asked to have them prove it anew.
+    The time is 1970 if the provider does not say it; it does say it if it was asked to have them prove it anew.
     """
 
     address: str
@@ -127,7 +127,7 @@ class Provider:
     async def identity(self, code: str, state: str, secret: str) -> Identity:
         """Whom this code is for.
 
-        Raises Unavailable; NotAllowed, with why, where what the provider says proves nothing.
+        Raises Unavailable, or NotAllowed, with the reason, if what the provider says proves nothing.
         """
         known = await self._fetch()
         async with self._client() as client:
@@ -177,7 +177,7 @@ class Provider:
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
-        """Made once: reading all certificate authorities holds everybody up for a moment."""
+        """Made once, as reading all certificate authorities blocks the event loop for a moment."""
         return httpx.create_ssl_context()
 
     async def _get(self, client: httpx.AsyncClient, address: str, **headers: str) -> dict[str, Any]:
@@ -218,7 +218,7 @@ class Provider:
         return self._answer(response)
 
     def _credentials(self, metadata: Metadata) -> tuple[str, str, str]:
-        """Our credentials, as they are sent (RFC 6749, section 2.3.1, which has both encoded for the header)."""
+        """Our credentials, as they are sent (RFC 6749, section 2.3.1: in the header, both are encoded)."""
         secret = self._client_secret.get_secret_value()
         if not secret:
             return self._client_id, "", "none"
@@ -227,7 +227,7 @@ class Provider:
         return self._client_id, secret, "client_secret_post"
 
     async def _claims(self, tokens: Mapping[str, Any], nonce: str) -> dict[str, Any]:
-        """What the ID token says, whose signature, issuer, audience, times and nonce are right."""
+        """The claims of the ID token, after checking its signature, issuer, audience, times and nonce."""
         text = tokens.get("id_token")
         try:
             token = await self._decoded(text if isinstance(text, str) else "")
@@ -244,7 +244,7 @@ class Provider:
         return dict(claims)
 
     async def _decoded(self, text: str) -> jwt.Token:
-        """The ID token, whose signature is right; the keys are fetched again where it was made by a new one."""
+        """The ID token, after checking its signature; fetches the keys again if it was made with a new one."""
         try:
             return decoded(text, (await self._fetch()).keys)
         except InvalidKeyIdError:
@@ -253,7 +253,7 @@ class Provider:
     async def _user_info(
         self, client: httpx.AsyncClient, metadata: Metadata, tokens: Mapping[str, Any], subject: str
     ) -> dict[str, Any]:
-        """What the provider tells beside the ID token; nothing where it does not, or tells it of somebody else."""
+        """What the provider says besides the ID token; empty if it says nothing, or says it about somebody else."""
         access_token = tokens.get("access_token")
         if not metadata.userinfo_endpoint or not isinstance(access_token, str):
             return {}
@@ -266,7 +266,7 @@ class Provider:
 
 
 def _time_of(seconds: object) -> datetime:
-    """A time that a provider tells, whose clock may be ahead of ours; 1970 for what is none."""
+    """A time from a provider, but no later than now, as its clock may be ahead of ours; 1970 if it isn't a time."""
     known = seconds if isinstance(seconds, int | float) and seconds >= 0 else 0
     return datetime.fromtimestamp(min(known, datetime.now(UTC).timestamp()), UTC)
 
@@ -276,12 +276,12 @@ def _refused(why: str) -> NotAllowed:
 
 
 def _derived(what: str, state: str, secret: str) -> str:
-    """A secret of one sign-in, which only the browser's own secret gives: it need not be kept."""
+    """A secret of one sign-in, derived from the browser's own secret, so that it need not be stored."""
     return hmac.new(secret.encode(), f"{what} {state}".encode(), hashlib.sha256).hexdigest()
 
 
 def _error_code(response: httpx.Response) -> str:
-    """The error code of RFC 6749, section 5.2, which is a plain word; nothing else is for the log."""
+    """The error code of RFC 6749, section 5.2, for the log: only a plain word, and nothing else that was sent."""
     try:
         code = response.json()["error"]
     except (ValueError, KeyError, TypeError):

@@ -1,4 +1,4 @@
-"""The checks of what the portal needs: the database, Temporal, a worker, and their clocks."""
+"""The portal's own checks: database, Temporal, workers and their clocks, channels, answers, inboxes, certificates."""
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -45,7 +45,7 @@ OUT_OF_DATE = (
     "(`countersign certificate-authority revocation-list FILE`)"
 )
 QUARANTINE_SHOWN = timedelta(days=7)
-# Who was asked less long ago may not have come to it yet.
+# Somebody who was asked more recently may not have got to it yet.
 LONG_ENOUGH = timedelta(hours=1)
 NO_WRITING = "nothing can be written: see that its disk is not full and that it is not read-only; the log says more"
 
@@ -78,7 +78,7 @@ async def _temporal(context: Context, _: Policy | None) -> list[Finding]:
 
 
 async def _worker(context: Context, _: Policy | None) -> list[Finding]:
-    """Whether a worker is alive and answers by Temporal, and whether its clock, ours and Temporal's agree."""
+    """Whether a worker is alive and answers through Temporal, and whether its clock, ours and Temporal's agree."""
     workers = await context.run(living_workers, context.store, context.client.task_queue)
     if not workers:
         said = NO_WORKER.format(DEAD_AFTER.total_seconds(), context.client.task_queue)
@@ -96,7 +96,7 @@ async def _worker(context: Context, _: Policy | None) -> list[Finding]:
 
 
 async def _channels_used(context: Context, policy: Policy | None) -> list[Finding]:
-    """Whether a worker can send by each channel that the policy uses, also by one that was applied long ago."""
+    """Whether a worker can send by each channel that the policy uses, even if the policy was applied long ago."""
     workers = await context.run(living_workers, context.store, context.client.task_queue)
     if policy is None or not workers:
         return []
@@ -107,7 +107,7 @@ async def _channels_used(context: Context, policy: Policy | None) -> list[Findin
 
 
 async def _unanswered(context: Context, policy: Policy | None) -> list[Finding]:
-    """Who may never have seen what was sent to them: it was taken, nothing came back, and they never answered."""
+    """Who may never have seen what was sent to them: it was accepted, nothing came back, and they never answered."""
     found = await context.run(unanswered, context.store.database, datetime.now(UTC) - LONG_ENOUGH)
     return [
         _finding("people", "warning", one.person, NO_ANSWER.format(one.requests, one.channel))
@@ -117,13 +117,13 @@ async def _unanswered(context: Context, policy: Policy | None) -> list[Finding]:
 
 
 async def _quarantined(context: Context, _: Policy | None) -> list[Finding]:
-    """In which inboxes lie messages of the last week that can't be read."""
+    """The inboxes whose quarantine has messages of the last week that can't be read."""
     found = await context.run(context.store.inboxes.quarantined, datetime.now(UTC) - QUARANTINE_SHOWN)
     return [_finding("inbox", "warning", inbox, QUARANTINED.format(*more)) for inbox, *more in found]
 
 
 async def _authorities(context: Context, _: Policy | None) -> list[Finding]:
-    """Which authorities of client certificates, or lists of what they revoked, have ended."""
+    """The authorities of client certificates that have expired, or whose revocation list is out of date."""
     now = datetime.now(UTC)
     found = await context.run(context.store.certificates.authorities)
     ended = [(one.name, OVER.format(moment(one.ends_at))) for one in found if one.ends_at <= now]

@@ -1,6 +1,6 @@
-"""What browsers are asked and answer about passkeys (https://www.w3.org/TR/webauthn-3/), verified by `webauthn`.
+"""Passkeys: what browsers are asked, and their replies (https://www.w3.org/TR/webauthn-3/), verified by `webauthn`.
 
-The person is always verified by the device (a finger, a face, a PIN), and not only present.
+The device always has to verify the person (a finger, a face, a PIN), and not only that somebody is present.
 """
 
 import hashlib
@@ -49,17 +49,17 @@ class RelyingParty:
 
     @property
     def origin(self) -> str:
-        """What browsers say that an answer was given to."""
+        """The origin that browsers name in their replies."""
         parts = urlsplit(self.public_url)
         return f"{parts.scheme}://{parts.netloc}"
 
     def to_add(self, challenge: bytes, person: str, shown_name: str, known: Sequence[Passkey]) -> str:
-        """What a browser is asked in order to make a passkey, as JSON."""
+        """The options with which a browser makes a passkey, as JSON."""
         return options_to_json(
             generate_registration_options(
                 rp_id=self.id,
                 rp_name=self.name,
-                # The same for one person, so that a device keeps one passkey of theirs; and no name.
+                # Always the same for a person, so that a device keeps one passkey of theirs; and not their name.
                 user_id=hashlib.sha256(f"countersign {person}".encode()).digest(),
                 user_name=person,
                 user_display_name=shown_name,
@@ -70,7 +70,7 @@ class RelyingParty:
         )
 
     def to_confirm(self, challenge: bytes, known: Sequence[Passkey]) -> str:
-        """What a browser is asked in order to use one of these, as JSON."""
+        """The options with which a browser uses one of these passkeys, as JSON."""
         return options_to_json(
             generate_authentication_options(
                 rp_id=self.id, challenge=challenge, allow_credentials=_described(known), user_verification=REQUIRED
@@ -87,14 +87,14 @@ class RelyingParty:
                 expected_origin=self.origin,
                 require_user_verification=True,
             )
-        except Exception as error:  # of many kinds, for what is malformed in one of many ways
+        except Exception as error:  # its type depends on what is malformed
             raise _refused(error) from None
         return NewPasskey(bytes_to_base64url(found.credential_id), found.credential_public_key, found.sign_count)
 
     def used(self, credential: str, challenge: bytes, known: Sequence[Passkey]) -> tuple[Passkey, int]:
         """Which of these was used, and how often it has signed by now. Raises NotAllowed.
 
-        A count that is not higher than before is that of a copy, and is refused.
+        A count that is not higher than before, unless both are 0, is that of a copy, and is refused.
         """
         try:
             answer = parse_authentication_credential_json(credential)

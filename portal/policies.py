@@ -24,7 +24,7 @@ P = TypeVar("P", Waiting, ActiveGrant)
 
 
 async def version_of(context: Context, version: int | None = None) -> PolicyText:
-    """A version of the policy, as it was written; the one in force where none is named. Raises NotFound, Refused."""
+    """A version of the policy, as it was written; the one in force if none is named. Raises NotFound, Refused."""
     found, text = await context.run(context.store.policies.text, version)
     return PolicyText(version=found, text=text)
 
@@ -38,14 +38,14 @@ async def compared(context: Context, old: PolicyText, new: PolicyText) -> Policy
 async def changed(context: Context, change: PolicyEdit) -> PolicyText:
     """The text in force with one change, and the version that it was made from; nothing is changed.
 
-    Raises Refused where that can only be changed in the text, and BadPolicy for a value that the field can't have.
+    Raises Refused if that can only be changed in the text, and BadPolicy for a value that the field can't have.
     """
     current = await version_of(context)
     return PolicyText(version=current.version, text=await context.work(edited, current.text, change))
 
 
 async def warnings_of(context: Context, text: str | bytes) -> list[str]:
-    """What of a policy file won't work as the workers are set up now. BadPolicy names all its mistakes."""
+    """What in a policy file won't work with the workers as they are set up now. BadPolicy names all its mistakes."""
     policy, document = await context.work(policy_file.load_with_places, text)
     return policy_file.warnings(policy, document, await _set_up(context))
 
@@ -70,10 +70,10 @@ async def put_in_force(
     end_grants: bool = False,
     give_up_admin: bool = False,
 ) -> int:
-    """Put a policy file in force; returns its version. The caller then has `enforce` called.
+    """Put a policy file in force; returns its version. `enforce` has to be called after it.
 
-    BadPolicy names all its mistakes. Raises Refused where another version is in force than the one it `replaces`, or
-    the caller would be no admin any more and doesn't `give_up_admin`.
+    BadPolicy names all its mistakes. Raises Refused if another version is in force than the one it `replaces`, or if
+    the caller would no longer be an admin and doesn't `give_up_admin`.
     """
     # Read and checked outside the store's threads, which others wait for.
     read = await context.work(ReadPolicy.of, text)
@@ -83,7 +83,7 @@ async def put_in_force(
 
 
 async def enforce(engine: Engine) -> None:
-    """Carry out what a new policy disables."""
+    """Recheck requests and revoke grants after a new policy; if that fails, the sweeper does it later."""
     try:
         await engine.enforce_directory()
     except CountersignError as error:
@@ -91,7 +91,7 @@ async def enforce(engine: Engine) -> None:
 
 
 async def _all_of(context: Context, read: Callable[[int], list[P]]) -> list[P]:
-    """All that is read in such parts, between which others get their turn."""
+    """Everything that is read, a part at a time, so that others get their turn in between."""
     found: list[P] = []
     while part := await context.run(read, found[-1].approval_id if found else 0):
         found += part
@@ -99,6 +99,6 @@ async def _all_of(context: Context, read: Callable[[int], list[P]]) -> list[P]:
 
 
 async def _set_up(context: Context) -> frozenset[str]:
-    """The channels by which people can be told: those of the workers, or all where none was seen lately."""
+    """The channels that can notify people: those of the workers, or all if no worker was seen lately."""
     workers = await context.run(context.store.workers.seen, datetime.now(UTC) - CHANNEL_KEPT)
     return frozenset(name for one in workers for name in one.channels) if workers else frozenset(CHANNELS)

@@ -20,7 +20,7 @@ GRACE_SECONDS = int(UPDATE_TIMEOUT.total_seconds()) + 5
 # How many connections the system queues until they are accepted.
 QUEUED_CONNECTIONS = 1024
 MOST_CONNECTIONS = 1000
-# While no more files can be opened, this is logged so often.
+# How often it is logged that no more files can be opened.
 FULL_SECONDS = 60.0
 NO_DESCRIPTORS = "socket.accept() out of system resource"
 
@@ -30,8 +30,8 @@ log = logging.getLogger(__name__)
 class Server(uvicorn.Server):
     """Serves the application on `host` and `port` (0: any free one) until Ctrl-C or SIGTERM.
 
-    `connections` is how many there may be; fewer where the process may not open so many files. `proxies` may say by
-    `X-Forwarded-For` whose a request is; without any, one on this machine may.
+    `connections` is how many there may be; fewer if the process may not open that many files. `proxies` may say in
+    `X-Forwarded-For` where a request comes from; if there are none, a proxy on this machine may.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Server(uvicorn.Server):
         proxies: Sequence[IPv4Network | IPv6Network] = (),
     ) -> None:
         self.room = Room(most_connections(connections))
-        # Its access log would hold queries, which name people; that of portal/access_log.py does not.
+        # uvicorn's access log would hold queries, which name people; that of portal/access_log.py does not.
         super().__init__(
             uvicorn.Config(
                 app,
@@ -76,7 +76,7 @@ class Server(uvicorn.Server):
         asyncio.get_running_loop().set_exception_handler(self._report)
         for server in self.servers:
             for one in server.sockets:
-                # asyncio takes one number for this and for how many it accepts in one turn.
+                # asyncio uses one number both for this queue and for how many it accepts in one turn.
                 with one.dup() as same:
                     same.listen(QUEUED_CONNECTIONS)
 
@@ -87,7 +87,7 @@ class Server(uvicorn.Server):
         asyncio.get_running_loop().set_exception_handler(None)
 
     def _report(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Log what went wrong in the event loop; where no more files can be opened, once a minute, and make room."""
+        """Log an error of the event loop; if no more files can be opened, make room, and log it only once a minute."""
         if context.get("message") != NO_DESCRIPTORS:
             loop.default_exception_handler(context)
             return

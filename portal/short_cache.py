@@ -1,4 +1,4 @@
-"""Bounds how often something is found that everybody may ask for and that costs something."""
+"""Bounds how often something costly is found that everybody may ask for."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 class ShortCache(Generic[T]):
-    """Calls `find` at most once in so many seconds; all who ask meanwhile get what that call gives or raises."""
+    """Calls `find` at most once in `seconds`; all who ask meanwhile get what that call returns or raises."""
 
     def __init__(self, find: Callable[[], Awaitable[T]], seconds: float) -> None:
         self._find = find

@@ -1,4 +1,4 @@
-"""Has a value found once in this process for all who want it at the same time."""
+"""Finds a value once in this process for all who want it at the same time."""
 
 import asyncio
 from collections.abc import Iterator
@@ -6,13 +6,13 @@ from contextlib import contextmanager
 
 
 class SingleFlight:
-    """What is being found in this process: whoever wants the same waits, and asks the database once."""
+    """What is being found in this process: others who want the same wait, and then ask the database once."""
 
     def __init__(self) -> None:
         self._over: dict[tuple[str, ...], asyncio.Event] = {}
 
     def over(self, what: tuple[str, ...]) -> asyncio.Event | None:
-        """Set when it was found, or finding it failed; None where nobody here is finding it."""
+        """An event that is set when it was found, or finding it failed; None if nobody here is finding it."""
         return self._over.get(what)
 
     @contextmanager
