@@ -1,7 +1,7 @@
-"""Tells a reverse proxy of each request whether it may pass: from memory, before any route is looked for.
+"""Tells a reverse proxy whether each request may pass: from memory, before any route is looked for.
 
-A yes is kept until its end, and dropped as soon as the feed tells of something that may have changed it. While the feed
-can't be read, nothing that is kept counts, and the database is asked; without it, nobody passes.
+A yes is kept until its end, and dropped as soon as the feed has an event that may have changed it. While the feed can't
+be read, nothing that is kept counts, and the database is asked; if it can't be read either, nobody passes.
 """
 
 import asyncio
@@ -36,11 +36,11 @@ if TYPE_CHECKING:
 PATH = "/forward-auth"
 # Where the proxy sends a browser that has to come to the portal first; see pages.py.
 START = "/.countersign/start"
-# nginx takes 401 for no, and passes on no redirect.
+# nginx takes 401 for no, and doesn't pass on a redirect.
 NGINX = b"proxy=nginx"
-# How old what the feed says may be.
+# What is kept counts only if the feed was read through at most this long ago.
 FRESH_SECONDS = 1.0
-# How long the feed is read on after the last request.
+# How long the feed is still read after the last request.
 IDLE_SECONDS = 60.0
 MOST_KEPT = 100_000
 EVENTS_AT_ONCE = 1000
@@ -73,13 +73,13 @@ class ForwardAuth:
         self.store, self.feed, self.run, self.public_url = store, feed, run, public_url
         self._permitted = engine.application_sessions.permitted
         self._kept: dict[bytes, Yes] = {}
-        # Up to which version the feed was looked at, the last event of each request, and before which no yes holds.
+        # The version up to which events were looked at, each request's last one, and the oldest version of a valid yes.
         self._through, self._changed, self._unsure = 0, dict[int, int](), 0
         self._used_at = -math.inf
         self._following: asyncio.Task[None] | None = None
 
     async def may_pass(self, asked: Proxied) -> Yes | None:
-        """Who may pass; None for a browser that has to sign in or ask. Raises NotAllowed, Unavailable."""
+        """The yes for a request; None for a browser that has to sign in or ask. Raises NotAllowed, Unavailable."""
         if not (cookie := asked.cookie(COOKIE)):
             await self.gateway(asked)
             return None
@@ -87,11 +87,11 @@ class ForwardAuth:
         return self._known(key) or await self._find(key, asked, cookie)
 
     async def gateway(self, asked: Proxied) -> str:
-        """The id of the proxy's token, where it may ask for this device at this host. Raises NotAllowed."""
+        """The id of the proxy's token. Raises NotAllowed if it may not ask for this device at this host."""
         return (await self._proxy(asked)).token_id
 
     async def _proxy(self, asked: Proxied) -> Yes:
-        """That the proxy may ask. From here on all work is done in the turn of its client, of whom it has many."""
+        """The yes for the proxy itself. From here on all work is done in the turn of its client; a proxy has many."""
         key = _key(asked, asked.name)
         found = self._known(key)
         if found is None:
@@ -140,7 +140,7 @@ class ForwardAuth:
     def _look_at_changes(self) -> None:
         while self._through != self.feed.read_through:
             found = self.feed.after(self._through, EVERYTHING, EVENTS_AT_ONCE)
-            # A version goes back only where an older database was put in place of this one.
+            # A version goes back only if an older database was put in place of this one.
             went_back = self._through > self.feed.read_through
             if found is None or went_back or len(self._changed) > MOST_KEPT:
                 self._through = self._unsure = self.feed.read_through
@@ -197,20 +197,20 @@ class ForwardAuthMiddleware:
 
 
 def _key(asked: Proxied, *who: str) -> bytes:
-    """What a yes is kept by; no header holds the character between."""
+    """The key that a yes is kept by; no header can hold the character between its parts."""
     parts = asked.token, asked.device, *who
     return hashlib.sha256("\0".join(parts).encode()).digest()
 
 
 def _refusal(asked: Proxied | None, error: CountersignError) -> ASGIApp:
-    """What is wrong, to whoever set the proxy up."""
+    """A response that says what is wrong, for whoever set up the proxy."""
     if asked is not None and asked.wants_page:
         return PlainTextResponse(message_of(error), status_of(error))
     return problem(status_of(error), error.code, message_of(error))
 
 
 def _sign_in(asked: Proxied, query: bytes) -> ASGIApp:
-    """Lead a browser to sign in; a program is told that one has to."""
+    """Lead a browser to sign in; tell a program that a browser has to."""
     if not asked.wants_page:
         challenge = {"WWW-Authenticate": 'Countersign realm="browsers"'}
         return problem(HTTPStatus.UNAUTHORIZED, ErrorCode.SIGN_IN_NEEDED, SIGN_IN, challenge)

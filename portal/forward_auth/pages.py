@@ -34,7 +34,7 @@ OURS = "/.countersign/"
 ACCEPT = f"{OURS}accept"
 SECRET_BYTES = 16
 SECRET = re.compile(rf"[0-9a-f]{{{2 * SECRET_BYTES}}}")
-# Together with a visit, an address that is not too long to be led to after signing in.
+# With this and a visit in it, an address is short enough for a browser to be led to after signing in.
 LONGEST_QUOTED = 1400
 LONGEST_VISIT = 500
 NO_ADDRESS = "Nobody can sign in for applications yet: an administrator has to set COUNTERSIGN_PUBLIC_URL."
@@ -42,7 +42,7 @@ To = Annotated[str, Query(max_length=20_000)]
 
 
 class Arrived(NamedTuple):
-    """Somebody who comes from an application; `address` is that of the page that they wait on."""
+    """Somebody who comes from an application; `address` is the page that they wait on."""
 
     visit: Visit
     question: ConnectionQuestion
@@ -154,7 +154,7 @@ async def ask(
 
 
 async def _ready(request: Request, context: Context, caller: Caller, arrived: Arrived) -> Response:
-    """A page that leads on, and no redirect: browsers apply `form-action` to what a form's answer redirects to."""
+    """A page that leads on; not a redirect, as browsers apply `form-action` to where a form's reply redirects."""
     visit = arrived.visit
     code = await context.run(
         context.engine.application_sessions.offer,
@@ -171,7 +171,7 @@ async def _ready(request: Request, context: Context, caller: Caller, arrived: Ar
 
 
 def _path(to: str) -> str:
-    """A path of the application to lead to: never another host, nor a page of ours."""
+    """The application's path to lead to; `/` instead of another host, a page of ours, or what is too long."""
     fits = is_own_page(to) and len(quote(to, safe="")) <= LONGEST_QUOTED
     return to if fits and not to.startswith(OURS) else "/"
 

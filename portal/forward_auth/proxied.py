@@ -1,7 +1,7 @@
-"""What a reverse proxy says of a request to a web application: who the proxy is, for which device, and who asks what.
+"""What a reverse proxy says about a request to a web application: who the proxy is, the device, and who asks what.
 
-A header counts once: of two, one may be the client's. Names are compared whole, so that none with an underscore passes
-for one of these.
+A header that the proxy sets may come only once: of two, one may be the client's. Names are compared whole, so that none
+with an underscore passes for one of these.
 """
 
 import re
@@ -16,7 +16,7 @@ GATEWAY, DEVICE = "Countersign-Gateway", "Countersign-Device"
 SCHEME, HOST, URI, ADDRESS = "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Uri", "X-Forwarded-For"
 ONCE = {name.lower().encode(): name for name in (GATEWAY, DEVICE, SCHEME, HOST, URI)}
 NEEDED = (GATEWAY, DEVICE, SCHEME, HOST)
-# A cookie of the application's host alone, sent over TLS alone (RFC 6265bis, 4.1.3.2).
+# Cookies that browsers send only to the application's own host, and only over TLS (RFC 6265bis, 4.1.3.2).
 COOKIE, BROWSER_COOKIE = "__Host-countersign", "__Host-countersign-browser"
 OURS = {COOKIE.encode(), BROWSER_COOKIE.encode()}
 NONE = b"countersign=removed"
@@ -28,7 +28,7 @@ NO_ADDRESS = f"The last address in {ADDRESS} is none; the proxy has to set it to
 
 
 class Proxied(NamedTuple):
-    """A request, as the proxy passes it on; `path` is that with its query, `cookies` are all that came."""
+    """A request, as the proxy passes it on; `path` includes the query, and `cookies` are all that came."""
 
     token: str
     device: str
@@ -39,7 +39,7 @@ class Proxied(NamedTuple):
     wants_page: bool
 
     def cookie(self, name: str) -> str:
-        """A cookie of ours; empty where there is none, or two."""
+        """The value of a cookie of ours; empty if there is none, or more than one."""
         found = [value for one, _, value in _pairs(self.cookies) if one == name.encode()]
         return found[0].decode("latin-1") if len(found) == 1 else ""
 
@@ -50,7 +50,7 @@ class Proxied(NamedTuple):
 
     @property
     def others(self) -> bytes:
-        """The cookies that the application may see; never empty, as proxies may keep a header without a new value."""
+        """The cookies that the application may see; never empty, as proxies may otherwise keep the old header."""
         return b"; ".join(one + is_ + value for one, is_, value in _pairs(self.cookies) if one not in OURS) or NONE
 
 
@@ -87,7 +87,7 @@ def name_of(host: str) -> str:
 
 
 def _last_address(addresses: bytes) -> str:
-    """The client's, as the proxy itself saw it: what stands before may be the client's invention."""
+    """The client's address, as the proxy itself saw it; those before it may be the client's invention."""
     text = addresses.rpartition(b",")[2].strip().partition(b"%")[0].decode("latin-1")
     try:
         address = canonical_address(text)

@@ -18,7 +18,7 @@ from store import Store
 from store.database import reads
 from store.tokens import Token
 
-# As long as somebody may wait on the page before they have to come from the application anew.
+# How long somebody may wait on the page before they have to come from the application anew.
 VISIT_LASTS = timedelta(hours=12)
 UNKNOWN_PROXY = (
     "The proxy's token is no gateway's, or has ended; an operator makes one with `python -m portal token create`."
@@ -30,7 +30,7 @@ STALE = "This page is too old, or was not opened by an application. Open the app
 
 
 class Visit(NamedTuple):
-    """A browser at an application. `browser_hash` is that of a secret which only this browser has."""
+    """A browser at an application. `browser_hash` is the hash of a secret that only this browser has."""
 
     host: str
     device: str
@@ -52,7 +52,7 @@ def question(person: str, device: str, source_address: str) -> ConnectionQuestio
 
 @reads
 def gateway(store: Store, asked: Proxied, public_url: str) -> Token:
-    """The proxy's token, where it may ask for this device at this host. Raises NotAllowed."""
+    """The proxy's token. Raises NotAllowed if it may not ask for this device at this host."""
     token = store.tokens.find(asked.token)
     if token is None or token.owner.kind != "gateway":
         raise NotAllowed(UNKNOWN_PROXY)
@@ -65,14 +65,14 @@ def gateway(store: Store, asked: Proxied, public_url: str) -> Token:
 
 @reads
 def signed(store: Store, token_id: str, visit: Visit) -> str:
-    """A visit as the address of a page holds it, signed; only who has the proxy's token could make another."""
+    """A visit, signed, for the address of a page; without the proxy's token or the database, nobody can make one."""
     text = f"{token_id}.{base64.urlsafe_b64encode(json.dumps(visit).encode()).decode()}"
     return f"{text}.{store.tokens.signature(token_id, text)}"
 
 
 @reads
 def visit_of(store: Store, signed_visit: str, public_url: str) -> Visit:
-    """The visit that was signed, whose host is an application's still. Raises NotAllowed."""
+    """The visit that was signed, if its host is still an application's. Raises NotAllowed."""
     text, _, signature = signed_visit.rpartition(".")
     token_id, _, packed = text.partition(".")
     right = store.tokens.signature(token_id, text)
@@ -89,7 +89,7 @@ def visit_of(store: Store, signed_visit: str, public_url: str) -> Visit:
 
 
 def _must_be_for(policy: Policy, host: str, device: str, public_url: str) -> None:
-    """Raise NotAllowed unless this is the host of an application, which is this device."""
+    """Raise NotAllowed unless this is the host of an application, and that application is this device."""
     name = name_of(host)
     if name == (urlsplit(public_url).hostname or ""):
         raise NotAllowed(OUR_HOST.format(name))
