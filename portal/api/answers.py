@@ -76,7 +76,7 @@ async def decide(
 
 
 async def may_try(context: Context, caller: Caller, approval_id: int, answer: Deciding) -> RequestView:
-    """The request that a person answers; an attempt without the right to see it is recorded. NotAllowed, NotFound."""
+    """The request that a person answers; records an attempt by somebody who may not. Raises NotAllowed, NotFound."""
     try:
         caller.must_be_person()
         return await visible_request(context, caller, approval_id)
@@ -87,9 +87,9 @@ async def may_try(context: Context, caller: Caller, approval_id: int, answer: De
 
 
 async def decided(context: Context, caller: Caller, view: RequestView, answer: Deciding, source_id: str) -> Judgement:
-    """What became of an answer, which is stored before anything else; not accepted: no worker is there to judge it yet.
+    """Store an answer, and then have it judged; it is not `accepted` if no worker is there to judge it yet.
 
-    The same `source_id` of the same credential is the same answer, sent again. Raises Refused where it didn't count.
+    The same `source_id` of the same credential is the same answer, sent again. Raises Refused if it didn't count.
     """
     stored = await context.engine.store_answer(
         SubmittedAnswer(

@@ -38,7 +38,7 @@ Format = Literal["csv", "jsonl"]
 
 
 def _in_utc(at: datetime) -> datetime:
-    """In UTC, which is also meant where no zone is given."""
+    """A time in UTC, which is also meant if it has no zone."""
     try:
         return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     except OverflowError:
@@ -105,7 +105,7 @@ async def export(
 
 
 async def exported(context: Context, caller: Caller, wanted: WantedEvents, form: Format) -> StreamingResponse:
-    """The file, read and sent in parts, after the record says who has it. Raises NotAllowed."""
+    """The file, read and sent in parts; who exports it is recorded first. Raises NotAllowed."""
     narrowed = {name: str(value) for name, value in asdict(wanted).items() if value and name != "limit"}
     detail = f"as {form}" + "".join(f", {name} {value}" for name, value in narrowed.items())
     last = await context.run(context.engine.audit.record_export, caller.principal, detail, caller.credential.proof)
@@ -125,7 +125,7 @@ async def _parts(
         if goes_on is None:
             return
         if not (await context.run(person_now, context.store, caller.name, caller.principal.appointed)).admin:
-            # The connection breaks, so that nobody takes the file for whole.
+            # This breaks the connection, so that nobody takes the file for complete.
             raise NotAllowed(NO_ADMIN)
 
 

@@ -32,7 +32,7 @@ OF_ONE = described(HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, *WITH_BODY)
 class CertificatesRoute(HeavyRoute):
     """A route that takes a revocation list."""
 
-    # In PEM, and in JSON with its line breaks.
+    # The list is in PEM, and that is in JSON, with its line breaks escaped.
     largest_body_bytes = 2 * LARGEST_REVOCATION_LIST_BYTES + LARGEST_BODY_BYTES
 
 

@@ -54,7 +54,7 @@ def _operations(described: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _examples(operation: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Each example of an operation, behind what it is an example of."""
+    """Each example of an operation, after what it is an example of."""
     parts = {"body": operation.get("requestBody", {}), **operation["responses"]}
     for part, content in parts.items():
         for media_type, body in content.get("content", {}).items():

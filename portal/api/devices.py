@@ -59,13 +59,13 @@ async def route(
 
 
 async def devices_of(context: Context, caller: Caller, query: str, after: str, limit: int) -> list[Device]:
-    """What a caller may ask for, in the caller's turn: a policy may have thousands of devices."""
+    """The devices that a caller may ask for, found in the caller's turn, as a policy may have thousands."""
     return await context.run(
         lambda: devices_for(context.store.policies.current()[1], caller.principal, query, after, limit)
     )
 
 
 async def approvers_of(context: Context, caller: Caller, question: ConnectionQuestion) -> WhoApproves:
-    """Who would have to agree; NotAllowed for a question that this caller may not ask."""
+    """Who would have to agree. Raises NotAllowed for a question that this caller may not ask."""
     caller.must_be_allowed(question)
     return await context.run(lambda: who_approves(context.store.policies.current()[1], question))

@@ -22,6 +22,6 @@ async def explain(body: EnrolmentQuestion, context: ContextHere, caller: CallerH
 
 
 async def explained(context: Context, asked: EnrolmentQuestion) -> EnrolmentExplained:
-    """The same for the page."""
+    """Which rule would answer, for the API and the page; looks up a country that is left out."""
     country = asked.country or context.countries.country_of(asked.source_address)
     return await context.engine.explain_enrolment(asked.model_copy(update={"country": country}))

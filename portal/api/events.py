@@ -46,7 +46,7 @@ async def events(
 
     async def read() -> list[AuditEventView]:
         nonlocal version, more
-        # Who doesn't wait is told what is on record at this moment, and not what was read shortly before.
+        # A caller who doesn't wait gets what is on record now, and not what the feed read shortly before.
         kept = context.feed.after(version, caller.visibility, LONGEST_LIST) if timeout else None
         if kept is None:
             events, version = await context.run(

@@ -1,4 +1,4 @@
-"""The examples in the API's description, from examples.yaml: of each body, each answer and each problem."""
+"""The examples in the API's description, from examples.yaml: of each body, response and problem."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ REFERENCE = "#/components/examples/{}"
 
 
 def add_examples(described: dict[str, Any]) -> None:
-    """Add them to the API's description. KeyError for a body or an answer that has none."""
+    """Add the examples to the API's description. Raises KeyError for a body or response that has none."""
     problems = {status: body_of(status, **one) for status, one in EXAMPLES["problems"].items()}
     described["components"]["examples"] = {str(status): {"value": one} for status, one in problems.items()}
     for operations in described["paths"].values():
@@ -31,7 +31,7 @@ def add_examples(described: dict[str, Any]) -> None:
 
 
 def _add(content: dict[str, Any], example: Any) -> None:
-    """Add an example to the only media type, or to each its own."""
+    """Add an example to the only media type, or its own to each of several."""
     for media_type, body in content.items():
         body["example"] = example[media_type] if len(content) > 1 else example
 

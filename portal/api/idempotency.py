@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: a repeated POST is done once and gets the first one's reply, also while that is being made."""
+"""`Idempotency-Key`: a repeated POST is done once and gets the first one's reply, even if that is still being made."""
 
 import asyncio
 import hashlib
@@ -22,7 +22,7 @@ from store.idempotency import Reply
 # How long a repeat waits between two tries to read the reply that another process makes: at first, and at most.
 FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 1.0
-# A claim older than this is of somebody who crashed; longer than a reply usually takes.
+# A claim older than this belongs to a process that crashed; longer than a reply usually takes.
 LEASE = timedelta(seconds=30)
 
 Key = Annotated[
@@ -58,7 +58,7 @@ class Idempotency:
         find: Callable[[str], Awaitable[JSONResponse]],
         as_it_is: Callable[[Body], Awaitable[Body]] = as_it_was,
     ) -> JSONResponse:
-        """The reply that `find` makes; it gets an id that is the same for each repeat.
+        """The reply that `find` makes, which is given an id that is the same for each repeat.
 
         A repeat gets the first one's reply, whose body `as_it_is` brings up to date; a refusal stays as it was.
         """
@@ -92,7 +92,7 @@ class Idempotency:
         return hashlib.sha256(asked).hexdigest()
 
     async def _claim(self, what: tuple[str, str, str]) -> Reply | None:
-        """The stored reply, once there is one; None where this call has to make it."""
+        """The stored reply, once there is one; None if this call has to make it."""
         replies, pause = self.context.store.idempotency, FIRST_PAUSE_SECONDS
         found: Reply | str = "free"
         while isinstance(found, str):
@@ -101,14 +101,14 @@ class Idempotency:
                 if found == "ours":
                     return None
             else:
-                # Another process makes it. This ends when it replies, gives the claim back, or its lease is over.
+                # Another process makes it. The wait ends when that replies, gives the claim back, or its lease is over.
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
                 found = await self._look(replies.find, what)
         return found
 
     async def _look(self, look: Callable[..., Reply | str], what: tuple[str, str, str]) -> Reply | str:
-        """What is stored of this. Raises BadQuestion where the key was used for something else."""
+        """What is stored for this. Raises BadQuestion if the key was used for something else."""
         found = await self.context.run(look, *what, LEASE)
         if found == "other":
             message = "This Idempotency-Key was used for another request; take a new one for each."

@@ -1,4 +1,4 @@
-"""Pages of lists whose rows have ids that say nothing of their age: newest first, on from the last that was shown."""
+"""Pages of lists whose rows have ids that don't tell their age: newest first, going on after the last one shown."""
 
 from dataclasses import dataclass
 from typing import Annotated, Protocol, TypeVar
@@ -30,7 +30,7 @@ class Page:
     limit: Annotated[int, Query(ge=1, le=LONGEST_LIST)] = 50
 
     def of(self, found: list[R]) -> list[R]:
-        """These rows; where there may be more, the header `Link` leads to the next page."""
+        """These rows; if there may be more, the header `Link` leads to the next page."""
         if len(found) == self.limit:
             lead_on(self.request, self.response, before=found[-1].id)
         return found

@@ -53,9 +53,9 @@ STATUSES: dict[type[CountersignError], HTTPStatus] = {
     TooMany: HTTPStatus.TOO_MANY_REQUESTS,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
-# The kind of error of a query parameter that a route does not have; its message comes with it.
+# The type of the error about a query parameter that a route does not have; the error has its own message.
 UNKNOWN_PARAMETER = "unknown_parameter"
-# The codes for refusals of the framework.
+# The codes for errors that the framework raises.
 CODES = {
     HTTPStatus.BAD_REQUEST: ErrorCode.UNREADABLE_BODY,
     HTTPStatus.NOT_FOUND: ErrorCode.NOT_FOUND,
@@ -172,7 +172,7 @@ def _field(error: ErrorDetails) -> FieldProblem:
 
 
 async def of_http(request: Request, error: Exception) -> JSONResponse:
-    """A refusal of the framework as a response."""
+    """An HTTP error that the framework raises, as a response."""
     assert isinstance(error, HTTPException)
     headers = dict(error.headers or {})
     message = MESSAGES.get(HTTPStatus(error.status_code), "{}").format(error.detail)
@@ -190,7 +190,7 @@ def _methods(request: Request) -> list[str]:
 
 
 async def _disconnected(_: Request, __: Exception) -> Response:
-    """The client is gone, or was closed, before its request had arrived whole: nobody reads this."""
+    """The client left, or its connection was closed, before the whole request had arrived: nobody reads this."""
     return Response(status_code=HTTPStatus.REQUEST_TIMEOUT)
 
 

@@ -52,13 +52,13 @@ MOST_CLAIMS = 50
 TheDevice = Annotated[str, Path(pattern="^d[0-9a-f]{12}$", description="The id of a registered device.")]
 LongestClaim = Annotated[str, Field(max_length=LONGEST_ID)]
 
-# For how long they are read once for all gates, unless something happens to a device: their sessions end by the clock.
+# How long one read serves all gates, unless something happens to a device; short, as sessions end without an event.
 ADMITTED_SECONDS = 1.0
 
 
 def _changes_admitted(event: AuditEventView, concern: Concern | None) -> bool:
-    """Whether other devices may be let through after an event: about a device, a request for one, or the policy."""
-    # What is asked for without a variant is no connection.
+    """Whether an event may change which devices are let through: about a device, a request for one, or the policy."""
+    # A request without a variant is not for a connection.
     about_device = "device" in event.proof or (concern is not None and not concern.variant)
     return about_device or event.kind == "policy_applied"
 
@@ -66,7 +66,7 @@ def _changes_admitted(event: AuditEventView, concern: Concern | None) -> bool:
 ADMITTED = Topic("admitted devices", _changes_admitted)
 
 router = token_router("registered_devices")
-# Those that machines may use, too.
+# Routes that machines may use, too.
 for_machines = token_router("registered_devices", DeviceRoute)
 
 
@@ -81,7 +81,7 @@ class Registering(Presented):
     justification: PlainText = Field(default="", max_length=LONGEST_REASON)
 
 
-# What a gateway says of the person whose device it registers.
+# What a gateway says about the person whose device it registers.
 OF_A_GATEWAY = {"person", "source_address", "country", "claims", "login_method"}
 
 
@@ -108,7 +108,7 @@ async def register(
     """
     presented = Presented(key=body.key, key_type=body.key_type, fingerprint=body.fingerprint)
     by = _registrant(request, body, caller)
-    # A gateway's own certificate says nothing of the device that it registers.
+    # A gateway's own certificate says nothing about the device that it registers.
     certificate = None if caller.principal.is_gateway else await certificate_of(request)
     proof = by.proof | ({"certificate": certificate.sha256} if certificate and certificate.valid else {})
     country = by.country or context.countries.country_of(by.source_address)
@@ -137,7 +137,7 @@ def _registrant(request: Request, body: Registering, caller: Caller) -> Registra
 
 
 def _owner(caller: Caller) -> dict[str, Any]:
-    """Whose device it becomes that this person or machine registers."""
+    """The owner of a device that this person or machine registers, as fields of its Registrant."""
     match caller.machine:
         case ServiceToken(id=token_id):
             return {"service_token": token_id}
@@ -214,7 +214,7 @@ async def snapshots(device_id: TheDevice, context: ContextHere, caller: CallerHe
 
 
 async def visible_device(context: Context, caller: Caller, device_id: str) -> RegisteredDevice:
-    """A device that this caller may see; NotFound, with the same message, for one that they may not."""
+    """A device that this caller may see. A hidden one raises the same NotFound as one that does not exist."""
     found = await context.run(context.store.registered_devices.one, device_id)
     if not may_see_device(caller.principal, owner(found.person, found.service_token)):
         raise no_device(device_id)

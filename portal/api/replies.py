@@ -1,4 +1,4 @@
-"""Explaining a mail: what is read in it, and what would become of it."""
+"""Explains a mail: what is read in it, and what it would do."""
 
 import json
 from http import HTTPStatus
@@ -43,7 +43,7 @@ async def explain(request: Request, context: ContextHere, caller: CallerHere) ->
     if not context.explainers:
         raise Unavailable(NO_MAIL, ErrorCode.NO_MAIL_READ)
     kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    # Callers need not name a type: it is then what the first channel reads.
+    # Callers need not name a type: without a known one, the mail is of the type that comes first.
     explained_by = context.explainers.get(kind) or next(iter(context.explainers.values()))
     mail = await request.body()
     async with context.working:

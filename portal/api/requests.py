@@ -46,7 +46,7 @@ WHO_ASKS = "who it is for; without it, the person whose token this is"
 
 
 def _asking(kind: SubjectKind[Any]) -> type[Question]:
-    """The body that asks for this kind: a person may leave the requester out, who then asks for themselves."""
+    """The body that asks for this kind; a person who leaves the requester out asks for themselves."""
     name = "Asking" if kind is kind_named(None) else f"Asking{kind.name.title()}"
     requester = (Id, Field(default="", description=WHO_ASKS))
     return create_model(name, __base__=kind.question, __doc__="A question.", requester=requester)
@@ -236,7 +236,7 @@ async def wait(
 
 
 async def visible_request(context: Context, caller: Caller, approval_id: int) -> RequestView:
-    """A request that this caller may see; NotFound, with the same message, for one that they may not."""
+    """A request that this caller may see. A hidden one raises the same NotFound as one that does not exist."""
     return _must_see(caller, await context.run(context.store.reading.request, approval_id))
 
 

@@ -68,13 +68,13 @@ async def unasked_devices(
 
 
 def unasked_in(policy: Policy, role: str) -> WantedDevices:
-    """Which devices these are. Raises NotFound where there is no such role."""
+    """Which devices of the role's people nobody was asked about. Raises NotFound if there is no such role."""
     must_be_role(policy, role)
     return WantedDevices(unasked_of=policy.people_in(role))
 
 
 def must_be_role(policy: Policy, role: str) -> Role:
-    """The role of this name; NotFound where there is none."""
+    """The role of this name. Raises NotFound if there is none."""
     if (found := policy.all_roles.get(role)) is None:
         raise NotFound(f"There is no role {role}.")
     return found

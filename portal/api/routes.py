@@ -1,4 +1,4 @@
-"""Routes that need a token: it is checked before the body is read, and then only so much of that is read."""
+"""Routes that need a token: it is checked before the body is read, and only a body of limited size is read."""
 
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -26,7 +26,7 @@ from portal.limits import AtOnce
 PREFIX = "/api/v1"
 LARGEST_BODY_BYTES = 64 * 1024
 LARGEST_OPEN_BODY_BYTES = 4 * 1024
-# The problems of any call with a token: 409 where no policy is in force yet.
+# The problems of any call with a token: 409 if no policy is in force yet.
 ALWAYS = (
     HTTPStatus.UNAUTHORIZED,
     HTTPStatus.CONFLICT,
@@ -35,7 +35,7 @@ ALWAYS = (
     HTTPStatus.INTERNAL_SERVER_ERROR,
     HTTPStatus.SERVICE_UNAVAILABLE,
 )
-# And of one with a body, which may be too large, or no text.
+# And of one with a body, which may be too large, or not text.
 WITH_BODY = (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
 
@@ -90,7 +90,7 @@ class TokenRoute(StrictRoute):
     async def _caller(self, request: Request, context: Context) -> auth.Caller:
         """Whose token it is; from here on all work is done in that caller's turn.
 
-        Before that, in the turn of the address: a flood of invalid tokens slows down nobody else.
+        Before that, it is done in the turn of the address, so that a flood of invalid tokens slows down nobody else.
         """
         address = address_of(request)
         WHOSE.set(f"address {address}")
@@ -121,7 +121,7 @@ class TokenRoute(StrictRoute):
 
 
 class DeviceRoute(TokenRoute):
-    """A route by which devices register, which machines may use, too."""
+    """A route about devices that register, which machines may use, too."""
 
     for_machines = True
 
@@ -148,7 +148,7 @@ class HeavyRoute(TokenRoute):
 
 
 def token_router(tag: str, route_class: type[TokenRoute] = TokenRoute) -> APIRouter:
-    """A router for routes of this kind, whose description says so."""
+    """A router for routes that need a token, as the API's description then says."""
     return APIRouter(
         tags=[tag],
         route_class=route_class,
@@ -158,7 +158,7 @@ def token_router(tag: str, route_class: type[TokenRoute] = TokenRoute) -> APIRou
 
 
 def lead_on(request: Request, response: Response, **start: int | str) -> None:
-    """Lead to the next page of a list, which begins there (RFC 8288)."""
+    """Lead to the next page of a list, which begins at `start`, by the header `Link` (RFC 8288)."""
     query = request.url.include_query_params(**start).query
     response.headers["Link"] = f'<{request.url.path}?{query}>; rel="next"'
 
@@ -198,7 +198,7 @@ def disconnected(request: Request) -> Callable[[], Coroutine[Any, Any, None]]:
 
 
 def at_most(size: int, receive: Receive) -> Receive:
-    """Read a body of so many bytes; a larger one is refused as soon as it shows."""
+    """Read a body of at most `size` bytes; a larger one is refused as soon as that shows."""
     left = size
 
     async def read() -> Message:
