@@ -35,7 +35,7 @@ class Typed(BaseModel):
 
 
 class Shown(Typed):
-    """The form, as an address fills it in; devices are listed `after` one. An empty source address stays empty."""
+    """The form, filled in from the page's URL; devices are listed `after` one. An empty source address stays empty."""
 
     source_address: str | None = Field(default=None, max_length=LONGEST_ID)
     after: str = Field(default="", max_length=LONGEST_ID)
@@ -96,9 +96,9 @@ async def ask(request: Request, context: ContextHere, caller: CallerHere, sent: 
 
 
 def _fields(request: Request, typed: Shown | Sent) -> dict[str, str]:
-    """What was typed, by the names of a question's fields; the address field begins with where the page is open.
+    """What was typed, by the names of a question's fields; the source address defaults to where the page is open.
 
-    A gate, and a file for RDP, lets them in from that address alone. More time is for the address of the grant.
+    A gate, or an RDP file, lets them in only from that address. For more time it stays empty: that of the grant.
     """
     address = typed.source_address
     if address is None:
@@ -107,7 +107,7 @@ def _fields(request: Request, typed: Shown | Sent) -> dict[str, str]:
 
 
 def _address(request: Request) -> str:
-    """Where the page is open; "" where a proxy names no address."""
+    """The address where the page is open; "" if a proxy names none."""
     try:
         return canonical_address(address_of(request))
     except ValueError:
@@ -115,6 +115,6 @@ def _address(request: Request) -> str:
 
 
 def _question(caller: Caller, typed: Mapping[str, str]) -> ConnectionQuestion:
-    """The reader's question, as it was typed; BadQuestion."""
+    """The reader's question, as it was typed. Raises BadQuestion."""
     said = {name: value for name, value in typed.items() if value or name not in ("minutes", "renew")}
     return read_of(CONNECTION, {"requester": caller.name, **said})

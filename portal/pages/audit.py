@@ -24,7 +24,7 @@ FIELDS = ("person", "device", "request", "kind", "since", "until")
 
 
 def _typed(value: Any) -> Any:
-    """What stands in a field of a form: nothing where it is empty, and the number of `#1042`."""
+    """The value of a form field: None if it is empty, and without the # of `#1042`."""
     return value.strip().removeprefix("#") or None if isinstance(value, str) else value
 
 

@@ -25,14 +25,14 @@ NO_REASON = "Say why they are rejected: their requesters are told."
 NOTHING_CHOSEN = "Nothing was chosen. Go back, and tick the requests to reject."
 
 Number = Annotated[int, Query(ge=1, le=LARGEST)]
-# What is done, to which request, at which level: as the page said that was confirmed.
+# What to do, to which request, at which level, as shown on the page that was confirmed.
 Choice = Annotated[str, Form(pattern=r"^(reject|cancel)[.][0-9]{1,16}[.]([0-9]{1,3}|1000)$")]
 
 router = page_router()
 
 
 class Outcome(NamedTuple):
-    """What became of one of them; the card is None where its reader may not see it."""
+    """The outcome for one request; `card` is None if the reader may not see it."""
 
     number: int
     done: bool
@@ -51,7 +51,7 @@ class Bulk:
     reason: str
 
     async def outcome(self, choice: str) -> Outcome:
-        """Do one thing, and say what became of it."""
+        """Reject or cancel one request, and return the outcome."""
         action, number, level = choice.split(".")
         try:
             with refusals_counted(self.request, self.context, self.caller):

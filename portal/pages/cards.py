@@ -1,4 +1,4 @@
-"""A request as pages show it: what is asked, who else is, and what the reader may do."""
+"""A request as pages show it: what is asked, who else is asked, and what the reader may do."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -33,13 +33,13 @@ class Card:
 
     @property
     def bulk_action(self) -> str:
-        """What rejecting many does to this one: `reject`, or `cancel` where an admin isn't asked; empty for nothing."""
+        """What rejecting many does to this one: `reject`, `cancel` for an admin who isn't asked, or nothing (empty)."""
         if "reject" in self.may:
             return "reject"
         return "cancel" if self.reader.admin and Action.CANCEL in self.may else ""
 
     def _may_answer(self, level: int, verdict: Verdict) -> bool:
-        # The page has them prove who they are, and write a comment, where that is needed.
+        # If needed, the page has them prove who they are, and write a comment.
         answer = ProposedAnswer(level=level, verdict=verdict, channel=PORTAL, signed_in=True, confirmed=True)
         return why_not_answer(self.reader, self.request, answer) is None
 

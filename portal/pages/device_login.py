@@ -1,4 +1,4 @@
-"""Where a person allows a command line to act for them: by the code that it shows, with what asked and from where."""
+"""Where a person allows a command line to act for them: they type its code, and see what asks and from where."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,7 +53,7 @@ async def answer(
 
 @contextmanager
 def guesses_counted(context: Context, person: str) -> Iterator[None]:
-    """Raise TooMany for somebody who typed too many codes that do not exist, and count this one."""
+    """Raise TooMany for somebody who typed too many codes that do not exist; count this one if it doesn't either."""
     context.guesses.must_have_room(person)
     try:
         yield

@@ -39,7 +39,7 @@ router = page_router()
 
 
 class Button(NamedTuple):
-    """What may be done to a device: what its button says, what that brings about, and whether it takes away."""
+    """An action on a device: what its button says, what it brings about, and whether it takes something away."""
 
     label: str
     about: str
@@ -62,7 +62,7 @@ BUTTONS = {
     DeviceAction.RESTORE: Button("Restore", "It comes back as it was before it was archived.", False),
     DeviceAction.UNREVOKE: Button("Take the revocation back", "It is as it was before it was revoked.", False),
 }
-# What admins are offered, by the status of a device; all others would change nothing.
+# The actions that admins are offered, by the status of a device; all others would change nothing.
 BLOCK, REVOKE, ARCHIVE = DeviceAction.BLOCK, DeviceAction.REVOKE, DeviceAction.ARCHIVE
 OFFERED: dict[DeviceStatus, Sequence[DeviceAction]] = {
     DeviceStatus.NOT_ENROLLED: (BLOCK, ARCHIVE),
@@ -76,7 +76,7 @@ OFFERED: dict[DeviceStatus, Sequence[DeviceAction]] = {
 
 
 class FingerprintChange(NamedTuple):
-    """What a device said of itself at some moment, with what differs from the time before; nothing at the first."""
+    """What a device said about itself at some moment, and what differs from the time before; empty at the first."""
 
     at: Snapshot
     details: list[Detail]
@@ -238,7 +238,7 @@ def _approvers(request: RequestView, names: Mapping[str, str]) -> list[str]:
 
 
 def _changes(snapshots: Sequence[Snapshot]) -> list[FingerprintChange]:
-    """The history, the newest first; of the oldest that is kept nothing is known to compare it with."""
+    """The history, the newest first; the oldest that is kept has nothing to compare it with."""
     compared = [
         FingerprintChange(
             after, [one for one in details(after.fingerprint, before.fingerprint) if one.before is not None]

@@ -1,4 +1,4 @@
-"""The enrolment rules in the browser, for admins: in the order of trial, and which of them would answer."""
+"""The enrolment rules in the browser, for admins: in the order they are tried, and which of them would answer."""
 
 from typing import Annotated
 
@@ -15,7 +15,7 @@ from portal.pages.policy import names_of
 from portal.pages.render import page
 from portal.pages.route import admin_router
 
-# The fields of the form but for the claims, and how they are called there.
+# The fields of the form except the claims, and what they are called there.
 FIELDS = {
     "person": "Person",
     "source_address": "Source address",

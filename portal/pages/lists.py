@@ -21,7 +21,7 @@ from store.filters import LONGEST_TEXT, Filters
 from store.listing import MOST_READ, NO_NUMBER, Wanted
 
 PER_PAGE = 25
-# Of what waits for somebody, who answers it there.
+# On the page of what waits for the reader, who answers it right there.
 CARDS_PER_PAGE = 100
 Before = Annotated[int, Query(ge=1, le=NO_NUMBER)]
 Typed = Annotated[PlainText, Query(max_length=LONGEST_ID)]
@@ -136,7 +136,7 @@ def cards(caller: Caller, views: Sequence[RequestView]) -> list[Card]:
 
 
 def person_of(policy: Policy, typed: str) -> str:
-    """The id of somebody by their id, name or address; what is none of them is taken for an id."""
+    """The id of the person with this id, name or address; anything else is taken for an id."""
     folded = typed.lower()
     if folded in policy.users:
         return folded

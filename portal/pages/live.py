@@ -1,6 +1,6 @@
 """The live stream: what has changed on the requests that a reader may see, as server-sent events.
 
-The feed is read once for all readers, and so is each request that changed: a reader more costs no query.
+The feed is read once for all readers, and so is each request that changed: one more reader costs no query.
 Source of the format: https://html.spec.whatwg.org/multipage/server-sent-events.html
 """
 
@@ -25,13 +25,13 @@ from portal.pages.cards import Card
 from portal.pages.render import part
 from portal.pages.route import page_router
 
-# How long nothing may be sent: proxies end a connection that is silent for a minute.
+# How long the stream may be silent: proxies end a connection that is silent for a minute.
 BEAT_SECONDS = 20.0
 EVENTS_AT_ONCE = 200
 RETRY_MS = 2000
 LONGEST_VERSION = len(str(LARGEST))
 OTHER_READER = "Somebody else has signed in with this browser; open the page again."
-# After these somebody's rights may be others than before.
+# Events that may change somebody's rights.
 RIGHTS = {"policy_applied", "signed_out"}
 
 router = page_router()
@@ -90,14 +90,14 @@ async def _stream(context: Context, caller: Caller, cookie: str, version: int) -
 
 
 async def _next(context: Context, caller: Caller, version: int) -> tuple[Sequence[AuditEventView] | None, int] | None:
-    """The next events, and the version after them; without events where they are too many; None where it is over."""
+    """The next events (None if they are too many), and the version after them; None if the stream is over."""
     if context.feed.closed or caller.ends_at <= datetime.now(UTC):
         return None
 
     async def look() -> tuple[Sequence[AuditEventView] | None, int]:
         kept = context.feed.after(version, caller.visibility, EVENTS_AT_ONCE, RIGHTS)
         if kept is None and await context.feed.will_reach(version):
-            return [], version  # the page was made by what the feed reads next
+            return [], version  # the page already shows what the feed has yet to read
         return (None, context.feed.read_through) if kept is None else kept
 
     return await context.feed.first(look, lambda found: found[0] is None or bool(found[0]), BEAT_SECONDS)

@@ -1,4 +1,4 @@
-"""Signing in by a provider (OpenID Connect): to it and back."""
+"""Signing in with a provider (OpenID Connect): to it and back."""
 
 from typing import Annotated, NoReturn
 
@@ -76,6 +76,6 @@ def _provider(site: Site) -> Provider:
 
 
 async def _refuse(context: Context, caller: From, refused: NotAllowed) -> NoReturn:
-    """Record why nobody was signed in, and say it."""
+    """Record why nobody was signed in, and raise that."""
     await context.run(context.engine.sign_in.refuse, message_of(refused), caller)
     raise refused

@@ -1,4 +1,4 @@
-"""The pages on which admins see how approving goes, and whether all that Countersign needs is well."""
+"""The pages on which admins see how approving goes, and whether all that Countersign needs works."""
 
 from fastapi import Request, Response
 

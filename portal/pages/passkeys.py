@@ -1,4 +1,4 @@
-"""Passkeys: added and removed on the page of sessions, and used to confirm that it is oneself."""
+"""Passkeys: added and removed on the page of sessions, and used to confirm who one is."""
 
 from collections.abc import Callable
 from typing import Annotated, Literal, ParamSpec, TypeVar
@@ -94,7 +94,7 @@ async def confirm(
 
 
 def to_confirm(go_to: str) -> Response:
-    """Lead there, and back."""
+    """Lead to the page on which one confirms who one is, and then to `go_to`."""
     return redirect_to(f"/confirm?go_to={quote(go_to, safe='/')}")
 
 
@@ -109,7 +109,7 @@ async def _challenge(context: Context, caller: Caller, credential: str) -> bytes
 
 
 async def _verified(context: Context, caller: Caller, verify: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
-    """What a browser answered, verified. Raises NotAllowed, recorded, for what proves nothing."""
+    """A browser's reply, verified. Raises NotAllowed, which is recorded, if it proves nothing."""
     try:
         return await context.work(verify, *args, **named)
     except NotAllowed as refused:

@@ -1,4 +1,4 @@
-"""Changing the policy in the browser, for admins: an editor, the plan of a new text, and its button that applies it."""
+"""Changing the policy in the browser, for admins: an editor, the plan of a new text, and a button that applies it."""
 
 import re
 from collections.abc import Sequence
@@ -98,10 +98,10 @@ async def apply(
         if error.code != ErrorCode.OTHER_POLICY:
             raise
         in_force = await policies.version_of(context)
-        if in_force.text != text:  # a form that is sent twice has done what it should
+        if in_force.text != text:  # else the form was sent twice, and is applied already
             return await _other_version(request, context, text, replaces)
     later.add_task(policies.enforce, context.engine)
-    # One who gave up being an admin may not see the page that they come from.
+    # Somebody who gave up being an admin may not see the page that they come from.
     return redirect_to("/" if give_up_admin else _own(back))
 
 
@@ -135,7 +135,7 @@ async def _planned(
 ) -> Response:
     """The page that says what applying a text would do, with the button that applies it.
 
-    `replaces` is the version that the text was made from: where another is in force, that is told first.
+    `replaces` is the version that the text was made from; if another is in force, the editor is shown, which says so.
     """
     try:
         found = await policies.planned(context, caller, text, end_grants=False)
@@ -207,5 +207,5 @@ def _own(back: str) -> str:
 
 
 def _as_written(text: str) -> str:
-    """The text without what browsers make of the ends of lines in a form (HTML, 4.10.22.4)."""
+    """The text with its own line ends, which browsers change in a form (HTML, 4.10.22.4)."""
     return text.replace("\r\n", "\n")

@@ -84,7 +84,7 @@ PHRASES = {
     "rdp_token_redeemed": "let an RDP connection in, for {}",
     "rdp_token_refused": "tried an RDP connection, which was refused, for {}",
 }
-# What a notification tells of.
+# What a notification is about.
 NOTIFICATIONS = {
     "opened": "it waits for approval",
     "asked": "an approval is asked for",
@@ -107,7 +107,7 @@ def sentence(event: AuditEventView) -> str:
 
 
 def detail(event: AuditEventView) -> str:
-    """What more the row says."""
+    """What else the row says."""
     if event.kind in ("noticed", "unreachable"):
         return ": ".join(filter(None, (NOTIFICATIONS.get(event.detail, event.detail), event.proof.get("error", ""))))
     return event.detail

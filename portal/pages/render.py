@@ -1,4 +1,4 @@
-"""From what is known to a page: the templates of `templates/pages`, in which every value is escaped."""
+"""Makes pages with the templates of `templates/pages`, in which every value is escaped."""
 
 import hashlib
 import secrets
@@ -24,7 +24,7 @@ from portal.pages import record
 STATIC = Path(__file__).parent / "files"
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates" / "pages"
 NONCE_BYTES = 8
-# So many entries of a list of the policy are shown at once.
+# How many entries of a list in the policy are shown at once.
 MOST_ENTRIES = 100
 
 
@@ -39,12 +39,12 @@ def page(request: Request, name: str, answer: HTTPStatus = HTTPStatus.OK, **fiel
 def secret_page(
     request: Request, title: str, about: str, secrets: Mapping[str, str], back: str, back_to: str
 ) -> HTMLResponse:
-    """The page that shows secrets, by the names of their headers, this once; it leads `back`."""
+    """The page that shows secrets only this once, by the names of their headers; it leads `back`."""
     return page(request, "secret_made", title=title, about=about, secrets=secrets, back=back, back_to=back_to)
 
 
 async def long_page(request: Request, name: str, **fields: Any) -> HTMLResponse:
-    """The same for one that may have thousands of lines: others don't wait while it is made."""
+    """A page that may have thousands of lines: others don't wait while it is made."""
     context: Context = request.app.state.context
     return await context.work(partial(page, request, name, **fields))
 
@@ -61,12 +61,12 @@ def part(name: str, card: object) -> str:
 
 
 def next_page(request: Request, goes_on: int | str | None, place: str = "before") -> str:
-    """The query of the next page of a list, where `place` moves on; empty where there is none."""
+    """The query of a list's next page, with `goes_on` as its parameter `place`; empty if there is none."""
     return request.url.include_query_params(**{place: goes_on}).query if goes_on else ""
 
 
 def nonce() -> str:
-    """What tells one form from all others, so that a form that is sent twice is one answer."""
+    """A value that is different in each form, so that a form that is sent twice counts once."""
     return secrets.token_hex(NONCE_BYTES)
 
 

@@ -134,7 +134,7 @@ async def rdp_file(handed_out: HandedOut) -> Response:
 
 
 async def version_of(context: Context) -> int:
-    """From which version on a page has to be told of changes; read before what it shows."""
+    """The version after which a page has to get changes; to be read before what the page shows."""
     return await context.run(context.store.events.last_version)
 
 

@@ -1,4 +1,4 @@
-"""Routes of pages: who calls is known by the session's cookie, and what goes wrong is told on a page."""
+"""Routes of pages: the session's cookie says who calls, and errors are shown on a page."""
 
 from collections.abc import Callable, Coroutine
 from http import HTTPStatus
@@ -24,7 +24,7 @@ from portal.limits import AtOnce
 from portal.pages.render import page, redirect_to
 
 HEADERS = {
-    # Nothing is loaded from elsewhere, no script or style stands in a page, and no page stands in another.
+    # Nothing is loaded from elsewhere, no script or style is inline, and no page is in a frame of another.
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; "
         "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
@@ -47,11 +47,11 @@ class OpenRoute(APIRoute):
     largest_body_bytes = LARGEST_BODY_BYTES
 
     def get_route_handler(self) -> Handler:
-        """Check where a POST comes from, and tell of errors on a page."""
+        """Check where a POST comes from, and show errors on a page."""
         handle = super().get_route_handler()
 
         async def told(request: Request) -> Response:
-            # Until it is known who calls; a flood of attempts to sign in slows down nobody else.
+            # Until it is known who calls, so that a flood of attempts to sign in slows down nobody else.
             WHOSE.set(f"address {address_of(request)}")
             try:
                 if request.method == "POST" and not _is_ours(request):
@@ -72,7 +72,7 @@ class OpenRoute(APIRoute):
 
 
 class PageRoute(OpenRoute):
-    """A page for people who have signed in; others are led to do so, and back."""
+    """A page for people who have signed in; others are led to sign in, and back."""
 
     async def called(self, request: Request, handle: Handler) -> Response:
         """Find out who calls first."""
@@ -94,11 +94,11 @@ class PageRoute(OpenRoute):
 class PolicyRoute(PageRoute):
     """A page that takes a policy, which is much work for the processor."""
 
-    # In a form each byte may take three, and other fields some more.
+    # In a form, each byte may take up three, and the other fields take up some more.
     largest_body_bytes = 3 * LARGEST_FILE_BYTES + LARGEST_BODY_BYTES
 
     async def called(self, request: Request, handle: Handler) -> Response:
-        """Read the form first, as the framework would take a megabyte of a field only."""
+        """Read the form first, as the framework would take at most a megabyte for a field."""
 
         async def with_form(request: Request) -> Response:
             if request.method == "POST":
@@ -112,7 +112,7 @@ class PolicyRoute(PageRoute):
 
 
 async def no_such_page(request: Request, error: Exception) -> Response:
-    """What is told about an address that has nothing: a page to people, a problem to programs."""
+    """The response for an address that has nothing: a page for people, a problem for programs."""
     assert isinstance(error, HTTPException)
     if request.url.path.startswith(PREFIX) or "text/html" not in request.headers.get("Accept", ""):
         return await of_http(request, error)
@@ -122,7 +122,7 @@ async def no_such_page(request: Request, error: Exception) -> Response:
 
 
 def page_router(route_class: type[OpenRoute] = PageRoute) -> APIRouter:
-    """A router for pages, which are no part of the API."""
+    """A router for pages, which are not part of the API."""
     return APIRouter(route_class=route_class, include_in_schema=False)
 
 
@@ -136,9 +136,9 @@ async def _must_be_admin(caller: CallerHere) -> None:
 
 
 def _is_ours(request: Request) -> bool:
-    """Whether a page of ours sent this, as the browser says (https://www.w3.org/TR/fetch-metadata/), or its Origin.
+    """Whether a page of ours sent this, by what the browser (https://www.w3.org/TR/fetch-metadata/) or Origin says.
 
-    A call that bears neither was sent by no browser of the last years, and is refused.
+    A call without either doesn't come from a browser of recent years, and is refused.
     """
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:

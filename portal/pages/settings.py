@@ -15,7 +15,7 @@ USES = {"decide": "Told, and can answer", "link_only": "Told, with a link to ans
 
 
 class Setting(NamedTuple):
-    """A field, its name and what it says; of a switch, the values that turn it on and off, none where that is empty."""
+    """A field, its name and what it means; for a switch, the values for on and off, where "" leaves the field out."""
 
     field: str
     name: str

@@ -74,7 +74,7 @@ async def sign_in(request: Request, context: ContextHere, link: Annotated[str, P
 
 
 async def signed_in(request: Request, context: Context, cookie: str, go_to: str) -> Response:
-    """Lead somebody on with the cookie of a new session; the one that this browser had before ends."""
+    """Lead somebody on with the cookie of a new session; the session that this browser had before ends."""
     site = context.site
     before = request.cookies.get(site.session_cookie, "")
     if before and (old := await context.run(context.store.sessions.find, before, datetime.now(UTC))):

@@ -1,4 +1,4 @@
-"""What the pages are told of the installation, and the cookies of a browser."""
+"""What the pages know about the installation, and the cookies of a browser."""
 
 import secrets
 from collections.abc import Mapping
@@ -13,19 +13,19 @@ from portal.connections import address_of
 from portal.oidc import Provider
 
 SECRET_BYTES = 32
-# Where somebody is led who has signed in, and wanted no other page.
+# Where somebody is led after signing in, if they wanted no other page.
 START = "/approvals"
-# Longer than a link to sign in by lasts, and than anybody thinks of it.
+# Longer than a sign-in link lasts, and than anybody still has a sign-in in mind.
 BROWSER_SECONDS = 3600
-# As long as the database keeps one.
+# The longest that the database can store.
 LONGEST_PAGE = 2000
 
 
 @dataclass(frozen=True)
 class Site:
-    """`links` are the links to sign in by of each channel that can send them; none where `public_url` is not set.
+    """`links` are the sign-in links, by each channel that can send them; none if `public_url` is not set.
 
-    `provider` is the other way to sign in; None where none is set up. `rdp_gate` is where RDP clients reach the gate.
+    `provider` is the other way to sign in; None if none is set up. `rdp_gate` is where RDP clients reach the gate.
     """
 
     instance_name: str = "Countersign"
@@ -49,12 +49,12 @@ class Site:
 
     @property
     def session_cookie(self) -> str:
-        """Its name: with TLS, one that browsers take from this very host over TLS only (RFC 6265bis, 4.1.3.2)."""
+        """Its name; with TLS, one that browsers accept only from this very host and over TLS (RFC 6265bis, 4.1.3.2)."""
         return "__Host-session" if self.is_secure else "session"
 
     @property
     def browser_cookie(self) -> str:
-        """The name of the one that tells whether a sign-in ends in the browser where it was begun."""
+        """The name of the cookie that shows whether a sign-in ends in the browser where it was begun."""
         return "__Host-browser" if self.is_secure else "browser"
 
     def set(self, response: Response, name: str, value: str, seconds: int | None = None) -> None:

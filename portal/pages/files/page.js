@@ -1,5 +1,5 @@
 "use strict";
-// Shows times in the reader's own zone, and changes of requests as they happen. Without it every page works as well.
+// Shows times in the reader's own zone, and changes of requests as they happen. Every page also works without it.
 const page = document.body.dataset;
 const lines = document.getElementById("lines");
 const waiting = document.getElementById("waiting");
@@ -16,7 +16,7 @@ function element(html) {
   return template.content.firstElementChild;
 }
 
-// What somebody types is never taken from them: a card that holds a comment, or the focus, stays until it is sent.
+// Nobody loses what they have typed: a card that holds a comment, or the focus, stays until it is sent.
 function inUse(one) {
   return one.contains(document.activeElement) || [...one.querySelectorAll("textarea, input[name=reason]")].some((text) => text.value);
 }
@@ -29,8 +29,8 @@ function showCard(changed) {
     if (isCard) return inUse(old) || old.replaceWith(card);
     if (old) old.remove();
     const until = Number(card.dataset.until), { from = 0, through = Infinity } = waiting.dataset;
-    if (until < from || until > through) return; // It stands on another page.
-    // The most urgent first, as the server sorts them: nothing above the place moves.
+    if (until < from || until > through) return; // It belongs on another page.
+    // The most urgent first, as the server sorts them: no card above the new one moves.
     const next = [...waiting.children].find((other) => Number(other.dataset.until) > until);
     waiting.insertBefore(card, next || null);
   } else if (isCard) {
@@ -69,7 +69,7 @@ async function readMain() {
   if (goOn) location.replace(goOn.href);
 }
 
-// However much happens meanwhile, the page is read once at a time, and once more after the last of it.
+// However much happens, the page is read only once at a time, and once more if something happened during a read.
 let reading = null, changedMeanwhile = false;
 function showAgain() {
   if (reading) return changedMeanwhile = true;
@@ -118,7 +118,7 @@ function listen() {
   }));
 }
 
-// While somebody types a device, those that are called so are offered; then it is said who would have to agree.
+// Offers the devices that match what somebody types, and then shows who would have to agree.
 function suggest(asking) {
   const { device, protocol } = asking.elements;
   device.addEventListener("input", async () => {
@@ -138,7 +138,7 @@ function suggest(asking) {
   });
 }
 
-// What is wrong with a policy names a line: that line is selected in its text.
+// A mistake in a policy names a line: a click on it selects that line in the text.
 function selectLine(link) {
   link.addEventListener("click", (event) => {
     const text = document.getElementById("text");

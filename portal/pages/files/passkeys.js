@@ -1,10 +1,10 @@
 "use strict";
-// Fills a form with what the person's device says, and sends it. Without it the form says what is missing.
+// Fills a form with what the person's device says, and sends it. Without this script the form says what is missing.
 const offered = window.PublicKeyCredential?.parseCreationOptionsFromJSON;
 
 async function said(purpose) {
   const reply = await fetch("/passkeys/options", { method: "POST", body: new URLSearchParams({ purpose }) });
-  if (!reply.ok) return ""; // the form's own answer says why
+  if (!reply.ok) return ""; // the reply to the form says why
   const options = await reply.json();
   const made = purpose === "add"
     ? navigator.credentials.create({ publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(options) })
