@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 class Topic:
     """Something other than a single request that events may be about.
 
-    `changes` says whether an event may change what is read about it. It gets whom the event's request concerns, if any.
+    `changes` says whether an event may change what is read about it. It also gets whom its request concerns, if any.
     """
 
     name: str
@@ -196,7 +196,7 @@ class Feed:
     def _forget(self, changed: set[About | None]) -> None:
         """Forget what was read about these; after an event about no request, also about every request.
 
-        A new policy may change names and disable people, so that what was read about requests no longer holds.
+        A new policy may change names and disable people, so that what was read about requests may not hold.
         """
         for about in [*self._found]:
             if about in changed or (None in changed and not isinstance(about, Topic)):

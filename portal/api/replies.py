@@ -43,7 +43,7 @@ async def explain(request: Request, context: ContextHere, caller: CallerHere) ->
     if not context.explainers:
         raise Unavailable(NO_MAIL, ErrorCode.NO_MAIL_READ)
     kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    # Callers need not name a type: without a known one, the mail is of the type that comes first.
+    # Callers need not name a type: without a known one, the body is taken for what the first channel reads.
     explained_by = context.explainers.get(kind) or next(iter(context.explainers.values()))
     mail = await request.body()
     async with context.working:
