@@ -9,10 +9,10 @@ from countersign.enrolment.rules import EnrolmentRule
 from countersign.models import LevelRule, ManagersOf, MembersOf, Model, NamedUser, SentAsWords
 from countersign.times import duration
 
-# Of what there is more of, so many are named.
+# The most items that a part lists, and the most names that a description does; of more, only the number is given.
 MOST_ITEMS = 100
 MOST_NAMED = 5
-# Singular and plural. Other kinds are shown by their names.
+# Singular and plural. The headings of other kinds are made from their names.
 HEADINGS = {
     "users_removed": ("person removed", "people removed"),
     "users_changed": ("person changed", "people changed"),
@@ -52,13 +52,13 @@ class Part(Model):
 
     @property
     def heading(self) -> str:
-        """How many there are of what: `2 people removed`."""
+        """The heading, with the number of items: `2 people removed`."""
         one, several = HEADINGS.get(self.kind, (_heading(self.kind, True), _heading(self.kind, False)))
         return f"{self.total} {one if self.total == 1 else several}"
 
     @classmethod
     def of(cls, kind: str, items: Iterable[Item], takes_away: bool = False) -> list["Part"]:
-        """The part, in a list; an empty list where there is nothing of it."""
+        """The part, in a list; an empty list if there are no items."""
         found = list(items)
         return [cls(kind=kind, takes_away=takes_away, total=len(found), items=found[:MOST_ITEMS])] if found else []
 
@@ -86,7 +86,7 @@ def _section(kind: str, old: Mapping[str, Model], new: Mapping[str, Model]) -> I
     both = [(name, old[name], one) for name, one in new.items() if name in old and old[name] != one]
     changed = [Item(name=name, description="; ".join(_differences(before, after))) for name, before, after in both]
     yield from Part.of(f"{kind}_removed", removed, takes_away=True)
-    # A group of which only the devices differ is left out: each device is listed itself.
+    # A group in which only the devices differ is left out: each device is listed by itself.
     yield from Part.of(
         f"{kind}_changed",
         filter(lambda one: one.description, changed),
@@ -151,7 +151,7 @@ def _described(one: Model) -> str:
 
 
 def _loses(old: Model, new: Model) -> bool:
-    """Whether people lose something by this change: they are disabled, or in or over a group no more."""
+    """Whether somebody loses something: is disabled, loses a role, or is no longer a member or manager of a group."""
     if isinstance(old, User) and isinstance(new, User):
         return (new.disabled and not old.disabled) or bool(set(old.roles) - set(new.roles))
     lists = [name for name in ("members", "managers", "people", "user_groups") if name in type(old).model_fields]

@@ -10,7 +10,7 @@ from countersign.policy.route import levels_for, named_by, terms_for
 
 
 class _Way(NamedTuple):
-    """One way for a request to go: by these levels, on these terms."""
+    """One way for a request to go: its levels, its terms, and the people whose requests go this way."""
 
     levels: Sequence[LevelRule]
     terms: dict[str, Any]
@@ -18,7 +18,7 @@ class _Way(NamedTuple):
 
 
 def people_asked(policy: Policy, channel: str) -> list[str]:
-    """The enabled people whom anybody's request can make the channel ask, fallback approvers included, by id."""
+    """The ids of the enabled people whom a request can make the channel ask, fallback approvers included."""
     found: set[str] = set()
     for way in _ways(policy):
         if is_on(way.terms, channel):
@@ -37,7 +37,7 @@ def rooms_used(policy: Policy, channel: str) -> list[str]:
 
 
 def channels_on(policy: Policy) -> list[str]:
-    """The channels that the policy lets tell or ask anybody, in the order of their names."""
+    """The channels by which the policy lets anybody be told or asked, in the order of their names."""
     by_scope = [
         policy.channels,
         *(place.channels for place in [*policy.device_groups.values(), *policy.approval_workflows]),
@@ -46,12 +46,12 @@ def channels_on(policy: Policy) -> list[str]:
 
 
 def is_on(terms: dict[str, Any], channel: str) -> bool:
-    """Whether these terms let a channel ask anybody; one that is not named is off."""
+    """Whether these terms let a channel ask anybody; a channel that they don't name is off."""
     return bool(terms["channels"].get(channel, "off") != "off")
 
 
 def _ways(policy: Policy) -> Iterator[_Way]:
-    """Every way on which anybody is asked."""
+    """Every way on which somebody is asked."""
     for groups, requesters in policy.people_by_groups.items():
         for device_group in policy.device_groups:
             _, levels, workflow = levels_for(policy, groups, device_group)

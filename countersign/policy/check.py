@@ -28,15 +28,15 @@ class Problem(NamedTuple):
 def problems(policy: Policy, whole: bool = True) -> list[Problem]:
     """Every mistake in the meaning of a policy; an empty list says that it may be applied.
 
-    `whole`: nothing was left out of it. Otherwise it is not checked who would have nobody to ask.
+    `whole`: nothing was left out of the policy. If something was, we don't check who would have nobody to ask.
     """
     found = [problem for check in CHECKS for problem in check(policy)]
-    # A group that is not there would be said to have nobody in it.
+    # An unknown group would be reported as having nobody in it.
     return [*found, *nobody_to_ask(policy)] if whole and not any(unknown_groups(policy)) else found
 
 
 def two_people_with_one_address(policy: Policy) -> Iterator[Problem]:
-    """An answer by mail is known by its sender, so an address belongs to one person."""
+    """An answer by mail is attributed by its sender's address, so an address belongs to one person."""
     owners: dict[str, str] = {}
     for person, user in policy.users.items():
         for n, address in enumerate(user.addresses):
@@ -58,7 +58,7 @@ def device_in_two_groups(policy: Policy) -> Iterator[Problem]:
 
 
 def group_names_used_twice(policy: Policy) -> Iterator[Problem]:
-    """`managers_of` names a group of either kind, so their names may not meet."""
+    """`managers_of` names a group of either kind, so a user group and a device group can't share a name."""
     for name in policy.device_groups:
         if name in policy.user_groups:
             yield Problem(("device_groups", name), "a user group has this name too; rename one")
@@ -80,7 +80,7 @@ def unknown_groups(policy: Policy) -> Iterator[Problem]:
 
 
 def line_manager_circles(policy: Policy) -> Iterator[Problem]:
-    """Nobody is above themselves."""
+    """Nobody may be their own line manager, directly or through others."""
     cleared: set[str] = set()
     for start in policy.users:
         chain: dict[str, None] = {}
@@ -121,7 +121,7 @@ def reminders_after_the_end(policy: Policy) -> Iterator[Problem]:
 
 
 def confirmation_without_effect(policy: Policy) -> Iterator[Problem]:
-    """What a user group says of confirming holds only where it requires managerial approval."""
+    """A user group's `confirm` has an effect only if the group requires managerial approval."""
     for name, group in policy.user_groups.items():
         if group.confirm and not group.require_managerial_approval:
             message = "has no effect without require_managerial_approval: true; add that, or say it for device groups"
@@ -131,7 +131,7 @@ def confirmation_without_effect(policy: Policy) -> Iterator[Problem]:
 def nobody_would_be_told(policy: Policy) -> Iterator[Problem]:
     """With every channel off nobody would be told of a request, and it would wait until it expires."""
     for path, scope, terms in _scopes(policy):
-        # A scope without channels of its own is reported where it inherits them from.
+        # For a scope without channels of its own, the scope that it inherits them from is reported.
         if (scope.channels or not path) and all(use == "off" for use in terms["channels"].values()):
             yield Problem((*path, "channels"), "no channel is left on, so nobody would be told; turn one on")
 
@@ -146,7 +146,7 @@ def nobody_is_admin(policy: Policy) -> Iterator[Problem]:
 
 
 def unknown_channels(policy: Policy) -> Iterator[Problem]:
-    """A channel that does not exist would be waited for, and nobody be told."""
+    """A request would wait for a channel that does not exist, and nobody would be told."""
     for path, scope, _ in _scopes(policy):
         for channel in scope.channels:
             if channel not in CHANNELS:
@@ -159,13 +159,13 @@ def unknown_channels(policy: Policy) -> Iterator[Problem]:
 
 
 def channel_meant(channel: str) -> str:
-    """What to write in place of a name that is no channel's."""
+    """What to write in place of an unknown channel."""
     meant = difflib.get_close_matches(channel, CHANNELS, 1)
     return f"did you mean {meant[0]}?" if meant else f"use {' or '.join(CHANNELS)}"
 
 
 def channels_not_set_up(policy: Policy, set_up: Container[str]) -> Iterator[Problem]:
-    """Where the policy uses a channel by which this installation can tell nobody: no mistake of the file alone."""
+    """Channels that the policy uses and this installation has not set up; the file itself is not wrong."""
     for path, scope, _ in _scopes(policy):
         for channel, use in scope.channels.items():
             if use != "off" and channel in CHANNELS and channel not in set_up:
@@ -185,7 +185,7 @@ def nobody_to_ask(policy: Policy) -> Iterator[Problem]:
 
 
 def too_few_for_devices(policy: Policy) -> Iterator[Problem]:
-    """Rule 4, for new devices: a level that fewer people could pass than it needs rejects every device."""
+    """Rule 4, for new devices: a level with fewer people than it needs rejects every device."""
     rules = policy.registered_devices
     for n, level in enumerate(rules.levels):
         route = Route(
@@ -209,7 +209,7 @@ def applications_of_no_device(policy: Policy) -> Iterator[Problem]:
 
 
 def enrolment_names_used_twice(policy: Policy) -> Iterator[Problem]:
-    """The record names the rule by which a device enrolled."""
+    """The record names the rule by which a device enrolled, so no two rules may share a name."""
     names: set[str] = set()
     for n, rule in enumerate(policy.enrolment or []):
         if rule.name in names:
@@ -218,7 +218,7 @@ def enrolment_names_used_twice(policy: Policy) -> Iterator[Problem]:
 
 
 def enrolment_roles_unknown(policy: Policy) -> Iterator[Problem]:
-    """Nobody has a role that does not exist, so that a rule which excludes it would exclude nobody."""
+    """Nobody has a role that does not exist, so a rule that excludes it would exclude nobody."""
     for n, rule in enumerate(policy.enrolment or []):
         for part, selectors in rule.parts.items():
             for i, role in enumerate(selectors.roles):

@@ -13,9 +13,9 @@ from countersign.yaml_lines import Path
 MOST_NAMED = 3
 # A level of quorum 1 with two approvers is safe: even if one of them asks, the other can answer.
 ENOUGH = 2
-# How many groups are checked one by one, counted anew for each device group.
+# How many groups may be checked one by one; a group counts again for each device group.
 MOST_LOOKED_AT = 250_000
-# The level of managerial approval; who the managers are is worked out apart from it.
+# The level of managerial approval; its managers are worked out separately.
 ONE_MANAGER = LevelRule(approvers=[ManagersOf(managers_of="any")])
 NO_GROUP = "people in no user group"
 
@@ -24,7 +24,7 @@ Groups = tuple[str, ...]
 
 @dataclass
 class Shortage:
-    """A pair of groups, the first level of theirs that can't be met, and the requesters for whom it can't."""
+    """A pair of groups, its first level with too few people, and the requesters who have too few there."""
 
     user_group: str
     device_group: str
@@ -52,16 +52,16 @@ class Pool:
     own_counts: frozenset[str]
 
     def able(self, requester: str, line_manager: str | None) -> int:
-        """How many people this requester has, their own approval included where it counts."""
+        """How many people could approve for this requester, who is one of them if their own approval counts."""
         others = self.named | self.fallback | ({line_manager} if line_manager else set())
         return len(others - {requester}) + (requester in self.own_counts)
 
     def most(self) -> int:
-        """How many anybody could have at most."""
+        """How many people could approve for any requester, at most."""
         return len(self.named | self.fallback) + ("line_manager" in self.rule.approvers)
 
     def least(self) -> int:
-        """How many everybody has at least."""
+        """How many people could approve for every requester, at least."""
         return len(self.named | self.fallback) - 1
 
 
@@ -72,7 +72,7 @@ class TooManyPairs(Exception):
 class Coverage:
     """Finds requesters who have too few people to ask; what does not depend on the requester is worked out once.
 
-    Where everybody has enough people to ask, nobody is checked one by one.
+    If everybody has enough people to ask, the requesters are not checked one by one.
     """
 
     def __init__(self, policy: Policy) -> None:
@@ -104,7 +104,7 @@ class Coverage:
         return list(self.found.values())
 
     def _try_workflows(self, device_group: str) -> set[Groups]:
-        """Check the approval workflows for a device group; returns whom they are for."""
+        """Check the approval workflows for a device group; returns the people they are for, by their user groups."""
         met: set[Groups] = set()
         for workflow in self.policy.workflows_for(device_group):
             theirs = [groups for groups in self.with_group[workflow.user_group] if groups not in met]
@@ -199,7 +199,7 @@ class Coverage:
         return boss if boss and "line_manager" in level.approvers and self.policy.enabled(boss) else None
 
     def _enabled(self, people: Iterable[str]) -> frozenset[str]:
-        """Those who may answer; somebody who is not in the directory is a mistake of its own, and taken for one."""
+        """Those who may answer. Unknown people count as enabled: they are reported as a mistake of their own."""
         return frozenset(one for one in people if one not in self.policy.users or self.policy.enabled(one))
 
 

@@ -1,7 +1,7 @@
 """What differs between two texts of the policy, line by line: quick for a hundred thousand lines, too.
 
-Python's own comparison takes minutes where thousands of lines differ. So lines that stand once in both texts are
-matched first (https://bramcohen.livejournal.com/73318.html), and what is left between them by Python.
+Python's own comparison takes minutes when thousands of lines differ. So the lines that occur exactly once in each text
+are matched first (https://bramcohen.livejournal.com/73318.html), and Python compares only what is left between them.
 """
 
 from bisect import bisect_left
@@ -15,7 +15,7 @@ from countersign.models import Model
 
 # How many equal lines are shown around what differs.
 CONTEXT = 3
-# Of a part that has no line in common which stands once; the lines of a larger one are shown as replaced.
+# The largest part (old lines times new lines) that Python compares; the lines of a larger one are shown as replaced.
 LARGEST_PART = 1_000_000
 
 Pair = tuple[int, int]
@@ -39,7 +39,7 @@ class PolicyDifference(Model):
 
 
 def difference(old: str, new: str) -> list[list[DifferentLine]]:
-    """The parts that differ, in their order; none where only the ends of lines do."""
+    """The parts that differ, in order; none if only line ends differ."""
     before, after = old.splitlines(), new.splitlines()
     matcher = _ByUniqueLines(before, after)
     return [
@@ -49,7 +49,7 @@ def difference(old: str, new: str) -> list[list[DifferentLine]]:
 
 
 def unified(parts: Sequence[Sequence[DifferentLine]], old_name: str, new_name: str) -> list[str]:
-    """The same as `diff -u` prints it."""
+    """The parts as `diff -u` prints them."""
     head = [f"--- {old_name}", f"+++ {new_name}"] if parts else []
     return head + [line for part in parts for line in _hunk(part)]
 
@@ -78,14 +78,14 @@ def _lines(
 
 
 class _ByUniqueLines(SequenceMatcher[str]):
-    """Finds the lines that are equal by those that stand once in both texts."""
+    """Matches equal lines, starting from those that occur exactly once in each text."""
 
     def __init__(self, old: Sequence[str], new: Sequence[str]) -> None:
         super().__init__(None, old, new, autojunk=False)
         self.old, self.new = old, new
 
     def get_matching_blocks(self) -> list[Match]:
-        """The runs of equal lines; the last is empty, as the base has it."""
+        """The runs of equal lines; the last is empty, as in the base class."""
         pairs = self._pairs()
         runs = [list(run) for _, run in groupby(enumerate(pairs), lambda one: (one[1][0] - one[0], one[1][1] - one[0]))]
         return [*(Match(*run[0][1], len(run)) for run in runs), Match(len(self.old), len(self.new), 0)]
@@ -99,7 +99,7 @@ class _ByUniqueLines(SequenceMatcher[str]):
         return found[:-1]
 
     def _anchors(self) -> list[Pair]:
-        """The lines that stand once in both texts, as many of them as stand in the same order."""
+        """The lines that occur exactly once in each text: as many of them as are in the same order in both."""
         counts, others = Counter(self.old), Counter(self.new)
         places = {line: i for i, line in enumerate(self.old) if counts[line] == 1}
         pairs = [(places[line], j) for j, line in enumerate(self.new) if line in places and others[line] == 1]
@@ -126,7 +126,7 @@ class _ByUniqueLines(SequenceMatcher[str]):
 
 
 def _longest_increasing(pairs: Sequence[Pair]) -> list[Pair]:
-    """As many of the pairs as possible, whose first parts increase as their second parts do (patience sorting)."""
+    """The longest series of the pairs in which both numbers increase (patience sorting)."""
     ends: list[int] = []
     last: list[int] = []
     before: list[int | None] = []

@@ -1,7 +1,7 @@
-"""One change to the text of a policy; everything else stays as it was written: order, comments, quotes, line ends.
+"""Makes one change to the text of a policy; order, comments, quotes and line ends stay as they were written.
 
-The text is replaced where the YAML parser says that the value stands. Then it is read again: a text that says anything
-but the same policy with this one change is never returned, whatever the file looks like.
+The value is replaced at the place that the YAML parser gives for it. Then the new text is read again: unless it is the
+same policy with this one change, it is not returned, whatever the file looks like.
 """
 
 import json
@@ -21,10 +21,10 @@ from countersign.remedies import remedy
 from countersign.yaml_lines import NULLS, dotted, folded, read, shown
 
 UNKNOWN_LAYOUT = "{} is written in a way that can't be changed here; edit the text on the Policy page."
-# Words that need no quotes: whatever reads YAML takes them for text.
+# Words that need no quotes: every YAML parser takes them for text.
 PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9._@+-]*|[0-9]+[smhd]")
 NOT_TEXT = {"true", "false", *NULLS}
-# What stands before the entry of a list that has a line for each.
+# What stands before an entry of a list with one entry per line.
 DASH = re.compile(r" *- +")
 
 
@@ -47,10 +47,10 @@ class Splice(NamedTuple):
 
 
 def edited(text: str, change: PolicyEdit) -> str:
-    """The text with this change. What it means is not checked.
+    """The text with this change. The meaning of the changed policy is not checked.
 
-    Raises BadPolicy for a text that is no policy, or a value that the field can't have; Refused where there is no such
-    place, or the text is written in a way that is not changed here.
+    Raises BadPolicy for a text that isn't a policy, or a value that the field can't have; Refused if there is no such
+    place, or the text is written in a way that can't be changed here.
     """
     policy = load(text)
     path = [folded(part) for part in change.path]
@@ -99,7 +99,7 @@ def _unknown(path: Sequence[str]) -> Refused:
 
 
 class _Text:
-    """The text, and the policy that it shall say."""
+    """The text, and the policy that it has to describe after the change."""
 
     def __init__(self, text: str, wanted: dict[str, Any]) -> None:
         self.text, self.wanted = text, wanted
@@ -108,14 +108,14 @@ class _Text:
     def splice(self, path: Sequence[str], change: PolicyEdit) -> Splice:
         """Where to change the text, and how."""
         self.path = path
-        # Its values are not looked at, so it need not find out their types.
+        # The base loader doesn't work out the types of values, which aren't needed here.
         node: Any = yaml.compose(self.text, Loader=CBaseLoader)
         key: Any = node
         wanted: Any = self.wanted
         for depth, part in enumerate(path, 1):
             if not isinstance(node, MappingNode):
                 raise _unknown(path)
-            # As it was said, where it is this very value: `2h` and not 120.
+            # The value that is set is written as it was given: `2h` and not 120.
             wanted = change.value if (depth, change.action) == (len(path), "set") else wanted[part]
             pair = next((one for one in node.value if folded(str(one[0].value)) == part), None)
             if pair is None:
@@ -158,21 +158,21 @@ class _Text:
                 end = node.value[at + 1].start_mark.index
             else:
                 start = node.value[at - 1].end_mark.index
-            # A comment there may be about another entry.
+            # A comment in the removed text may be about another entry.
             return self._without_comment(Splice(start, end, ""))
         dash = start - len(self._dash(one))
         after = self.text.find("\n", end) + 1
         return Splice(dash, after, "") if after else Splice(dash - len(self.line_end), len(self.text), "")
 
     def _emptied(self, key: Node, end: int) -> Splice:
-        """A list that has a line for each entry, without its only one."""
+        """Empties a list that has one entry per line, and only one."""
         start = key.end_mark.index
         if not re.fullmatch(r"\s*:\s*- +\S*", self.text[start:end]):
             raise _unknown(self.path)
         return Splice(start, end, ": []")
 
     def _inserted(self, node: MappingNode, entry: str) -> Splice:
-        """A field that was not written yet, as the last of its mapping."""
+        """Adds a field that is not in the text yet, as the last of its mapping."""
         if not node.value:
             return Splice(*self._only(node, r"\{\s*\}"), f"{{{entry}}}")
         end = self._end(node)
@@ -183,14 +183,14 @@ class _Text:
         return Splice(place, place, f"{self.line_end}{' ' * node.value[0][0].start_mark.column}{entry}")
 
     def _only(self, node: Node, pattern: str) -> tuple[int, int]:
-        """Where a node stands that is nothing but this."""
+        """Where a node stands, if all of its text matches the pattern; Refused otherwise."""
         start, end = node.start_mark.index, node.end_mark.index
         if not re.fullmatch(pattern, self.text[start:end]):
             raise _unknown(self.path)
         return start, end
 
     def _end(self, node: Any) -> int:
-        """Where a node ends; the parser's end of one that has a line for each entry is where the next one begins."""
+        """Where a node ends. With one entry per line, the end that the parser gives is where the next node begins."""
         if isinstance(node, ScalarNode):
             if node.style in {"|", ">"}:
                 raise _unknown(self.path)
@@ -204,7 +204,7 @@ class _Text:
         return len(self.text) if found < 0 else found
 
     def _dash(self, entry: Node) -> str:
-        """What stands before an entry of a list that has a line for each."""
+        """What stands before this entry of a list with one entry per line."""
         start = entry.start_mark.index
         before = self.text[self.text.rfind("\n", 0, start) + 1 : start]
         if not DASH.fullmatch(before):

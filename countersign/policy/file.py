@@ -81,7 +81,7 @@ def load(file: str | bytes) -> Policy:
 
 
 def load_with_places(file: str | bytes) -> tuple[Policy, Document]:
-    """The same, and where everything in it stands."""
+    """Read a policy file as `load` does; returns the places of everything in it, too."""
     document = read(text_of(file) if isinstance(file, bytes) else file)
     policy, found = _validated(document)
     if not found and policy is not None:
@@ -90,20 +90,20 @@ def load_with_places(file: str | bytes) -> tuple[Policy, Document]:
 
 
 def warnings(policy: Policy, document: Document, set_up: Container[str] = CHANNELS) -> list[str]:
-    """What is no mistake of the file's form, but surely not meant, or does not work with these channels; by line."""
+    """What is allowed in the file but surely not meant, or does not work with these channels; by line."""
     found = [*enrolment_warnings(policy), *channels_not_set_up(policy, set_up)]
     return messages_of(document.mistake(*problem) for problem in found)
 
 
 class _Wrong(NamedTuple):
-    """What pydantic says of one place; None of an approver that fits no form of one."""
+    """Pydantic's error for one place; None for an approver that fits none of the forms."""
 
     path: Path
     error: ErrorDetails | None
 
 
 def _validated(document: Document) -> tuple[Policy | None, list[Mistake]]:
-    """The policy, as far as there is one, and every mistake: of YAML, of form, of meaning; one for each place."""
+    """The policy, if one could be read, and every mistake in YAML, form or meaning; one for each place."""
     mistakes = list(document.mistakes)
     twice = [mistake.path for mistake in mistakes]
     wrong: list[_Wrong] = []
@@ -138,7 +138,7 @@ def _as_compared(path: Path) -> Path:
 
 
 def _by_place(errors: Iterable[ErrorDetails]) -> Iterator[_Wrong]:
-    """The errors by place; pydantic tries every form of an approver, and says of each why it does not fit."""
+    """One error for each place: for an approver, pydantic reports for every form why it does not fit."""
     for approver, group in groupby(errors, key=_approver):
         if approver is not None:
             yield _of_approver(approver, list(group))
@@ -163,7 +163,7 @@ def _of_approver(path: Path, errors: list[ErrorDetails]) -> _Wrong:
 
 
 def _of_form(document: Document, wrong: Iterable[_Wrong]) -> list[Mistake]:
-    """The mistakes, of which as many have a message as anybody reads: a hostile file has one a byte."""
+    """The mistakes; only the first of them get a message, as a hostile file may have one in every byte."""
     placed = sorted(((document.mistake(one.path, ""), one.error) for one in wrong), key=lambda pair: pair[0][:2])
     shown, rest = placed[:MOST_PROBLEMS], placed[MOST_PROBLEMS:]
     fields = {place.path: _field_meant(place.path) for place, error in shown if _is(error, "extra_forbidden")}

@@ -1,4 +1,4 @@
-"""What applying a policy would change: of the policy in force, and for requests and grants that are open."""
+"""What applying a policy would change: in the policy in force, and for requests and grants that are open."""
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
@@ -59,7 +59,7 @@ def plan(
     grants: Sequence[ActiveGrant],
     end_grants: bool,
 ) -> PolicyPlan:
-    """The plan for a new policy, by what is open now. `end_grants`: what the new policy would not give is to end."""
+    """The plan for a new policy, given what is open now. `end_grants`: the grants that it would not give are to end."""
     empty = Policy(users={})
     of_disabled = [one for one in grants if not new.enabled(one.question.requester)]
     cancelled = [
@@ -91,12 +91,12 @@ def not_given_by(policy: Policy, grants: Iterable[ActiveGrant]) -> list[tuple[Ac
 
 
 def to_end(policy: Policy, grants: Iterable[ActiveGrant]) -> list[tuple[int, str]]:
-    """The same by their approval ids, as they are written down to be ended."""
+    """The approval ids of the same grants, each with the reason, as they are stored to be ended."""
     return [(one.approval_id, why) for one, why in not_given_by(policy, grants)]
 
 
 def why_not(policy: Policy, grant: ActiveGrant) -> str:
-    """Why a policy would not give this grant on the approvals that it had; empty where it would."""
+    """Why a policy would not give this grant with the approvals that it had; empty if it would."""
     question = grant.question
     try:
         by = route_of(policy, question.model_copy(update={"minutes": None}))

@@ -10,9 +10,9 @@ from countersign.directory import Policy
 from countersign.models import canonical_id
 from countersign.yaml_lines import LONGEST_SHOWN, Path, Plain
 
-# Others refer to what stands here: where one of them can't be read, every reference would seem wrong.
+# Other sections refer to what stands in these: if it can't be read, every reference to it would seem wrong.
 REFERRED_TO = ("users", "user_groups", "device_groups")
-# What has to be there, by its field, in place of what is missing or wrong; each its own, so that none meets another.
+# What takes the place of a required field that is missing or wrong. The numbers make sure that no two are the same.
 STAND_INS: dict[str, Callable[[int], Plain]] = {
     "name": lambda n: f"stand-in {n}",
     "email": lambda n: f"stand-in-{n}@example.invalid",
@@ -26,9 +26,9 @@ STAND_INS: dict[str, Callable[[int], Plain]] = {
 
 
 def repaired(document: Plain, wrong: Iterable[Path], named_twice: Iterable[Path] = ()) -> Policy | None:
-    """The policy with whatever is wrong left out or replaced; changes the document. None where too little is left.
+    """The policy with whatever is wrong left out or replaced; changes the document. None if too little is left.
 
-    Where a name stands twice (`named_twice`), one of the two may have been meant for another name that is referred to.
+    Also None if a name that others refer to stands twice (`named_twice`): one may have been meant as another name.
     """
     if any(len(path) == 2 and path[0] in REFERRED_TO for path in named_twice):
         return None
@@ -43,7 +43,7 @@ def repaired(document: Plain, wrong: Iterable[Path], named_twice: Iterable[Path]
 
 
 def _is_referred_to(document: dict[str, Plain], path: Path) -> bool:
-    """Whether a whole section is wrong, perhaps only in its name, or the id of what is in one."""
+    """Whether others may refer to what is wrong: a whole section, perhaps with its name misspelt, or an id in one."""
     if len(path) == 1:
         return bool(difflib.get_close_matches(str(path[0])[:LONGEST_SHOWN], REFERRED_TO, 1))
     section = document.get(str(path[0]))
@@ -79,6 +79,6 @@ def _last_field(document: dict[str, Plain], path: Path) -> tuple[dict[str, Plain
             node = node.get(str(part))
         elif isinstance(node, list) and isinstance(part, int) and part < len(node):
             node = node[part]
-        else:  # what is further in went with what was repaired before
+        else:  # an earlier repair removed what is further in
             break
     return found

@@ -1,4 +1,4 @@
-"""From a policy and a question to who must agree: rules 1, 2 and 4 of approval, as pure functions."""
+"""Finds who must agree to a question by a policy: rules 1, 2 and 4 of approval, as pure functions."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
@@ -40,7 +40,7 @@ def route(policy: Policy, groups: Sequence[str], device_group: str) -> Route:
     return Route(
         because=because,
         levels=levels,
-        # Nobody's approval is counted without them where it needs a fresh sign-in.
+        # An approval that needs a fresh sign-in is never counted without the approver acting.
         auto_approve_when_requester_is_approver=policy.auto_approve_when_requester_is_approver and not confirm,
         expires_after=terms["approval_status_change_to_expire"],
         grant_lasts=terms["grant_minutes"],
@@ -57,7 +57,7 @@ def route(policy: Policy, groups: Sequence[str], device_group: str) -> Route:
 def levels_for(
     policy: Policy, groups: Sequence[str], device_group: str
 ) -> tuple[str, list[LevelRule], ApprovalWorkflow | None]:
-    """Who must approve what a member of these user groups asks for: why, the levels, the approval workflow (rule 1)."""
+    """Why somebody must approve what a member of these groups asks for, the levels, the approval workflow (rule 1)."""
     for workflow in policy.workflows_for(device_group):
         if workflow.user_group in groups:
             return f"approval workflow {workflow.name}", workflow.levels, workflow
@@ -77,7 +77,7 @@ def terms_for(policy: Policy, device_group: str, workflow: ApprovalWorkflow | No
 
 
 def combined(terms: type[RequestTerms], *scopes: RequestTerms | Policy) -> dict[str, Any]:
-    """The terms that apply, by the names of their fields, from the closest scope that says something to the widest."""
+    """The terms that apply, by the names of their fields. The scopes go from the closest, which wins, to the widest."""
     by_field = {
         field: next((value for scope in scopes if (value := getattr(scope, field)) is not None), None)
         for field in terms.model_fields
@@ -106,9 +106,9 @@ def people(policy: Policy, route: Route, level: int, requester: str) -> LevelPeo
 def level_without_people(
     policy: Policy, route: Route, requester: str, first: int = 1, cannot_act: Collection[str] = ()
 ) -> int:
-    """The first level, from `first` on, that fewer people could pass than it needs; 0 where there is none (rule 4).
+    """The first level, from `first` on, with fewer people than it needs; 0 if there is none (rule 4).
 
-    Fallback approvers count, and the requester's own approval where it would (rule 3); nobody in `cannot_act` counts.
+    Fallback approvers count, and the requester's own approval if rule 3 counts it; nobody in `cannot_act` counts.
     """
     for number, rule in enumerate(route.levels[first - 1 :], first):
         asked = people(policy, route, number, requester)
@@ -122,7 +122,7 @@ def level_without_people(
 
 
 def named_by(policy: Policy, rule: ApproverRule) -> tuple[Sequence[str], str]:
-    """Whom a rule names, whoever asks, and why they are asked: nobody for `line_manager`."""
+    """Whom a rule names for every requester, and why they are asked; nobody for `line_manager`."""
     match rule:
         case ManagersOf(managers_of=group):
             return policy.managers_of(group), f"manager of {group}"
@@ -142,7 +142,7 @@ def why_cannot_act(policy: Policy, version: int, requester: str) -> str:
 
 
 def _confirmed_by_groups(policy: Policy, groups: Sequence[str], workflow: ApprovalWorkflow | None) -> Confirm | None:
-    """What the user groups say that require managerial approval, where no approval workflow goes before them."""
+    """The first `confirm` of the user groups that require managerial approval; none with an approval workflow."""
     asked = [policy.user_groups[group] for group in groups] if workflow is None else []
     return next((one.confirm for one in asked if one.require_managerial_approval and one.confirm), None)
 
