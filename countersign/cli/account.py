@@ -1,4 +1,4 @@
-"""whoami, health, reply explain: about oneself, the portal, and a mail."""
+"""whoami, health: whose token this is, and whether the portal works."""
 
 import typer
 from rich.console import Group
@@ -44,7 +44,7 @@ def health(api: Api, as_json: AsJson = False) -> None:
 
 
 def _parts(found: Health) -> list[tuple[str, bool, str]]:
-    """Each part that was checked, whether it is well, and what to say where it is not."""
+    """Each part that was checked, whether it works, and what to say if it doesn't."""
     no_database = "takes nothing that is written: a full disk, or a read-only one" if found.database else AWAY
     return [
         ("portal", True, ""),

@@ -20,7 +20,7 @@ commands = typer.Typer()
 
 
 def _answers(verdict: Verdict, does: str) -> None:
-    """Add the command that answers so."""
+    """Add the command that gives this answer."""
 
     @commands.command(verdict.value, help=does)
     @with_portal
@@ -67,7 +67,7 @@ def give_back(api: Api, number: Number, comment: Comment = "", as_json: AsJson =
 
 
 def _last_asked_at(api: Api, number: int) -> int | None:
-    """The level at which this person was asked last: who approved one that was passed may still take it back."""
+    """The last level at which this person was asked: who approved a level that is passed may still reject."""
     me = api.me().name
     return max((one.level for one in api.request(number).approvers if one.person == me), default=None)
 

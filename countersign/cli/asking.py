@@ -1,4 +1,4 @@
-"""request, list, show, watch: asking, and seeing what becomes of it."""
+"""request, list, show: asking, and following the request."""
 
 import uuid
 from contextlib import suppress
@@ -98,7 +98,7 @@ def request(
 
 
 def _address_warning(view: RequestView, address: str) -> str:
-    """What who asks from this address, or names none, is told where gates will refuse it; else empty."""
+    """The warning that gates will refuse connections from this address, or because none was named; else empty."""
     if address:
         return not_from_here(view, address)
     if not (warning := names_no_address(view)):
@@ -108,7 +108,7 @@ def _address_warning(view: RequestView, address: str) -> str:
 
 
 def _asked(api: Api, question: Question, wait: bool, as_json: bool) -> Asked:
-    """Ask; where no worker is there, wait for the request, or show that it is open."""
+    """Ask. Without a worker, wait until one is back; if not to wait, show that the question is stored, and exit."""
     key = uuid.uuid4().hex
     try:
         return api.ask(question, key)

@@ -91,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _wrong_use(error: TyperException, as_json: bool) -> Code:
     message = " ".join(error.format_message().replace("Value error, ", "").split())
-    if not message:  # it is the help, which was printed by then
+    if not message:  # it was the help, which is printed already
         return Code.BAD_INPUT
     context: typer.Context | None = getattr(error, "ctx", None)
     called = context.command_path if context else "countersign"

@@ -1,4 +1,4 @@
-"""Completes the names of devices in a shell, by asking the portal; silent where that is not possible."""
+"""Completes the names of devices in a shell, by asking the portal; silent if that is not possible."""
 
 import hashlib
 import json
@@ -15,10 +15,10 @@ from countersign.errors import CountersignError, Unavailable
 from countersign.http import Api, is_loopback
 from countersign.kinds.connection import ConnectionProtocol
 
-# Somebody waits at a prompt.
+# Short, as somebody waits at a prompt.
 ANSWER_SECONDS = 2.0
 MOST_SHOWN = 100
-# How long an answer is used again: keys are pressed several times in a row.
+# How long an answer is reused, as people press several keys in a row.
 KEPT_SECONDS = 30
 FILE = "devices.json"
 
@@ -34,7 +34,7 @@ def device_names(context: typer.Context, incomplete: str) -> list[str]:
     found = _kept(asked)
     if found is None:
         with suppress(CountersignError), Api(url, token, ANSWER_SECONDS) as api:
-            # Nobody could be warned here of a token that is sent unencrypted.
+            # Nobody could be warned here that the token goes unencrypted, so it is not sent.
             if api.url.scheme == "https" or is_loopback(api.url.host):
                 found = [one.device for one in api.devices(typed, MOST_SHOWN)]
                 _keep(asked, found)

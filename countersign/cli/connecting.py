@@ -1,4 +1,4 @@
-"""connect: starts the person's own client, through a gate that asks, tells what it waits for, and lets it in."""
+"""connect: starts the person's own client through a gate, which asks, says what it waits for, and lets it in."""
 
 import re
 import webbrowser
@@ -19,10 +19,10 @@ from countersign.question import read_question
 
 # The file that keeps the bastion that was named last.
 BASTION = "bastion"
-# What ssh takes for a host, and neither it nor the shell that runs a ProxyCommand for anything else.
+# A host for ssh, which neither ssh nor the shell that runs a ProxyCommand can take for anything else.
 HOST = re.compile(r"(ssh://)?[A-Za-z0-9_][A-Za-z0-9_.@:-]{0,252}")
 NO_BASTION = "--bastion is missing: name the SSH host that leads to devices, such as bastion.example.com."
-# A gate tells these two apart by the port alone: where they share one, it asks for whichever has it in gate.toml.
+# A gate tells these two apart only by the port. If they share one, it asks for the one that has it in gate.toml.
 BY_SSH = {ConnectionProtocol.SSH.value, ConnectionProtocol.SFTP.value}
 GAVE_UP = "Ctrl-C, before it was decided."
 
@@ -72,13 +72,13 @@ def connect_to(
 
 
 def _ssh(bastion: str, device: str, protocol: ConnectionProtocol, more: Sequence[str]) -> list[str]:
-    """The client's command: ssh takes options and a command behind the device, sftp takes options before it alone."""
+    """The client's command: ssh takes options and a command after the device, sftp takes only options, before it."""
     through = ["-o", f"ProxyCommand=ssh -T {bastion} {device} %p"]
     return ["ssh", *through, device, *more] if protocol is ConnectionProtocol.SSH else ["sftp", *through, *more, device]
 
 
 def _bastion(named: str) -> str:
-    """The bastion, which is kept where it was named; BadQuestion where none is known."""
+    """The bastion that was named, which is kept, or the one kept before. Raises BadQuestion if there is none."""
     host = named.strip() or own_files.read(BASTION).strip()
     if not HOST.fullmatch(host):
         raise BadQuestion(f"{host[:40]!r} is no host of SSH. {NO_BASTION}" if host else NO_BASTION)
@@ -96,7 +96,7 @@ def _open(address: str) -> None:
 
 
 def _withdraw(url: str, token: str, subject: Subject) -> None:
-    """Cancel what a gate asked for its person, who is logged in here; the gate does it a while later by itself."""
+    """Cancel what a gate asked for the person logged in here; the gate itself would only do so a while later."""
     try:
         with connect(url, token) as api:
             waiting = api.requests(Status.WAITING, requester=person(api.me(), ""))

@@ -31,7 +31,7 @@ def doctor(
     as_json: AsJson = False,
 ) -> None:
     """Say what is wrong with this installation and what to do about it, before a request meets it. Admins only."""
-    # In a terminal, a spinner on standard error: standard output holds the findings alone.
+    # In a terminal, a spinner on standard error: standard output gets only the findings.
     with console(stderr=True).status(LOOKING):
         found = _of_gates(config) if gate else _of_installation(url, token)
     tell(found, as_json)
@@ -50,14 +50,14 @@ def _of_installation(url: str, token: str) -> list[Finding]:
 
 
 def _of_gates(config: Path) -> list[Finding]:
-    # The other one need not load it.
+    # The portal's checks need not load it.
     from countersign.gates.host_checks import findings
 
     return findings(config)
 
 
 def page(found: Sequence[Finding]) -> RenderableType:
-    """What was found, in its order, and how many problems and warnings there are."""
+    """The findings, in the order given, and how many problems and warnings there are."""
     table = grid(4)
     for one in found:
         dim = "bright_black" if one.state == "ok" else "default"

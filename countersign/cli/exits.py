@@ -44,7 +44,7 @@ def of_error(error: CountersignError) -> Code:
 
 
 def of_request(one: Asked | RequestView, source_address: str, now: datetime) -> Code:
-    """The code for a request as it is, for somebody who asked from this address: one that waits is no failure."""
+    """The code for the state of a request, for somebody who asked from this address; waiting is no failure."""
     if one.status is Status.WAITING:
         return Code.OK
     return Code.OK if one.grant is not None and covers(one.grant, source_address, now) else Code.NO

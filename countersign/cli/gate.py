@@ -50,7 +50,7 @@ def wireguard(
         token = read_token(token_file)
     with connect(url, token) as api, closing(LineWriter(STDOUT, _as_json if as_json else _as_text)) as output:
         gate = Gate(api, name, seconds, output.say)
-        # Never in the middle of something; a second signal changes nothing.
+        # The gate first finishes what it is doing; a second signal changes nothing.
         signal.signal(signal.SIGTERM, lambda *_: gate.end_by(typer.Exit(Code.OK)))
         signal.signal(signal.SIGINT, lambda *_: gate.end_by(KeyboardInterrupt()))
         gate.run()

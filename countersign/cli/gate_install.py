@@ -28,7 +28,7 @@ class Kind(StrEnum):
 
 
 class Proxy(StrEnum):
-    """A reverse proxy whose files are known."""
+    """A reverse proxy that we have files for."""
 
     NGINX = "nginx"
     CADDY = "caddy"
@@ -81,14 +81,14 @@ def _files(gate: Kind, group: str, write: bool) -> "list[File]":
         from countersign.gates.pam_files import pam_install_files
 
         return pam_install_files(ready_only=write)
-    # What it names goes into the other files, once there is one.
+    # The devices that the configuration names go into the other files, once there is one.
     config = read_config(Path(CONFIG)) if Path(CONFIG).exists() else None
     devices = [name for name, one in config.devices.items() if {"ssh", "sftp"} & one.ports.keys()] if config else []
     return [*service_files(), *ssh_files(group, devices, certificates=bool(config and config.ssh))]
 
 
 def _next(gate: Kind, config: "File") -> str:
-    """What is left to do, where that is known."""
+    """What is left to do, if that is known."""
     from countersign.gates.install import State
 
     if config.state is not State.EDITED:

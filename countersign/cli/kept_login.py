@@ -22,12 +22,12 @@ class KeptLogin(Model):
 
     @property
     def lasts(self) -> bool:
-        """Whether the token has not ended by itself."""
+        """Whether the token has not expired."""
         return self.ends_at > datetime.now(UTC)
 
 
 def read() -> KeptLogin | None:
-    """The login that is kept; None where there is none that can be read."""
+    """The login that is kept; None if there is none, or it can't be read."""
     with suppress(ValueError, ValidationError):
         return KeptLogin.model_validate(json.loads(own_files.read(NAME)))
     return None

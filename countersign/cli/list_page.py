@@ -1,4 +1,4 @@
-"""Many requests as a table that still reads in a narrow terminal."""
+"""A table of requests that can still be read in a narrow terminal."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -13,15 +13,15 @@ from countersign.kinds import title_of
 from countersign.models import GrantStatus, Status
 from countersign.views import RequestView
 
-# Below this width the reason is left out, below the next who is asked.
+# Below the first width the reason is left out, below the second also who is asked.
 ROOM_FOR_REASON = 100
 ROOM_FOR_PEOPLE = 64
-# What the other columns take of a wide terminal.
+# The width that the other columns take in a wide terminal.
 BESIDE_REASON = 90
 
 
 def page(views: Iterable[RequestView], at: datetime, width: int) -> Table:
-    """One row a request."""
+    """One row per request."""
     table = listing()
     table.add_column("#", no_wrap=True)
     table.add_column("status", no_wrap=True)
@@ -43,7 +43,7 @@ def page(views: Iterable[RequestView], at: datetime, width: int) -> Table:
 
 
 def _people(view: RequestView) -> str:
-    """Whom it waits for; of a settled request, who decided."""
+    """Whom a request waits for; for a settled one, who decided."""
     if view.status is not Status.WAITING:
         people = list(dict.fromkeys(one.person for one in view.decisions if not one.lapsed))
     else:

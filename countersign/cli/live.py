@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 def patiently(call: Callable[[], T], seconds: float = PATIENCE_SECONDS) -> T:
-    """Call until it works, for so many seconds; Unavailable when it has not worked all that time."""
+    """Call until it works, for at most this many seconds; raises Unavailable if it never did."""
     give_up = time.monotonic() + seconds
     pause = FIRST_PAUSE_SECONDS
     while True:
@@ -42,7 +42,7 @@ def patiently(call: Callable[[], T], seconds: float = PATIENCE_SECONDS) -> T:
 
 
 def rest() -> None:
-    """Pause after a wait in which nothing happened: a portal that answers at once must not be asked without end."""
+    """Pause after a wait in which nothing happened, so that a portal that answers at once is not polled nonstop."""
     time.sleep(FIRST_PAUSE_SECONDS)
 
 

@@ -18,7 +18,7 @@ from countersign.http import Api
 from countersign.http_answers import LoginBegun, LoginToken
 from countersign.times import moment
 
-# How much longer to wait between two questions each time that the portal says so (RFC 8628, section 3.5).
+# How much longer to wait between two polls after each `slow_down` of the portal (RFC 8628, section 3.5).
 SLOWER_SECONDS = 5.0
 LONGEST_MACHINE = 100
 
@@ -64,7 +64,7 @@ def logout(as_json: AsJson = False) -> None:
 
 
 def _token(api: Api, begun: LoginBegun) -> LoginToken:
-    """Poll until the login is allowed. Raises NotAllowed where it is denied, Unavailable where it is too old."""
+    """Poll until the login is allowed. Raises NotAllowed if it is denied, Unavailable if it has expired."""
     interval, over = float(begun.interval), time.monotonic() + begun.expires_in
     while time.monotonic() < over:
         time.sleep(interval)
@@ -83,7 +83,7 @@ def _token(api: Api, begun: LoginBegun) -> LoginToken:
 
 
 def _machine() -> str:
-    """What the page says of this machine."""
+    """The name of this machine on the portal's page."""
     try:
         name = getpass.getuser()
     except (KeyError, OSError):  # an account without a name, as in a container

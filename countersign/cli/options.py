@@ -16,7 +16,7 @@ from countersign.errors import BadQuestion, NotAllowed
 from countersign.http import Api, is_loopback
 from countersign.http_answers import Me
 
-# Where nothing is said: the portal of the login that is kept, else that of this machine.
+# If none is given: the portal of the kept login, else the one on this machine.
 DEFAULT_URL = ""
 LOCAL_URL = "http://127.0.0.1:8080"
 # The largest number that JSON carries exactly (RFC 8259, section 6).
@@ -64,9 +64,9 @@ Number = Annotated[
 
 
 def with_portal(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options --url and --token, and call it with the portal that they lead to, its first argument.
+    """Give a command the options --url and --token, and pass it the portal that they lead to as its first argument.
 
-    For what an option of its own decides, a command calls `connect` itself.
+    A command that needs no portal at times, or finds its URL or token another way, calls `connect` itself.
     """
 
     @wraps(command)
@@ -85,16 +85,16 @@ def with_portal(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def connect(url: str, token: str) -> Api:
-    """The portal; warns where the token would be sent unencrypted."""
+    """The portal; warns if the token would be sent unencrypted."""
     api = Api(*of_login(url, token))
     warn_unencrypted(api)
     return api
 
 
 def of_login(url: str, token: str) -> tuple[str, str]:
-    """Where the portal is, and the token: as given, else those of the login that is kept.
+    """The portal's URL and the token: as given, else those of the kept login.
 
-    Its token goes to its own portal alone, and only until it ends.
+    A kept token goes only to its own portal, and only until it expires.
     """
     kept = kept_login.read() if not token else None
     if kept is None or (url and not is_same(url, kept.url)):
@@ -108,7 +108,7 @@ def is_same(url: str, other: str) -> bool:
 
 
 def warn_unencrypted(api: Api) -> None:
-    """Warn where a token travels over the network as it is."""
+    """Warn if a token travels over the network unencrypted."""
     if api.sends_token and api.url.scheme == "http" and not is_loopback(api.url.host):
         message = f"The token goes to {api.url.host} unencrypted; set COUNTERSIGN_URL to an https:// address."
         console(stderr=True).print(Text(f"Warning: {message}", style="yellow"))

@@ -33,7 +33,7 @@ commands = typer.Typer()
 
 
 class KeptDevice(Model):
-    """The device that this machine is; `interface` is empty where none was brought up."""
+    """What this machine is registered as; `interface` is empty if none was brought up."""
 
     url: str = ""
     id: str = ""
@@ -99,7 +99,7 @@ def leave(url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False) ->
     """Have this machine be a device no longer: take its interface down, and forget its key."""
     kept = _must_be_kept()
     with connect(url or kept.url, token) as api, suppress(NotFound):
-        # One that is archived has left by then.
+        # An archived device has left already.
         if api.registered_device(kept.id).status is not DeviceStatus.ARCHIVED:
             api.act_on_device(kept.id, DeviceAction.LEAVE)
     if kept.interface:
@@ -110,7 +110,7 @@ def leave(url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False) ->
 
 
 def _gate(endpoint: str, key: str, networks: list[str]) -> wireguard.OtherEnd | None:
-    """The other end as it was typed, None where none was; raises BadQuestion."""
+    """The other end of the tunnel as it was typed, None if it was not. Raises BadQuestion."""
     if not endpoint and not key and not networks:
         return None
     if not ENDPOINT.fullmatch(endpoint):
@@ -123,7 +123,7 @@ def _gate(endpoint: str, key: str, networks: list[str]) -> wireguard.OtherEnd | 
 
 
 def _must_be_free(interface: str, kept: KeptDevice) -> None:
-    """Raise BadQuestion where no interface can be made, or one of that name is somebody else's."""
+    """Raise BadQuestion if no interface can be made, or if one of that name is not ours."""
     if os.geteuid() != 0:
         raise BadQuestion("Only root can bring an interface up; use sudo, or leave --endpoint out.")
     if interface != kept.interface and wireguard.exists(interface):
@@ -131,7 +131,7 @@ def _must_be_free(interface: str, kept: KeptDevice) -> None:
 
 
 def _wait(found: Registered, again: Callable[[], Registered]) -> Registered:
-    """What became of the registration once it is decided; the portal may be away meanwhile."""
+    """Wait until the registration is decided; returns it then. The portal may be away meanwhile."""
     screen = console(stderr=True)
     shown = ""
     with screen.status("") as status:
@@ -152,7 +152,7 @@ def _waiting(found: Registered) -> str:
 
 
 def _private_key() -> str:
-    """The key of this machine, which never leaves it; made where there is none."""
+    """The key of this machine, which never leaves it; made if there is none."""
     key = own_files.read(KEY_FILE).strip()
     if not wireguard.is_key(key):
         key = wireguard.new_key()

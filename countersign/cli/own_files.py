@@ -1,4 +1,4 @@
-"""Small files that commands keep for their user, who alone can read them."""
+"""Small files that commands keep for their user, and that only the user can read."""
 
 import os
 from contextlib import suppress
@@ -9,7 +9,7 @@ from countersign.errors import Unavailable
 
 
 class Folder(NamedTuple):
-    """Where files are kept: the variable that names the folder, and its name in the home folder where none does."""
+    """Where files are kept: in the folder that the variable names, else in this one in the home folder."""
 
     variable: str
     otherwise: str
@@ -20,19 +20,19 @@ CONFIG, CACHE = Folder("XDG_CONFIG_HOME", ".config"), Folder("XDG_CACHE_HOME", "
 
 
 def path(name: str, folder: Folder = CONFIG) -> Path:
-    """Where it is kept. Raises RuntimeError where there is no home folder."""
+    """Where the file is kept. Raises RuntimeError if there is no home folder."""
     return Path(os.environ.get(folder.variable) or Path.home() / folder.otherwise) / "countersign" / name
 
 
 def read(name: str, folder: Folder = CONFIG) -> str:
-    """What it holds; nothing where it can't be read."""
+    """The text of the file; empty if it can't be read."""
     with suppress(OSError, UnicodeDecodeError, RuntimeError):
         return path(name, folder).read_text()
     return ""
 
 
 def write(name: str, text: str, folder: Folder = CONFIG) -> Path:
-    """Put a text in place of what it held. Raises Unavailable, with the remedy."""
+    """Replace the text of the file. Raises Unavailable, with the remedy."""
     try:
         file = path(name, folder)
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -49,6 +49,6 @@ def write(name: str, text: str, folder: Folder = CONFIG) -> Path:
 
 
 def delete(name: str) -> None:
-    """Delete it, if it is there."""
+    """Delete the file, if it is there."""
     with suppress(OSError, RuntimeError):
         path(name).unlink()

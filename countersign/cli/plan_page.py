@@ -12,7 +12,7 @@ from countersign.errors import BadQuestion
 from countersign.policy.changes import Part
 from countersign.policy.plan import LOSES_ADMIN, NOTHING, PolicyPlan
 
-# So many of a kind are shown; the plan in JSON has more.
+# The most items of a kind that are shown; the plan in JSON has more.
 MOST_SHOWN = 20
 UNCONFIRMED = "This policy takes something away, and nobody is here to be asked. Read what it does, then say --yes."
 
@@ -29,7 +29,7 @@ def page(plan: PolicyPlan, end_grants: bool) -> RenderableType:
 
 
 def confirmed(plan: PolicyPlan) -> bool:
-    """Whether the person at the terminal confirms the plan; BadQuestion where there is no terminal."""
+    """Whether the person at the terminal confirms the plan. Raises BadQuestion if there is no terminal."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise BadQuestion(UNCONFIRMED)
     if typer.confirm(f"Apply it as version {plan.version + 1}?", err=True):

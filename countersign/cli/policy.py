@@ -92,7 +92,7 @@ def show_(
     if as_json:
         show_json(policy)
         return
-    # Beside the file, so that `policy show > policy.yaml` is the file alone.
+    # On standard error, so that `policy show > policy.yaml` writes only the file.
     console(stderr=True).print(Text(f"version {policy.version}", style="bright_black"))
     print(policy.text.rstrip("\n"))
 

@@ -1,4 +1,4 @@
-"""Programs of the person's own that a command starts, and ends with itself."""
+"""Starts programs of the person's own, and ends them with the command."""
 
 import math
 import signal
@@ -11,13 +11,13 @@ from types import FrameType
 from countersign.errors import Unavailable
 
 END_SECONDS = 5.0
-# A program that fails so soon after Ctrl-C has failed because of it.
+# A program that fails within this time after Ctrl-C has failed because of it.
 INTERRUPTED_SECONDS = 30.0
 
 
 @contextmanager
 def started(command: Sequence[str], stdin: int | None = None) -> Iterator[subprocess.Popen[bytes]]:
-    """A program that runs while the block does. Unavailable where it is not installed."""
+    """A program that runs while the block does. Raises Unavailable if it is not installed."""
     process = start(command, stdin)
     try:
         yield process
@@ -28,10 +28,10 @@ def started(command: Sequence[str], stdin: int | None = None) -> Iterator[subpro
 
 
 def run(command: Sequence[str], stdin: int | None = None) -> int:
-    """Run a program to its end; returns its exit code. KeyboardInterrupt where it failed because of Ctrl-C.
+    """Run a program to its end; returns its exit code. Raises KeyboardInterrupt if it failed because of Ctrl-C.
 
-    The terminal sends Ctrl-C to the program too, which may go on: sftp ends a transfer by it, and not the session. So
-    SIGINT to this process alone ends nothing.
+    The terminal sends Ctrl-C to the program, too, which may go on: sftp ends a transfer, but not the session. So SIGINT
+    to this process alone ends nothing.
     """
     interrupted_at = -math.inf
 
@@ -39,7 +39,7 @@ def run(command: Sequence[str], stdin: int | None = None) -> int:
         nonlocal interrupted_at
         interrupted_at = time.monotonic()
 
-    # No exception, which could come just when the exit code was read, and lose it.
+    # The handler raises nothing: an exception just after the exit code was read would lose it.
     before = signal.signal(signal.SIGINT, interrupted)
     try:
         with started(command, stdin) as process:
@@ -52,7 +52,7 @@ def run(command: Sequence[str], stdin: int | None = None) -> int:
 
 
 def start(command: Sequence[str], stdin: int | None = None, stdout: int | None = None) -> subprocess.Popen[bytes]:
-    """Start a program, with these as its input and output. Unavailable where it is not installed."""
+    """Start a program, with these as its input and output. Raises Unavailable if it is not installed."""
     try:
         return subprocess.Popen(command, stdin=stdin, stdout=stdout)  # noqa: S603 - no shell reads it
     except OSError as error:

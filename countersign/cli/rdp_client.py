@@ -1,4 +1,4 @@
-"""The person's RDP client, connected to a place on this machine from which ssh leads through the bastion."""
+"""Runs the person's RDP client, connected to a port on this machine from which ssh leads through the bastion."""
 
 import select
 import shlex
@@ -13,16 +13,16 @@ from countersign.cli import programs
 from countersign.cli.output import console
 from countersign.errors import BadQuestion
 
-# In the order in which they are looked for; {} is where the client connects.
+# Looked for in this order; {} is the address that the client connects to.
 CLIENTS = ("xfreerdp3 /v:{}", "xfreerdp /v:{}", "sdl-freerdp3 /v:{}", "mstsc.exe /v:{}", "remmina rdp://{}")
 LOOK_SECONDS = 0.2
 
 
 def run(bastion: str, device: str, port: int, client: str, more: Sequence[str]) -> int:
-    """Wait for the yes, then run the client; returns its exit code, or that of the waiting where the answer is no."""
+    """Wait for the approval, then run the client; returns its exit code, or that of the waiting if the answer is no."""
     tunnel = ["ssh", "-T", bastion, device, str(port)]
-    # A client would not wait for as long as people take to decide, so that is waited for before it is started.
-    # Its input stays open, as one that ends says that nobody waits.
+    # A client would not wait for as long as people take to decide, so it is started only after the decision.
+    # The input of the command that waits stays open: its end would say that nobody waits.
     if code := programs.run([*tunnel, "--ask-only"], subprocess.PIPE):
         return code
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -53,7 +53,7 @@ def _carry(listener: socket.socket, tunnel: Sequence[str], client: subprocess.Po
 
 
 def _client(client: str, place: str) -> list[str]:
-    """The command of the client that was named, or of the first that is installed; empty where none is."""
+    """The command of the client that was named, or of the first that is installed; empty if none is."""
     try:
         known = [shlex.split(one) for one in ([client] if client else CLIENTS)]
     except ValueError as error:

@@ -13,7 +13,7 @@ from countersign.views import AuditEventView
 
 
 def refusals(rows: Iterable[AuditEventView], *, whole: bool = False) -> list[RenderableType]:
-    """Each refused answer, a repeated one once, with the checks that failed; `whole`: all answers, all checks."""
+    """The refused answers, repeats as one, with the checks that failed; `whole`: all answers and all checks."""
     rows = [row for row in rows if row.kind == "answer_refused"]
     shown = folded(rows, whole=whole)
     return [_refusal(row, checks, often) for row, often, _ in shown if (checks := _checks(row, whole))]

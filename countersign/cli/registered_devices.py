@@ -20,7 +20,7 @@ from countersign.registration import DeviceAction, DeviceStatus, RegisteredDevic
 
 LONGEST_LIST = 1000
 ID = re.compile("d[0-9a-f]{12}")
-# Below this width of the terminal serial numbers and addresses are left out.
+# In a terminal narrower than this, serial numbers and addresses are left out.
 ROOM_FOR_SERIALS = 100
 STYLES = {
     DeviceStatus.NOT_ENROLLED: "bright_black",
@@ -101,7 +101,7 @@ for _action, _says in ACTIONS.items():
 
 
 def _table(found: list[RegisteredDevice], width: int) -> Table:
-    """One row a device."""
+    """One row per device."""
     is_wide = width >= ROOM_FOR_SERIALS
     table = listing()
     for name in ("id", "status"):

@@ -1,13 +1,13 @@
-"""Shows what somebody did again and again as one row: twenty refused replies don't hide what else happened."""
+"""Shows what somebody did repeatedly as one row, so that twenty refused replies don't hide what else happened."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from countersign.views import AuditEventView
 
-# Fewer of a kind are shown one by one.
+# Fewer repeats than this are shown one by one.
 FOLDED_FROM = 3
-# Of these kinds only the person and the channel have to be the same, not the detail.
+# Rows of these kinds count as repeats even if their details differ.
 SAID_ANEW = {"answer_refused", "asked_again"}
 
 # The row to show, how many rows it stands for, and the last of them.
@@ -15,7 +15,7 @@ Shown = tuple[AuditEventView, int, AuditEventView]
 
 
 def folded(rows: Iterable[AuditEventView], *, whole: bool = False) -> Iterator[Shown]:
-    """Repeated rows as one, at the place of the first and with the detail of the last; `whole`: each by itself."""
+    """The rows, repeats as one, at the place of the first and with the detail of the last; `whole`: each by itself."""
     groups: dict[tuple[str, ...], list[AuditEventView]] = defaultdict(list)
     for row in rows:
         groups[_key(row)].append(row)

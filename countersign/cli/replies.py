@@ -1,4 +1,4 @@
-"""reply explain: how a mail is read, and what would become of it."""
+"""reply explain: how a mail is read, and what it would decide."""
 
 from email.parser import BytesHeaderParser
 from email.policy import compat32
@@ -20,7 +20,7 @@ from countersign.http_answers import CheckedReply, Explanation
 
 MailFile = Annotated[Path, typer.Argument(metavar="FILE", help="A mail as it came (.eml); - reads standard input.")]
 
-# So much of the mail is searched for header fields.
+# How many bytes of the mail are searched for header fields.
 LONGEST_HEAD = 256 * 1024
 
 commands = typer.Typer(no_args_is_help=True, help="How replies by mail are read.")
@@ -42,7 +42,7 @@ def explain(api: Api, file: MailFile, as_json: AsJson = False) -> None:
             "all its headers (.eml); an Outlook .msg file is none."
         )
     found = api.explain(mail)
-    # They hold the mail's token, and people show others what is printed here.
+    # These two hold the mail's token, and people show others what is printed here.
     reply = {name: value for name, value in found.reply.items() if name not in {"token", "answers"}}
     show_result({"reply": reply, "judged": found.judged}, _page(found), as_json)
     if not found.judged.decides:
@@ -50,7 +50,7 @@ def explain(api: Api, file: MailFile, as_json: AsJson = False) -> None:
 
 
 def is_mail(raw: bytes) -> bool:
-    """Whether bytes begin as a mail does, with any field that every mail has (RFC 5322, section 3.6)."""
+    """Whether bytes begin like a mail: with at least one of a mail's usual fields (RFC 5322, section 3.6)."""
     head = BytesHeaderParser(policy=compat32).parsebytes(raw[:LONGEST_HEAD])
     return any(head.get(name) is not None for name in ("From", "Date", "To", "Subject", "Received", "Message-ID"))
 

@@ -31,7 +31,7 @@ VERDICTS = {Verdict.APPROVE: "approved", Verdict.REJECT: "rejected"}
 
 
 def page(view: RequestView, timeline: Iterable[AuditEventView], at: datetime, *, whole: bool = False) -> RenderableType:
-    """Everything that is known of one request.
+    """Everything that is known about one request.
 
     Without `whole`, repeated rows are shown as one, and of a mail's checks only those that failed.
     """
@@ -72,12 +72,12 @@ def headline(view: RequestView, at: datetime) -> Text:
 
 
 def shown_status(view: RequestView) -> str:
-    """The request's status; where its grant was revoked or given back, `Revoked` or `Ended`."""
+    """The request's status; `Revoked` or `Ended` if its grant was revoked or given back."""
     return view.grant.status if view.grant and view.grant.ended_early else view.status
 
 
 def name_of(view: RequestView, person: str) -> str:
-    """The name of somebody in a request; their id where the request has no name for them."""
+    """The name of somebody in a request; their id if the request has no name for them."""
     names = {one.person: one.name for one in view.approvers} | {view.question.requester: view.requester_name}
     return _line(names.get(person, "")) or person
 
@@ -124,9 +124,9 @@ def people(view: RequestView, level: int, at: datetime) -> Table:
 def timeline_table(
     rows: Iterable[AuditEventView], at: datetime, *, numbered: bool = False, whole: bool = True
 ) -> Table:
-    """Rows of the record as a table; `numbered` shows which request each is of.
+    """Rows of the record as a table; `numbered` shows which request each is about.
 
-    Not `whole`: what somebody repeated is one row, with how often and until when.
+    Without `whole`, what somebody repeated is one row, with how often and until when.
     """
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True, style="bright_black")
@@ -155,12 +155,12 @@ def grant_text(grant: GrantView, at: datetime) -> Text:
 
 
 def ended_at(grant: GrantView) -> datetime | None:
-    """When a grant ended or was revoked, where that is known."""
+    """When a grant ended or was revoked, if that is known."""
     return grant.ended_at or (None if grant.status is GrantStatus.REVOKED else grant.ends_at)
 
 
 def _details(view: RequestView) -> Iterator[RenderableType]:
-    """The table of what is asked, each with what it was before; what has changed comes first."""
+    """The table of the question's details, each with its value before; those that changed come first."""
     if details := sorted(view.question.details, key=lambda one: one.before is None):
         yield Text()
         yield labelled((one.label, _value(one)) for one in details)
@@ -236,7 +236,7 @@ def _answers(decisions: list[Decision], at: datetime) -> Text:
 def _what_happened(row: AuditEventView) -> Text:
     name = _line(row.name) or row.who
     who = f"{name} by {row.channel}" if row.channel and name else name or row.channel
-    # To whom a notification went, and about which event.
+    # The detail of `noticed`: who was sent a notification, and about which event.
     detail = row.detail.replace("_", " ") if row.kind == "noticed" else row.detail
     return Text(f"{who}: {detail}" if detail and who else who or detail)
 

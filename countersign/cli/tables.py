@@ -9,7 +9,7 @@ from rich.text import Text
 
 
 def listing(*folded: str) -> Table:
-    """A list of things, to which more columns may be added behind these, whose text goes on in the next line."""
+    """A table with these columns, whose text wraps; more columns may be added after them."""
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bright_black")
     for name in folded:
         table.add_column(name, overflow="fold")
@@ -17,7 +17,7 @@ def listing(*folded: str) -> Table:
 
 
 def grid(columns: int, style: str = "") -> Table:
-    """Columns without headings; the text of all but the first, which has this style, goes on in the next line."""
+    """Columns without headings; text wraps in all but the first, which has this style."""
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True, style=style)
     for _ in range(columns - 1):
@@ -36,12 +36,12 @@ def indented(part: RenderableType, by: int = 2) -> Padding:
 
 
 def each(parts: Iterable[Text], otherwise: str) -> Group:
-    """The parts one below the other; where there is none, what to say instead."""
+    """The parts one below the other; if there are none, what to say instead."""
     return Group(*(list(parts) or [Text(otherwise)]))
 
 
 def labelled(rows: Iterable[tuple[str, str | Text]], indent: int = 2) -> Padding:
-    """Values, each behind what it is called; they are no markup."""
+    """Values, each after its label; they are not read as markup."""
     table = grid(2, "bright_black")
     for label, value in rows:
         table.add_row(label, Text(value) if isinstance(value, str) else value)

@@ -1,4 +1,4 @@
-"""Times in a terminal: by the clock of whoever reads, and how long ago or how long still."""
+"""Times in a terminal: in the time zone of this machine, and how long ago or ahead."""
 
 from datetime import UTC, datetime
 
@@ -13,7 +13,7 @@ def now() -> datetime:
 
 
 def clock(when: datetime, at: datetime, *, seconds: bool = False, zone: bool = False) -> str:
-    """The local time; with its day unless that is today, with seconds or the zone where asked."""
+    """The local time; with its day unless that is today, and with seconds or the time zone if asked."""
     local = when.astimezone()
     date = "" if local.date() == at.astimezone().date() else f"{day(local)}, "
     return date + local.strftime("%H:%M:%S" if seconds else "%H:%M") + (f" {local.tzname()}" if zone else "")

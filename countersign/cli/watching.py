@@ -46,12 +46,12 @@ def _all(api: Api) -> Iterator[AuditEventView]:
 
 
 def _of(api: Api, number: int) -> Iterator[AuditEventView]:
-    """What happened to one request, and what still does."""
+    """What has happened to one request, then what happens to it, until it is over."""
     seen = 0
     while True:
         view = patiently(partial(api.wait, number, seen))
         timeline = patiently(partial(api.timeline, number))
-        # What happened between the two calls is left for the next round, which reads the request after it.
+        # What happened between the two calls is left for the next round, which reads the newer request.
         yield from (row for row in timeline if seen < row.version <= view.version)
         if _is_over(view):
             return
