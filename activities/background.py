@@ -1,4 +1,4 @@
-"""Work that never ends: reading an inbox, or the tasks for what a crash or an outage left."""
+"""Work that never ends: reading an inbox, or the tasks for what a crash or an outage left behind."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
@@ -13,9 +13,9 @@ Work = Callable[[Callable[[], None]], Awaitable[None]]
 
 
 def background(name: str, work: Work) -> Callable[[], Coroutine[Any, Any, None]]:
-    """The activity of this name. It does the work, which calls what it is given every second or so while all is well.
+    """The activity of this name. It does the work, which calls its argument every second or so while all is well.
 
-    It ends as its worker stops, and then another worker goes on: at once, as it ends without an error.
+    It ends without an error when its worker stops, so that another worker goes on at once.
     """
 
     @activity.defn(name=name)

@@ -20,9 +20,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class PeriodicTask:
-    """What is run again and again, with this pause, or PAUSE, in between.
+    """Work that is done again and again, with `pause`, or else PAUSE, in between.
 
-    It is cancelled after `longest`. `until_it_worked`: only until it went well.
+    It is cancelled if it takes longer than `longest`. `until_it_worked`: it is done only until it succeeds.
     """
 
     name: str
@@ -32,7 +32,7 @@ class PeriodicTask:
     until_it_worked: bool = False
 
     async def run_once(self) -> bool:
-        """Do it now; whether that went well. What went wrong is logged."""
+        """Do the work now; returns whether it succeeded. Errors are logged."""
         try:
             async with asyncio.timeout(self.longest.total_seconds()):
                 await self.work()
@@ -47,7 +47,7 @@ class PeriodicTask:
         return False
 
     async def repeat(self) -> None:
-        """Do it until cancelled, or once it went well."""
+        """Do the work until cancelled or, with `until_it_worked`, until it succeeds."""
         while True:
             if await self.run_once() and self.until_it_worked:
                 return

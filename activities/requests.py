@@ -1,4 +1,4 @@
-"""What the workflows of requests and grants read from the record and write to it. To run one twice changes nothing."""
+"""What the workflows of requests and grants read from the record and write to it. Running one twice changes nothing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from countersign.transitions import (
     TransitionResult,
 )
 
-if TYPE_CHECKING:  # workflows import this module, and are to be loaded without a database
+if TYPE_CHECKING:  # workflows import this module, and must load without a database
     from engine.engine import Engine
 
 REFUSALS = (Refused, NotFound, TooMany)
@@ -34,7 +34,7 @@ REFUSALS = (Refused, NotFound, TooMany)
 
 @contextmanager
 def refusals_are_final(*kinds: type[CountersignError]) -> Iterator[None]:
-    """Turn a refusal, of one of these kinds where some are named, into an ApplicationError that is never retried."""
+    """Turn a refusal, of these kinds if any are named, into an ApplicationError that is never retried."""
     kinds = kinds or REFUSALS
     try:
         yield
@@ -49,7 +49,7 @@ def refusals_are_final(*kinds: type[CountersignError]) -> Iterator[None]:
 
 
 class RequestActivities:
-    """What the workflows read and record. That a request is not on record is a final answer, and no outage."""
+    """What the workflows read and record. A request that is not on record is a final refusal, not an outage."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine

@@ -39,7 +39,7 @@ class Approval:
         self._refusal: CountersignError | None = None
         self._was_asked = False
         self._started_raw = False
-        self._cancelled = False  # in Temporal, while it was opened
+        self._cancelled = False  # in Temporal, while the request was being opened
 
     # --- messages ----------------------------------------------------------------------------------------------------
 
@@ -72,7 +72,7 @@ class Approval:
 
     @ask.validator
     def may_ask(self, sent: dict[str, Any]) -> None:
-        """Refuse what is no question, and say why."""
+        """Refuse what is not a question, and say why."""
         try:
             self._read(sent)
         except BadQuestion as error:
@@ -80,7 +80,7 @@ class Approval:
 
     @workflow.update(name="decide")
     async def decide(self, answer: Answer) -> Judgement:
-        """Count a stored answer. Where a change is being written after which it may count, wait for that first."""
+        """Count a stored answer. If it may count after a change that is being written, wait for that change first."""
         if not self._opening_over:
             await workflow.wait_condition(lambda: self._opening_over)
         while self._has_to_wait(answer):
@@ -96,10 +96,10 @@ class Approval:
     def may_decide(self, answer: Answer) -> None:
         """Refuse an answer that can't count, and say why; a refusal leaves nothing in the history.
 
-        One that may count after the change that is being written is not refused: the handler waits. Nor is an answer to
-        a later level: it may have started on record, and a crash made us lose that.
+        One that may count after the change that is being written is not refused: the handler waits. An answer to a
+        later level is to be sent again: the level may have started on record, and a crash made us lose that.
         """
-        # After a crash the opening may run again, when answers to the mails of the first time come in already.
+        # After a crash the opening may run again while answers to the mails of its first run already come in.
         if not self._opening_over or (self._may_yet_count(answer) and self._changing):
             return
         if self._may_yet_count(answer):
@@ -165,7 +165,7 @@ class Approval:
         return self._outcome()
 
     async def _to_its_end(self) -> None:
-        """Pass the levels; where somebody cancels the workflow in Temporal, that withdraws the request."""
+        """Pass the levels; if somebody cancels the workflow in Temporal, cancel the request."""
         request = self._request
         try:
             if not self._cancelled:

@@ -1,4 +1,4 @@
-"""Work that never ends; a fixed workflow id and one heartbeating activity keep each kind single."""
+"""Work that never ends. A fixed workflow id and one heartbeating activity let each kind run only once at a time."""
 
 from datetime import timedelta
 
@@ -19,7 +19,7 @@ class BackgroundWork:
 
     @workflow.update(name="clock")
     def clock(self) -> None:
-        """The server's time, as the message of a refusal: what is refused leaves nothing in the history."""
+        """The server's time, as the message of a refusal, since a refused update leaves nothing in the history."""
 
     @clock.validator
     def tell_time(self) -> None:
@@ -28,7 +28,7 @@ class BackgroundWork:
 
     @workflow.run
     async def run(self, activity_name: str) -> None:
-        """Run the activity of this name, wherever a worker is; it ends where its worker stops."""
+        """Run the activity of this name on any worker, and again on another one when its worker stops."""
         while not workflow.info().is_continue_as_new_suggested():
             await workflow.execute_activity(
                 activity_name,

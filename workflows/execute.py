@@ -1,4 +1,4 @@
-"""How workflows run activities: as local ones first, and as normal ones with endless retries where that fails."""
+"""How workflows run activities: first as local ones, and if that fails as normal ones with endless retries."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -22,7 +22,7 @@ R = TypeVar("R")
 
 
 async def execute(method: Callable[[Any, A], Awaitable[R]], argument: A) -> R:
-    """Run an activity, for as long as what it needs is down. Raises FailureError only for a refusal.
+    """Run an activity, retried while what it needs is down. Raises FailureError only for a refusal or cancellation.
 
     The first line of the activity's docstring is what Temporal's pages show of it.
     """
@@ -40,7 +40,7 @@ async def execute(method: Callable[[Any, A], Awaitable[R]], argument: A) -> R:
 
 
 def _summary(method: Callable[..., Any]) -> str:
-    """The first line of what a method says of itself; "" where Python left it out (-OO)."""
+    """The first line of a method's docstring; "" if Python left it out (-OO)."""
     return (method.__doc__ or "").partition("\n")[0].rstrip(".")
 
 

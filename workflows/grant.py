@@ -21,7 +21,7 @@ with workflow.unsafe.imports_passed_through():
 class Grant:
     """Lasts as long as the permission. Update: `revoke`. The result is its final status.
 
-    It is started with a delay until its end: the server alone waits, and wakes it for nothing but the end or an update.
+    It is started with a delay until its end: only the server waits, and wakes it only for the end or an update.
     """
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class Grant:
 
     @workflow.update(name="revoke")
     async def revoke(self, revocation: Revoke) -> None:
-        """End the permission early; returns once that is on record, so that no asking finds it Active."""
+        """End the permission early; returns once that is on record, so that nobody who asks then finds it Active."""
         self._revoked_by = revocation
         await self._end(revocation.end(workflow.now()))
 
@@ -56,7 +56,7 @@ class Grant:
             await workflow.wait_condition(
                 lambda: self._revoked_by is not None, timeout=left, timeout_summary="the grant ends"
             )
-        except asyncio.CancelledError:  # in Temporal, by its own means
+        except asyncio.CancelledError:  # it was cancelled in Temporal itself
             await self._end_at_once(terms.approval_id)
         except TimeoutError:
             await self._end(time_over(terms.approval_id, workflow.now()))
@@ -77,7 +77,7 @@ class Grant:
 
     async def _end(self, end: GrantEnd) -> None:
         self._ended = True
-        # Its number may be another request's by now, whose grant is no matter of ours.
+        # Its number may be another request's by now, whose grant must not be ended.
         run = workflow.info().workflow_id.split(":")[2:]
         await execute(RequestActivities.end_grant, end.model_copy(update={"run": "".join(run)}))
 

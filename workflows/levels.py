@@ -46,7 +46,7 @@ class Levels:
             await self._request.until_written()
 
     async def _next_level(self, started_in_time: bool = False) -> None:
-        """Start the next level; after the deadline only one that had started before it, as the record says."""
+        """Start the next level; after the deadline, only one that by the record had started before it."""
         request, ballot, opened = self._request, self._ballot, self._request.opened
         people = opened.people if ballot.level == 0 else None
         if people is None:

@@ -57,16 +57,16 @@ class OpenRequest:
         self.grant: GrantView | None = None
         self.remind_at: datetime | None = None
         self.being_written = 0
-        self.is_on_record = False  # its first change is
-        self.lost: Refused | None = None  # it is no longer on record
+        self.is_on_record = False  # whether its first change is on record
+        self.lost: Refused | None = None  # why, if it is no longer on record
         self._asked: dict[str, None] = {}  # in the order they were asked
-        self._names: dict[str, str] = {}  # of who was asked
+        self._names: dict[str, str] = {}  # of those who were asked
         self._in_order = asyncio.Lock()
-        self._passed = 0  # levels, on record
+        self._passed = 0  # levels passed on record
 
     @property
     def now(self) -> datetime:
-        """The task's time; in the first task the time of opening, by the database's clock, is later."""
+        """The task's time; in the first task, the time of opening, which is by the database's clock, may be later."""
         return max(workflow.now(), self.opened.opened_at)
 
     @property
@@ -77,7 +77,7 @@ class OpenRequest:
     def event(
         self, kind: Kind, who: str, detail: str = "", channel: str = "", proof: dict[str, str] | None = None
     ) -> AuditEvent:
-        """An event of the audit record, of now."""
+        """An event of the audit record that happens now."""
         return AuditEvent(kind=kind, at=self.now, who=who, detail=detail, channel=channel, proof=proof or {})
 
     # --- changes -----------------------------------------------------------------------------------------------------
@@ -101,7 +101,7 @@ class OpenRequest:
         await self.change(BallotChange([event], decision=decision, who=decision.person, channel=decision.channel))
 
     async def withdraw(self, cancellation: Cancel) -> None:
-        """Cancel it (rule 7)."""
+        """Cancel the request (rule 7)."""
         self.ballot.cancel(cancellation.message("Cancelled"))
         await self.change(
             BallotChange(who=cancellation.who, channel=cancellation.channel, proof=cancellation.on_record)
@@ -176,14 +176,14 @@ class OpenRequest:
         )
 
     def show(self) -> None:
-        """Have Temporal's own lists and pages show it as it is now."""
+        """Have Temporal's own lists and pages show the request as it is now."""
         show(self.ballot, self.question, self._asked, self._names)
 
     # --- on record or lost -------------------------------------------------------------------------------------------
 
     @contextmanager
     def must_be_found(self) -> Iterator[None]:
-        """End the request where it is not on record: raises NotOnRecord, which a handler passes to its caller."""
+        """End the request if it is not on record: raises NotOnRecord, which a handler passes to its caller."""
         try:
             yield
         except FailureError as error:
@@ -195,14 +195,14 @@ class OpenRequest:
             self.must_not_be_lost()
 
     def must_not_be_lost(self) -> None:
-        """Raise NotOnRecord where it is."""
+        """Raise NotOnRecord if the request is no longer on record."""
         if self.lost is not None:
             raise NotOnRecord(str(self.lost), type=NotFound.__name__, non_retryable=True) from None
 
     # --- who may still answer ----------------------------------------------------------------------------------------
 
     async def recheck(self) -> None:
-        """Leave out who was disabled or can't be reached: fallback approvers first, so that none is asked in vain."""
+        """Leave out people who are disabled or can't be reached: fallback approvers first, so none is asked in vain."""
         ballot = self.ballot
         people = [*(one.person for one in ballot.fallback), *ballot.asked]
         recheck = Recheck(**self.named, people=people, level=ballot.level)

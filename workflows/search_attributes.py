@@ -4,7 +4,7 @@ from temporalio.common import SearchAttributeKey
 
 STATUS = SearchAttributeKey.for_keyword("CountersignStatus")
 REQUESTER = SearchAttributeKey.for_keyword("CountersignRequester")
-# Of a connection that is its device, as the name says from before there were other kinds.
+# For a connection this is its device; the name is from before there were other kinds.
 TARGET = SearchAttributeKey.for_keyword("CountersignDevice")
 APPROVERS = SearchAttributeKey.for_keyword_list("CountersignApprovers")
 

@@ -1,4 +1,4 @@
-"""What Temporal's own lists and pages say of a request."""
+"""What Temporal's own lists and pages show of a request."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -12,11 +12,11 @@ with workflow.unsafe.imports_passed_through():
     from countersign.ballot import Ballot
     from countersign.models import Question
 
-# Temporal refuses a search attribute whose JSON has more bytes (2048), and with it the whole task, again and again.
+# Temporal refuses a search attribute of more than 2048 bytes in JSON, and with it the whole task, again and again.
 LARGEST_VALUE = 2000
-# How many are named of those who are waited for.
+# How many names are shown of the people whose answer is awaited.
 MOST_NAMES = 10
-# What means something in Markdown (https://spec.commonmark.org/0.31.2/#backslash-escapes).
+# Characters that Markdown may interpret (https://spec.commonmark.org/0.31.2/#backslash-escapes).
 MARKUP = re.compile(r"[\\`*_{}\[\]()<>#+!|~&-]")
 
 
@@ -34,14 +34,14 @@ def show(ballot: Ballot, question: Question, asked: Iterable[str], names: Mappin
 
 
 def _that_fit(asked: Iterable[str]) -> list[str]:
-    """The people asked first; ids are ASCII, and each has two quotes, a comma and a space."""
+    """As many as fit, those asked first; ids are ASCII, and each takes two quotes, a comma and a space more."""
     people = list(asked)
     sizes = accumulate(len(one) + 4 for one in people)
     return [one for one, size in zip(people, sizes, strict=True) if size <= LARGEST_VALUE]
 
 
 def details(ballot: Ballot, question: Question, names: Mapping[str, str]) -> str:
-    """What Temporal's page of a run says, in Markdown: how it stands, of whom, and what was answered."""
+    """What Temporal's page of a run shows, in Markdown: the status, the question, and the answers that counted."""
     answers = "".join(
         f"\n- {plain(_name(one.person, names))}: {one.verdict} (level {one.level}, by {one.channel})"
         for one in ballot.decisions
@@ -63,7 +63,7 @@ def _status(ballot: Ballot, names: Mapping[str, str]) -> str:
 
 
 def plain(text: str) -> str:
-    """Text of people's own as Markdown that shows it as it is, on one line."""
+    """People's own text as Markdown that shows it literally, on one line."""
     return MARKUP.sub(r"\\\g<0>", " ".join(text.split()))
 
 
