@@ -14,8 +14,8 @@ class AllSettings(EmailSettings, SlackSettings):
 
 
 def channels(settings: AllSettings) -> "list[Channel]":
-    """Every channel there is, as these settings have it. Raises BadSetting naming the setting that is wrong."""
-    # Imported here: who only wants one module of a channel need not load them all.
+    """All channels, as these settings configure them. Raises BadSetting, which names the setting that is wrong."""
+    # Imported here, so that whoever needs only one module of a channel doesn't load them all.
     from notifiers.email.channel import channel as email
     from notifiers.slack.channel import channel as slack
 

@@ -23,7 +23,7 @@ class Inbox:
 
 @dataclass(frozen=True)
 class Channel:
-    """A channel as the settings have it; a part is None, or empty, where it isn't set up."""
+    """A channel as the settings configure it; a part that isn't set up is None or empty."""
 
     name: str
     checks: Sequence[Check]
@@ -31,9 +31,9 @@ class Channel:
     live: Callable[[], LiveSender] | None = None
     listener: Callable[[Engine], Listener] | None = None  # in each portal
     inbox: Inbox | None = None
-    # What is read in something that came in, by the media type of that.
+    # What explains how incoming data is read, by its media type.
     explainers: Mapping[str, Explainer] = field(default_factory=dict)
     # The plain text of a notification about a request, without the tokens that would let its reader answer it.
     preview: Callable[[RequestNotification], str] | None = None
     sign_in_links: SignInLinks | None = None
-    warnings: Sequence[str] = ()  # for the log of whoever starts
+    warnings: Sequence[str] = ()  # logged when the worker starts

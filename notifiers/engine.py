@@ -12,7 +12,7 @@ EndedT = TypeVar("EndedT", covariant=True)
 Proof = dict[str, str] | None
 # What became of a mail.
 Disposition = Literal["handled", "quarantined"]
-# What the ledger says to somebody who wants to handle a mail; "elsewhere": another watcher holds it, its lease lasts.
+# What the ledger answers a watcher that wants to handle a mail; "elsewhere": another holds it, and its lease lasts.
 Claim = Literal["ours", "elsewhere", "handled", "quarantined"]
 
 
@@ -31,8 +31,8 @@ class Undo(Protocol[EndedT]):
     ) -> EndedT:
         """Raises NotAllowed, Refused, NotFound, Unavailable.
 
-        A call with the same `undo_id` returns what the first brought about. `proof`: what shows that it is them, for
-        the record.
+        A repeated call with the same `undo_id` returns the result of the first. `proof`: what shows that it is them,
+        for the record.
         """
 
 
@@ -46,7 +46,7 @@ class Engine(Protocol):
         """
 
     async def store_answer(self, submitted: SubmittedAnswer) -> Answer:
-        """Store the answer before anything else; raises Refused, recorded, where it could never count."""
+        """Store the answer before anything else; raises Refused, which is recorded, if it could never count."""
 
     async def submit(self, answer: Answer) -> Judgement:
         """Have its request judge a stored answer; a refusal is recorded before this returns. Raises Unavailable."""
@@ -61,10 +61,10 @@ class Engine(Protocol):
 
     @property
     def give_back(self) -> Undo[None]:
-        """Ends early a grant of one's own."""
+        """Ends one's own grant early."""
 
     async def inquire(self, submitted: SubmittedComment) -> None:
-        """Pass a question of somebody who is asked on to the requester, once.
+        """Pass an approver's question on to the requester, once.
 
         Raises NotAllowed, Refused, NotFound, TooMany, Unavailable.
         """
@@ -76,7 +76,7 @@ class Engine(Protocol):
         """Record that a person is `away` or `unreachable`; their open requests check again whom to ask."""
 
     async def record_rejected(self, refused: RejectedInput) -> None:
-        """Record input that decides nothing, and notify its sender where `event` says so, unless notified often."""
+        """Record input that decides nothing; notify its sender if `event` says so and they weren't notified often."""
 
     async def person_at(self, address: str) -> Person | None:
         """The person of the directory with this mail address, whatever its case; disabled ones too."""
@@ -85,13 +85,13 @@ class Engine(Protocol):
         """Somebody of the directory by id."""
 
     async def principal(self, person: str) -> Principal:
-        """Somebody, as the policy in force has them, to ask what they may do."""
+        """Somebody as a principal, by the policy in force, to check what they may do."""
 
     async def request(self, approval_id: int) -> RequestView:
         """A request as it is now; raises NotFound."""
 
     async def mine(self, person: str, limit: int) -> Mine:
-        """The requests of a person, so many of each list."""
+        """The requests of a person, at most `limit` in each list."""
 
 
 class Ledger(Protocol):
@@ -110,13 +110,13 @@ class Ledger(Protocol):
         """Note that everything that had arrived before `at`, by our clock, has been dealt with."""
 
     def claim(self, mail: MailRef, lease: timedelta) -> Claim:
-        """Take a mail, atomically: of any number of callers one hears `ours`, until it marks, releases, or is late.
+        """Claim a mail, atomically: only one caller gets `ours`, until it marks or releases the mail, or is late.
 
-        A claim neither marked nor released ends with its `lease`: its watcher is taken for dead.
+        A claim that is neither marked nor released ends with its `lease`: its watcher is taken for dead.
         """
 
     def release(self, mail: MailRef) -> None:
         """Give a claim back; the mail will be tried again."""
 
     def mark_handled(self, mail: MailRef, disposition: Disposition, why: str = "") -> None:
-        """Say for good what became of a claimed mail; `why` is for people."""
+        """Record for good what became of a claimed mail; `why` is for people."""

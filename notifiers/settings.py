@@ -37,7 +37,7 @@ class ChannelSettings(BaseModel):
 
 @contextmanager
 def wrong_ones_named(which: str) -> Iterator[None]:
-    """Raise BadSetting in place of what pydantic says of these settings, without their values, which may be secret."""
+    """Raise BadSetting in place of pydantic's error about these settings, without values, which may be secret."""
     try:
         yield
     except ValidationError as error:

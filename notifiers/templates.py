@@ -30,7 +30,7 @@ class Templates(Environment):
         )
 
     def get_template(self, name: str | Template, *args: Any, **named: Any) -> Template:
-        """The template of this name, found once: the library's own cache takes a fourth of what rendering takes."""
+        """The template of this name, found once: the library's own cache takes a quarter of the rendering time."""
         if (found := self._found.get(name)) is None:
             found = self._found[name] = super().get_template(name, *args, **named)
         return found
