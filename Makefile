@@ -11,12 +11,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 READY := $(VENV)/.ready
-# Each package of the product, and each channel, for itself.
+# Each package of the product, and each channel, is measured by itself.
 COVERED := $(filter-out benchmarks sandbox tests,$(patsubst %/__init__.py,%,$(wildcard */__init__.py notifiers/*/__init__.py)))
 COVERAGE := 95
 AT_ONCE ?= 4
 
-# What is compiled once is not compiled again by each program that a test starts.
+# Keep bytecode, so that the programs that tests start don't compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DELETE_ON_ERROR:
@@ -31,7 +31,7 @@ up: $(READY)
 bench: $(READY)
 	@$(BIN)/python -m benchmarks
 
-# At the same time: much of the first part, mypy's and that of the import laws, takes one processor.
+# In parallel: much of `code` (mypy and the import laws) uses only one processor.
 check: $(READY)
 	@$(MAKE) --no-print-directory --jobs=2 code pure
 
@@ -46,7 +46,7 @@ code: $(READY)
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
 
-# Side by side, and more of them than processors: most wait for a server, a mail or a clock.
+# In parallel, more of them than processors: most wait for a server, a mail or a clock.
 TESTS := $(BIN)/python -m pytest -q --numprocesses=$(AT_ONCE) --dist=worksteal
 
 # The server is fetched first, as that takes longer than a single test may.
@@ -67,12 +67,12 @@ coverage: code
 	@echo "Coverage of the modules at the top:"
 	@$(BIN)/coverage report --include="./*.py" --fail-under=$(COVERAGE) --skip-covered
 
-# Without what was built before, so that dist/ holds one.
+# Removes what was built before, so that dist/ holds one wheel.
 wheel: $(READY)
 	@rm -rf dist
 	@$(BIN)/python -m hatchling build -t wheel
 
-# Chromium shows them; those in README.md are drawn anew.
+# Taken in Chromium; those in README.md are drawn anew, too.
 screenshots: $(READY)
 	@$(BIN)/python -m tests.pictures.portal
 

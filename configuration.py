@@ -21,7 +21,7 @@ from settings import ENV_FILE, Settings
 PREFIX = "COUNTERSIGN_"
 # Variables with our prefix that are read by the command line, the sandbox, `make up` or the tests.
 OTHERS = re.compile(r"COUNTERSIGN_(URL|TOKEN|STATE|(SANDBOX|TEST)_\w+)")
-# Kubernetes puts these into every container beside a service of that name.
+# Kubernetes sets these in every container, for each service, whose name they begin with.
 # https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
 OF_KUBERNETES = re.compile(r"\w+_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)")
 KUBERNETES_PORT = re.compile(r"(tcp|udp|sctp)://")
@@ -36,7 +36,7 @@ log = logging.getLogger("settings")
 
 
 def load() -> Settings:
-    """The settings of this process, from the environment and a `.env` in its folder; the environment goes first.
+    """The settings of this process, from the environment and a `.env` in its folder; the environment wins.
 
     Raises BadSetting, which names every mistake in a line of its own and holds no value.
     """
@@ -52,7 +52,7 @@ def load() -> Settings:
 
 
 def report() -> None:
-    """Log where the settings were read, and where others can read the secrets among them."""
+    """Log where the settings were read from, and warn if others can read the secrets among them."""
     file = Path(ENV_FILE).absolute()
     if not file.exists():
         log.info("from the environment alone; there is no %s", file)
@@ -64,7 +64,7 @@ def report() -> None:
 
 
 def variables() -> dict[str, str]:
-    """The environment variable of every setting, and the setting's own name."""
+    """The name of every setting, by its environment variable."""
     return {str(field.validation_alias or f"{PREFIX}{name}".upper()): name for name, field in _fields().items()}
 
 
@@ -85,7 +85,7 @@ def _env_file() -> dict[str, str | None]:
 
 
 def _misspelt(written: Mapping[str, str | None]) -> Iterator[str]:
-    """Names that are no setting's, but look as if they were meant for one."""
+    """Messages about names that are not a setting's, but look as if they were meant for one."""
     environment = {name.upper(): value for name, value in os.environ.items()}
     for name, value in {**written, **environment}.items():
         if name in variables() or _is_of_others(name, value):
@@ -110,7 +110,7 @@ def _is_of_others(name: str, value: str | None) -> bool:
 
 
 def _meant(name: str, alike: float) -> str:
-    """The setting with the most similar name, without our prefix or else with it; "" where none is similar."""
+    """The setting with the most similar name, without our prefix or else with it; "" if none is similar."""
     bare = {each.removeprefix(PREFIX): each for each in variables()}
     close = get_close_matches(name.removeprefix(PREFIX), bare, 1, alike)
     return bare[close[0]] if close else next(iter(get_close_matches(name, variables(), 1, alike)), "")

@@ -1,6 +1,6 @@
 """How log lines are written, as text or JSON: one for each thing that happened, none forged, and no secret in any.
 
-Used by the composition roots alone.
+Used only by the composition roots.
 """
 
 import asyncio
@@ -18,11 +18,11 @@ FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 UNSAFE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 # Precedes each line of a traceback, so that none looks like a log line of its own.
 CONTINUED = "  | "
-# Temporal's server is away, and a client of the portal is gone.
+# Errors that mean that Temporal's server is away, or that a client of the portal is gone.
 GONE = {"RPCError", "ClientDisconnect"}
-# Libraries that tell of each connection.
+# Libraries that log each connection.
 TALKATIVE = ("imapclient",)
-# What `extra` may hold for programs, beside the line for people.
+# The key in `extra` of the fields that a JSON line has for programs.
 FIELDS = "fields"
 
 
@@ -48,11 +48,11 @@ class OneLine(logging.Formatter):
         return escaped(masked(super().formatMessage(record) + _why(record)))
 
     def formatException(self, ei: Any) -> str:
-        """A traceback, but none of an error that was expected."""
+        """A traceback, but none for an error that was expected."""
         return "" if is_expected(ei[1]) else super().formatException(ei)
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line, and a traceback where there is one."""
+        """The line, and a traceback if there is one."""
         first, *more = super().format(record).splitlines()
         return "\n".join([first, *(CONTINUED + escaped(masked(line)) for line in more)])
 
@@ -75,7 +75,7 @@ class Json(logging.Formatter):
 
 
 def is_expected(error: BaseException | None) -> bool:
-    """Whether this is no bug: an error that we raise on purpose, or a far side that is gone."""
+    """Whether an error is not a bug: we raised it on purpose, the task was cancelled, or the other side is gone."""
     while error is not None:
         if isinstance(error, CountersignError | asyncio.CancelledError) or type(error).__name__ in GONE:
             return True

@@ -21,15 +21,15 @@ from notifiers import AllSettings
 
 ENV_FILE = ".env"
 EXAMPLES = "sqlite:///var/countersign.db or postgresql://user:password@host/database"
-# The parameters that the URL of a database may have: the others of the driver are no texts.
+# The parameters that the URL of a database may have: the driver's others don't take text.
 DATABASE_OPTIONS = {"application_name"}
-# Host and port, the host in brackets where it is an IPv6 address (RFC 3986, section 3.2.2).
+# Host and port, the host in brackets if it is an IPv6 address (RFC 3986, section 3.2.2).
 HOST_AND_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]@]+):([0-9]{1,5})")
 
-# What an open request takes in a worker's memory, and the share of all memory that these may take together.
+# The memory that an open request takes in a worker, and the part of all memory (one in four) that all may take.
 WORKFLOW_BYTES = 110_000
 SHARE_OF_MEMORY = 4
-# The limit of a container, of cgroups version 2 and 1: a number of bytes, or "max".
+# The memory limit of a container, in cgroups version 2 and 1: a number of bytes, or "max".
 # https://docs.kernel.org/admin-guide/cgroup-v2.html, https://docs.kernel.org/admin-guide/cgroup-v1/memory.html
 LIMITS = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
@@ -97,7 +97,7 @@ class Settings(BaseSettings, AllSettings):
     @field_validator("database_url")
     @classmethod
     def _one_of_the_databases(cls, text: str) -> str:
-        """Any PostgreSQL URL is taken for our driver's; a file's folder is made."""
+        """Have any PostgreSQL URL use our driver; make the folder of an SQLite file."""
         url = _database_url(text)
         if url.get_backend_name() == "sqlite":
             Path(url.database or "").parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -105,7 +105,7 @@ class Settings(BaseSettings, AllSettings):
 
     @property
     def tls_networks(self) -> list[Network]:
-        """Where the servers with TLS in front of the portal are."""
+        """The addresses of the TLS servers in front of the portal."""
         return networks(self.tls_proxies)
 
     @field_validator("tls_proxies")
@@ -137,12 +137,12 @@ def memory() -> int:
 
 
 def workflows_that_fit(available: int) -> int:
-    """How many open requests a worker keeps in so many bytes of memory."""
+    """How many open requests a worker keeps in memory, if this many bytes are available."""
     return max(1, available // SHARE_OF_MEMORY // WORKFLOW_BYTES)
 
 
 def networks(text: str) -> list[Network]:
-    """Addresses and networks, with commas between; ValueError for what is none, and for one that holds everybody."""
+    """The addresses and networks in a list with commas; ValueError for anything else, or one that holds everybody."""
     try:
         found = [ip_network(one.strip()) for one in text.split(",") if one.strip()]
     except ValueError:

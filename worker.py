@@ -39,19 +39,18 @@ from workflows.connection import ConnectionApproval
 from workflows.device import DeviceApproval
 from workflows.grant import Grant
 
-# A killed worker's workflows come back to another one after this (Temporal's own default is 10 s).
+# A killed worker's workflows move to another one after this (Temporal's own default is 10 s).
 STICKY_TIMEOUT = timedelta(seconds=2)
-# On SIGTERM, what an activity may still take to end.
+# How long an activity may still take to end after SIGTERM.
 GRACE = timedelta(seconds=5)
-# Somebody may have ended the background work in Temporal.
+# How often the background work is started again, in case somebody ended it in Temporal.
 KEEP_BACKGROUND_EVERY = timedelta(minutes=1)
 COMPARE_CLOCKS_EVERY = timedelta(minutes=5)
 # How often a running worker checks that Temporal still knows its namespace and accepts its key.
 CHECK_TEMPORAL_EVERY = timedelta(seconds=10)
-# How often a worker looks whether the record goes on, as a portal may have written a notification that a worker is to
-# send.
+# How often a worker checks for new rows in the record: a portal may have written a notification for a worker to send.
 NEW_NOTIFICATIONS_EVERY = timedelta(seconds=1)
-# The exit codes where something can't be reached, and where a setting is wrong.
+# The exit codes if something can't be reached, and if a setting is wrong.
 NOT_REACHED, WRONG_SETTING = 1, 2
 WORKFLOWS = [ConnectionApproval, DeviceApproval, Grant, BackgroundWork]
 
@@ -66,8 +65,8 @@ async def run(
 ) -> None:
     """Work until `stop` is set.
 
-    Entering Temporal's sandbox at each turn of a workflow costs a fifth of a worker's time, and would only tell at run
-    time what the tests, which run and replay all workflows in it, tell before (docs/decisions/0010-speed.md).
+    Workflows run outside Temporal's sandbox: entering it at each turn of one takes a fifth of a worker's time, and the
+    tests, which run and replay all workflows in it, find the same errors earlier (docs/decisions/0010-speed.md).
     """
     async with AsyncExitStack() as closing:
         all_channels = channels(settings)
@@ -119,9 +118,9 @@ async def run(
 
 
 async def _wait_until(stop: asyncio.Event, client: Client) -> None:
-    """Wait for `stop`. Raises BadSetting where Temporal knows the namespace no more, or refuses the key.
+    """Wait for `stop`. Raises BadSetting if Temporal no longer knows the namespace, or refuses the key.
 
-    Temporal's library finds that out by itself two minutes later, and then ends with a traceback.
+    Temporal's library by itself would find that out two minutes later, and end with a traceback.
     """
     while not stop.is_set():
         with suppress(TimeoutError):
@@ -170,7 +169,7 @@ def main(
 
 
 def _code(error: CountersignError) -> int:
-    """The exit code: an error that may pass by itself is no wrong setting."""
+    """The exit code: an error that may pass by itself is not a wrong setting."""
     passes = isinstance(error, Unavailable) and not isinstance(error, BadSetting) and not is_lasting(error)
     return NOT_REACHED if passes else WRONG_SETTING
 
@@ -213,7 +212,7 @@ def _worker(
         max_cached_workflows=settings.cached_workflows,
         sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
         graceful_shutdown_timeout=GRACE,
-        # Else it is made of the code of all modules, at each start.
+        # Without it, the library computes one from the code of all modules at each start.
         build_id=version(),
     )
 
@@ -222,7 +221,7 @@ def _worker(
 async def _beating(heartbeat: Heartbeat) -> AsyncIterator[None]:
     """Beat every few seconds while the block runs, and say at its end that this worker stopped."""
     beating = PeriodicTask("heartbeat", heartbeat.beat, pause=HEARTBEAT_EVERY)
-    await beating.run_once()  # before any work begins: it must be known which channels are left to others
+    await beating.run_once()  # before any work begins, as it finds out which channels are left to other workers
     async with repeating([beating]):
         yield
     with suppress(Unavailable):

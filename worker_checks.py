@@ -1,4 +1,4 @@
-"""What `python worker.py` does in place of working, with `--check` and with `--replay`."""
+"""What `python worker.py` does instead of its work, with `--check` and with `--replay`."""
 
 import asyncio
 import os
@@ -49,9 +49,9 @@ async def _check_temporal(settings: Settings, _: Policy | None) -> list[Finding]
 
 
 def end_with_replay(settings: Settings, workflows: Sequence[type]) -> NoReturn:
-    """Print of everything that is open whether it goes on under this version, and end the process with the exit code.
+    """Print for each open workflow whether it goes on under this version, and end the process with the exit code.
 
-    It ends at once: threads of the replayer may crash an interpreter that shuts down in order (temporalio 1.35).
+    It ends at once: threads of the replayer may crash an interpreter that shuts down normally (temporalio 1.35).
     """
     code = asyncio.run(replayed(settings, workflows))
     sys.stdout.flush()
@@ -59,7 +59,7 @@ def end_with_replay(settings: Settings, workflows: Sequence[type]) -> NoReturn:
 
 
 async def replayed(settings: Settings, workflows: Sequence[type]) -> int:
-    """Print of everything that is open whether it goes on under this version; returns 1 where something does not."""
+    """Print for each open workflow whether it goes on under this version; returns 1 if one does not."""
     client = await Client.connect(**settings.temporal)
     await client.check()
     replayer = Replayer(
