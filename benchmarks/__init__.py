@@ -1,1 +1,1 @@
-"""What `make bench` measures: Countersign beside the barest workflow that could do its work, in one run."""
+"""What `make bench` measures: Countersign next to the simplest workflow that could do its work, in one run."""

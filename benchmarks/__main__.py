@@ -30,7 +30,7 @@ console = Console()
 
 
 async def measure() -> tuple[dict[str, float], list[str]]:
-    """All figures, by name, and what broke a limit."""
+    """All figures, by name, and messages about those that broke a limit."""
     started = time.monotonic()
 
     def say(what: str) -> None:

@@ -12,7 +12,7 @@ TURNS = 5
 
 
 def large_policy(people: int = PEOPLE) -> str:
-    """A directory of so many people, each in two of 60 groups, and 2,000 devices in 40; always the same one."""
+    """A directory of this many people, each in two of 60 groups, and 2,000 devices in 40 groups; always the same."""
     chance = random.Random(people)
     ids = [f"p{n:05}" for n in range(people)]
     members: dict[str, list[str]] = {f"g{n}": [] for n in range(60)}
@@ -35,7 +35,7 @@ def large_policy(people: int = PEOPLE) -> str:
 
 
 def milliseconds_to_read(say: Callable[[str], None]) -> dict[str, float]:
-    """The median, of the processor's time."""
+    """The median processor time."""
     say(f"{TURNS} times a policy of {PEOPLE:,} people")
     file = large_policy().encode()
     turns = []

@@ -1,4 +1,4 @@
-"""How long it takes to find who may enrol, by many rules of which the last one matches."""
+"""How long it takes to find who may enrol, by many rules of which the last matches."""
 
 import time
 from collections.abc import Callable
@@ -25,14 +25,14 @@ FACTS = Facts(
 
 
 def rules(number: int = RULES) -> list[EnrolmentRule]:
-    """Rules of all kinds, whose selectors are all looked at; the last one matches."""
+    """Rules of all kinds, whose selectors are all evaluated; the last rule matches."""
     written = [_rule(n) for n in range(number - 1)]
     last = {"name": "last", "action": "allow", "include": {"user_groups": ["staff"]}}
     return TypeAdapter(list[EnrolmentRule]).validate_python([*written, last])
 
 
 def milliseconds_to_evaluate(say: Callable[[str], None]) -> dict[str, float]:
-    """The median, of the processor's time."""
+    """The median processor time."""
     say(f"{TURNS} times who may enrol, by {RULES} rules")
     tried, turns = rules(), []
     for _ in range(TURNS):

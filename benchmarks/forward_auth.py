@@ -1,4 +1,4 @@
-"""What it costs to ask whether a request may pass to a web application, beside a bare endpoint of the same server.
+"""What it costs to ask whether a request may pass to a web application, next to a bare endpoint of the same server.
 
 The server is a process of its own; the same connections ask both in turn, with the same headers.
 """
@@ -53,7 +53,7 @@ Countersign-Device: {DEVICE}
 
 
 async def checks_per_second(place: Place, say: Callable[[str], None]) -> dict[str, float]:
-    """How many a second, and the ratio to the bare endpoint, medians of ROUNDS."""
+    """Checks per second, and the ratio to the bare endpoint; medians of ROUNDS."""
     say(f"{ROUNDS} times {CALLS} requests to a web application, and as many to a bare endpoint")
     port = free_port()
     async with deployment(place, "forward-auth") as running:
@@ -110,7 +110,7 @@ async def _ask(port: int, head: bytes) -> None:
 
 
 class WithBareEndpoint:
-    """A portal, and beside it an endpoint that does nothing."""
+    """A portal with one more endpoint, which does nothing."""
 
     def __init__(self, app: FastAPI) -> None:
         self.app = app
@@ -126,7 +126,7 @@ class WithBareEndpoint:
 
 
 def main() -> None:
-    """Serve both at a port of loopback, with the database that is named."""
+    """Serve both on a loopback port, with the database given as argument."""
     logging.basicConfig(level=logging.INFO)
     plan = Plan(sys.argv[2], lambda: Client.connect("127.0.0.1:1", lazy=True))
     Server(cast(FastAPI, WithBareEndpoint(create_app(plan))), HOST, int(sys.argv[1])).run()

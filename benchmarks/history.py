@@ -29,7 +29,7 @@ from store import Store, postgres
 from store.retention import Retention
 from store.tables import FIRST_APPROVAL_ID
 
-# They take half an hour, and 10 GB of disk; `make bench PAST=20000` writes fewer.
+# How many settled requests. A million take half an hour and 10 GB of disk; `make bench PAST=20000` writes fewer.
 PAST = int(os.environ.get("PAST", "1000000"))
 WAITING, LASTING = 10_000, 500
 TIMES, SECONDS = 100, 5.0
@@ -41,7 +41,7 @@ Say = Callable[[str], None]
 
 
 class Cost(NamedTuple):
-    """What a query takes, in milliseconds: half of its times, 99 of 100, and the processor's in this process."""
+    """What a query takes, in milliseconds: the median, the 99th percentile, and processor time in this process."""
 
     query: Query
     statements: int
@@ -53,7 +53,7 @@ class Cost(NamedTuple):
 
     @property
     def limited(self) -> float:
-        """What its limit is about: of a sweep half of the times, as machines pause for longer than one takes."""
+        """The figure that the limit applies to: of a sweep the median, as machines pause for longer than one takes."""
         return self.half if self.query.kind == "sweep" else self.nearly_all
 
 
@@ -86,7 +86,7 @@ def _empty(database: str) -> Iterator[str]:
 
 
 def _vacuum(store: Store) -> None:
-    """As autovacuum does after so many rows; and what was written is on disk, as it is after some minutes."""
+    """Vacuum, as autovacuum does after so many rows; and write all changes to disk, as happens after some minutes."""
     engine = postgres.patient(store.database.url)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM ANALYZE"))
@@ -115,9 +115,9 @@ def _cost(store: Store, query: Query) -> Cost:
 
 
 def milliseconds_of_history(say: Say, console: Console) -> tuple[dict[str, float], list[str]]:
-    """The dearest of each kind, on each database that can be had: what its limit is about. Prints all of them.
+    """The most expensive query of each kind, on each available database, by its limited figure. Prints all queries.
 
-    With what broke a limit.
+    Also returns messages about those that broke a limit.
     """
     figures: dict[str, float] = {}
     broken: list[str] = []
@@ -136,7 +136,7 @@ def milliseconds_of_history(say: Say, console: Console) -> tuple[dict[str, float
 
 
 def over_limits(database: str, found: Sequence[Cost]) -> list[str]:
-    """What takes longer than it may, or more statements, or reads as a whole a table that grows."""
+    """Messages about queries that take too long, or too many statements, or read all of a table that grows."""
     slow = [
         f"{database}: {one.query.name} takes {one.limited:.1f} ms; it may take {LIMITS[one.query.kind]:.0f}"
         for one in found
@@ -154,7 +154,7 @@ def over_limits(database: str, found: Sequence[Cost]) -> list[str]:
 
 
 def end_by(broken: Sequence[str], console: Console) -> NoReturn:
-    """End the program: with 1 where a limit is broken, which is said."""
+    """Print which limits are broken, and end the program, with 1 if there are any."""
     for one in broken:
         console.print(f"[red]Over its limit:[/red] {one}")
     sys.exit(1 if broken else 0)

@@ -31,7 +31,7 @@ STOP_SECONDS = 30
 
 
 class Sink:
-    """An SMTP server that keeps nothing but when each mail came: (subject or Message-ID, recipient) -> moment."""
+    """An SMTP server that only keeps when each mail came: (Message-ID or else subject, recipient) -> moment."""
 
     def __init__(self) -> None:
         self.arrived: dict[tuple[str, str], float] = {}
@@ -93,7 +93,7 @@ class Deployment:
 
 @asynccontextmanager
 async def process(place: Place, *command: str, ready: str, **environment: str) -> AsyncIterator[int]:
-    """Run a Python program until the block ends; yields its pid once it printed `ready`."""
+    """Run a Python program until the block ends; yields its pid once it has printed `ready`."""
     log = place.folder / f"{Path(command[-1]).name}.log"
     with log.open("w") as output:
         program = await asyncio.create_subprocess_exec(
@@ -114,7 +114,7 @@ async def process(place: Place, *command: str, ready: str, **environment: str) -
 async def deployment(place: Place, name: str, **settings: str) -> AsyncIterator[Deployment]:
     """Countersign on a fresh database, sending its mail to the sink unless the settings say otherwise.
 
-    In a namespace of its own: what an earlier measurement left open there would be joined, and nobody works on it.
+    It has a namespace of its own: requests that an earlier measurement left open would be joined, and have no worker.
     """
     namespace = await _new_namespace(place.address, name)
     environment = {

@@ -1,4 +1,4 @@
-"""Which indexes a query relies on, and which tables it reads as a whole, as the database says."""
+"""Which indexes a query relies on, and which tables it reads as a whole, according to the database."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -10,8 +10,8 @@ from sqlalchemy import Connection, event, text
 from store import Store
 from store.tables import metadata
 
-# Tables that grow with what is over; all others stay as small as what is set up. Left out are certificates that were
-# presented: the newest are read along an index without any condition, which both databases call a scan.
+# Tables that grow with history; all others stay as small as the installation's configuration. Left out are presented
+# certificates: the newest are read along an index without any condition, which both databases call a scan.
 GROWING = {
     "requests",
     "steps",
@@ -36,19 +36,19 @@ GROWING = {
     "service_tokens",
     "provisioning_keys",
 }
-# Indexes on what is open alone: read as a whole they are short.
+# Indexes on open rows only, which are short even when read as a whole.
 SHORT = {
     index.name
     for table in metadata.tables.values()
     for index in table.indexes
     if index.dialect_options["sqlite"]["where"] is not None
 }
-# What SQLite says of a table it reads: `SCAN` is all of it, `SEARCH` a part of an index. An alias ends in a number.
+# How SQLite describes reading a table: `SCAN` is all of it, `SEARCH` a part of an index. An alias ends in a number.
 SQLITE_READS = re.compile(
     r"(?P<how>SCAN|SEARCH) (?P<table>\w+?)(?:_\d+)?(?: USING (?:COVERING )?INDEX (?P<index>\w+))?\b"
 )
 KEY = "its key"
-# To PostgreSQL, some hundred rows: of a table that is still as short no index is used, rightly.
+# PostgreSQL's cost of some hundred rows: for a table that is still that short it rightly uses no index.
 CHEAP = 100
 
 Statement = tuple[str, Any]
@@ -63,7 +63,7 @@ class Plan:
 
 
 def statements(store: Store, ask: Callable[[], object]) -> list[Statement]:
-    """What is asked of the database, with the parameters."""
+    """The statements that the database is sent, with their parameters."""
     asked: list[Statement] = []
 
     def note(_: object, __: object, statement: str, parameters: Any, *___: object) -> None:
@@ -78,7 +78,7 @@ def statements(store: Store, ask: Callable[[], object]) -> list[Statement]:
 
 
 def plan_of(store: Store, ask: Callable[[], object], small: bool = False) -> Plan:
-    """The plan of all that is read; where the tables are `small`, PostgreSQL is kept from reading them as a whole."""
+    """The plan of all that is read; if the tables are `small`, PostgreSQL is kept from reading them as a whole."""
     asked = [one for one in statements(store, ask) if re.match(r"[\s(]*(SELECT|WITH|UPDATE|DELETE)\b", one[0])]
     plan = Plan()
     with store.database.transaction() as connection:

@@ -1,4 +1,4 @@
-"""What the API and the sweeper ask of the database again and again: the one list that is measured and explained."""
+"""The queries that the API and the sweeper make again and again: the list that is measured and explained."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ from store.sessions import asked_since
 from store.unanswered import unanswered
 
 Kind = Literal["list", "view", "sweep", "event", "other"]
-# At the server, in milliseconds: 99 of 100 take no longer, and of a sweep half.
+# At the server, in milliseconds: the limit of the 99th percentile, and of a sweep's median.
 LIMITS: dict[Kind, float] = {"list": 50, "view": 50, "sweep": 5, "event": 50, "other": 50}
 KEPT = Kept(*3 * [timedelta(days=3650)])
 LIVE = frozenset({"slack"})
@@ -42,7 +42,7 @@ LIVE = frozenset({"slack"})
 
 @dataclass(frozen=True)
 class Query:
-    """Something that is asked often, and may cost no more however much is over."""
+    """Something that is asked often, and whose cost may not grow with history."""
 
     name: str
     kind: Kind
@@ -50,7 +50,7 @@ class Query:
 
 
 def queries(store: Store, waiting_id: int) -> list[Query]:
-    """All of them; `waiting_id` is a request that waits."""
+    """All queries; `waiting_id` is a request that waits."""
     engine = Transactions(store)
     return [
         *_lists(store, waiting_id),
@@ -186,7 +186,7 @@ def _page(store: Store, wanted: Wanted) -> Callable[[], object]:
 
 
 def _gateway(waiting_id: int, devices: int) -> Visibility:
-    """One of so many devices, each of them asked for once, long ago."""
+    """A gateway for this many devices, each of them asked for once, long ago."""
     numbers = range(waiting_id // 2, waiting_id // 2 + devices)
     targets = frozenset(f"device-{n}" for n in numbers)
     return Visibility(scope=Scope(targets=targets, variants=frozenset({"ssh", "rdp"})))
@@ -244,19 +244,19 @@ def _sweeps(store: Store, engine: Transactions) -> list[Query]:
 
 
 def _unsent(store: Store, waiting_id: int) -> Sequence[Row[Any]]:
-    """The notifications of its first transition."""
+    """The notifications of the request's first transition."""
     with store.database.reading() as connection:
         return notifications.unsent(connection, waiting_id, 1)
 
 
 def _inboxes_unread(store: Store) -> object:
-    """As `Alerts` looks for them."""
+    """The inboxes that are not read, as `Alerts` finds them."""
     with store.database.reading() as connection:
         return inboxes_behind(connection, datetime.now(UTC))
 
 
 def _sign_ins_begun(store: Store) -> object:
-    """How many links somebody asked for lately, as is counted before another is sent."""
+    """How many links somebody asked for lately, as counted before another is sent."""
     with store.database.reading() as connection:
         return asked_since(connection, "person", requester(7), datetime.now(UTC) - timedelta(hours=1))
 

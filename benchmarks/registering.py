@@ -1,4 +1,4 @@
-"""How many devices register in a second, beside transactions that insert one row each."""
+"""How many devices register in a second, next to transactions that insert one row each."""
 
 import secrets
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from engine.policy import apply_policy
 from sandbox.device_keys import new_key
 
 IN_A_ROUND = 16
-# The devices of the first half have to be approved.
+# The devices of the first half of the people have to be approved.
 HALF = PEOPLE // 2
 assert ROUNDS * IN_A_ROUND <= HALF * MOST_WAITING_OF_PERSON
 RULES = f"""
@@ -25,7 +25,7 @@ INSERT = "INSERT INTO bench (text) VALUES ('a device that registers')"
 
 
 async def registrations_per_second(place: Place, say: Callable[[str], None]) -> dict[str, float]:
-    """Measure in turn, round after round; gives each one's rate, and the medians of the rounds' ratios to inserts."""
+    """Measure in turn, round after round; returns each one's rate, and the medians of the rounds' ratios to inserts."""
     async with deployment(place, "registering") as running:
         apply_policy(running.store, policy() + RULES, "bench")
         with running.store.database.transaction() as connection:
@@ -50,7 +50,7 @@ def _insert(running: Deployment) -> None:
 
 
 async def _register(running: Deployment, number: int, first: int, status: str) -> None:
-    """A new device registers, each from an address of its own."""
+    """Register a new device, each from an address of its own."""
     person = f"user-{first + number % HALF}"
     key = new_key()
     fingerprint = Fingerprint(hostname=f"laptop-{number}", serial=secrets.token_hex(4), posture=Posture(tpm=True))

@@ -1,4 +1,4 @@
-"""The barest workflow that could do the work: one mail, wait for an update or a timer, one mail. Nothing else.
+"""The simplest workflow that could do the work: one mail, wait for an update or a timer, one mail. Nothing else.
 
 Written twice: with plain activities, and tuned (local activities, the sandbox passed through), as its own worker.
 """

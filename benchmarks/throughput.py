@@ -1,4 +1,4 @@
-"""Requests per second through the whole path, beside the two skeletons."""
+"""Requests per second through the whole path, next to the two skeletons."""
 
 import asyncio
 import time
@@ -24,7 +24,7 @@ One = Callable[[int], Awaitable[None]]
 async def requests_per_second(place: Place, say: Callable[[str], None]) -> dict[str, float]:
     """Measure all three in turn, round after round, so that a machine that slows down slows all of them.
 
-    Gives each one's rate over all rounds, and the medians of the rounds' ratios.
+    Returns each one's rate over all rounds, and the medians of the rounds' ratios.
     """
     command = ("-m", "benchmarks.skeleton", place.address)
     async with (
@@ -50,7 +50,7 @@ async def requests_per_second(place: Place, say: Callable[[str], None]) -> dict[
 async def rounds(
     contenders: dict[str, One], in_a_round: int, say: Callable[[str], None], first: int = 0
 ) -> dict[str, list[float]]:
-    """How many seconds each takes for as many of its work, round after round, from number `first` on."""
+    """How many seconds each contender takes for this much work, round after round, from number `first` on."""
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     for turn in range(ROUNDS):
         say(f"round {turn + 1} of {ROUNDS}: {in_a_round} of each, {AT_ONCE} at a time")
@@ -61,7 +61,7 @@ async def rounds(
 
 
 def ratio(ours: str, theirs: str, seconds: dict[str, list[float]]) -> dict[str, float]:
-    """How many times as fast ours is as theirs."""
+    """How many times faster ours is than theirs."""
     ratios = [their / our for their, our in zip(seconds[theirs], seconds[ours], strict=True)]
     return {f"ratio: {ours} / {theirs}, median of {ROUNDS} rounds": median(ratios)}
 
@@ -94,7 +94,7 @@ def skeleton(client: TemporalClient, sink: Sink, kind: str) -> One:
         handle = await client.start_workflow(
             kind, f"{kind} {number}", id=f"{kind}-{number}", task_queue=TASK_QUEUE, result_type=str
         )
-        # Nobody can answer before they were asked. Countersign's `ask` returns after that.
+        # Nobody can answer before they are asked. Countersign's `ask` returns only after that.
         await sink.has_come(f"asked {kind} {number}")
         await handle.execute_update("decide")
         assert await handle.result() == "Approved"

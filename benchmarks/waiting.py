@@ -1,4 +1,4 @@
-"""What it costs that others wait: from a decision to the requester's mail, and the worker's memory and processor."""
+"""What waiting requests cost others: from decision to the requester's mail, and the worker's memory and processor."""
 
 import asyncio
 import os
@@ -11,14 +11,14 @@ from statistics import quantiles
 from benchmarks.place import APPROVER, Deployment, Place, Sink, deployment, until
 from benchmarks.throughput import approve
 
-# `make bench WAITING=1000` says otherwise: to open 10,000 takes six minutes.
+# Opening 10,000 takes six minutes; `make bench WAITING=1000` opens fewer.
 FEW, MANY = 100, int(os.environ.get("WAITING", "10000"))
 DECISIONS = 100
 AT_ONCE = 32
-# After so many more that wait, it is said how far it is.
+# Progress is printed each time this many more have been opened.
 SAID_EACH = 1000
 MAIL_SECONDS = 60
-# 99 of 100 decisions may take so many times as long while MANY wait.
+# How many times as long 99 of 100 decisions may take while MANY wait as while FEW do.
 MOST_TIMES = 1.5
 P50, P99 = "decision to mail, p50 ms", "decision to mail, p99 ms"
 PROCESSOR = "decision, ms of the worker's processor"
@@ -29,7 +29,7 @@ TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 async def with_others_waiting(place: Place, say: Callable[[str], None]) -> dict[str, float]:
     """Decide one after the other while FEW wait, then while MANY do; milliseconds and megabytes.
 
-    What is decided was opened before all others that wait: a cache that is too small for all has lost it.
+    The requests that are decided were opened before all others that wait: a cache too small for all has lost them.
     """
     figures: dict[str, float] = {}
     async with deployment(place, "waiting") as running:
@@ -54,7 +54,7 @@ async def with_others_waiting(place: Place, say: Callable[[str], None]) -> dict[
 
 
 def over_its_limit(figures: Mapping[str, float]) -> list[str]:
-    """That a decision takes too long while many wait, if so."""
+    """A message that decisions take too long while many wait, if they do."""
     times = figures[_ratio(P99)]
     return [f"{_ratio(P99)} is {times:.2f}; it may be {MOST_TIMES}"] if times > MOST_TIMES else []
 
@@ -96,7 +96,7 @@ async def _decide(running: Deployment, sink: Sink, approval_ids: list[int]) -> l
 
 
 def _told(sink: Sink, since: float) -> dict[int, float]:
-    """When requesters were told the outcome, by the number of their request; another measurement had the same ones."""
+    """When requesters were told the outcome, by request number; mails before `since` may be another measurement's."""
     mails = ((TOLD.match(mail), at) for (mail, to), at in sink.arrived.items() if to != APPROVER and at > since)
     return {int(match[1]): at for match, at in mails if match}
 
@@ -109,6 +109,6 @@ def _megabytes(pid: int) -> float:
 
 
 def _processor_seconds(pid: int) -> float:
-    """What a process has used; the 14th and 15th field of proc_pid_stat(5), behind a name that may hold anything."""
+    """What a process has used: the 14th and 15th fields of proc_pid_stat(5), after a name that may hold anything."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS_A_SECOND

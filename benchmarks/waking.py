@@ -1,4 +1,4 @@
-"""From a reply's delivery to Approved, over the bare IDLE wake-up measured beside it."""
+"""From a reply's delivery to Approved, compared with a bare IDLE wake-up in the same run."""
 
 import asyncio
 import threading
@@ -71,6 +71,6 @@ async def _reply(running: Deployment, mail: MailServer, number: int) -> float:
 
 
 async def _status(running: Deployment, approval_id: int) -> Status:
-    # In a thread: this process is the mail server too, and must not be held up by our looking.
+    # In a thread: this process is the mail server, too, and must not be held up by our polling.
     view = await asyncio.to_thread(running.store.reading.request, approval_id)
     return view.status

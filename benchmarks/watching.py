@@ -1,4 +1,4 @@
-"""How soon an event is on hundreds of open pages: the portal's live stream, beside a bare one of the same framework."""
+"""How soon an event is on hundreds of open pages: by the portal's live stream, and by a bare one of its framework."""
 
 import asyncio
 import sys
@@ -21,17 +21,17 @@ from store import sessions
 from store.events import append
 
 STREAMS = 500
-# So many of them are of somebody who is asked, and are shown the form to answer.
+# How many of them belong to an approver, who is shown the form to answer.
 ASKED = 10
 EVENTS = 40
-# How long it is quiet between two events, so that each is measured by itself.
+# The pause between two events, so that each is measured by itself.
 QUIET_SECONDS = 0.25
 WAIT_SECONDS = 60.0
 OURS, BARE = "event on 500 pages, p99 ms", "event on 500 pages, p99 ms, bare endpoint"
 
 
 class Streams:
-    """Open streams of one address; when each of them was last sent an event."""
+    """Open streams of one address, and when each of them was sent the last event."""
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -65,14 +65,14 @@ class Streams:
             writer.close()
 
     async def all_have(self, since: float) -> list[float]:
-        """How many seconds after a moment each stream had the event; then begin anew."""
+        """Wait until all streams have the event; returns the seconds after `since` that each took, and starts anew."""
         await until(lambda: len(self.arrived) >= len(self._tasks), WAIT_SECONDS)
         found, self.arrived = [moment - since for moment in self.arrived], []
         return found
 
 
 async def event_on_pages(place: Place, say: Callable[[str], None]) -> dict[str, float]:
-    """Milliseconds from an event's moment on record until 500 streams have it, and the same of a bare endpoint."""
+    """Milliseconds from writing an event until 500 streams have it, and the same for a bare endpoint."""
     say(f"{STREAMS} open pages, {EVENTS} events")
     ours = quantiles(await _ours(place), n=100)
     bare = quantiles(await _bare(place), n=100)
@@ -106,7 +106,7 @@ async def _measured(streams: Streams, happen: Callable[[], Awaitable[float]]) ->
 
 
 def _happen(running: Deployment, approval_id: int) -> float:
-    """Write an event; the moment before."""
+    """Write an event; returns the moment before."""
     moment = time.time()
     event = AuditEvent(kind="asked_again", at=datetime.now(UTC), who="bench")
     with running.store.database.transaction() as connection:
@@ -115,7 +115,7 @@ def _happen(running: Deployment, approval_id: int) -> float:
 
 
 def _cookies(running: Deployment) -> list[str]:
-    """A session for each stream, as each is another browser: of an admin, or of who is asked."""
+    """A session for each stream, as each is another browser's: an admin's, or an approver's."""
     now = datetime.now(UTC)
     row = {"signed_in_by": "link", "browser": "bench", "source_address": HOST}
     people = ["grace"] * ASKED + ["ada"] * (STREAMS - ASKED)
@@ -133,7 +133,7 @@ async def _bare(place: Place) -> list[float]:
 
 
 async def _happen_at(port: int) -> float:
-    """Have the bare endpoint send an event; the moment."""
+    """Have the bare endpoint send an event; returns the moment before."""
     reader, writer = await asyncio.open_connection(HOST, port)
     moment = time.time()
     writer.write(f"POST /event HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
@@ -143,19 +143,19 @@ async def _happen_at(port: int) -> float:
 
 
 class Bare:
-    """The barest live stream: whoever listens is sent the same line as soon as something happens."""
+    """The simplest live stream: everybody who listens is sent the same line as soon as something happens."""
 
     def __init__(self) -> None:
         self.happened = asyncio.Event()
 
     async def event(self, _: Request) -> Response:
-        """Something happens."""
+        """Have something happen."""
         self.happened.set()
         self.happened = asyncio.Event()
         return Response()
 
     async def live(self, _: Request) -> Response:
-        """Send what happens."""
+        """Stream what happens."""
         return StreamingResponse(self._lines(), media_type="text/event-stream")
 
     async def _lines(self) -> AsyncIterator[str]:
@@ -166,7 +166,7 @@ class Bare:
 
 
 def main() -> None:
-    """Serve the bare stream at a port of loopback."""
+    """Serve the bare stream on a loopback port."""
     bare = Bare()
     routes = [Route("/event", bare.event, methods=["POST"]), Route("/live", bare.live)]
     uvicorn.run(Starlette(routes=routes), host=HOST, port=int(sys.argv[1]), log_level="info")
