@@ -159,7 +159,7 @@ def _listing(person: Person, mails: list[EmailMessage]) -> Table:
     table = Table(title=f"{person.address.addr_spec}: {count}", title_justify="left")
     for column in ("when", "request", "from"):
         table.add_column(column, no_wrap=True)
-    # All mails about a request have one subject, whose number stands beside; what differs is what they say.
+    # All mails about a request have the same subject, whose number is in the column before; only their texts differ.
     table.add_column("what it says", overflow="fold")
     table.add_column("", no_wrap=True)
     for mail in mails:
@@ -190,7 +190,7 @@ def _tell(sent: EmailMessage, forged_by: str = "") -> None:
 
 
 def _masked(address: str) -> str:
-    """Hide the token in a plus-address: who can read it could answer in the approver's place."""
+    """Hide the token in a plus-address: whoever can read it could answer in the approver's place."""
     return re.sub(r"\+[^@\s]+@", "+…@", address)
 
 

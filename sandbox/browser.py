@@ -15,7 +15,7 @@ class NoSuchButton(Exception):
 
 @dataclass(frozen=True)
 class Page:
-    """A page as it came."""
+    """A page as it was received."""
 
     address: str
     status: int
@@ -32,7 +32,7 @@ class Page:
         return _text(self.document.query_one("main")).removeprefix(self.heading).strip()
 
     def form_of(self, button: str) -> tuple[str, dict[str, str]]:
-        """Where the form of the first button that begins so leads, and what it sends when that is pressed."""
+        """Where the form of the first button with this beginning leads, and what it sends when that is pressed."""
         for form in self.document.query("form"):
             for one in form.query("button"):
                 if _text(one).startswith(button):
@@ -41,7 +41,7 @@ class Page:
 
 
 class Browser:
-    """One person's. Raises httpx.HTTPError, NoSuchButton."""
+    """One person's browser. Raises httpx.HTTPError, NoSuchButton."""
 
     def __init__(self) -> None:
         self._http = httpx.AsyncClient(follow_redirects=True, timeout=SECONDS, trust_env=False)
@@ -51,13 +51,13 @@ class Browser:
         return _page(await self._http.get(address))
 
     async def press(self, page: Page, button: str, **fields: str) -> Page:
-        """Fill in the form of a button, and press that."""
+        """Fill in the form of a button, and press the button."""
         address, known = page.form_of(button)
         origin = "{0.scheme}://{0.netloc}".format(urlsplit(page.address))
         return _page(await self._http.post(address, data=known | fields, headers={"Origin": origin}))
 
     async def close(self) -> None:
-        """Close it; its cookies are gone."""
+        """Close the browser; its cookies are gone."""
         await self._http.aclose()
 
 

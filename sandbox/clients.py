@@ -85,7 +85,7 @@ def _bottom_body(message: EmailMessage, original: EmailMessage, text: str) -> No
 def _gmail_body(message: EmailMessage, original: EmailMessage, text: str) -> None:
     name, address = _author(original)
     attribution = f"On {_date(original)} {name} <{address}> wrote:"
-    # Gmail breaks the line that says who wrote where it grows too long.
+    # Gmail wraps the line that says who wrote if it grows too long.
     message.set_content(f"{text}\n\n{textwrap.fill(attribution, QUOTE_WIDTH)}\n\n{_quoted(original)}\n")
     link = f'&lt;<a href="mailto:{html.escape(address)}">{html.escape(address)}</a>&gt;'
     message.add_alternative(
@@ -166,7 +166,7 @@ def _quoted(original: EmailMessage) -> str:
 
 
 def _markup(original: EmailMessage) -> str:
-    """Give what stands in the original's HTML body, or its text as HTML."""
+    """Return the content of the original's HTML body, or its text as HTML."""
     body = original.get_body(("html",))
     if not body:
         return _paragraphs(_plain(original))

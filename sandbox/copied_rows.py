@@ -7,7 +7,7 @@ from sqlalchemy import JSON, Column, Connection, String, select, text
 from store import tables as t
 from store.tables import Instant
 
-# What a request brings, and by which column of it one knows the request.
+# The tables with rows of a request, and the column that identifies the request.
 OF_A_REQUEST = {
     t.requests: "approval_id",
     t.transition_keys: "approval_id",
@@ -20,7 +20,7 @@ OF_A_REQUEST = {
     t.mails: "uid",
 }
 NUMBERED = {"approval_id", "uid"}
-# A request is a minute older than the next.
+# Each request is a minute older than the next.
 SQLITE_LATER = "strftime('%Y-%m-%d %H:%M:%f', {column}, '+' || ({shift}) || ' minutes') || '000'"
 POSTGRES_LATER = "{column} + ({shift}) * interval '1 minute'"
 
@@ -28,7 +28,8 @@ POSTGRES_LATER = "{column} + ({shift}) * interval '1 minute'"
 def copy_rows(connection: Connection, first: int, count: int, copies: range, versions: int) -> None:
     """Copy the `count` requests from number `first` on; copy n has numbers that are n x `count` higher.
 
-    They have so many `versions` in the record together. All times are as many minutes later as the numbers are higher.
+    Together they have this many `versions` in the record. A copy's times are as many minutes later as its numbers are
+    higher.
     """
     for table, number in OF_A_REQUEST.items():
         columns = {column.name: _copied(connection, column, number, first) for column in table.columns}
@@ -45,7 +46,7 @@ def copy_rows(connection: Connection, first: int, count: int, copies: range, ver
 
 
 def _copied(connection: Connection, of: Column[Any], number: str, first: int) -> str:
-    """How a column of a copy is made of the original's."""
+    """How a column of a copy is made from the original's."""
     column, kind = f"old.{of.name}", of.type
     is_sqlite = connection.dialect.name == "sqlite"
     if of.name in NUMBERED or of is t.signals.c.id:

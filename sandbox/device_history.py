@@ -10,12 +10,12 @@ from store import Store
 from store.tables import fingerprints, registered_devices
 
 CHUNK = 5_000
-# So many of the first ones are not archived; half of these wait for an approval.
+# How many of the first ones are not archived; half of these wait for an approval.
 LIVE = 120
 
 
 def write_devices(store: Store, archived: int, people: int) -> None:
-    """Write so many archived devices of `user-0` and its like; the first in a database that are not, too."""
+    """Write this many archived devices of `user-0` and so on; the first write to a database adds LIVE others."""
     now = datetime.now(UTC)
     with store.database.transaction() as connection:
         first = connection.execute(select(func.count()).select_from(registered_devices)).scalar_one()
@@ -28,7 +28,7 @@ def write_devices(store: Store, archived: int, people: int) -> None:
 
 
 def _snapshot(row: dict[str, object]) -> dict[str, object]:
-    """What it said of itself when it registered."""
+    """What the device said about itself when it registered."""
     same = {name: row[name] for name in ("source_address", "fingerprint")}
     return same | {"device": row["id"], "at": row["registered_at"], "changed": []}
 

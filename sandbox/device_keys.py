@@ -1,4 +1,4 @@
-"""Keys for devices that there are not."""
+"""Keys for devices that don't exist."""
 
 import base64
 import secrets

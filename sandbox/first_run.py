@@ -20,9 +20,9 @@ WHO = "make up"
 
 @dataclass(frozen=True)
 class Installation:
-    """What an installation holds at its start; `token_file` where a token is kept that is good.
+    """What an installation holds at its start; `token_file` is set if it holds a valid token.
 
-    `asks_in_slack` says whether its policy asks anybody there.
+    `asks_in_slack`: whether its policy asks anybody in Slack.
     """
 
     has_policy: bool
@@ -33,10 +33,10 @@ class Installation:
 
 
 def prepare(database_url: str, example: str, token_file: Path, is_own: bool, has_slack: bool = False) -> Installation:
-    """Bring the schema up to date, and put into an installation of ours what it lacks.
+    """Bring the schema up to date, and add to an installation of ours what it lacks.
 
-    With Slack, the example asks people there too. Nothing is put into one that is not `is_own`: a real database gets
-    its policy and tokens from its people. Raises Unavailable where the database can't be reached.
+    With Slack, the example asks people there, too. Nothing is added to one that is not `is_own`: a real database gets
+    its policy and tokens from its people. Raises Unavailable if the database can't be reached.
     """
     store = Store(database_url)
     try:
@@ -64,7 +64,7 @@ def _policy(store: Store) -> str | None:
 
 
 def _kept_token(store: Store, file: Path, may_make: bool) -> bool:
-    """Whether the file holds a token that is good; it is made where there never was one, and not made again."""
+    """Whether the file holds a valid token; one is made if there has never been any, and not made again."""
     if may_make and not store.tokens.newest(1):
         token = TokenActions(store).create(Owner(kind="person", name=ADMIN, is_admin=True), WHO)
         write_for_us_alone(file, token + "\n")

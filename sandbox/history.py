@@ -1,4 +1,4 @@
-"""A database with a past: requests written in bulk, as their workflows would have left them."""
+"""A database with a history: requests written in bulk, as their workflows would have left them."""
 
 import io
 import json
@@ -26,21 +26,21 @@ Rows = dict[Table, list[Row]]
 APPROVER = "grace"
 SECOND_APPROVER = "heidi"
 PEOPLE = 20
-# For so many past requests one device was registered, and somebody signed in once.
+# One device was registered, and somebody signed in once, for this many past requests.
 REQUESTS_FOR_A_DEVICE = 10
 LIVE_CHANNEL = "slack"
-# What is over has been for so long, at least; a request is a minute older than the next.
+# How long past requests have been over, at least; each is a minute older than the next.
 ONE_DAY_MINUTES = 24 * 60
-# Of a hundred past requests; the others were approved.
+# How many of a hundred past requests; the others were approved.
 REJECTED, EXPIRED, CANCELLED = 8, 7, 5
 CHUNK = 5_000
-# Of a long past so many are written here, and copied by the database; what they look like repeats after a hundred.
+# Of a long history this many are written here, and copied by the database; their outcomes repeat after a hundred.
 COPIED = 1_000
-# Requests that are copied in one transaction.
+# How many requests are copied in one transaction.
 COPIED_AT_ONCE = 20_000
-# The indexes that grow stay in memory: so many kB of them.
+# Growing indexes stay in memory, up to this many kB.
 SQLITE_COPIES = ("PRAGMA cache_size = -1000000",)
-# What is copied refers to nothing that is not there; only a superuser may say so.
+# No foreign keys are checked, as the copies refer only to rows that exist; only a superuser may set this.
 POSTGRES_COPIES = (
     "SET LOCAL work_mem = '256MB'",
     "SET LOCAL session_replication_role = replica",
@@ -51,7 +51,7 @@ COPY_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r
 
 
 def policy() -> str:
-    """Twenty people whose every request two managers are asked about, by mail and in Slack."""
+    """Twenty people; for each of their requests two managers are asked, by mail and in Slack."""
     names = ["ada", APPROVER, SECOND_APPROVER, *(requester(n) for n in range(PEOPLE))]
     members = [requester(n) for n in range(PEOPLE)]
     users = {one: {"name": one.title(), "email": f"{one}@example.test"} for one in names}
@@ -67,17 +67,17 @@ def policy() -> str:
 
 
 def requester(number: int) -> str:
-    """One of the twenty."""
+    """One of the twenty people."""
     return f"user-{number % PEOPLE}"
 
 
 def write_history(
     store: Store, past: int, waiting: int, lasting: int = 0, say: Callable[[str], None] = lambda _: None
 ) -> None:
-    """Write so many settled requests, and so many that wait, after all that a store has. Nothing of it is due.
+    """Write `past` settled requests, and `waiting` that wait, after all that a store has. Nothing of it is due.
 
-    Of the newest `lasting` settled ones, those that were approved have grants that still last. `say` is called with
-    how many are written.
+    Of the newest `lasting` settled ones, those that were approved have grants that still last. `say` is told how many
+    are written.
     """
     with store.database.transaction() as connection:
         newest = select(t.requests.c.approval_id).order_by(t.requests.c.approval_id.desc()).limit(1)
@@ -96,7 +96,7 @@ def write_history(
 
 
 def _write(store: Store, numbers: range, age: int, lasting: int) -> None:
-    """Write the requests of these numbers; the first is so old."""
+    """Write the requests with these numbers; the first has this age, and each is a minute older than the next."""
     with store.database.transaction() as connection:
         version = connection.execute(select(t.feed.c.version)).scalar_one()
         rows: Rows = defaultdict(list)
@@ -109,7 +109,7 @@ def _write(store: Store, numbers: range, age: int, lasting: int) -> None:
 
 
 def _copy(store: Store, first: int, copies: int, say: Callable[[str], None]) -> None:
-    """Copy the COPIED requests from `first` on so many times, each copy younger than the one before."""
+    """Copy the COPIED requests from `first` on `copies` times, each copy younger than the one before."""
     with store.database.transaction() as connection:
         versions = connection.execute(select(t.feed.c.version)).scalar_one()
         oldest = select(t.events.c.version).where(t.events.c.approval_id == first).order_by(t.events.c.version).limit(1)
@@ -126,13 +126,13 @@ def _copy(store: Store, first: int, copies: int, say: Callable[[str], None]) -> 
 
 
 def _patient(store: Store) -> AbstractContextManager[Connection]:
-    """A transaction that takes its time."""
+    """A transaction that may take long."""
     database = store.database
     return database.transaction() if database.is_sqlite else postgres.patient(database.url).begin()
 
 
 class _Request:
-    """The rows of one request: a past one where `age` is positive, else one that waits."""
+    """The rows of one request: a past one if `age` is positive, else one that waits."""
 
     def __init__(self, rows: Rows, number: int, age: int, version: int, lasting: int) -> None:
         self.rows = rows
@@ -146,7 +146,7 @@ class _Request:
         self.transition = 1 if self.waits else GRANT_TRANSITION if self.has_grant and not self.lasts else 2
 
     def write(self) -> int:
-        """Add all of it; the version of its last event."""
+        """Add all rows; returns the version of the last event."""
         self._add_request()
         self._event("opened", requester(self.number))
         self._ask()
@@ -322,7 +322,7 @@ def _insert(connection: Connection, table: Table, rows: list[Row]) -> None:
     if connection.dialect.name == "sqlite":
         connection.execute(insert(table), rows)
         return
-    # A row a message, as the driver sends inserts, would take ten times as long.
+    # The driver sends a message for each inserted row, which would take ten times as long.
     columns = [column for column in table.columns if column.key in rows[0]]
     lines = ("\t".join(_copied(row[column.key]) for column in columns) + "\n" for row in rows)
     cursor: Any = connection.connection.cursor()

@@ -1,4 +1,4 @@
-"""Delivered mail as files, one a mail, so that the sandbox starts where it ended."""
+"""Delivered mail as files, one for each mail, so that the sandbox starts where it ended."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ class KeptMail:
         self._count = int(self._before[-1].name.partition("-")[0]) if self._before else 0
 
     def take(self) -> Iterator[tuple[str, bytes, datetime]]:
-        """Give what was there at the start, once: account, mail and when it came, in order."""
+        """Yield the mails that were there at the start, once: account, mail and when it came, in order."""
         before, self._before = self._before, []
         for path in before:
             yield (

@@ -19,7 +19,7 @@ from sandbox.smtp import Faults, SmtpConnection
 
 HOST = "127.0.0.1"
 DOMAIN = "example.test"
-PASSWORD = "sandbox"  # it guards nothing: the sandbox listens on loopback and holds play mail
+PASSWORD = "sandbox"  # it protects nothing: the sandbox listens on loopback and holds play mail
 ENGINE = "countersign"
 ENGINE_ALIASES = {"approvals": ENGINE}
 
@@ -94,7 +94,7 @@ class MailServer:
         self.mailboxes.forget(accounts_kept={ENGINE})
 
     def account_of_login(self, login: str, password: str) -> str | None:
-        """Name the account that logs in; None where the password is wrong."""
+        """Name the account that logs in; None if the password is wrong."""
         return self.mailboxes.account(login.removesuffix(f"@{self.domain}")) if password == self.password else None
 
     async def deliver(

@@ -27,7 +27,7 @@ def _server(kind: str, port: int) -> dict[str, str]:
 
 
 def new_mail_keys() -> str:
-    """A fresh secret for the tokens in mails, as COUNTERSIGN_MAIL_KEYS is written."""
+    """A fresh secret for the tokens in mails, in the format of COUNTERSIGN_MAIL_KEYS."""
     return f"a1:{secrets.token_hex(SECRET_BYTES)}"
 
 

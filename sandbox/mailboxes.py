@@ -27,7 +27,7 @@ _ways_to_log_in = cache(SASLAuth.defaults)
 
 
 class Mailboxes:
-    """Accounts, their one shared password, and their mail; it outlives a restart of the servers in front of it."""
+    """Accounts, their one shared password, and their mail, which outlives a restart of the servers in front of it."""
 
     def __init__(self, password: str, aliases: dict[str, str], greeting: str) -> None:
         self.password = password
@@ -46,12 +46,12 @@ class Mailboxes:
         return {account, *(alias for alias, target in self._aliases.items() if target == account)}
 
     async def deliver(self, account: str, raw: bytes, came: datetime | None = None) -> None:
-        """Put a mail into an account's INBOX, as one that came now or at that time, and wake whoever idles on it."""
+        """Put a mail into an account's INBOX, as one that came now or at that time, and wake clients idling on it."""
         inbox = await self.open(account).get_mailbox("INBOX")
         await inbox.append(AppendMessage(raw, came or datetime.now(UTC)), recent=True)
 
     def open(self, account: str) -> MailboxSet:
-        """Give an account's mailboxes, made when they are first asked for."""
+        """Return an account's mailboxes, which are made when they are first asked for."""
         if account not in self._config.set_cache:
             self._login.users_dict[account] = UserMetadata(self._config, account, password=self.password)
             self._config.set_cache[account] = (_MailboxSet(), FilterSet())
@@ -77,7 +77,7 @@ class Mailboxes:
         return await asyncio.start_server(callback, host, port)
 
     async def disconnect(self) -> None:
-        """End every IMAP connection with a BYE, as a server does that is shut down."""
+        """End every IMAP connection with a BYE, as a server that shuts down does."""
         connections = list(self._connections)
         for connection in connections:
             connection.cancel()
@@ -148,7 +148,7 @@ class _MailboxSet(MailboxSet):
 
 class _Inbox(MailboxData):
     async def update_selected(self, selected: SelectedMailbox, *, wait_on: Event | None = None) -> SelectedMailbox:
-        # pymap's event reaches only those who wait already; mail that came just before the wait would lie unnoticed.
+        # pymap's event reaches only clients that wait already; mail that came just before the wait would go unnoticed.
         if selected.mod_sequence != self._mod_sequences.highest:
             wait_on = None
         return await super().update_selected(selected, wait_on=wait_on)

@@ -21,7 +21,7 @@ _TELLS = re.compile(r"\.(?:opened|settled|answer_refused)\.")  # in the Message-
 
 
 class NoSuchMail(Exception):
-    """The mail looked for is not in the inbox; the text is for people."""
+    """The wanted mail is not in the inbox; the text is for people."""
 
 
 @dataclass(frozen=True)
@@ -47,14 +47,14 @@ class Person:
             return _read(imap)
 
     def mail_about(self, approval_id: int) -> EmailMessage:
-        """Find the newest mail about a request that asks for an answer, else the newest; NoSuchMail if none."""
+        """Find the newest mail about a request that asks for an answer, else the newest; raises NoSuchMail if none."""
         found = _newest_about(approval_id, self.inbox())
         if not found:
             raise NoSuchMail(f"{self.login} has no mail about #{approval_id}.")
         return found
 
     def wait_for_mail(self, approval_id: int, containing: str = "", seconds: float = WAIT_SECONDS) -> EmailMessage:
-        """Wait for a mail about a request whose text holds `containing`; NoSuchMail after so many seconds."""
+        """Wait for a mail about a request whose text holds `containing`; raises NoSuchMail after this many seconds."""
         deadline = time.monotonic() + seconds
         with self._imap() as imap:
             while True:
@@ -71,7 +71,7 @@ class Person:
     def reply(
         self, original: EmailMessage, text: str, client: clients.Client = clients.Client.PLAIN, *, forged_by: str = ""
     ) -> EmailMessage:
-        """Answer a mail and give what was sent. With `forged_by`, somebody else submits it in this person's name."""
+        """Answer a mail; returns what was sent. With `forged_by`, somebody else submits it in this person's name."""
         message = clients.reply(original, self.address, text, client)
         self.send(message, login=forged_by)
         return message
@@ -108,7 +108,7 @@ class Person:
 
 
 def wants_answer(mail: EmailMessage) -> bool:
-    """Whether this mail asks for an answer: its Reply-To has a tag, and its Message-ID says no other."""
+    """Whether this mail asks for an answer: its Reply-To has a tag, and its Message-ID doesn't say otherwise."""
     return "+" in str(mail.get("Reply-To", "")) and not _TELLS.search(str(mail.get("Message-ID", "")))
 
 
@@ -122,7 +122,7 @@ def _read(imap: IMAPClient) -> list[EmailMessage]:
     return [_parsed(found[uid][b"BODY[]"]) for uid in sorted(found)]
 
 
-@lru_cache(maxsize=256)  # who waits for a mail reads all of the others each time
+@lru_cache(maxsize=256)  # waiting for a mail reads all of the others each time
 def _parsed(raw: bytes) -> EmailMessage:
     return message_from_bytes(raw, policy=policy.default)
 
@@ -133,6 +133,6 @@ def _newest_about(approval_id: int, mails: list[EmailMessage]) -> EmailMessage |
 
 
 def text_of(mail: EmailMessage) -> str:
-    """The text of a mail, or its HTML where it has no other; empty where it has neither."""
+    """The text of a mail, or its HTML if it has no text; empty if it has neither."""
     body = mail.get_body(("plain", "html"))
     return str(body.get_content()) if body else ""

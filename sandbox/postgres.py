@@ -23,7 +23,7 @@ from sandbox.temporal_server import HOST, free_port
 
 USER = "countersign"
 DEBIAN = Path("/usr/lib/postgresql")
-# Speed for safety: this cluster is never read after its process ends.
+# Speed instead of safety: this cluster is never read after its process ends.
 HASTE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 INITDB_SECONDS = 120
 START_SECONDS = 120
@@ -32,7 +32,7 @@ CONNECT_SECONDS = 60
 POLL_SECONDS = 0.05
 
 
-# Starts a server, with more settings than the usual ones where these are given.
+# Starts a server, with more settings than the usual ones if any are given.
 Serve = Callable[..., subprocess.Popen[bytes]]
 
 
@@ -53,7 +53,7 @@ class Cluster:
 
     @contextmanager
     def database(self, template: str = "template1") -> Iterator[str]:
-        """The URL of a new copy of a database, an empty one unless told, dropped at the end whoever is connected."""
+        """The URL of a new copy of a database, by default an empty one; dropped at the end, whoever is connected."""
         name = f"test_{secrets.token_hex(8)}"
         self.run(f"CREATE DATABASE {name} TEMPLATE {template}")
         try:
@@ -74,7 +74,7 @@ class Cluster:
 
 @contextmanager
 def new_cluster() -> Iterator[tuple[Cluster, Path, Serve]]:
-    """A new cluster, its folder, and what serves it; raises NoPostgres where it can't be made."""
+    """A new cluster, its folder, and the function that serves it; raises NoPostgres if it can't be made."""
     programs = find_programs()
     runs_as = _somebody_else()
     with tempfile.TemporaryDirectory(prefix="countersign-postgres-") as name:
@@ -86,7 +86,7 @@ def new_cluster() -> Iterator[tuple[Cluster, Path, Serve]]:
 
 @contextmanager
 def throwaway_postgres() -> Iterator[Cluster]:
-    """Serve a new cluster for as long as the block lasts; raises NoPostgres where that can't be done."""
+    """Serve a new cluster for as long as the block lasts; raises NoPostgres if that can't be done."""
     with new_cluster() as (cluster, folder, serve):
         server = serve()
         try:
@@ -108,7 +108,7 @@ def find_programs(debian: Path = DEBIAN) -> Path:
 
 
 def _somebody_else() -> pwd.struct_passwd | None:
-    """Whom to run as: initdb refuses root. None where we are an ordinary user. Raises NoPostgres."""
+    """Whom to run as, since initdb refuses root; None if we are an ordinary user. Raises NoPostgres."""
     if os.geteuid() != 0:
         return None
     for name in ("postgres", "nobody"):
@@ -124,7 +124,7 @@ def _identity(runs_as: pwd.struct_passwd | None) -> dict[str, Any]:
 
 
 def _initialise(programs: Path, folder: Path, password: str, runs_as: pwd.struct_passwd | None) -> None:
-    # A password, as other users of this machine reach loopback too, and a superuser may run programs.
+    # A password, as other users of this machine can reach loopback, too, and a superuser may run programs.
     secret = folder / "password"
     secret.touch(mode=0o600)
     secret.write_text(password)
@@ -159,7 +159,7 @@ def _serve(
 
 
 def wait_for(cluster: Cluster, server: subprocess.Popen[bytes], folder: Path) -> None:
-    """Wait until the server answers; raises NoPostgres where it ends, or does not."""
+    """Wait until the server answers; raises NoPostgres if it ends, or doesn't answer."""
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:
@@ -173,7 +173,7 @@ def wait_for(cluster: Cluster, server: subprocess.Popen[bytes], folder: Path) ->
 
 
 def stop(server: subprocess.Popen[bytes]) -> None:
-    """End a server at once, but in good order."""
+    """End a server at once, but properly."""
     server.send_signal(signal.SIGINT)  # PostgreSQL's fast shutdown: clients are disconnected
     try:
         server.wait(STOP_SECONDS)

@@ -1,4 +1,4 @@
-"""What people and machines signed in with, in bulk: nearly all of it over, but not forgotten yet."""
+"""What people and machines signed in with, in bulk: nearly all of it is over, but not deleted yet."""
 
 import hashlib
 import secrets
@@ -11,22 +11,22 @@ from store import Store
 from store.tables import client_certificates, provisioning_keys, service_tokens, sessions, sign_ins, tokens
 
 CHUNK = 1_000
-# So many of the first ones of each kind last.
+# How many of the first ones of each kind still last.
 LASTING = 60
 A_DAY = timedelta(days=1)
-# The key of who issued all certificates.
+# The key of the issuer of all certificates.
 AUTHORITY = "0" * 64
 
 
 def write_sign_ins(store: Store, over: int, people: int) -> None:
-    """Write so many of each kind that are over, of `user-0` and its like; the first in a database that last, too."""
+    """Write this many of each kind that are over, of `user-0` and so on; the first write adds LASTING that last."""
     now = datetime.now(UTC)
     with store.database.transaction() as connection:
         first = connection.execute(select(func.count()).select_from(tokens)).scalar_one()
     last = over + max(first, LASTING)
     for start in range(first, last, CHUNK):
         each = [_Rows(n, f"user-{n % people}", now) for n in range(start, min(start + CHUNK, last))]
-        # Many rows by one statement: PostgreSQL's driver sends a statement for each row else.
+        # Many rows by one statement: otherwise PostgreSQL's driver sends a statement for each row.
         with store.database.transaction() as connection:
             connection.execute(insert(sessions).values([one.session() for one in each]))
             connection.execute(insert(sign_ins).values([one.sign_in() for one in each]))

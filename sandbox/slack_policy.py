@@ -1,4 +1,4 @@
-"""Policies where there is Slack."""
+"""Policies that use Slack."""
 
 from collections.abc import Mapping
 from io import StringIO
@@ -10,9 +10,9 @@ WIDTH = 120
 
 
 def with_slack(policy: str, rooms: Mapping[str, str] | None = None, **also: Any) -> str:
-    """The policy with people asked in Slack beside mail; `rooms` by device group, `also` for the whole policy.
+    """The policy with people asked in Slack as well; `rooms` by device group, `also` for the whole policy.
 
-    All else stays as it was written, comments and all.
+    Everything else stays as it was written, comments included.
     """
     yaml = YAML()
     yaml.width = WIDTH

@@ -20,15 +20,15 @@ Stage = Literal["ehlo", "rcpt", "data", "delivered"]
 
 @dataclass
 class Faults:
-    """How the server misbehaves, until told otherwise; addresses are compared without their plus-tag."""
+    """How the server misbehaves until this is changed; addresses are compared without their plus-tag."""
 
     refused: set[str] = field(default_factory=set)  # 550: no such user, for ever
     deferred: set[str] = field(default_factory=set)  # 451: try again later
     delay: float = 0.0  # seconds before each answer to RCPT and DATA
     slow: set[str] = field(default_factory=set)  # the answer to RCPT comes after SLOW_SECONDS
-    answer_after: float = 0.0  # seconds between keeping a mail and saying so, as Exchange Online takes them
+    answer_after: float = 0.0  # seconds between storing a mail and accepting it, as with Exchange Online
     drop_at: Stage | None = (
-        None  # cut the connection there; at "delivered" the mail was kept, and its sender gets no reply
+        None  # cut the connection there; at "delivered" the mail is stored, and its sender gets no reply
     )
 
     def reply_for(self, address: str) -> str | None:
@@ -58,12 +58,12 @@ class SmtpConnection(SMTP):
         self._server = server
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Add it to the server's connections, which it may have to cut."""
+        """Add this one to the server's connections, which it may have to cut."""
         self._server.smtp_connections.add(self)
         super().connection_made(transport)
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Remove it from them."""
+        """Remove this one from the server's connections."""
         self._server.smtp_connections.discard(self)
         super().connection_lost(error)
 

@@ -1,6 +1,6 @@
 """Hosts with OpenSSH's own server and accounts of their own, each in a private namespace of this machine.
 
-What is written to /etc, /home and /run there is seen there alone, and is gone with the host. The network is this
+What is written to /etc, /home and /run there is seen only there, and is gone with the host. The network is this
 machine's, so that a host reaches what listens on loopback.
 """
 
@@ -25,9 +25,9 @@ SSHD = Path("/usr/sbin/sshd")
 PROGRAMS = {"ssh": "openssh-client", "unshare": "util-linux", "nsenter": "util-linux"}
 SECONDS = 90
 FIRST_ACCOUNT = 40001
-# Where the homes of people are who have one; other people share `/`, which is root's.
+# Where people's homes are, if they have one; other people share `/`, which is root's.
 HOMES = "/home"
-# Its first process ends with it, and all others with that one.
+# The namespace's first process ends with `unshare`, and all others with that one.
 ISOLATION = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-euc")
 PRIVATE = """
 mount -t proc proc /proc
@@ -46,7 +46,7 @@ class NoSsh(Exception):
 
 
 def check_ssh() -> None:
-    """Raise NoSsh where such hosts can't be made."""
+    """Raise NoSsh if such hosts can't be made."""
     missing = [package for program, package in PROGRAMS.items() if not shutil.which(program)]
     missing += [] if SSHD.exists() else ["openssh-server"]
     if missing:
@@ -57,7 +57,7 @@ def check_ssh() -> None:
 
 
 class Host:
-    """A host whose files are as this machine's were; whatever is changed is its own. It ends with the block."""
+    """A host that starts with this machine's files; changes stay its own. It ends with the block."""
 
     def __init__(self) -> None:
         script = PRIVATE + "\n".join(_opened([Path(sys.base_prefix), ROOT])) + "\n" + HOLD
@@ -85,7 +85,7 @@ class Host:
 
     @property
     def files(self) -> Path:
-        """Its file system, as it is seen from outside."""
+        """The host's file system, as seen from outside."""
         return Path(f"/proc/{self.pid}/root")
 
     def run(self, *command: str, text: str = "", check: bool = True) -> str:
@@ -105,7 +105,7 @@ class Host:
         self.run("install", "-D", "-m", f"{mode:o}", "-o", owner, "/dev/stdin", path, text=text)
 
     def add_people(self, names: Sequence[str], group: str, shell: str, homes: bool = True, password: str = "*") -> None:
-        """Make accounts, all of one group; `password` is that of each, as shadow(5) has it, and `*` is none."""
+        """Make accounts, all of one group; `password` is that of each, as in shadow(5), where `*` means none."""
         self._append("group", f"{group}:x:{FIRST_ACCOUNT - 1}:\n")
         for number, name in enumerate(names, FIRST_ACCOUNT):
             home = f"{HOMES}/{name}" if homes else "/"
@@ -153,7 +153,7 @@ class Host:
 
 
 def _opened(folders: Iterable[Path]) -> list[str]:
-    """What has every account of a host reach these folders, though one above is for its owner alone, such as /root."""
+    """Commands that let every account of a host reach these folders, even below an owner's own, such as /root."""
     lines, closed = [], dict[Path, list[Path]]()
     for folder in folders:
         above = [one for one in reversed(folder.parents) if not one.stat().st_mode & stat.S_IXOTH]

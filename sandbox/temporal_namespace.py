@@ -17,20 +17,20 @@ from sandbox.temporal_tool import NoTemporal
 from workflows import search_attributes
 
 RETENTION = timedelta(days=30)
-SHORTEST_RETENTION = timedelta(days=1)  # that a server takes
+SHORTEST_RETENTION = timedelta(days=1)  # that a server accepts
 READY_SECONDS = 120
 POLL_SECONDS = 0.05
 
 
 async def register(client: Client, name: str) -> None:
-    """Make a namespace that keeps histories no longer than it must."""
+    """Make a namespace that keeps histories for the shortest time possible."""
     request = RegisterNamespaceRequest(namespace=name)
     request.workflow_execution_retention_period.FromTimedelta(SHORTEST_RETENTION)
     await client.workflow_service.register_namespace(request, retry=True)
 
 
 async def add_search_attributes(client: Client) -> None:
-    """Register what the namespace lacks: a server that keeps its state in a file takes new ones only this way."""
+    """Register what the namespace lacks: a server that keeps its state in a file accepts new ones only this way."""
     wanted = {key.name: key.indexed_value_type for key in search_attributes.ALL}
     deadline = time.monotonic() + READY_SECONDS
     while missing := wanted.keys() - await registered_search_attributes(client):

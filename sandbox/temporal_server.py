@@ -1,6 +1,6 @@
 """The real Temporal server for the demo, the tests and `make up`: started, made ready, and stopped again.
 
-Where TEMPORAL_ADDRESS is set, that server is used and nothing is started.
+If TEMPORAL_ADDRESS is set, that server is used and nothing is started.
 """
 
 import asyncio
@@ -26,14 +26,14 @@ from store.file_permissions import BESIDE, OTHERS, OURS_ALONE, close
 from workflows import search_attributes
 
 HOST = "127.0.0.1"
-# Below those that Linux gives to connections (ip(7), ip_local_port_range).
+# Below the ports that Linux gives to connections (ip(7), ip_local_port_range).
 PORTS = range(10_000, 32_768)
 START_SECONDS = 120
 STOP_SECONDS = 3
 POLL_SECONDS = 0.05
-# It takes further ports of its own, which another program may take first.
+# The server takes further ports of its own choice, which another program may take first.
 MOST_STARTS = 3
-# For each namespace it would run workers of its own, for schedules and batches, of which we use none.
+# The server would run workers of its own for each namespace, for schedules and batches, which we don't use.
 NO_WORKERS_OF_ITS_OWN = ("--dynamic-config-value", "worker.perNamespaceWorkerCount=0")
 
 
@@ -44,9 +44,9 @@ class EndedAtOnce(NoTemporal):
 class TemporalServer:
     """A Temporal server for as long as the `async with` block lasts; `address` is where it answers.
 
-    `database` is the file that keeps its state, in memory without one. Free ports are taken where none is given;
-    without `ui_port` there is no web UI; without `namespace` it is TEMPORAL_NAMESPACE's. Raises NoTemporal where no
-    server can be had, or the one named doesn't answer.
+    `database` is the file that keeps its state; without one, memory does. Without `port` a free port is taken; without
+    `ui_port` there is no web UI; without `namespace` it is TEMPORAL_NAMESPACE's. Raises NoTemporal if no server can be
+    had, or the one named doesn't answer.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class TemporalServer:
         await self._make_ready()
 
     async def _start_until_up(self, tool: Path) -> None:
-        """Start it; again where it ends at once, on another port if none was given."""
+        """Start the server; if it ends at once and no port was given, try again on another port."""
         for last in (False,) * (MOST_STARTS - 1) + (True,):
             await self._start(tool)
             try:
@@ -129,7 +129,7 @@ class TemporalServer:
             stdout=asyncio.subprocess.DEVNULL,
             stderr=self._errors,
             start_new_session=True,
-            umask=OTHERS,  # what requests say stands in its database
+            umask=OTHERS,  # its database holds the content of requests
         )
 
     async def _stop(self) -> None:
@@ -152,7 +152,7 @@ class TemporalServer:
             await keep_histories(client)
 
     async def _connect(self) -> Client:
-        """A client as soon as the server and its namespace answer."""
+        """A client, once the server and its namespace answer."""
         deadline = time.monotonic() + START_SECONDS
         while True:
             try:
@@ -181,7 +181,7 @@ def free_port() -> int:
 
 
 def refuse_taken_port(port: int) -> None:
-    """Raise NoTemporal where somebody listens on the port: we would talk to their server and think it ours."""
+    """Raise NoTemporal if somebody listens on the port: we would talk to their server and think it ours."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

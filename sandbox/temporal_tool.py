@@ -27,7 +27,7 @@ MISSING = (
     "or Go (https://go.dev/dl) to build it, or set TEMPORAL_ADDRESS to a server that runs."
 )
 # In a process of its own: ending a program that ran the SDK's own dev server can crash it (SDK 1.35).
-# It ends at once when all is said: threads of the SDK may crash an interpreter that tidies up, with one more message.
+# It ends at once: threads of the SDK may crash an interpreter that shuts down normally, with one more message.
 DOWNLOAD = """
 import asyncio, os, sys
 from temporalio.testing import WorkflowEnvironment
@@ -53,7 +53,7 @@ def say_on_stderr(text: str) -> None:
 
 
 def default_cache() -> Path:
-    """The folder where the project keeps programs it fetched (the XDG base directory specification)."""
+    """The folder where the project keeps the programs it fetched (the XDG base directory specification)."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "countersign" / "bin"
 
 
@@ -91,7 +91,7 @@ def _in_cache(cache: Path, say: Say) -> Path | None:
 
 
 def _usable(tool: Path, where: str, say: Say) -> bool:
-    """Whether the tool holds a server that is new enough; says which was taken, or why not."""
+    """Whether the tool holds a server that is new enough; tells the user that it is used, or why not."""
     version = server_version(tool)
     if version is None:
         say(f"Temporal: {tool} ({where}) does not run; looking further.")
@@ -104,7 +104,7 @@ def _usable(tool: Path, where: str, say: Say) -> bool:
 
 
 def server_version(tool: Path) -> tuple[int, int] | None:
-    """The server's version that the tool holds, or None where it does not run or does not say."""
+    """The version of the server in the tool, or None if it does not run or does not say."""
     try:
         done = subprocess.run([tool, "--version"], capture_output=True, text=True, timeout=VERSION_SECONDS, check=False)
     except (OSError, subprocess.SubprocessError):
@@ -157,7 +157,7 @@ def _built(cache: Path, say: Say) -> Path | None:
 
 
 def go_install(go: str, package: str, folder: Path, name: str) -> str:
-    """Build a package into the folder, in a terminal with one line of progress; returns the problem, or nothing."""
+    """Build a package into the folder, with a line of progress in a terminal; returns the problem, or nothing."""
     started = time.monotonic()
     output = folder / "output"
     environment = os.environ | {"GOBIN": str(folder), "GOFLAGS": ""}

@@ -41,7 +41,7 @@ ASKED_TO_END = {128 + signal.SIGINT, 128 + signal.SIGTERM}
 
 
 def processes(settings: Settings, procfile: str) -> dict[str, str]:
-    """What to run, by name: a Temporal or mail server that the settings name is not started."""
+    """What to run, by name; not a Temporal or mail server if the settings name another."""
     elsewhere = set()
     if "temporal_address" in settings.model_fields_set:
         elsewhere.add("temporal")
@@ -51,7 +51,7 @@ def processes(settings: Settings, procfile: str) -> dict[str, str]:
 
 
 def environment(settings: Settings, state: Path) -> dict[str, str]:
-    """What the processes are told: this Python, where state is kept, the sandbox's mail server if there is no other."""
+    """The processes' environment: this Python, where state is kept, the sandbox's mail server if there is no other."""
     variables = os.environ | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
         "PYTHONUNBUFFERED": "1",
@@ -66,7 +66,7 @@ def environment(settings: Settings, state: Path) -> dict[str, str]:
 
 
 def places(settings: Settings, variables: dict[str, str], running: Collection[str]) -> list[Place]:
-    """What runs, where, and how to see that it answers; what the settings name elsewhere is not asked."""
+    """What runs, where, and how to check that it answers; what the settings name elsewhere is not checked."""
     url = portal_url(settings)
     found = [Place("Portal", f"{url}, with its API under /api/v1", lambda: is_healthy(url))]
     if "temporal" in running:
@@ -86,7 +86,7 @@ def places(settings: Settings, variables: dict[str, str], running: Collection[st
 
 
 def slack_place(settings: Settings, installation: Installation) -> list[Place]:
-    """The same of Slack, where it is on: how the portal is connected to it, and whether anybody is asked there."""
+    """The same for Slack, if it is on: how the portal is connected to it, and whether anybody is asked there."""
     slack = slack_config(settings)
     if slack is None:
         return []
@@ -123,9 +123,9 @@ def end() -> None:
 
 
 def start(settings: Settings, state: Path, is_ours: bool) -> int:
-    """Put into an installation of ours what a first user needs, run all, say what to type; returns the exit code.
+    """Add to an installation of ours what a first user needs, run all, say what to type; returns the exit code.
 
-    Raises CountersignError where the database can't be reached, or Slack's settings are wrong.
+    Raises CountersignError if the database can't be reached, or Slack's settings are wrong.
     """
     close_folder(state)
     with alone(state):
@@ -142,7 +142,7 @@ def start(settings: Settings, state: Path, is_ours: bool) -> int:
 
 
 def alone(state: Path) -> IO[str]:
-    """Hold the folder for this process, until the file is closed; CountersignError where another `make up` has it."""
+    """Hold the folder for this process until the file is closed; CountersignError if another `make up` has it."""
     lock = (state / "up.lock").open("w")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -153,7 +153,7 @@ def alone(state: Path) -> IO[str]:
 
 
 def must_be_free(found: Sequence[Place]) -> None:
-    """CountersignError where something answers already at a place that we are about to take."""
+    """Raise CountersignError if something answers already at a place that we are about to take."""
     for place in found:
         if place.is_ours and place.answers():
             raise CountersignError(
@@ -162,7 +162,7 @@ def must_be_free(found: Sequence[Place]) -> None:
 
 
 def sign_in_links(settings: Settings, variables: Mapping[str, str], people: Sequence[str]) -> dict[str, str]:
-    """Links by which these people can sign in, as the processes that are told this take them."""
+    """Links by which these people can sign in; the processes with these variables accept them."""
     links = {"email": MailedLinks(key_ring(variables["COUNTERSIGN_MAIL_KEYS"]))}
     site = Site(public_url=variables["COUNTERSIGN_PUBLIC_URL"], links=links)
     store = Store(settings.database_url)
@@ -179,7 +179,7 @@ def welcome(
     plays: bool,
     links: Mapping[str, str] | None = None,
 ) -> list[str]:
-    """What runs where and what to type next, in ten lines or so; `links` are for people to sign in by."""
+    """What runs where and what to type next, in ten lines or so; `links` are for signing in."""
     where = [f"  {place.name:10}{place.where}" for place in found]
     if links:
         where += [

@@ -20,18 +20,18 @@ from store.tables import FIRST_APPROVAL_ID
 
 POLL_SECONDS = 0.25
 ANSWER_SECONDS = 2.0
-# The lines come when the processes have said theirs; a worker that logs too little to be seen is waited for this long.
+# The lines come once the processes are quiet for this long; if the worker logs too little to be seen, for the second.
 QUIET_SECONDS = 0.5
 PATIENCE_SECONDS = 10.0
 # Each process writes the time, and so does the printer.
 OWN_TIME = re.compile(rb"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ")
 WORKER_READY = b"worker: ready: "
-# Where `countersign` looks for the portal unless told.
+# Where `countersign` looks for the portal by default.
 DEFAULT_URL = "http://127.0.0.1:8080"
 
 
 def always() -> bool:
-    """What runs elsewhere is not asked."""
+    """For what runs elsewhere: it is not checked."""
     return True
 
 
@@ -49,7 +49,7 @@ class Place(NamedTuple):
 
 
 class Screen(Printer):  # type: ignore[misc]
-    """Prints what the processes say, and after their start `lines`, once `places` answer.
+    """Prints what the processes print, and after their start `lines`, once `places` answer.
 
     When nobody reads any more, as after `| head`, it ends everything as a closed terminal would.
     """
@@ -59,7 +59,7 @@ class Screen(Printer):  # type: ignore[misc]
         self._places = places
         self._lines = lines
         self._end = end
-        # honcho's signal handlers print too, in whatever moment the signal comes.
+        # honcho's signal handlers print, too, at whatever moment the signal comes.
         self._lock = threading.RLock()
         self._started = False
         self._worker_ready = False
@@ -92,17 +92,17 @@ class Screen(Printer):  # type: ignore[misc]
         try:
             line()
         except RuntimeError:
-            pass  # a signal came while a line was being written, and this is what its handler had to say
+            pass  # a signal came while a line was being written, and this line is its handler's
         except BrokenPipeError:
             self.output = Path(os.devnull).open("w")  # noqa: SIM115 -- for as long as the process lasts
-            os.dup2(self.output.fileno(), sys.stdout.fileno())  # else Python complains of the broken pipe at its end
+            os.dup2(self.output.fileno(), sys.stdout.fileno())  # else Python complains about the broken pipe at its end
             self._end()
 
 
 def is_healthy(url: str) -> bool:
     """Whether the portal answers there, and reaches its database and Temporal."""
     try:
-        # No proxy of the environment: it is this machine's own.
+        # No proxy from the environment, as the portal is on this machine.
         return httpx.get(f"{url}/api/v1/health", timeout=ANSWER_SECONDS, trust_env=False).is_success
     except httpx.HTTPError:
         return False
@@ -118,14 +118,14 @@ def listens(host: str, port: int) -> bool:
 
 
 def next_steps(found: Installation, portal: str, plays: bool) -> list[str]:
-    """What to type, so that a request is opened and answered; `plays` where one person answers for everybody."""
+    """What to type to have a request opened and answered; `plays`: whether one person answers for everybody."""
     lines = [f"{_activate()}{_url(portal)}export COUNTERSIGN_TOKEN=$({_token(found)})"]
     if not found.has_policy:
         return ["python -m portal policy apply FILE", *lines, "countersign request DEVICE ssh --for PERSON --wait"]
     if not (found.is_example and plays):
         advice = ["countersign policy apply FILE     # the example's people have no real mailboxes"]
         return [*lines, *(advice if found.is_example else []), "countersign request DEVICE ssh --for PERSON --wait"]
-    # Later requests have numbers that nobody can foretell: who asks again while a grant lasts gets no new one.
+    # Numbers of later requests can't be predicted: whoever asks again while a grant lasts gets no new one.
     number = FIRST_APPROVAL_ID if found.is_unused else "ID"
     return [
         *lines,
@@ -137,7 +137,7 @@ def next_steps(found: Installation, portal: str, plays: bool) -> list[str]:
 
 
 def _activate() -> str:
-    """How the commands are found, where this Python is a virtual environment's."""
+    """How the commands are found, if this Python is a virtual environment's."""
     return f". {shlex.quote(os.path.relpath(sys.prefix))}/bin/activate; " if sys.prefix != sys.base_prefix else ""
 
 

@@ -36,7 +36,7 @@ def find_wireguard(say: Say = say_on_stderr, cache: Path | None = None) -> Path:
 
 
 def check_networks() -> None:
-    """Raise NoWireGuard where networks of their own, with WireGuard in them, can't be made."""
+    """Raise NoWireGuard if networks of their own, with WireGuard in them, can't be made."""
     missing = [package for program, package in PROGRAMS.items() if not shutil.which(program)]
     if missing:
         raise NoWireGuard(f"No WireGuard to test with: install {', '.join(missing)}.")

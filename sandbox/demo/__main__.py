@@ -18,7 +18,7 @@ from sandbox.demo.steps import StepFailed, must
 from sandbox.temporal_tool import NoTemporal
 
 POLICY = ROOT / "examples" / "policy.yaml"
-# So that a person at a terminal can read along; the last scene waits for its minute to pass anyway.
+# Lets a person at a terminal read along; the last scene waits for its minute to pass anyway.
 PAUSE_SECONDS = 3.0
 INTERRUPTED = 130
 NEXT = "Nothing is left running. To play with it yourself: make up"
@@ -34,7 +34,7 @@ class Story:
         self.logs: dict[str, str] = {}
 
     async def tell(self, policy: str) -> None:
-        """Tell all of it; raises StepFailed at what does not happen."""
+        """Tell the whole story; raises StepFailed if something does not happen."""
         started = time.monotonic()
         self.screen.opening("Real requests, real mail, a real Temporal server; about a minute. Times are UTC.")
         async with stage(policy, self.screen.say) as everything:
@@ -92,7 +92,7 @@ class Story:
 
 
 async def _mails_match_record(play: Play) -> None:
-    """Everybody got the mails that the record says were sent, and none beside."""
+    """Check that everybody got the mails that the record says were sent, and no others."""
     for request in play.requests:
         request.nothing_new()
     noticed = [line for line in play.stage.store.events.since(0) if (line.kind, line.channel) == ("noticed", "email")]
@@ -123,7 +123,7 @@ async def _until_signal(policy: str) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, _end_early, telling)
     await asyncio.wait([telling])
-    # Looked at first: a call that is cut off may say that Temporal did not answer.
+    # Checked first: a call that is cut off may say that Temporal did not answer.
     if telling.cancelling():
         story.screen.say("Ended early; nothing is left running.")
         return INTERRUPTED

@@ -1,4 +1,4 @@
-"""Slack's blocks in a terminal: what a person would see of a message, a form or a page, in few lines."""
+"""Slack's blocks in a terminal: what a person would see of a message, a form or a page, in a few lines."""
 
 import html
 import re
@@ -22,7 +22,7 @@ EMPTY = " " * 20
 
 
 def drawn(blocks: Sequence[Json], names: Mapping[str, str], filled: Mapping[str, str]) -> RenderableType:
-    """The blocks. `names` are people's by their Slack ids; `filled` is what was written into a form, by action ids."""
+    """The blocks. `names`: people's, by their Slack ids; `filled`: what was written into a form, by action ids."""
     lines = (line for block in blocks for line in _block(block, names, filled, is_first=block is blocks[0]))
     return Group(*lines)
 
@@ -48,7 +48,7 @@ def text_of(text: Json, names: Mapping[str, str]) -> Text:
 
 
 def texts_of(shown: object, names: Mapping[str, str]) -> str:
-    """All that blocks say, a line for each of their texts."""
+    """All texts of the blocks, one per line."""
     if isinstance(shown, list):
         return "\n".join(filter(None, (texts_of(one, names) for one in shown)))
     if not isinstance(shown, dict):
@@ -87,7 +87,7 @@ def _block(
 
 
 def _two_columns(texts: Sequence[Text]) -> Table:
-    """Facts, two in a row, as Slack sets them."""
+    """Facts, two in a row, as Slack lays them out."""
     table = Table.grid(padding=(0, 4))
     for at in range(0, len(texts), 2):
         table.add_row(*texts[at : at + 2])

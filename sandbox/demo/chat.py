@@ -14,7 +14,7 @@ from sandbox.slack import people
 from sandbox.slack.server import SlackServer
 from sandbox.slack.workspace import Json
 
-# A message that Slack doesn't take at once is left for the worker's sweeper, which comes after ten seconds.
+# A message that Slack doesn't accept at once is left for the worker's sweeper, which comes after ten seconds.
 SECONDS = 30
 POLL_SECONDS = 0.05
 ANSWERS = ("approve", "approve_with_comment", "reject")
@@ -25,14 +25,14 @@ T = TypeVar("T")
 
 
 class Chat:
-    """Slack, as people have it before them. What doesn't come in time is a StepFailed that names it."""
+    """Slack, as people see it. Raises StepFailed, which names what didn't come in time."""
 
     def __init__(self, slack: SlackServer, screen: Screen) -> None:
         self.slack = slack
         self.screen = screen
 
     async def connect(self, person: str, text: str) -> int:
-        """Type a `/connect` that opens a request; returns its number, which this person alone is told."""
+        """Type a `/connect` that opens a request; returns its number, which only this person is told."""
         typed = f"types /connect {text}"
         self.screen.does("slack", person.capitalize(), typed)
         with step(f"{person.capitalize()} {typed}"):
@@ -42,7 +42,7 @@ class Chat:
         return int(number[1])
 
     async def ephemeral(self, person: str, wanted: str) -> str:
-        """What this person alone is shown, once it holds `wanted`."""
+        """What only this person is shown, once it holds `wanted`."""
 
         async def look() -> str:
             seen = await people.ephemerals(self.slack, user_id(person))
@@ -69,7 +69,7 @@ class Chat:
         return found
 
     async def settled(self, number: int, text: str, *whom: str) -> None:
-        """All these people's messages say so, and can be answered no more."""
+        """Wait until all these people's messages say this, and can't be answered any more."""
         for person in whom:
             await self.message(person, number, text)
         names = ", ".join(map(_place, whom))
@@ -80,7 +80,7 @@ class Chat:
         self.screen.in_slack(f"to {_place(place)}", drawn(message["blocks"], NAMES, {}))
 
     async def press(self, message: Json, action: str, person: str) -> None:
-        """Press a button of a message, and say yes to what it asks then."""
+        """Press a button of a message, and confirm if it asks."""
         self._pressed(message, action, person)
         with step(f"{person.capitalize()} presses {action}"):
             await people.click(self.slack, message, action, user_id(person))
@@ -100,13 +100,13 @@ class Chat:
             await people.submit(self.slack, {"comment": comment}, user_id(person))
 
     async def home(self, person: str, is_right: Callable[[Json], bool]) -> Json:
-        """The app's Home page of a person, opened, and waited for until it is right."""
+        """Open the app's Home page of a person, and wait until it is right."""
         with step(f"{person.capitalize()} opens the app's Home page"):
             await people.open_home(self.slack, user_id(person))
         return await self.home_becomes(person, is_right)
 
     async def home_becomes(self, person: str, is_right: Callable[[Json], bool]) -> Json:
-        """The Home page that this person has before them, once it is right."""
+        """The Home page that this person sees, once it is right."""
 
         async def look() -> Json | None:
             view = people.home_of(self.slack, user_id(person))
@@ -121,7 +121,7 @@ class Chat:
         self.screen.in_slack(f"{person.capitalize()}'s Home page", drawn(view["blocks"], NAMES, {}))
 
     async def press_at_home(self, view: Json, action: str, value: str, person: str) -> None:
-        """Press the button with that value, and say yes to what it asks then."""
+        """Press the button with that value, and confirm if it asks."""
         self._pressed(view, action, person, value)
         with step(f"{person.capitalize()} presses {action} on the Home page"):
             await people.click_in_view(self.slack, view, action, user_id(person), value)
@@ -160,6 +160,6 @@ def _is_about(number: int, message: Json) -> bool:
 
 def _shows(message: Json, text: tuple[str, ...], buttons: tuple[str, ...]) -> bool:
     shown = texts_of(message["blocks"], NAMES)
-    # Who holds a grant may give it back, and a page can be opened: neither has to do with what was asked.
+    # A grant can be given back, and a page can be opened: neither button answers the request.
     has = tuple(one["action_id"] for one in buttons_of(message["blocks"]) if one["action_id"] not in OTHERS)
     return has == buttons and all(one in shown for one in text)

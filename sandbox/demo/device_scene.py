@@ -34,14 +34,14 @@ LAPTOP = Fingerprint(
 
 
 class Laptop:
-    """A device of Dave's; its client says at each connection that it is here."""
+    """A device of Dave's; its client registers again at each connection."""
 
     def __init__(self, play: Play) -> None:
         self.stage = play.stage
         self.presented = Presented(key=new_key(), fingerprint=LAPTOP)
 
     async def connects(self, status: str) -> Registered:
-        """Register, or say that it is here; must be answered with this status."""
+        """Register, or register again; the answer must have this status."""
         with step("Dave's laptop registers"):
             found = await asyncio.to_thread(self._register)
         must(found.status == status, f"Dave's laptop is {found.status}, not {status}: {found.message}")
@@ -53,7 +53,7 @@ class Laptop:
 
 
 async def new_device(play: Play) -> SceneResult:
-    """Registered, approved by a reply, let in; then blocked, at once."""
+    """A device is registered, approved by a reply and let in; then blocked, at once."""
     play.stage.apply(play.stage.policy + RULES)
     laptop = Laptop(play)
     first = await laptop.connects("pending")

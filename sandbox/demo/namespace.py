@@ -1,4 +1,4 @@
-"""A Temporal namespace for the story alone, so that it meets nobody else's requests on a server that is shared."""
+"""A Temporal namespace for the story only, so that it meets nobody else's requests on a shared server."""
 
 import os
 import secrets
@@ -14,7 +14,7 @@ from sandbox.temporal_namespace import register
 
 @asynccontextmanager
 async def own_namespace() -> AsyncIterator[str]:
-    """The name of a namespace. Where TEMPORAL_ADDRESS names a server it is made there, and deleted again.
+    """The name of a namespace. If TEMPORAL_ADDRESS names a server, it is made there, and deleted again.
 
     A server that the demo starts makes it itself. Raises StepFailed.
     """

@@ -24,7 +24,7 @@ OPENING = (
 
 
 class Reader:
-    """Somebody at the portal's pages, by a browser without JavaScript."""
+    """Somebody on the portal's pages, with a browser without JavaScript."""
 
     def __init__(self, play: Play, person: str) -> None:
         self.play = play
@@ -46,7 +46,7 @@ class Reader:
         return arrived
 
     async def press(self, page: Page, button: str, **fields: str) -> Page:
-        """Press a button with what is filled in."""
+        """Fill in the fields and press a button."""
         typed = " and ".join(f"“{text}”" for text in fields.values())
         with step(f"{self.name} presses “{button}”"):
             shown = await self.browser.press(page, button, **fields)
@@ -93,7 +93,7 @@ async def by_a_page(play: Play) -> SceneResult:
 
 
 async def given_back(play: Play) -> SceneResult:
-    """Who needs a grant no more gives it back."""
+    """Somebody who no longer needs a grant gives it back."""
     request = play.requests[-1]
     async with _reader(play, "alice") as alice:
         page = await alice.sign_in(f"{play.stage.portal_url}/requests/{request.approval_id}")

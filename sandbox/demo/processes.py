@@ -20,12 +20,12 @@ OURS = ("COUNTERSIGN_", "TEMPORAL_")
 
 
 class Process:
-    """One of our programs, which may be killed and started again; its log is one file. `ready` is what it logs then."""
+    """One of our programs, which may be killed and started again, with one log file; it logs `ready` once it works."""
 
     def __init__(self, name: str, arguments: list[str], ready: str, settings: Mapping[str, str], folder: Path) -> None:
         # Whatever the person at the terminal has set is for their installation, not for the story.
         self._environment = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
-        # It runs in the story's folder, and is to find its modules here.
+        # It runs in the story's folder, and must find its modules here.
         self._environment |= {"PYTHONPATH": str(ROOT), **settings}
         self.name = name
         self._arguments = arguments
@@ -39,7 +39,7 @@ class Process:
         position = self._log.stat().st_size if self._log.exists() else 0
         with self._log.open("ab") as log:
             # In the story's folder, so that it reads no .env of an installation; in a session of its own, so that
-            # Ctrl-C reaches us alone, and we stop it in order.
+            # Ctrl-C reaches only us, and we stop it properly.
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 *self._arguments,
@@ -53,7 +53,7 @@ class Process:
         return self._process.pid
 
     async def says(self, text: str, position: int = 0) -> None:
-        """Wait until its log says so, behind a position."""
+        """Wait until its log has this text after a position."""
         assert self._process
         deadline = time.monotonic() + READY_SECONDS
         while text.encode() not in self._log.read_bytes()[position:]:
@@ -64,7 +64,7 @@ class Process:
             await asyncio.sleep(POLL_SECONDS)
 
     async def kill(self) -> int:
-        """End it by SIGKILL, so that it can finish nothing and tell nobody; returns its process id."""
+        """End it by SIGKILL, so that it can't finish anything or tell anybody; returns its process id."""
         assert self._process
         self._process.kill()
         ended = await self._process.wait()
@@ -73,7 +73,7 @@ class Process:
         return self._process.pid
 
     async def stop(self) -> None:
-        """End it in order, whatever state it is in."""
+        """End it properly, whatever state it is in."""
         if not self._process or self._process.returncode is not None:
             return
         self._process.terminate()

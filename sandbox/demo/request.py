@@ -24,7 +24,7 @@ POLL_SECONDS = 0.1
 
 @dataclass
 class Request:
-    """A request that was asked, and how far its record was read."""
+    """A request that was opened, and how far its record was read."""
 
     stage: Stage
     screen: Screen
@@ -34,11 +34,11 @@ class Request:
 
     @property
     def number(self) -> str:
-        """As people see it."""
+        """The number as people see it."""
         return f"#{self.approval_id}"
 
     def view(self) -> RequestView:
-        """As it stands in the database."""
+        """The request as it is in the database."""
         return self.stage.store.reading.request(self.approval_id)
 
     async def record(self, *expected: str) -> None:
@@ -53,7 +53,7 @@ class Request:
                 await asyncio.sleep(POLL_SECONDS)
 
     def nothing_new(self) -> None:
-        """Fail if the record holds a row that no scene told."""
+        """Fail if the record holds a row that no scene expected."""
         self._print_new_rows(Counter())
 
     def _print_new_rows(self, missing: Counter[str]) -> Counter[str]:
@@ -97,7 +97,7 @@ class Request:
             self.screen.reply(sent, text, client, forged_by)
 
     async def cancel(self) -> None:
-        """The requester withdraws it."""
+        """Have the requester cancel it."""
         who = self.question.requester
         with step(f"{who.capitalize()} cancels {self.number}"):
             cancellation = Cancel(approval_id=self.approval_id, who=who, channel="client")

@@ -33,7 +33,7 @@ class Play:
         return self.follow(question, asked.approval_id)
 
     def follow(self, question: Question, approval_id: int) -> Request:
-        """A request of the story from now on."""
+        """Add a request to those of the story."""
         request = Request(self.stage, self.screen, question, approval_id)
         self.requests.append(request)
         return request
@@ -99,7 +99,7 @@ async def rejected(play: Play) -> SceneResult:
 
 
 async def own_request(play: Play) -> SceneResult:
-    """A manager's own request, where the policy lets it through."""
+    """A manager's own request, which the policy lets through."""
     request = await play.ask("grace", "web-1", ConnectionProtocol.SSH, "Look at the certificates")
     await request.record(
         "opened grace",
@@ -130,7 +130,7 @@ async def killed_worker(play: Play) -> SceneResult:
 
 
 async def strangers(play: Play) -> SceneResult:
-    """Who has the mail cannot answer it for somebody else, nor can who writes in their name."""
+    """Neither having somebody's mail nor writing in their name lets anybody answer for them."""
     request = await play.ask("alice", "web-1", ConnectionProtocol.HTTP, "Look at the new admin page")
     await request.record("opened alice", "level_started countersign", "noticed grace")
     mail = await request.mail("grace", "asks to connect")
@@ -169,7 +169,7 @@ async def asking_again(play: Play) -> SceneResult:
 
 
 async def too_late(play: Play, request: Request) -> SceneResult:
-    """The deadline passes; who answers after it is told so."""
+    """The deadline passes; an approver who answers later is told so."""
     deadline = request.view().deadline
     with play.screen.waiting() as waiting:
         while (left := (deadline - datetime.now(UTC)).total_seconds()) > 0:

@@ -26,7 +26,7 @@ LABEL_WIDTH = 8
 KIND_WIDTH = 14
 # How much of a quoted question is shown below a reply.
 QUOTED_LINES = 6
-# Nothing is said of what takes less than this; without a terminal, it is said again this often.
+# Progress is shown only of what takes longer than this; without a terminal, it is shown again this often.
 QUICK_SECONDS = 1.5
 SAY_AGAIN_SECONDS = 15.0
 HEADERS = ("From", "To", "Reply-To", "Subject")
@@ -77,7 +77,7 @@ class SceneResult(NamedTuple):
 
 
 class Waiting:
-    """Progress for what takes its time: a spinner in a terminal, a line now and then elsewhere."""
+    """Progress of what takes a while: a spinner in a terminal, a line now and then elsewhere."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -103,7 +103,7 @@ class Waiting:
 
 
 class Screen:
-    """Prints the story; nothing that people wrote is taken for markup."""
+    """Prints the story; nothing that people wrote is read as markup."""
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(markup=False, emoji=False, highlight=False)
@@ -133,7 +133,7 @@ class Screen:
         self.console.print()
 
     def aside(self, text: str) -> None:
-        """A word of the narrator within a scene."""
+        """A remark of the narrator within a scene."""
         self.console.print(Padding(Text(text, style="italic"), (0, 0, 0, MARGIN), expand=False))
 
     def asks(self, question: ConnectionQuestion) -> None:
@@ -176,7 +176,7 @@ class Screen:
         self._line("reply", Text.assemble((name, "bold"), f", from {MANNERS[client]}: “{one_line}”"))
 
     def whole_reply(self, sent: EmailMessage, text: str, client: Client) -> None:
-        """What somebody wrote, as it was sent, with the beginning of what their mail client put below."""
+        """What somebody wrote, as it was sent, with the beginning of what their mail client added below."""
         own = len(text.splitlines())
         lines = _text(sent).splitlines()
         whole = _headers(sent) + Text("\n" + "\n".join(lines[:own]) + "\n", style="bold")
@@ -192,11 +192,11 @@ class Screen:
         self._line(place, Text.assemble((name, "bold"), f" {text}"))
 
     def in_slack(self, title: str, shown: RenderableType) -> None:
-        """Something as it stands in Slack."""
+        """Something as it is shown in Slack."""
         self._panel(f"Slack: {title}", shown, LABELS["slack"])
 
     def outcome(self, status: str, text: str) -> None:
-        """How a request stands at the end of a scene."""
+        """The status of a request at the end of a scene."""
         self._line("outcome", Text(text, style=f"bold {OUTCOMES.get(status, '')}"))
 
     def closing(self, results: Sequence[SceneResult], text: str) -> None:
@@ -214,7 +214,7 @@ class Screen:
         self.console.print(Padding(Text(text), (0, 0, 0, MARGIN), expand=False))
 
     def failure(self, scene: str, problem: str, logs: Mapping[str, str]) -> None:
-        """The story broke off; `logs` are the ends of our programs' logs."""
+        """The story failed; `logs` are the ends of our programs' logs."""
         text = Text.assemble((f"{scene}\n", "bold"), problem)
         self.console.print()
         self.console.print(Panel(text, title="THE DEMO FAILED", title_align="left", border_style="bold red"))
@@ -234,7 +234,7 @@ class Screen:
 
 
 def plain_where_needed() -> None:
-    """Let an output that knows no more than ASCII show question marks rather than break the story off."""
+    """Let an output that knows only ASCII show question marks rather than fail the story."""
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
 
 

@@ -1,4 +1,4 @@
-"""The scenes in Slack, where there is one: asked, answered, refused and revoked there, beside mail."""
+"""The scenes in Slack, if there is one: requests are opened, answered, refused and revoked there, next to mail."""
 
 from countersign.kinds.connection import ConnectionQuestion
 from countersign.models import GrantStatus, Status
@@ -31,7 +31,7 @@ async def into_slack(play: Play) -> None:
 
 
 async def by_a_click(play: Play) -> SceneResult:
-    """Asked by `/connect`, approved by a button."""
+    """A request is opened by `/connect` and approved by a button."""
     chat, request = _chat(play), await _connects(play, "alice", "lab-1 ssh 60m disk full", minutes=60)
     await request.record("opened alice", "level_started countersign", *_notified("grace"), "noticed alice")
     prompt = await chat.message("grace", request.approval_id, "Approval needed", "disk full", buttons=ANSWERS)
@@ -74,7 +74,7 @@ async def mail_and_slack(play: Play) -> SceneResult:
 
 
 async def not_asked(play: Play) -> SceneResult:
-    """Everybody in a room can press a button; who isn't asked is told so, and it is on the record."""
+    """Everybody in a room can press a button; people who aren't asked are told so, and it is recorded."""
     chat, request = _chat(play), await _connects(play, "alice", "web-1 http 30m look at the new admin page", minutes=30)
     number = request.approval_id
     await request.record(
@@ -104,7 +104,7 @@ async def revoked(play: Play) -> SceneResult:
     number = request.approval_id
 
     def to_revoke(home: Json) -> list[str]:
-        """The values of the buttons for this request; behind the number and the level they name its run."""
+        """The values of the buttons for this request; after the number and the level they name its run."""
         values = [one["value"] for one in buttons_of(home["blocks"]) if one["action_id"] == "revoke"]
         return [value for value in values if value.startswith(f"{number}:1:")]
 
@@ -127,7 +127,7 @@ def _chat(play: Play) -> Chat:
 
 
 async def _connects(play: Play, requester: str, text: str, minutes: int) -> Request:
-    """Ask by `/connect`; the request is as it was typed."""
+    """Ask by `/connect`, and check that the request is as it was typed."""
     number = await _chat(play).connect(requester, text)
     view = play.stage.store.reading.request(number)
     device, protocol, _, reason = text.split(maxsplit=3)

@@ -60,7 +60,7 @@ class Bastion:
 
 
 async def through_a_bastion(play: Play) -> SceneResult:
-    """Waits for the yes, has a shell, and loses it."""
+    """Alice waits for the yes, gets a shell, and loses it."""
     play.stage.apply(play.stage.policy)
     token = TokenActions(play.stage.store).create(
         Owner(kind="gateway", name="bastion", targets=[DEVICE], variants=["ssh"]), "demo"
@@ -140,7 +140,7 @@ def _bastion(url: str, token: str, folder: Path) -> Iterator[Bastion]:
 
 
 def scenes(say: Say) -> list[tuple[str, str, Scene]]:
-    """The scene, or none where it can't be had, which is said."""
+    """The scene, or none, with a message, if it can't be played here."""
     try:
         check_ssh()
     except NoSsh as reason:

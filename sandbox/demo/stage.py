@@ -1,4 +1,4 @@
-"""What the story runs on: Temporal, mail, Slack where it can be had, a database, and our programs as processes."""
+"""What the story runs on: Temporal, mail, Slack if it can be had, a database, and our programs as processes."""
 
 import tempfile
 from collections.abc import AsyncIterator
@@ -29,7 +29,7 @@ ADMIN = "ada"
 
 @dataclass(frozen=True)
 class Stage:
-    """All that runs, and how to reach it; `slack` is None where there is none."""
+    """All that runs, and how to reach it; `slack` is None if there is none."""
 
     policy: str
     client: Client
@@ -91,7 +91,7 @@ async def stage(policy: str, say: Say) -> AsyncIterator[Stage]:
 
 @asynccontextmanager
 async def slack_if_any(say: Say) -> AsyncIterator[SlackServer | None]:
-    """A Slack for as long as the block lasts; where none can be had here, None, and the reason is said."""
+    """A Slack for as long as the block lasts; None, with a message that says why, if none can be had here."""
     async with AsyncExitStack() as stack:
         found = None
         try:

@@ -1,4 +1,4 @@
-"""A step of the story that did not happen, and how that is said."""
+"""How the story reports a step that did not happen."""
 
 import smtplib
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ EXPECTED = (
 
 
 class StepFailed(Exception):
-    """Something that the story tells did not happen; the text names the step."""
+    """A step of the story did not happen; the text names it."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Slack as the story finds it: who is there, and in which room."""
+"""Slack at the start of the story: who is there, and in which room."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from sandbox.temporal_tool import Say
 ROOM = "C01WEB"
 ROOM_NAME = "#web"
 PEOPLE = ("ada", "alice", "bob", "carol", "dave", "grace", "heidi", "ivan", "mallory")
-# Of the workspace, and of no directory.
+# Somebody in the workspace who is in no directory.
 STRANGER = "sam"
 
 
@@ -20,7 +20,7 @@ def user_id(person: str) -> str:
 
 
 def new_slack(say: Say) -> SlackServer:
-    """A Slack, not started yet, in which everybody is, and one more."""
+    """A Slack, not started yet, with everybody in it, and the stranger."""
     users = [User(user_id(one), one, f"{one}@{DOMAIN}") for one in (*PEOPLE, STRANGER)]
     return SlackServer(users, [Channel(ROOM, ROOM_NAME.strip("#"), _everybody(users))], "socket", say=say)
 
@@ -30,7 +30,7 @@ def _everybody(users: Sequence[User]) -> list[str]:
 
 
 def slack_settings(slack: SlackServer) -> dict[str, str]:
-    """The environment that points our programs at it."""
+    """The environment that points our programs at this Slack."""
     return {
         "COUNTERSIGN_SLACK_MODE": "socket",
         "COUNTERSIGN_SLACK_BOT_TOKEN": slack.bot_token,

@@ -1,4 +1,4 @@
-"""A Slack to test against: `local-slack` (npm), isolated, with a proxy before it and people who use it.
+"""A Slack to test against: `local-slack` (npm), isolated, with a proxy in front of it and people who use it.
 
     from sandbox.slack import people
     from sandbox.slack.server import SlackServer
@@ -12,10 +12,10 @@
 
 `slack.api_url`, `slack.bot_token`, `slack.app_token` and `slack.signing_secret` go into the app's settings.
 `slack.calls` holds every Web API call, `slack.deliveries` all that Slack sent to the app and how the app answered.
-`slack.state.people["U1"] = {"deleted": True}` changes what `users.info` says of her. `slack.state` also holds the
-`scopes` granted, the rooms `archived`, how long a trigger id is good (`trigger_seconds`), and everybody's open `modals`
-and `homes`.
+`slack.state.people["U1"] = {"deleted": True}` changes what `users.info` says about her. `slack.state` also holds the
+`scopes` granted, the rooms `archived`, how long a trigger id is valid (`trigger_seconds`), and everybody's open
+`modals` and `homes`.
 
 Laxer than Slack: it refuses little, has no rate limits of its own, and does not send an event twice.
-Raises NoSlack (sandbox.slack.tool) where it can't run; the text says what to do.
+Raises NoSlack (sandbox.slack.tool) if it can't run; the text says what to do.
 """

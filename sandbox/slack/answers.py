@@ -1,4 +1,4 @@
-"""What Slack's Web API answers, where local-slack says less than Slack."""
+"""What Slack's Web API answers in cases where local-slack says less than Slack."""
 
 from sandbox.slack import views
 from sandbox.slack.inside import Inside
@@ -17,7 +17,7 @@ def no(error: str, **more: object) -> Json:
 
 
 async def answer_to(state: State, inside: Inside, method: str, token: str, args: Json) -> Json:
-    """Local-slack's answer, made whole."""
+    """Local-slack's answer, completed."""
     if method == "chat.postEphemeral" and (refused := await _unseen(inside, args)):
         return refused
     args = views.with_ids(args)
@@ -45,7 +45,7 @@ async def answer_to(state: State, inside: Inside, method: str, token: str, args:
 
 
 async def _unseen(inside: Inside, args: Json) -> Json | None:
-    """Only somebody in the channel can be shown something there; local-slack takes any channel, also none."""
+    """Only somebody in the channel can be shown something there; local-slack accepts any channel, even none."""
     for channel in (await inside.get("/_control/state"))["channels"]:
         if channel["id"] == args.get("channel"):
             return None if args.get("user") in channel["members"] else no("user_not_in_channel")
@@ -53,7 +53,7 @@ async def _unseen(inside: Inside, args: Json) -> Json | None:
 
 
 def _page(messages: list[Json], args: Json) -> Json:
-    """The part that was asked for; local-slack tells all (https://docs.slack.dev/apis/web-api/pagination)."""
+    """The part that was asked for; local-slack returns all (https://docs.slack.dev/apis/web-api/pagination)."""
     oldest, latest = str(args.get("oldest") or "0"), str(args.get("latest") or "9")
     inclusive = _is_true(args.get("inclusive"))
     wanted = [m for m in messages if oldest < m["ts"] < latest or (inclusive and m["ts"] in (oldest, latest))]
@@ -65,15 +65,15 @@ def _page(messages: list[Json], args: Json) -> Json:
 
 
 def _with_metadata(state: State, args: Json, message: Json) -> Json:
-    """A message with its metadata, where that is asked for; local-slack keeps none."""
+    """A message with its metadata, if that is asked for; local-slack keeps none."""
     metadata = state.metadata.get((args["channel"], message["ts"]))
     return {**message, "metadata": metadata} if metadata and _is_true(args.get("include_all_metadata")) else message
 
 
 def _whole(state: State, user: Json) -> Json:
-    """A user object with the fields that local-slack doesn't know, as Slack has them or as the test set them.
+    """A user object with the fields that local-slack doesn't know, as in Slack or as the test set them.
 
-    The address is there for those who may read it. https://docs.slack.dev/reference/objects/user-object
+    The address is there only for an app that may read it. https://docs.slack.dev/reference/objects/user-object
     """
     usual = {"is_restricted": False, "is_ultra_restricted": False, "is_app_user": False, "is_email_confirmed": True}
     whole: Json = usual | user | state.people.get(user["id"], {})

@@ -7,11 +7,11 @@ from sandbox.slack.views import as_view, put
 from sandbox.slack.workspace import Json
 
 BASE = ("api_app_id", "token", "team", "user", "is_enterprise_install", "trigger_id")
-PREPARED = "prepared:"  # as the id of a channel: the payload is not a click on a message, but one of ours
+PREPARED = "prepared:"  # a channel id that begins so: the payload is not a click on a message, but one of ours
 
 
 def begin(state: State, kind: str, payload: Json) -> Delivery:
-    """Note a delivery, its payload made into what Slack would send where local-slack can't send it itself."""
+    """Note a delivery; if local-slack can't send such a payload itself, make it what Slack would send."""
     channel = (payload.get("channel") or {}).get("id", "") if kind == "interactive" else ""
     if channel.startswith(PREPARED):
         payload = {key: payload[key] for key in BASE if key in payload} | state.prepared.pop(channel)
@@ -38,7 +38,7 @@ def finish(state: State, delivery: Delivery, answer: object, status: int = 200) 
 def as_ephemeral(answer: Json) -> Json:
     """An answer to a command or an interaction, only for the person who asked unless it says otherwise.
 
-    https://docs.slack.dev/interactivity/handling-user-interaction#message_responses; local-slack tells everybody.
+    https://docs.slack.dev/interactivity/handling-user-interaction#message_responses; local-slack shows it to everybody.
     """
     return {"response_type": "ephemeral", **answer}
 

@@ -10,11 +10,11 @@ from sandbox.slack.workspace import Json
 
 
 class Inside:
-    """Speaks to local-slack over its unix socket; `base` is the address it believes to have."""
+    """Speaks to local-slack over its unix socket; `base` is the address that local-slack takes for its own."""
 
     def __init__(self, path: Path, base: str) -> None:
         self.base = base
-        # A connection that is kept may be closed by the other side just when it is used again.
+        # The other side may close a kept connection just when it is used again.
         connector = aiohttp.UnixConnector(path=str(path), limit=0, force_close=True)
         self.session = aiohttp.ClientSession(connector=connector)
 

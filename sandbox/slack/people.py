@@ -13,7 +13,7 @@ from sandbox.slack.workspace import BOT, Json
 class NotDelivered(Exception):
     """The app didn't acknowledge: in Slack, the person sees a warning sign, or "We had some trouble connecting".
 
-    `unanswered` is what was sent to the app in vain so far.
+    `unanswered` is what was sent to the app without an answer so far.
     """
 
     def __init__(self, why: str, unanswered: Sequence[Delivery] = ()) -> None:
@@ -26,7 +26,7 @@ class CannotDo(Exception):
 
 
 async def messages(slack: SlackServer, channel: str) -> list[Json]:
-    """What stands in a channel, oldest first, replies included, with metadata; nobody's ephemeral messages."""
+    """The messages in a channel, oldest first, replies included, with metadata; without ephemeral ones."""
     return [
         {**message, "metadata": slack.state.metadata.get((channel, message["ts"]), {})}
         for message in await _all_messages(slack, channel)
@@ -42,7 +42,7 @@ async def ephemerals(slack: SlackServer, user: str, channel: str = "") -> list[J
 
 
 async def dm_of(slack: SlackServer, user: str) -> str:
-    """The id of the conversation between a person and the app, empty where there is none yet."""
+    """The id of the conversation between a person and the app; empty if there is none yet."""
     for channel in (await slack.inside.get("/_control/state"))["channels"]:
         if channel["is_im"] and {user, BOT} <= set(channel["members"]):
             return str(channel["id"])
@@ -86,7 +86,7 @@ async def click(slack: SlackServer, message: Json, action_id: str, user: str) ->
 
 
 async def click_in_view(slack: SlackServer, view: Json, action_id: str, user: str, value: str = "") -> Delivery:
-    """Press a button of a home or a modal; the one with that value, where several share the action id."""
+    """Press a button of a home or a modal: the one with that value, if several share the action id."""
     block, element = _button(view, action_id, value)
     action = {key: element[key] for key in ("type", "action_id", "value", "text") if key in element}
     payload: Json = {
@@ -99,7 +99,7 @@ async def click_in_view(slack: SlackServer, view: Json, action_id: str, user: st
 
 
 async def submit(slack: SlackServer, values: dict[str, str], user: str) -> Delivery:
-    """Fill in the open modal, by action ids, and submit it; raises CannotDo where Slack's client wouldn't."""
+    """Fill in the open modal, by action ids, and submit it; raises CannotDo if Slack's client wouldn't."""
     view = open_modal_of(slack, user)
     if view is None:
         raise CannotDo("no modal is open")

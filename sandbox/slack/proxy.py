@@ -1,6 +1,6 @@
-"""The proxy before local-slack: what the app under test takes for Slack.
+"""The proxy in front of local-slack, which the app under test takes for Slack.
 
-It adds what local-slack doesn't keep, and remembers what was said.
+It adds what local-slack doesn't keep, and records all calls and deliveries.
 """
 
 import asyncio
@@ -79,7 +79,7 @@ class Proxy:
         return {"X-OAuth-Scopes": ",".join(sorted(self._state.scopes))}
 
     async def _pass(self, request: web.Request) -> web.StreamResponse:
-        """Response URLs, and local-slack's own pages for whoever wants to look."""
+        """Pass on response URLs, and local-slack's own pages for whoever wants to look."""
         body = await request.read()
         if request.path.startswith("/_hooks/response/"):
             answer = json.loads(body)
@@ -112,7 +112,7 @@ class Proxy:
         return socket
 
     async def _down(self, inside: aiohttp.ClientWebSocketResponse, line: Line) -> None:
-        """Envelopes to the app; local-slack sends each to every connection, Slack to one of those it counts."""
+        """Carry envelopes to the app; local-slack sends each to every connection, Slack to one of those it counts."""
         async for frame in inside:
             envelope = json.loads(frame.data)
             envelope_id = envelope.get("envelope_id")
@@ -124,7 +124,7 @@ class Proxy:
                 await self._deliver(envelope)
 
     async def _deliver(self, envelope: Json) -> None:
-        """To the connection whose turn it is."""
+        """Send an envelope to the connection whose turn it is."""
         delivery = deliveries.begin(self._state, envelope["type"], envelope["payload"])
         self._waiting[envelope["envelope_id"]] = delivery
         self._turns += 1
@@ -137,12 +137,12 @@ class Proxy:
         await line.socket.send_json(envelope)
 
     async def _up(self, line: Line, inside: aiohttp.ClientWebSocketResponse) -> None:
-        """Acknowledgements to Slack."""
+        """Carry acknowledgements to Slack."""
         async for frame in line.socket:
             await self._acknowledged(line, inside, json.loads(frame.data))
 
     async def _acknowledged(self, line: Line, inside: aiohttp.ClientWebSocketResponse, answer: Json) -> None:
-        """Of an envelope sent twice, the first acknowledgement counts."""
+        """Note an acknowledgement; if an envelope was sent twice, the first counts."""
         delivery = self._waiting.get(answer.get("envelope_id", ""))
         if delivery and not delivery.status:
             deliveries.finish(self._state, delivery, answer.get("payload"))

@@ -2,8 +2,8 @@
 and out.
 
 Run by server.py as `relay.py FOLDER PORT HOOK_PORT COMMAND ...`. In: the unix socket FOLDER/in to PORT, where
-local-slack listens. Out: HOOK_PORT, where local-slack calls the app, to the unix socket FOLDER/out. It ends, and by
-that everything in the namespace, when its standard input is closed: also where whoever started it was killed.
+local-slack listens. Out: HOOK_PORT, where local-slack calls the app, to the unix socket FOLDER/out. It ends, and with
+it everything in the namespace, when its standard input is closed, even because whoever started it was killed.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 def raise_loopback() -> None:
-    """A new network has a loopback, but it is down."""
+    """Bring the loopback up, which is down in a new network."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
         fcntl.ioctl(control, SIOCSIFFLAGS, struct.pack("16sH22x", b"lo", IFF_UP))
 
@@ -34,7 +34,7 @@ def carrying_to(connect: Callable[[], Awaitable[Connection]]) -> Callable[..., A
     async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             far_reader, far_writer = await connect()
-        except (OSError, asyncio.CancelledError):  # the latter as the relay ends, which has nothing to say of it
+        except (OSError, asyncio.CancelledError):  # the latter when the relay ends, which is no error
             writer.close()
             return
         await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))

@@ -23,7 +23,7 @@ from sandbox.temporal_tool import Say, say_on_stderr
 
 HOST = "127.0.0.1"
 HOOK_PORT = 8080  # in a network of its own, so always free
-# Counted in tries, so that a machine that stands still for a while, or is slow, takes none of them away.
+# Counted in tries, so that a machine that is slow, or stands still for a while, doesn't use them up.
 MOST_TRIES = 600
 STOP_SECONDS = 5
 POLL_SECONDS = 0.05
@@ -32,7 +32,7 @@ POLL_SECONDS = 0.05
 class SlackServer:
     """Slack for as long as the `async with` block lasts; `api_url` is its Web API.
 
-    Raises NoSlack where it can't be had here, RuntimeError where it was had and doesn't come up.
+    Raises NoSlack if it can't be had here, RuntimeError if it can and doesn't come up.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class SlackServer:
         return [call.args for call in self.calls if call.method == method]
 
     def _new_proxy(self) -> Proxy:
-        """What stands before local-slack, and is to be closed at the end."""
+        """The proxy in front of local-slack, which is closed at the end."""
         return Proxy(self.state, self.inside)
 
     async def _start(self, tool: Path, folder: Path, port: int, stack: AsyncExitStack) -> asyncio.subprocess.Process:
@@ -96,7 +96,7 @@ class SlackServer:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=output,
                 stderr=output,
-                start_new_session=True,  # Ctrl-C is ours: we end it in good order
+                start_new_session=True,  # Ctrl-C reaches only us: we end it properly
             )
         stack.push_async_callback(_stop, process)
         return process
@@ -123,7 +123,7 @@ async def serve(app: web.Application, site: Callable[[web.AppRunner], web.BaseSi
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:
-    """Close its input, by which it ends; where it doesn't, kill it, and by that all that runs in its namespace."""
+    """Close its input, at which it ends; if it doesn't, kill it, and with it all that runs in its namespace."""
     if process.stdin:
         process.stdin.close()
     try:

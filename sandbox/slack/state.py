@@ -9,7 +9,7 @@ from sandbox.slack.workspace import SCOPES, TEAM, Json, Workspace
 
 @dataclass
 class Call:
-    """One call of the Web API; `answer` is what Slack's side made of it, also where the caller never got it.
+    """One call of the Web API; `answer` is what Slack's side answered, even if the caller never got it.
 
     `at` is when it came, in seconds by `time.monotonic`.
     """
@@ -27,7 +27,7 @@ class Delivery:
     `answer` is what the app acknowledged it with, after `seconds`; Slack allows 3
     (https://docs.slack.dev/interactivity/handling-user-interaction#acknowledgment_response).
     `status` is the HTTP status in http mode, 200 for an envelope acknowledged in socket mode, 0 for no answer.
-    `problems` says why Slack doesn't take a view in the answer.
+    `problems` says why Slack doesn't accept a view in the answer.
     """
 
     kind: str
@@ -45,7 +45,7 @@ class Delivery:
 
     @property
     def user(self) -> str:
-        """The id of the person whose doing it was."""
+        """The id of the person who caused the delivery."""
         payload = self.payload
         user = payload.get("user") or payload.get("user_id") or payload.get("event", {}).get("user")
         return str(user["id"]) if isinstance(user, dict) else str(user)
@@ -53,7 +53,7 @@ class Delivery:
 
 @dataclass
 class Trigger:
-    """A trigger id given out: good once, for 3 seconds."""
+    """A trigger id that was given out: valid once, for 3 seconds."""
 
     user: str
     given: float
@@ -62,7 +62,7 @@ class Trigger:
 
 @dataclass
 class State:
-    """All of it; `people` holds, for a user id, fields of the user object that differ from local-slack's.
+    """All that the proxy remembers; `people` has, by user id, fields of the user object unlike local-slack's.
 
     `view_problems` says what is wrong with a view that the app answers with.
     """

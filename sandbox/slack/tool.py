@@ -15,12 +15,12 @@ from sandbox.temporal_tool import Say, default_cache, locked, say_on_stderr
 
 VERSION = "0.1.8"
 PACKAGE = f"local-slack-linux-x64@{VERSION}"
-# What the npm registry says of the package (`npm view local-slack-linux-x64@0.1.8 dist.integrity`).
+# The npm registry's checksum of the package (`npm view local-slack-linux-x64@0.1.8 dist.integrity`).
 INTEGRITY = "sha512-2BCTKxKajjZNWCSCj66Jq5VDScUDNpGZ1lA3281I8RvpDE4/ULCwC26TlcW6/4sPbSTs02Q3KjTiltJp3ZBEvg=="
 PROGRAM = "package/bin/local-slack"
 VERSION_SECONDS = 120
 FETCH_SECONDS = 300
-# Its own users, network and processes: it listens on every address, and all of it ends with the first process.
+# Its own users, network and processes: it listens on every address, and everything ends with the first process.
 ISOLATION = ("unshare", "--user", "--map-root-user", "--net", "--pid", "--fork", "--kill-child")
 MISSING = f"No Slack to test against: put `local-slack` {VERSION} (https://www.npmjs.com/package/local-slack) on PATH"
 
@@ -46,7 +46,7 @@ def find_slack(say: Say = say_on_stderr, cache: Path | None = None) -> Path:
 
 
 def check_isolation() -> None:
-    """Raise NoSlack where a program can't be given a network of its own."""
+    """Raise NoSlack if a program can't be given a network of its own."""
     if not shutil.which(ISOLATION[0]):
         raise NoSlack("No Slack to test against: install `unshare` (util-linux), which gives it a network of its own.")
     done = subprocess.run([*ISOLATION, "true"], capture_output=True, text=True, timeout=VERSION_SECONDS, check=False)
@@ -111,7 +111,7 @@ def _packed(npm: str, folder: Path) -> Path:
 
 
 def check_integrity(package: Path) -> None:
-    """Raise NoSlack where the package is not, byte for byte, the one we know."""
+    """Raise NoSlack if the package is not, byte for byte, the one we know."""
     digest = base64.b64encode(hashlib.sha512(package.read_bytes()).digest()).decode()
     if f"sha512-{digest}" != INTEGRITY:
         raise NoSlack(f"{MISSING}: npm gave a {PACKAGE} whose checksum is not the one pinned here; it is not run.")

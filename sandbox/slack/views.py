@@ -1,7 +1,7 @@
 """The modals and home views that people have before them.
 
-local-slack has one stack of modals for everybody, and gives a view a new id with each change; in Slack every person
-has their own, and an id stays. So the proxy keeps them.
+local-slack has one stack of modals for everybody, and gives a view a new id at each change; in Slack everybody has
+their own stack, and ids stay. So the proxy keeps the views.
 """
 
 import secrets
@@ -19,13 +19,13 @@ def as_view(view: Json) -> Json:
 
 
 def with_ids(shown: Json) -> Json:
-    """The arguments of a message, or a view, with an id for each block without one, which Slack makes up itself."""
+    """The arguments of a message, or a view, in which each block without an id gets one, as in Slack."""
     blocks = [{"block_id": secrets.token_urlsafe(4), **block} for block in shown.get("blocks") or []]
     return {**shown, "blocks": blocks} if blocks else shown
 
 
 def put(stack: list[Json], view: Json, instead_of: str = "") -> None:
-    """Put a view on top of the stack, or in the place of another, whose id it takes."""
+    """Put a view on top of the stack, or in place of another, whose id it takes."""
     for at, old in enumerate(stack):
         if old["id"] == instead_of:
             stack[at] = {**view, "id": old["id"], "root_view_id": old["root_view_id"], "hash": _new_hash()}
@@ -34,7 +34,7 @@ def put(stack: list[Json], view: Json, instead_of: str = "") -> None:
 
 
 def keep(state: State, method: str, args: Json, answer: Json) -> Json:
-    """Keep the view that a call made or changed; returns the answer with the view as it is kept."""
+    """Keep the view that a call made or changed; returns the answer with the view as kept."""
     view = answer["view"]
     if method == "views.publish":
         state.homes[args["user_id"]] = view

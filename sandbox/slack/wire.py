@@ -13,7 +13,7 @@ Socket = web.WebSocketResponse | aiohttp.ClientWebSocketResponse
 
 
 async def arguments(request: web.Request) -> tuple[str, Json]:
-    """A call's token and arguments, from wherever Slack takes them (https://docs.slack.dev/apis/web-api)."""
+    """A call's token and arguments, from all places where Slack accepts them (https://docs.slack.dev/apis/web-api)."""
     args: Json = dict(request.query)
     if request.content_type == "application/json":
         args |= json.loads(await request.text() or "{}")
@@ -28,7 +28,7 @@ async def arguments(request: web.Request) -> tuple[str, Json]:
 
 
 def json_or_none(text: str) -> object:
-    """What the text says in JSON, or None where it is none."""
+    """The value of a JSON text, or None if it isn't JSON."""
     try:
         return json.loads(text)
     except ValueError:

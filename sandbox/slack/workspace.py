@@ -1,4 +1,4 @@
-"""Who and what there is in the test's Slack: people, channels, our app."""
+"""Who and what is in the test's Slack: people, channels, our app."""
 
 import secrets
 from collections.abc import Sequence
@@ -53,7 +53,7 @@ class Workspace:
     signing_secret: str = field(default_factory=lambda: secrets.token_hex(16))
 
     def settings(self, hook_url: str) -> Json:
-        """What local-slack reads: it knows none of a person's flags, so those are the proxy's."""
+        """The settings of local-slack; it knows none of a person's flags except `is_bot`, so those are the proxy's."""
         return {
             "workspace": {"name": "Test", "domain": "test", "teamId": TEAM},
             "apps": [
