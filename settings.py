@@ -26,7 +26,7 @@ DATABASE_OPTIONS = {"application_name"}
 # Host and port, the host in brackets if it is an IPv6 address (RFC 3986, section 3.2.2).
 HOST_AND_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]@]+):([0-9]{1,5})")
 
-# The memory that an open request takes in a worker, and the part of all memory (one in four) that all may take.
+# The bytes that an open request takes in a worker, and the part of all memory (1 in 4) that open requests may take.
 WORKFLOW_BYTES = 110_000
 SHARE_OF_MEMORY = 4
 # The memory limit of a container, in cgroups version 2 and 1: a number of bytes, or "max".

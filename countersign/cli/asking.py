@@ -98,7 +98,7 @@ def request(
 
 
 def _address_warning(view: RequestView, address: str) -> str:
-    """The warning that gates will refuse connections from this address, or because none was named; else empty."""
+    """A warning if gates will refuse connections, from this address or because none was named; else empty."""
     if address:
         return not_from_here(view, address)
     if not (warning := names_no_address(view)):
@@ -108,7 +108,7 @@ def _address_warning(view: RequestView, address: str) -> str:
 
 
 def _asked(api: Api, question: Question, wait: bool, as_json: bool) -> Asked:
-    """Ask. Without a worker, wait until one is back; if not to wait, show that the question is stored, and exit."""
+    """Ask. If no worker runs, wait for one with --wait; without it, show that the question is stored, and exit."""
     key = uuid.uuid4().hex
     try:
         return api.ask(question, key)

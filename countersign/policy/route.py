@@ -57,7 +57,7 @@ def route(policy: Policy, groups: Sequence[str], device_group: str) -> Route:
 def levels_for(
     policy: Policy, groups: Sequence[str], device_group: str
 ) -> tuple[str, list[LevelRule], ApprovalWorkflow | None]:
-    """Why somebody must approve what a member of these groups asks for, the levels, the approval workflow (rule 1)."""
+    """The reason, levels and approval workflow for what a member of these user groups asks for (rule 1)."""
     for workflow in policy.workflows_for(device_group):
         if workflow.user_group in groups:
             return f"approval workflow {workflow.name}", workflow.levels, workflow
