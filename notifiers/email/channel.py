@@ -16,7 +16,7 @@ from notifiers.engine import Engine, Ledger
 
 
 def channel(settings: EmailSettings) -> Channel:
-    """Mail, as far as it is set. Raises BadSetting naming the setting that is wrong."""
+    """Build the channel from what is set. Raises BadSetting naming the setting that is wrong."""
     email = email_channel(settings)
     keys, mailbox = email.keys, email.mailbox
 

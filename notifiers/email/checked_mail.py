@@ -1,4 +1,4 @@
-"""A mail that was read and checked, with what the record and the people concerned are told of it."""
+"""A mail that was read and checked, and what goes into the record or to the people concerned."""
 
 import hashlib
 from typing import NamedTuple
@@ -15,9 +15,9 @@ CHANNEL = "email"
 
 
 class CheckedMail(NamedTuple):
-    """What one mail says and what becomes of it; `sender` as its From has it, `addressee` as its token proves.
+    """What one mail says and how it was checked. `sender` has its From address, `addressee` was sent its token.
 
-    `digest` is that of the mail as it came.
+    `digest` is the SHA-256 of the bytes that were read.
     """
 
     reply: Reply
@@ -30,7 +30,7 @@ class CheckedMail(NamedTuple):
 
     @property
     def is_from_an_unknown_address(self) -> bool:
-        """Whether a person's copy was answered from an authentic address that is nobody's in the directory."""
+        """Whether a person's copy was answered from an address that is authentic but not in the directory."""
         known = self.addressee is not None and self.addressee.enabled
         return known and self.checked.code == "known_sender" and self.authentic.passed
 
@@ -45,13 +45,13 @@ class CheckedMail(NamedTuple):
     def signal(self) -> tuple[str, str] | None:
         """What an automatic reply or a bounce says about the person whose copy it answers, with a text for the record.
 
-        `away` or `unreachable`. None where it may not be about them: it comes from somebody else's address, as where a
-        mail was redirected; it is forged, as the mail server says; or it calls itself a bounce and a person sent it.
+        `away` or `unreachable`. None if it may not be about them: it comes from another person's address, as when a
+        mail was redirected; the mail server says it is forged; or it claims to be a bounce but a person sent it.
         """
         reply, addressee = self.reply, self.addressee
         if addressee is None or (self.sender and (reply.kind == "bounce" or self.sender.id != addressee.id)):
             return None
-        # That the mail server says nothing of it is common: many autoresponders' mails bear no proof.
+        # Often the mail server can't say that one is authentic: many autoresponders' mails carry no proof.
         forged = not self.authentic.passed and self.authentic.how.startswith("dmarc=fail")
         if reply.kind == "auto_reply" and reply.away and reply.sender and not forged:
             return "away", reply.subject
@@ -69,19 +69,19 @@ class CheckedMail(NamedTuple):
 
     @property
     def who(self) -> str:
-        """Whom the record names: a person only where the mail is proven to be theirs, as it shows they get mail."""
+        """Whom the record names: a person only if the mail is proven theirs, as it shows that mail reaches them."""
         if self.authentic.passed:
             return self.sender.id if self.sender else self.reply.sender
         return f"{self.reply.sender} (unproven)" if self.reply.sender else "an unknown sender"
 
     @property
     def message_id(self) -> str:
-        """What tells the mail from others."""
+        """The Message-ID, or the digest if the mail has none."""
         return self.reply.message_id or self.digest
 
     @property
     def source_id(self) -> str:
-        """The same mail delivered twice is one answer; the same Message-ID with another answer is another."""
+        """The same for a mail delivered twice; different for another answer under the same Message-ID."""
         reply, checked = self.reply, self.checked
         text = reply.text if reply.verdict == "none" else reply.comment
         answer = f"{checked.person} {checked.approval_id} {checked.level} {reply.verdict} {text}"

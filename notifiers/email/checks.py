@@ -1,7 +1,7 @@
 """Whether a reply decides: one ordered table of checks, each with what it saw and, for people, why a mail fails it.
 
-Pure: what only the outside knows (whether the mail is authentic, whose address and whose token it carries, how the
-request stands) comes in as `Facts`. The first check that fails says why; all of them are kept for whoever asks.
+Pure: what the mail alone doesn't show (whether it is authentic, whose address and whose token it carries, the status of
+the request) comes in as `Facts`. The first check that fails gives the reason; the results of all are kept to be shown.
 """
 
 import re
@@ -23,13 +23,13 @@ KindOf = Callable[[str, int, int, str], Kind | None]
 
 
 class Facts(Model):
-    """What the outside knows of a mail."""
+    """What must be known about a mail besides what it says."""
 
     authentic: Authentic
     addresses: list[str] = []  # ours, without tags: a reply is written to one of them
-    person: str = ""  # the id of who has the From address and is enabled, "" for a stranger
-    token_of: str = ""  # the id of whom the token was made for, "" where it is nobody's
-    mail_kind: Kind = "answer"  # in which kind of mail it was sent
+    person: str = ""  # the id of the person with the From address, "" for a stranger
+    token_of: str = ""  # the id of the person the token was made for, "" if it is nobody's
+    mail_kind: Kind = "answer"  # the kind of mail the token was sent in
     status: Status | None = None  # of the request the token names; None leaves that to the request itself
     outcome: str = ""  # how the request ended, once it has
 
@@ -37,24 +37,24 @@ class Facts(Model):
 class CheckedReply(http_answers.CheckedReply):
     """What becomes of a mail: an answer to judge, a cancellation or revocation, a comment, or a message for its sender.
 
-    Where it `inquires`, its text is also passed on to the requester, as far as the engine allows that.
+    If it `inquires`, its text is also passed on to the requester, if the engine allows that.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     verdict: Literal["approve", "reject", "none"] = "none"
-    undoes: bool = False  # it is no answer, but ends what was asked for or approved
-    comments: bool = False  # nor is this one: it is what the requester says, for those who are asked
+    undoes: bool = False  # not an answer: it ends what was asked for or approved
+    comments: bool = False  # not an answer either: a comment by the requester for those who are asked
     inquires: bool = False
     code: str
     answer_back: AnswerBack = "none"
 
 
 class Rule(NamedTuple):
-    """One check of a mail: its name, what it saw and whether the mail passed, and who is told where it failed.
+    """One check of a mail: its name, what it saw and whether the mail passed, and how to answer a mail that failed.
 
-    `refusals.toml` has the reason under that name. Of a check that `reads` the text of the mail, the reader gives code
-    and reason.
+    `refusals.toml` has the reason under that name. If the check `reads` the text of the mail, code and reason come from
+    the reader.
     """
 
     name: str
@@ -76,13 +76,13 @@ class Rule(NamedTuple):
 
 
 def _reads(name: str, *codes: str, answer_back: AnswerBack = "help") -> Rule:
-    """A check that the reader has made: it fails for mails that came out with one of these codes."""
+    """A check made by the reader: it fails for mails that the reader gave one of these codes."""
     saw = {code: (code, False) for code in codes}
     return Rule(name, lambda reply, facts: saw.get(reply.code, ("nothing against it", True)), answer_back, reads=True)
 
 
 def _written_to_us(reply: Reply, facts: Facts) -> tuple[str, bool]:
-    """To one of our addresses, with a tag or without."""
+    """Whether To has one of our addresses, with a tag or without."""
     own = (re.escape(address.lower()).rpartition("@") for address in facts.addresses)
     any_own = re.compile("|".join(rf"{user}(?:\+.*)?@{host}" for user, _, host in own) or "(?!)")
     ours = [one for one in reply.recipients if any_own.fullmatch(one)]
@@ -90,9 +90,9 @@ def _written_to_us(reply: Reply, facts: Facts) -> tuple[str, bool]:
 
 
 def _replies_to_ours(reply: Reply, facts: Facts) -> tuple[str, bool]:
-    """The mail that it replies to, where it says so, is one of ours about this request.
+    """Whether the mail that it replies to, if it names one, is one of ours about this request.
 
-    Amazon SES gives a mail another Message-ID, but leaves it the References: a reply then names our thread beside it.
+    Amazon SES replaces our Message-ID but keeps References: a reply then names our thread beside SES's id.
     """
     saw = masked(reply.answers[0])[:200] if reply.answers else "says none"
     ours = [ids is not None and ids.approval_id == reply.approval_id for ids in map(in_message_id, reply.answers)]
@@ -102,10 +102,9 @@ def _replies_to_ours(reply: Reply, facts: Facts) -> tuple[str, bool]:
 # docs.aws.amazon.com/ses/latest/dg/header-fields.html: SES overrides Message-ID. `email` is its first region's.
 _BY_SES = re.compile(r"<[0-9a-f-]{20,120}@(?:email|[a-z]{2}(?:-[a-z]{1,12}){1,3}-\d)\.amazonses\.com>")
 BY_A_PERSON = _reads("by a person", "auto_reply", "bounce", "receipt", "list", "loop", "calendar", answer_back="none")
-# "written to us": who sees a reply knows its token. What says that this mail is an answer must be its sender's own
-# words, in what a signature covers; else any "Yes" that an approver ever wrote could be sent to us anew, with a token
-# put on it. "replies to ours": To and Subject may be somebody else's choice, as in a mail they wrote with a Reply-To
-# of ours.
+# "written to us": whoever sees a reply knows its token. So what makes a mail an answer must be its sender's own words,
+# covered by a signature; else any "Yes" that an approver ever wrote could be sent to us again with a token added.
+# "replies to ours": somebody else may have chosen To and Subject, by writing to the sender with a Reply-To of ours.
 _OF_ANY_REPLY = [
     _reads("well formed", "malformed", "too_large", "too_many_headers", "too_many_parts", "repeated_header", "broken"),
     BY_A_PERSON,
@@ -142,13 +141,13 @@ RULES = [
     Rule("asked for",
          lambda reply, facts: (f"a reply to a mail of the kind {facts.mail_kind}", facts.mail_kind != "undo")),
 ]  # fmt: skip
-# A reply that asks to end what was asked for or approved. Whether there is anything to end the engine says.
+# A reply that asks to end what was asked for or approved. The engine knows whether there is anything to end.
 UNDO_RULES = [
     *_OF_ANY_REPLY,
     ONE_ANSWER,
     Rule("asks to undo", lambda reply, facts: (reply.line, reply.asks_to_undo), reads=True),
 ]
-# The requester's reply to a mail that asks them something. Whether it is passed on the engine says.
+# The requester's reply to a mail that asks them something. The engine decides whether it is passed on.
 COMMENT_RULES = [
     *_OF_ANY_REPLY,
     Rule("holds a comment", lambda reply, facts: (reply.text[:200] or "no text", bool(reply.text)), reads=True),
@@ -156,10 +155,10 @@ COMMENT_RULES = [
 
 
 def whose_token(reply: Reply, people: Iterable[str], kind_of: KindOf) -> tuple[str, Kind]:
-    """The id of the person the reply's token was made for, of those who may have got one, and in which kind of mail.
+    """The id of the one among these people for whom the reply's token was made, and the kind of mail it was sent in.
 
-    "" where it was made for none of them. Earlier versions put the same token in all their mails: what a mail was then
-    is said by its Message-ID.
+    "" if it was made for none of them. Earlier versions put the same token in all their mails: for those, the
+    Message-ID of the mail replied to tells the kind.
     """
     if reply.ids is not None:
         approval_id, level, token = reply.ids
@@ -172,7 +171,7 @@ def whose_token(reply: Reply, people: Iterable[str], kind_of: KindOf) -> tuple[s
 
 def check_reply(reply: Reply, facts: Facts) -> CheckedReply:
     """Check one reply. The first rule that fails decides the message; the later ones are still shown."""
-    # What can be undone is told by two kinds of mails; to anything else it is an answer gone wrong.
+    # Two kinds of mails say what can be undone; in a reply to any other this is an answer gone wrong.
     undoes = facts.mail_kind in ("undo", "comment") and reply.asks_to_undo
     comments = facts.mail_kind == "comment" and not undoes
     rules = UNDO_RULES if undoes else COMMENT_RULES if comments else RULES
@@ -198,11 +197,11 @@ def check_reply(reply: Reply, facts: Facts) -> CheckedReply:
 
 
 def _answer_back(failed: Rule, reply: Reply, facts: Facts) -> AnswerBack:
-    """Who is told of a failed check.
+    """How to answer a mail that failed a check.
 
-    Nobody, where nothing proves that the sender has to do with this mail, as its From may be forged and its token
-    somebody else's; nor where the mail says that a machine wrote it (RFC 3834). Where only its subject looks automatic,
-    a person may have written it, and gets help.
+    Not at all if nothing proves that the sender has to do with this mail, as its From may be forged and its token
+    somebody else's; nor if the mail says that a machine wrote it (RFC 3834). If that is only guessed, as from its
+    subject, a person may have written it, and gets help.
     """
     if not facts.person or (not facts.authentic.passed and facts.token_of != facts.person):
         return "none"

@@ -1,4 +1,4 @@
-"""From a notification to the mail that carries it. Pure: no clock, no network; the templates are read once."""
+"""Composes the mail that carries a notification, without the network; the templates are read once."""
 
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -20,9 +20,9 @@ FORMS = "text", "html"
 
 
 def compose(notification: Notification, config: EmailConfig, now: datetime | None = None) -> EmailMessage:
-    """The whole mail, in ASCII but for an address beyond it. `now` is for its Date.
+    """The whole mail, in ASCII except for a non-ASCII address. `now` is its Date, the current time by default.
 
-    Raises Unreachable where the person's address can't be written to.
+    Raises Unreachable if the person's address can't be written to.
     """
     address = writable(notification.to.email)
     message = EmailMessage(compose_headers.POLICY if address.isascii() else compose_headers.UTF8_POLICY)
@@ -57,7 +57,7 @@ def writable(address: str) -> str:
 
 
 def ids_of(notification: RequestNotification, config: EmailConfig) -> token.Ids:
-    """What the mail's ids say. Only who may answer or undo by mail gets a token, of the kind of this mail."""
+    """The ids in the mail. Only a person who may answer, undo or comment by mail gets a token, of this mail's kind."""
     kind = token.KIND_OF_EVENT.get(notification.event)
     mine = notification.to.id == notification.requester.id and kind in ("answer", "help")
     if kind is None or notification.use != "decide" or mine:
@@ -68,9 +68,9 @@ def ids_of(notification: RequestNotification, config: EmailConfig) -> token.Ids:
 
 
 def _reply_does(notification: RequestNotification, ids: token.Ids) -> token.Kind | None:
-    """What a reply to this mail does: it answers ("answer" or "help"), undoes or comments; None where it does nothing.
+    """What a reply to this mail does: it answers ("answer" or "help"), undoes or comments; None if it does nothing.
 
-    A grant is undone while it lasts; all else is done while the request waits.
+    A grant can be undone while it lasts; everything else is possible while the request waits.
     """
     lasts = notification.grant is not None and notification.grant.status is GrantStatus.ACTIVE
     may = lasts if notification.event is Event.SETTLED else notification.status is Status.WAITING
@@ -102,7 +102,7 @@ def _ready_reply(notification: RequestNotification, ids: token.Ids, config: Emai
 
 
 def _address_general(message: EmailMessage, notification: Notification, config: EmailConfig) -> None:
-    """What is about no request has a subject line of its own, and nothing in it that an answer could be known by."""
+    """A mail that isn't about a request has its own subject line, and nothing that would make a reply an answer."""
     title = _environment("text").get_template(f"{notification.event}/title.j2").render(n=notification).strip()
     message["Reply-To"] = config.reply_address
     message["Subject"] = compose_headers.free_text(f"{config.instance_name} - {title}")
@@ -110,10 +110,10 @@ def _address_general(message: EmailMessage, notification: Notification, config: 
 
 
 def _thread(message: EmailMessage, notification: RequestNotification, config: EmailConfig) -> None:
-    """Every mail to a person about a request, the first one too, refers to the same id, which is no mail's own.
+    """All mails to a person about a request, even the first, refer to the same id, which is the id of none of them.
 
     Gmail asks for just that ("references headers that consistently refer to the same message ID", beside the same
-    subject), and threads by RFC 5256 or JWZ's algorithm stand in a container of that id.
+    subject), and RFC 5256 and JWZ's algorithm put such a thread into a container with that id.
     """
     root = token.thread_id(config.domain, notification.approval_id, _of_run(notification, notification.to.id))
     answered = notification.in_reply_to.strip()
@@ -127,13 +127,13 @@ def _thread(message: EmailMessage, notification: RequestNotification, config: Em
 
 
 def _of_run(notification: RequestNotification, name: str) -> str:
-    """What tells mails apart whose request has a number that was given out before."""
+    """The name, with the run added so that mails differ even if their request's number was given out before."""
     return f"{name}:{notification.token_run}" if notification.token_run else name
 
 
 def _write(message: EmailMessage, notification: Notification, shown: dict[str, object], config: EmailConfig) -> None:
     text, html = (_environment(form).get_template(f"{notification.event}/body.j2").render(shown) for form in FORMS)
-    # All ASCII, so that every server on the way may take it as it is and no signature over it breaks.
+    # All ASCII, so that every server on the way can pass it on unchanged and no signature over it breaks.
     message["MIME-Version"] = "1.0"
     # Not by the library's make_alternative, which writes and parses this header several times.
     message["Content-Type"] = f'multipart/alternative; boundary="{_boundary(notification, config)}"'
@@ -142,7 +142,7 @@ def _write(message: EmailMessage, notification: Notification, shown: dict[str, o
 
 
 def _boundary(notification: Notification, config: EmailConfig) -> str:
-    """Always the same for one notification, and in no body."""
+    """Always the same for one notification, and not found in any body."""
     keys = config.keys
     return token.code(keys, keys.signs, f"countersign.email.boundary:{notification.id}", token.TAG_BYTES)[2:]
 
@@ -161,7 +161,7 @@ def _shown_general(notification: Notification, config: EmailConfig) -> dict[str,
 
 
 def _shown(notification: RequestNotification, ids: token.Ids, config: EmailConfig) -> dict[str, object]:
-    """All that those of a notification about a request may use; the replies to send only where one is asked for."""
+    """What templates about a request may use; ready replies only if the mail asks for an answer."""
     does = _reply_does(notification, ids)
     answerable = does in ("answer", "help")
     labels = {"approve": "Approve", "reject": "Reject"} if answerable else {}
@@ -203,7 +203,7 @@ def _decider(notification: RequestNotification, person: str) -> str:
 @cache
 def _environment(form: str) -> Templates:
     """The templates for one of the FORMS. What differs between them stands in the folder of that name."""
-    # In text, too, a macro's result is Markup then, which in_text prints as it is, with all its lines.
+    # With autoescape a macro's result is Markup in text too; in_text prints that as it is, with all its lines.
     environment = Templates("email", autoescape=True, finalize=wording.in_html if form == "html" else wording.in_text)
     environment.globals["form"] = form
     environment.filters |= {

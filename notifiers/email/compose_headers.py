@@ -38,14 +38,14 @@ class MailPolicy(EmailPolicy):
         return name, text
 
     def header_fetch_parse(self, name: str, value: Any) -> Any:
-        """The header in the library's form, but what it reads again and again itself as it was set: that does as well.
+        """The header in the library's form, except for Content-*, which are given as they were set.
 
-        Parsing it would take half of composing.
+        The library reads those again and again, and parsing them would take half the time of composing a mail.
         """
         return value if name.lower().startswith("content-") else super().header_fetch_parse(name, value)
 
     def header_max_count(self, name: str) -> int | None:
-        """How often a header may stand in a mail; remembered, for the library makes a class for each question."""
+        """How often a header may occur in a mail; cached, because the library makes a class for each call."""
         return _max_count(name)
 
     def fold(self, name: str, value: str) -> str:
@@ -72,7 +72,7 @@ def _max_count(name: str) -> int | None:
 
 
 def free_text(text: str) -> str:
-    """Free text for a header: itself where that is plain ASCII, else RFC 2047's encoded words.
+    """Free text for a header: unchanged if it is plain ASCII, else in RFC 2047's encoded words.
 
     What only looks like an encoded word is encoded too, or a mail client would decode what nobody has checked.
     """

@@ -1,4 +1,4 @@
-"""What the email channel has to be told, checked once at the start."""
+"""The configuration of the email channel, checked once at the start."""
 
 import re
 from collections.abc import Awaitable, Callable
@@ -58,7 +58,7 @@ def _is_this_machine(host: str) -> bool:
 
 
 class EmailConfig(Model):
-    """Who writes, where answers go, and by which keys and server. Printing it shows no secret."""
+    """The sender, where answers go, and which keys and server to use. Printing it shows no secret."""
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True, hide_input_in_errors=True)
 
@@ -87,7 +87,7 @@ class EmailConfig(Model):
 
     @property
     def domain(self) -> str:
-        """Where the mails come from: the host of their Message-IDs, and by which we greet the mail server."""
+        """The domain of the sender: the host in our Message-IDs, and our name in the greeting to the mail server."""
         return self.sender_address.rpartition("@")[2]
 
 
@@ -95,9 +95,9 @@ class AuthenticityRule(Model):
     """How mail proves its sender.
 
     `authentication_results`: by the topmost header of that name, if the server called `authserv_id` wrote it. Use it
-    only where every mail comes through that server. `exchange_online` reads Microsoft's form, which names no server;
-    with a `tenant`, its GUID, mail counts too that Exchange says a mailbox of this tenant submitted.
-    `dkim`: by a signature that is checked here. `off`: nothing does, and mail decides nothing.
+    only if every mail comes through that server. `exchange_online` reads Microsoft's form, which names no server; with
+    a `tenant` (its GUID), mail also counts if Exchange says that a mailbox of this tenant submitted it.
+    `dkim`: by a signature that is checked here. `off`: nothing proves it, and mail decides nothing.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

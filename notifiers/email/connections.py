@@ -1,4 +1,4 @@
-"""A few connections to the mail server, kept open: a login costs more than a hundred mails on a line that stands."""
+"""A few connections to the mail server, kept open: a login costs more than a hundred mails on an open one."""
 
 import asyncio
 import ssl
@@ -19,16 +19,16 @@ from countersign.errors import CountersignError, Unavailable
 from notifiers.email.config import SmtpConfig
 from notifiers.email.transaction import Envelope, finish, start
 
-# Seconds. Servers close what idles (Postfix after 300), recycle what grows old, and count mails per connection
-# (Postfix and Exchange advise to stay below some hundred), so that we go first.
+# Seconds. Servers close idle connections (Postfix after 300), recycle old ones, and count the mails on each (Postfix
+# and Exchange advise to stay below some hundred), so we close ours first.
 LONGEST_LIFE = 600.0
 LONGEST_IDLE = 120.0
 MOST_MAILS = 200
-# A firewall may have dropped a line that idled, without a word to us: ask before trusting it, and don't wait long.
+# A firewall may have silently dropped an idle connection: ask before trusting it, and don't wait long.
 IDLE_BEFORE_ASKING = 5.0
 ASK_TIMEOUT = 2.0
 GOODBYE_TIMEOUT = 1.0
-# Who waits for the server's last word on a mail for longer than this lets another begin; so many may wait at once.
+# A mail that waits longer than this for the server's last reply lets another begin; at most MOST_SLOW may wait so.
 SLOW_AFTER = 2.0
 MOST_SLOW = 64
 SERVICE_NOT_AVAILABLE = 421  # RFC 5321, section 3.8: the server closes the connection after saying this
@@ -47,7 +47,7 @@ class _Line:
 
 
 class _Turn:
-    """A place among those that may use a connection, from entering to leaving."""
+    """One of the limited places for using a connection, held from entering to leaving."""
 
     def __init__(self, room: asyncio.Semaphore) -> None:
         self._holds = room
@@ -59,7 +59,7 @@ class _Turn:
         self._holds.release()
 
     async def wait_aside(self, aside: asyncio.Semaphore) -> None:
-        """Give the place to another, as long as not too many wait aside."""
+        """Give the place to another mail, unless too many wait aside already."""
         if not aside.locked():
             await aside.acquire()
             self._holds.release()
@@ -67,7 +67,7 @@ class _Turn:
 
 
 class Connections:
-    """Hands mails over, on a kept connection where one stands. Belongs to one event loop; `clock` counts seconds."""
+    """Hands mails over, on a kept connection if there is one. Belongs to one event loop; `clock` counts seconds."""
 
     def __init__(self, config: SmtpConfig, hello_name: str, clock: Callable[[], float] = monotonic) -> None:
         self._config = config
@@ -80,10 +80,10 @@ class Connections:
         self._tls: ssl.SSLContext | None = None
 
     async def deliver(self, envelope: Envelope) -> None:
-        """Hand one mail over; raises what aiosmtplib and the network raise, and then the server did not take the mail.
+        """Hand one mail over; if this raises what aiosmtplib or the network raises, the server did not take the mail.
 
-        Raises Unconfirmed where the whole mail was sent and it can't be known whether the server took it.
-        A kept connection that turns out to be gone is no failure: the mail goes over a new one.
+        Raises Unconfirmed if the whole mail was sent but it can't be known whether the server took it.
+        A kept connection that turns out to be gone isn't a failure: the mail goes over a new one.
         """
         turn = _Turn(self._room)
         async with turn:
@@ -96,7 +96,7 @@ class Connections:
             self._keep(line)
 
     async def close(self) -> None:
-        """Say goodbye on every idle connection; those in use are closed as their mail is through."""
+        """Quit every idle connection; those in use are closed once their mail is done."""
         self._closed = True
         idle, self._idle = self._idle, []
         await asyncio.gather(*(_goodbye(line) for line in idle))
@@ -173,7 +173,7 @@ class Connections:
             raise
 
     async def _finish(self, line: _Line, envelope: Envelope, turn: _Turn) -> None:
-        """Send the content, and let another mail begin meanwhile where the server's word on it takes long."""
+        """Send the content; if the server's reply takes long, let another mail begin meanwhile."""
         finishing = asyncio.create_task(finish(line.client, envelope, self._config.last_reply_seconds))
         try:
             if not (await asyncio.wait({finishing}, timeout=SLOW_AFTER))[0]:

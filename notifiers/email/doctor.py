@@ -1,4 +1,4 @@
-"""What `countersign doctor` looks at of mail: both servers by a real login, the reply address, the rule for replies."""
+"""What `countersign doctor` checks of mail: both servers by a real login, the reply address, the rule for replies."""
 
 import asyncio
 from functools import partial
@@ -20,7 +20,7 @@ from notifiers.email.token import reply_address
 from notifiers.email.wording import one_line
 
 PART = "mail"
-# Within what a check may take, so that the message names the server.
+# Less than a check may take, so that the message names the server.
 NETWORK_SECONDS = 8.0
 # As long as a real one.
 SOME_TOKEN = "a1" + "a" * 26
@@ -36,7 +36,7 @@ problem = partial(Finding, part=PART, state="problem")
 
 
 def email_checks(email: EmailChannel) -> list[Check]:
-    """The checks of this channel, as far as it is set."""
+    """The checks of this channel; they also report what isn't set."""
     return [
         Check(PART, "SMTP", partial(_out, email.config)),
         Check(PART, "mailbox", partial(_in, email.mailbox)),
@@ -72,12 +72,12 @@ async def _refused(config: EmailConfig) -> Finding | None:
 
 
 async def _refusal(client: SMTP, sender: str, recipient: str) -> str:
-    """Name sender and recipient of a mail that is then not sent; why the recipient is refused for good, or ""."""
+    """Announce a mail without sending it; returns why its recipient is refused for good, or ""."""
     await client.mail(sender)
     try:
         await client.rcpt(recipient)
     except SMTPResponseException as error:
-        # What is refused for now is often greylisting, which passes.
+        # A temporary refusal is often greylisting, which passes.
         return one_line(f"{error.code} {error.message}") if error.code >= 500 else ""
     return ""
 
@@ -89,7 +89,7 @@ def _room(config: EmailConfig) -> Finding:
 
 
 async def _in(mailbox: Mailbox | None, policy: Policy | None) -> list[Finding]:
-    """Whether the mailbox can be read; nothing in it is."""
+    """Whether the mailbox can be read; no mail in it is read."""
     if mailbox is None:
         return [warning(about="mailbox", message="replies by mail are not read: set COUNTERSIGN_IMAP_HOST")]
     quick = mailbox.model_copy(update={"network_seconds": NETWORK_SECONDS})

@@ -1,8 +1,8 @@
 """How text is folded to be compared with tables, and the tables of marks.
 
 Loosely (`loose`) for what stands around an answer (an attribution line, a forward's banner, an absence's subject):
-taking too much for such a mark decides nothing. Strictly (`fold`) for the answer itself, where a disguise must stay
-one: people write it with other case, width and accents.
+taking too much for such a mark decides nothing. Strictly (`fold`) for the answer itself: only differences that people
+really write are folded, such as case and width, so that a disguise is still recognised.
 """
 
 import re
@@ -13,8 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-# Stands before what is shown but can't be read as text, or may not be shown at all; and where something may be shown
-# over, or above, what stands before it.
+# UNSURE stands before what is shown but can't be read as text, or may not be shown at all; DISPLACED stands where
+# something may be shown over, or above, what stands before it.
 UNSURE, DISPLACED = "\ufffc", "\ufdd0"
 
 _DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−⎯─━﹘﹣－"), "-") | {
@@ -43,7 +43,7 @@ def table(name: str) -> dict[str, tuple[str, ...]]:
 
 
 def any_of(phrases: Iterable[str]) -> re.Pattern[str]:
-    """Any of these folded phrases, a Latin one not in the middle of a word; ` * ` in one means a few words."""
+    """A pattern for any of these folded phrases, not right behind a Latin letter; ` * ` means a few words or none."""
     ways = (re.escape(phrase).replace(r"\ \*\ ", r"\ (?:.{1,60}?\ )?") for phrase in phrases)
     return re.compile(rf"(?<![a-z])(?:{'|'.join(ways)})")
 
@@ -65,13 +65,13 @@ _FILLERS = frozenset(f"\u115f\u1160\u3164\uffa0{UNSURE}")  # letters that show n
 
 
 def fold(text: str) -> str | None:
-    """Fold a line. None where something in it isn't shown, or is another letter than the one that it folds into."""
+    """Fold a line. None if it has invisible characters, mixed widths, or other letters that fold into known ones."""
     text = text.translate(_APOSTROPHES).replace("i\u0307", "i")  # which is how programs write a small İ
     return None if any(map(_is_disguised, text)) or _TWO_WIDTHS.search(text) else fold_case(text)
 
 
 def fold_case(text: str) -> str:
-    """Fold case, width, apostrophes and spaces of what holds no disguise, as tables and quoted lines do."""
+    """Fold case, width, apostrophes and spaces of text without disguises, such as tables and quoted lines."""
     plain = text.translate(_WIDE).translate(_APOSTROPHES).casefold().replace("i\u0307", "i")
     return " ".join(unicodedata.normalize("NFC", plain).split())
 

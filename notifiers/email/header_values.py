@@ -56,7 +56,7 @@ def keyword(value: str) -> str:
 
 
 def without_comments(value: str) -> str:
-    """The value without its comments; one never closed takes all behind it."""
+    """The value without its comments; an unclosed one extends to the end."""
     pieces = tokens(value[: limits.LONGEST_KEYWORD])
     return "".join(text for kind, text in pieces if kind != "comment" and text[:1] != "(").strip()
 
@@ -70,7 +70,7 @@ def one_address(value: str) -> str:
 
 
 def addresses(value: str) -> list[str]:
-    """The addresses of a To, folded; none where it is open, or hard to see, where a quoted string or a comment ends."""
+    """The addresses of a To, folded; none if a quoted string or comment isn't closed, or its end is hard to see."""
     pieces = list(tokens(value))
     bare = "".join({"comment": " ", "quoted": '"'}.get(kind, text) for kind, text in pieces)
     if "\\" in bare or any(kind == "open" or (kind == "comment" and "(" in text[1:]) for kind, text in pieces):
@@ -84,7 +84,7 @@ def _mailbox(text: str) -> str:
 
 
 def decoded(value: str) -> str:
-    """A header's text with RFC 2047's encoded words undone, cut at the cap; as it is where they are broken."""
+    """A header's text, cut at the cap, with RFC 2047's encoded words decoded unless they are broken."""
     cut = value[: limits.LONGEST_SUBJECT]
     try:
         return str(make_header(decode_header(cut)))
@@ -99,10 +99,10 @@ def one_sender(fields: Fields) -> str:
 
 
 def sender_differs(fields: Fields, sender: str) -> bool:
-    """Whether a Sender field names somebody else than From: then another person pressed send.
+    """Whether a Sender field names somebody other than From: then another person pressed send.
 
-    A sub-address (RFC 5233) and a host of the domain are the same person's: Exim and other old Unix programs put the
-    user and the machine there. So is an empty field nobody's.
+    A sub-address (RFC 5233) or a host within the domain is still the same person: Exim and other old Unix programs put
+    the user and the machine there. An empty field names nobody.
     """
     own, _, domain = sender.rpartition("@")
     person = own.partition("+")[0]
@@ -117,9 +117,9 @@ def answered_ids(fields: Fields) -> list[str]:
 
 
 def ids_named(fields: Fields) -> list[Ids]:
-    """Which level of which request a mail answers; more than one where its headers disagree.
+    """Which level of which request a mail answers; more than one if its headers disagree.
 
-    The address it was sent to says so, and must agree with In-Reply-To; without a tag there, the nearest of our ids.
+    The tag of the address it was sent to says so, and In-Reply-To must agree; without a tag, the nearest of our ids.
     """
     written = [addresses_anywhere(value)[: limits.MOST_ADDRESSES] for name in _RECIPIENTS for value in fields.all(name)]
     tagged = [ids for each in written for ids in map(in_address, each) if ids]

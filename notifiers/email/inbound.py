@@ -1,4 +1,4 @@
-"""Read and check a mail, with what only the outside knows: whose its address and token are, how its request stands."""
+"""Read and check a mail, and look up what it doesn't show: whose address and token it has, its request's status."""
 
 import asyncio
 import hashlib
@@ -33,7 +33,7 @@ class Inbound:
     """Reads and checks mails, and changes nothing.
 
     `addresses` are ours: only a mail that is written to one of them, with a tag or without, can be an answer.
-    `languages`: codes of those that answers are read in.
+    `languages`: codes of the languages that answers are read in.
     """
 
     engine: Engine
@@ -43,12 +43,12 @@ class Inbound:
     languages: Sequence[str] = CODES
 
     async def explain(self, raw: bytes, arrived: datetime | None = None, whole: bool = True) -> CheckedMail:
-        """Say what becomes of this mail, which arrived then; one that is too large is not `whole`, but a header."""
+        """Read and check this mail, which came at `arrived`; of one that is too large, `raw` is only the header."""
         reply = await (self._read(raw) if whole else of_engine(asyncio.to_thread(read_head, raw)))
         return await self._check(raw, reply, arrived)
 
     async def explained(self, raw: bytes) -> Explained:
-        """What becomes of a mail, as the portal tells it."""
+        """What becomes of a mail, in the form that the portal shows."""
         found = await self.explain(raw)
         return Explained(
             report={"reply": found.reply.model_dump(mode="json"), "judged": found.checked.model_dump(mode="json")},
@@ -66,14 +66,14 @@ class Inbound:
         number, view = reply.approval_id or token.in_subject(reply.subject), None
         with suppress(NotFound):
             view = await of_engine(self.engine.request(number), NotFound) if number else None
-        if sender and view and reply.kind == "reply":  # again, now that the names are known that may stand in it
+        if sender and view and reply.kind == "reply":  # again, now knowing the names that may stand in it
             known = KnownNames(sender.name, [view.requester_name, *(one.name for one in view.approvers)])
             reply = await self._read(raw, known)
-        # Whose copy this is, of those who have one that whom the token names.
+        # Whose copy this is: the token was made for one of those who hold mails about the request.
         is_kind = partial(token.kind_of, self.keys, run=view.token_run if view else "")
         holder, kind = whose_token(reply, concerned(view) if view else (), is_kind)
         addressee = await of_engine(self.engine.person(holder)) if holder else None
-        # What strangers write is not worth a look-up in DNS, for which they may let us wait.
+        # Mail from strangers isn't worth a look-up in DNS, as their servers may keep us waiting.
         check = asyncio.to_thread(authenticate, raw, reply.sender, self.rule) if sender or addressee else None
         facts = Facts(
             authentic=await of_engine(check) if check else Authentic(False, "not checked, as a stranger sent it"),
@@ -81,7 +81,7 @@ class Inbound:
             person=sender.id if sender else "",
             token_of=addressee.id if addressee else "",
             mail_kind=kind,
-            # How a request stands is nobody's business who holds no mail about it.
+            # Only somebody whose copy was answered may learn the request's status.
             status=view.status if view and addressee else None,
             outcome=str(view.ended(arrived)) if view and addressee and view.status is not Status.WAITING else "",
         )
@@ -90,10 +90,10 @@ class Inbound:
 
 
 async def of_engine(call: Awaitable[T], *answers: type[CountersignError]) -> T:
-    """Call the engine for a mail. `answers` are its refusals of this mail; BadQuestion: the mail can't be stored.
+    """Call the engine for a mail. Raises its refusals in `answers`, and BadQuestion if the mail can't be stored.
 
-    Any other failure, also a fault of ours, has nothing to do with the mail: then this raises Unavailable, and the mail
-    is tried again later.
+    Any other failure, even a bug of ours, isn't the mail's fault: this raises Unavailable, and the mail is tried again
+    later.
     """
     try:
         return await call

@@ -1,4 +1,4 @@
-"""What a mail says, for whoever may see its request: its text, without what could answer in its reader's place."""
+"""The text of a mail, for whoever may see its request, without what would let them answer for its recipient."""
 
 import re
 import secrets
@@ -15,8 +15,8 @@ KEY_BYTES = 32
 
 
 def preview(config: EmailConfig, notification: RequestNotification) -> str:
-    """Subject and text of the mail; where its person's address can't be written to, why."""
-    # Its tokens are made with a key that nobody has, so that none of them is good for anything.
+    """Subject and text of the mail, or why its person's address can't be written to."""
+    # Its tokens are made with a key that nobody has, so that none of them is valid.
     powerless = config.model_copy(update={"keys": KeyRing([("00", secrets.token_bytes(KEY_BYTES))])})
     try:
         mail = compose(notification, powerless)

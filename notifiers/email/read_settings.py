@@ -1,4 +1,4 @@
-"""From the settings to what sending, watching and checking mails needs."""
+"""Makes from the settings what sending, watching and checking mails needs."""
 
 from typing import NamedTuple
 
@@ -27,7 +27,7 @@ class EmailChannel(NamedTuple):
 
 
 def email_channel(settings: EmailSettings) -> EmailChannel:
-    """All of the channel, as far as it is set. Raises BadSetting naming the setting that is wrong."""
+    """What is set of the channel. Raises BadSetting naming the setting that is wrong."""
     tokens = access_tokens(settings)
     config, place = email_config(settings, tokens), mailbox(settings, tokens)
     keys = key_ring(settings.mail_keys.get_secret_value()) if config or place else None
@@ -37,7 +37,7 @@ def email_channel(settings: EmailSettings) -> EmailChannel:
 
 
 def access_tokens(settings: EmailSettings) -> AccessTokens | None:
-    """Where to log in by XOAUTH2; None for passwords. One for both servers: a refresh token may be good for one use."""
+    """The tokens for XOAUTH2; None for passwords. Both servers share them: a refresh token may be good for one use."""
     if not settings.oauth_token_url:
         return None
     with wrong_ones_named("The settings of the token server (COUNTERSIGN_OAUTH_...)"):
@@ -76,7 +76,7 @@ def email_config(settings: EmailSettings, tokens: AccessTokens | None = None) ->
 
 
 def authenticity(settings: EmailSettings) -> AuthenticityRule:
-    """What proves a reply its sender's; off where no rule is configured, and then mail decides nothing."""
+    """The rule that proves who sent a reply; off if none is configured, and then mail decides nothing."""
     tenant = settings.mail_tenant.strip().lower()
     if tenant and (settings.mail_rule != "exchange_online" or not TENANT.fullmatch(tenant)):
         raise BadSetting(
@@ -96,7 +96,7 @@ def authenticity(settings: EmailSettings) -> AuthenticityRule:
 
 
 def languages(settings: EmailSettings) -> tuple[str, ...]:
-    """The languages that replies are read in, all where none is named. Raises BadSetting where one is unknown."""
+    """The languages that replies are read in; all if none is named. Raises BadSetting if one is unknown."""
     named = tuple(dict.fromkeys(code.strip().lower() for code in settings.mail_languages.split(",") if code.strip()))
     if unknown := sorted({*named} - {*CODES}):
         raise BadSetting(

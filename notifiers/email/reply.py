@@ -1,6 +1,6 @@
 """Read a mail as an answer: `read_reply` is pure, never raises, and takes less than a second for any mail.
 
-It says what the mail says. Whether that decides anything, `checks` says.
+It only says what the mail says; `checks` decides whether that counts.
 """
 
 from collections.abc import Sequence
@@ -31,14 +31,14 @@ class Reply(Model):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     verdict: Literal["approve", "reject", "none"] = "none"
-    comment: str = ""  # what follows the line, of the sender's own
+    comment: str = ""  # what the sender wrote after the line that answers
     explicit: bool = False  # that line holds a word that can mean nothing but an answer
-    asks_to_undo: bool = False  # it is no answer, but that line says to end what was asked for or approved
-    line: str = ""  # the first line that says anything, as far as the record shows it
+    asks_to_undo: bool = False  # not an answer: that line asks to end what was asked for or approved
+    line: str = ""  # the first line that says anything, cut to what the record shows
     text: str = ""  # all that its sender wrote, above what is quoted
-    asks: bool = False  # that is no answer, and may be a question
-    code: str = ""  # why none, for machines: a key of REASONS; "answer" where there is a verdict
-    reason: str = ""  # why none, for people
+    asks: bool = False  # `text` is no answer, but may be a question
+    code: str = ""  # why there is no verdict, for machines: a key of REASONS or code of Unreadable; else "answer"
+    reason: str = ""  # the same, for people
     kind: ReplyKind = "reply"
     sender: str = ""  # the one From address, case-folded; "" where there isn't exactly one
     subject: str = ""
@@ -51,7 +51,7 @@ class Reply(Model):
     tokens_found: int = 0  # more than one: its headers name several requests, and none is taken
     failed_recipient: str = ""  # of a bounce: the address that can't be reached, case-folded
     from_mail_server: bool = False  # it has the shape of a server's own mail about delivery
-    guessed: bool = False  # of an automatic reply: nothing but its subject says so
+    guessed: bool = False  # that a machine wrote it is only guessed, as from its subject
     away: bool = False  # of an automatic reply: its sender is out of office
 
     @property
@@ -85,7 +85,7 @@ def read_reply(raw: bytes, names: KnownNames | None = None, languages: Sequence[
 
 
 def read_head(raw: bytes, code: str = "too_large", reason: str = "") -> Reply:
-    """Read only the header of a mail whose rest can't be: who wrote it about which request, if no machine did."""
+    """Read only a mail's header, if the rest can't be read: who wrote it about which request, if no machine did."""
     try:
         fields = read_fields(raw)
         head = Part(fields, header_values.keyword(fields.first("content-type")), {}, b"")
@@ -113,7 +113,7 @@ def _of_person(mail: Part, known: KnownNames | None, languages: tuple[str, ...])
         return _with(about, verdict=answer.verdict, code="answer", explicit=words.is_explicit(line))
     undoes = answer.code == "undo"
     kind = "forward" if answer.code == "forwarded" else "reply"
-    # Which line was read is said, too: a gateway may have put it there, unseen by its sender.
+    # Show which line was read: a gateway may have put it there, unseen by the sender.
     why = REASONS.get(answer.code, REASONS["unclear"]) + (f' It reads "{line}".' if line else "")
     if answer.doubt:
         why = REASONS["doubted"].format(word=answer.doubt[: limits.LONGEST_LINE_SHOWN], answer=line)
@@ -141,14 +141,14 @@ def _of_machine(mail: Part) -> Reply | None:
 
 
 def _about(fields: Fields) -> Reply:
-    """What the headers say, whatever the mail says."""
+    """What the headers say, whatever the text says."""
     found = header_values.ids_named(fields)
     return Reply(
         sender=header_values.one_sender(fields),
         subject=without_controls(header_values.decoded(fields.first("subject")))[: limits.LONGEST_KEPT],
         message_id=fields.first("message-id")[: limits.LONGEST_KEPT],
-        # To alone is surely what the sender said: it is signed where it stands (RFC 6376, section 5.4.1), and a reply
-        # has one; but a Cc could be put into a signed mail that had none, and Delivered-To is a word of servers.
+        # Only To surely comes from the sender: it is signed if present (RFC 6376, section 5.4.1), and a reply has one.
+        # But a Cc could be added to a signed mail that had none, and Delivered-To is written by servers.
         recipients=header_values.addresses(fields.first("to")),
         answers=header_values.answered_ids(fields),
         tokens_found=len(found),

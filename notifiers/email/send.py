@@ -1,4 +1,4 @@
-"""The way out by email: compose a notification's mail, hand it to the mail server, and report what became of it."""
+"""Sending by email: compose a notification's mail, hand it to the mail server, and report the outcome."""
 
 import re
 
@@ -36,10 +36,10 @@ class EmailSender:
     async def send(self, notification: Notification) -> str:
         """Send it and return its Message-ID, the token masked. Sent again, it is the same mail with the same id.
 
-        Raises Unreachable where this person's address, or this mail to it, is refused for good; Unconfirmed where the
-        server may have taken it and did not say so; Unavailable, with what to do about it, for all else that another
-        try or a better configuration can mend. It takes as long as the server does, 10 minutes and more: who cancels it
-        meanwhile can't know whether the mail was sent.
+        Raises Unreachable if this person's address, or this mail to it, is refused for good; Unconfirmed if the server
+        may have taken it but did not say so; Unavailable, with what to do about it, for everything else that another
+        try or a better configuration can mend. It takes as long as the server does, 10 minutes or more: a caller that
+        cancels it meanwhile can't know whether the mail was sent.
         """
         message = compose(notification, self._config)
         recipient = writable(notification.to.email)

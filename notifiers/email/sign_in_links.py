@@ -1,4 +1,4 @@
-"""The secrets of the links in mails by which people sign in, once."""
+"""The secrets of the one-time links in mails with which people sign in."""
 
 import hmac
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from notifiers.email.token import KeyRing, code
 
 @dataclass(frozen=True)
 class MailedLinks:
-    """The secret of a link is made by the key that signs; made by any other key of the ring it is right, too."""
+    """Makes the secret of a link with the key that signs, and accepts one made with any key of the ring."""
 
     ring: KeyRing
 
     def secret(self, link_id: str, key_id: str = "") -> str:
-        """What only the mail with a one-time link shows, beside the link's id."""
+        """The secret that stands behind the id in a one-time link; only the mail shows it."""
         return code(self.ring, key_id or self.ring.signs, f"countersign.link:{link_id}")
 
     def is_secret(self, link_id: str, given: str) -> bool:

@@ -1,8 +1,8 @@
-"""The proof in a mail of whom it was sent to, and the two places it travels in: the reply address and the Message-ID.
+"""The token in a mail that proves whom it was sent to; it stands in the reply address and in the Message-ID.
 
-A token says "this mail went to this approver about this level of this request". It opens nothing by itself: the sender
-of an answer must still be that approver, and the request judges the rest. Tokens are made when a mail is composed and
-never stored.
+A token says "this mail went to this approver about this level of this request". It decides nothing by itself: the
+sender of an answer must still be that approver, and the request judges the rest. Tokens are made when a mail is
+composed and never stored.
 """
 
 import base64
@@ -19,9 +19,9 @@ SHORTEST_SECRET = 16  # bytes; what the tag below is cut to, so that the key is 
 TAG_BYTES = 16  # 128 bits of HMAC-SHA256: RFC 2104, section 5, allows cutting to half the hash
 DIGEST_BYTES = 10  # of a notification's id in a Message-ID: unique among the mails of one request, secret to nobody
 
-# What a mail is to its reader: it asks for an answer, or says why a reply was none or what the requester wrote, or
-# tells of what can be undone, or asks the requester something. A word as weak as "OK" answers only the first, as it may
-# mean "I see" beside the second, and nothing answers the last two.
+# What a mail is to its reader: "answer" asks for one, "help" says why a reply was none or what the requester wrote,
+# "undo" says what can be undone, and "comment" asks the requester something. A word as weak as "OK" answers only the
+# first, as it may mean "I see" in reply to the second; no reply to the last two is an answer.
 Kind = Literal["answer", "help", "undo", "comment"]
 KINDS: tuple[Kind, ...] = ("answer", "help", "undo", "comment")
 KIND_OF_EVENT: dict[Event, Kind] = {
@@ -46,7 +46,7 @@ _MESSAGE_ID = re.compile(
 )
 
 
-# As our own subjects end; a number alone may be that of a table, or of a ticket.
+# The end of our own subjects; a number alone may be that of a table, or of a ticket.
 _IN_SUBJECT = re.compile(r"-\s+\w+\s+Approval\s+Notification\s+-\s+#([1-9][0-9]{0,11})(?![0-9])", re.IGNORECASE)
 
 
@@ -90,15 +90,15 @@ def make(ring: KeyRing, approval_id: int, level: int, approver_id: str, run: str
     """The token for one approver at one level of one request, in mails of one kind: 28 characters of a-z and 0-9.
 
     `run` is that of the request's workflow: a number may be given out again, as after a restored backup, a run never.
-    Requests that opened before it was signed have none.
+    Requests opened before tokens covered the run have none.
     """
     return _signed(ring, ring.signs, approval_id, level, approver_id, run, kind)
 
 
 def kind_of(ring: KeyRing, token: str, approval_id: int, level: int, approver_id: str, run: str = "") -> Kind | None:
-    """In which kind of mail this token was sent to exactly this approver, about this level, request and run.
+    """The kind of mail in which this token was sent to exactly this approver, about this level, request and run.
 
-    None where it was made, by any key of the ring, for anybody or anything else.
+    None if no key of the ring made it for exactly that.
     """
     folded = token.lower()
     key_id = folded[:2]
@@ -111,15 +111,15 @@ def kind_of(ring: KeyRing, token: str, approval_id: int, level: int, approver_id
 
 
 def _signed(ring: KeyRing, key_id: str, approval_id: int, level: int, approver_id: str, run: str, kind: Kind) -> str:
-    # Numbers hold no colon, so whatever the approver's id holds, no two of these read the same.
-    # With a run it is another context, so that none of these reads as one without; so it is with each kind.
+    # Numbers hold no colon, so no two of these texts are the same, whatever the approver's id holds.
+    # A run makes it another context, and so does each kind, so that none of these equals a text without.
     context = "countersign.email" if kind == "answer" else f"countersign.email.{kind}"
     context = f"{context}.run:{run}" if run else context
     return code(ring, key_id, f"{context}:{approval_id:d}:{level:d}:{approver_id}", TAG_BYTES)
 
 
 def code(ring: KeyRing, key_id: str, text: str, most: int | None = None) -> str:
-    """A key's id and the code it makes of a text, of at most so many bytes."""
+    """A key's id, followed by its HMAC-SHA256 of a text, cut to at most `most` bytes, in base32."""
     mac = hmac.digest(ring.secret(key_id) or b"", text.encode("utf-8", "surrogatepass"), "sha256")
     return key_id + _base32(mac[:most])
 
@@ -129,7 +129,7 @@ def _base32(raw: bytes) -> str:
 
 
 def reply_address(address: str, approval_id: int, level: int, token: str) -> str:
-    """The address that brings an answer home: `user+1042-1-<token>@host`, from `user@host`."""
+    """The address for an answer to us: `user+1042-1-<token>@host`, from `user@host`."""
     user, _, host = address.rpartition("@")
     return f"{user}+{approval_id}-{level}-{token}@{host}"
 
@@ -155,7 +155,7 @@ def thread_id(domain: str, approval_id: int, person_id: str) -> str:
 
 
 def in_subject(subject: str) -> int | None:
-    """The request that a subject names as ours do; None where it names none, or several."""
+    """The request that a subject names in the form of ours; None if it names none, or several."""
     numbers = set(_IN_SUBJECT.findall(subject))
     return int(numbers.pop()) if len(numbers) == 1 else None
 

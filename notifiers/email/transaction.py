@@ -26,7 +26,7 @@ class Envelope:
 
 
 async def start(client: SMTP, envelope: Envelope) -> None:
-    """Go as far as the server's word that it wants the content. Nothing is mailed yet: this may be done again at once.
+    """Go on until the server says that it wants the content. Nothing is mailed yet, so this may be repeated at once.
 
     Raises what aiosmtplib raises.
     """
@@ -44,10 +44,10 @@ async def start(client: SMTP, envelope: Envelope) -> None:
 
 
 async def finish(client: SMTP, envelope: Envelope, seconds: float) -> None:
-    """Send the content and wait so long for the server's word on it.
+    """Send the content and wait at most `seconds` for the server's reply to it.
 
-    Raises SMTPDataError where it refused the mail, and Unconfirmed where that can't be known: RFC 1047 tells how the
-    same mail comes twice from those who give up here and send again.
+    Raises SMTPDataError if it refused the mail, and Unconfirmed if that can't be known: RFC 1047 explains how the same
+    mail arrives twice from clients that give up here and send again.
     """
     protocol = client.protocol
     if protocol is None:
@@ -64,6 +64,6 @@ async def finish(client: SMTP, envelope: Envelope, seconds: float) -> None:
 
 
 def _content(raw: bytes) -> bytes:
-    """A mail as it follows DATA: a dot ends it, and what begins with one gets another (RFC 5321, section 4.5.2)."""
+    """A mail as sent after DATA: a lone dot ends it, and a line that begins with one gets another (RFC 5321, 4.5.2)."""
     lines = re.sub(rb"\r\n|\r|\n", b"\r\n", raw.removesuffix(b"\r\n"))
     return re.sub(rb"(?m)^\.", b"..", lines) + b"\r\n.\r\n"

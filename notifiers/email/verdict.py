@@ -17,16 +17,16 @@ from notifiers.email.own_text import Own, own_lines_of
 from notifiers.email.own_text.signatures import signed, without_notices
 
 _POSTSCRIPT = re.compile(r"\s{0,9}p\.? ?s\b", re.IGNORECASE)
-# Why a first line is no answer, of those that may ask something; the others are answers gone wrong, or say nothing.
+# Codes of first lines that are no answer but may ask something; the others are answers gone wrong, or say nothing.
 _MAY_ASK = {"question", "unclear", "turned", "both"}
 _WORDS_THAT_ASK = 3
 
 
 class MailVerdict(NamedTuple):
-    """The answer of a mail or of one of its texts: a verdict, why none, what followed it, and the line read.
+    """The answer of a mail or of one of its texts: a verdict or why there is none, what followed, the line read.
 
-    `doubt` is the word below an approval that put it in doubt. `text` is all that its sender wrote; it `asks` where
-    that is no answer, and may be a question for somebody else.
+    `doubt` is the word below an approval that put it in doubt. `text` is all that its sender wrote; it `asks` if it is
+    no answer but may be a question for somebody else.
     """
 
     verdict: str
@@ -39,7 +39,7 @@ class MailVerdict(NamedTuple):
 
 
 class Context(NamedTuple):
-    """What of a mail and its request matters to reading each of its texts; the texts share the limits."""
+    """What is needed of a mail and its request to read each of its texts; the texts share the limits."""
 
     names: Names
     words: Lexicon
@@ -72,8 +72,8 @@ def _read_text(part: Part, about: Context) -> MailVerdict:
 
 
 def _asks(text: str, lines: list[str], about: Context) -> bool:
-    """Whether a text that is no answer is one for people to read: long enough, and without a line that answers."""
-    is_asked = ";" in text or not QUESTION_MARKS.isdisjoint(text)  # the first is how Greek is typed
+    """Whether a text that is no answer is for people to read: it is a question or long enough, and no line answers."""
+    is_asked = ";" in text or not QUESTION_MARKS.isdisjoint(text)  # the semicolon is the Greek question mark
     if not is_asked and len(text.split()) < _WORDS_THAT_ASK:
         return False
     looked_at = lines[: limits.MOST_BELOW // about.texts]
@@ -111,7 +111,7 @@ def _doubt(rest: list[str], signature: list[str], line: Line, about: Context) ->
 
 
 def _postscript(signature: list[str]) -> list[str]:
-    """What was written below a signature for all to read."""
+    """The postscript in a signature: its lines from "P.S." on."""
     at = next((n for n, line in enumerate(signature) if _POSTSCRIPT.match(line)), len(signature))
     return signature[at:]
 
@@ -144,7 +144,7 @@ def _first_that_says(lines: list[str], about: Context) -> tuple[int, Line]:
 
 
 def _first_clean(lines: list[str], first: int, about: Context) -> tuple[int, Line]:
-    """Below text that may not be shown, which never gives a yes: the first line that surely is."""
+    """The first line from here on that is surely shown; below text that may not be shown, no line approves."""
     clean = (n for n in range(first, len(lines)) if lines[n].strip() and not {UNSURE, DISPLACED} & {*lines[n]})
     at = next(clean, len(lines))
     return at, read_line("".join(lines[at : at + 1]), about.names, about.words, number=about.number)
