@@ -19,10 +19,10 @@ _BLOCKS, _KNOWN = listed("blocks"), listed("blocks") | listed("inline")
 _UNSHOWN, _ELSEWHERE, _SMALL = listed("unshown"), listed("elsewhere"), listed("small")
 _ATTRIBUTES, _ATTRIBUTE_PREFIXES = listed("attributes"), tuple(ALLOWED["attribute_prefixes"].split())
 _COLOURS: dict[str, str] = ALLOWED["colours"]
-_NO_COLOURS = listed("text_colours") | listed("backgrounds")  # of an attribute, where these words are other colours
+_NO_COLOURS = listed("text_colours") | listed("backgrounds")  # not in attributes, where these are other colours
 _QUOTES, _SIGNATURES = listed("quotes"), listed("signatures")
 _SPACES = re.compile(r"[ \t\n\f\r]+")
-# Where programs differ on what is a comment, or what stands in the head is shown or not.
+# Where programs differ on what a comment is, or on whether text in the head is shown.
 _READ_DIFFERENTLY = re.compile(r"(?<!\]>)<!---?>|--!>|<head[^>]{0,200}>\s{0,99}[^<\s]", re.IGNORECASE)
 _COLOUR = re.compile("#[0-9a-f]{3}(?:[0-9a-f]{3})?|[a-z]+")
 _LONG_NUMBER = re.compile(r"&#[0-9]{9}|&#[xX][0-9a-fA-F]{8}")
@@ -53,7 +53,7 @@ def html_text(html: str, share: int = 1) -> str:
 
 
 class _Page:
-    """Lays a tree out as lines, all its style sheets read before; without recursion, as a tree may be of any depth."""
+    """Lays a tree out as lines, after reading all its style sheets; not recursive, as a tree may be of any depth."""
 
     def __init__(self, tree: JustHTML, share: int, *, doubtful: bool) -> None:
         self._doubtful = doubtful or any(map(_styles_elsewhere, tree.query("script, noscript, link, meta")))
@@ -61,7 +61,7 @@ class _Page:
         self._done: list[str] = []
         self._line: list[str] = []
         self._depth = 0  # how many quotes are open
-        self._parted = False  # something unsaid stands right here
+        self._parted = False  # a comment or hidden text stands right here
         self._displaced = False  # something may stand anywhere
         self._conditional = False
         self._sheets = StyleSheets()
@@ -72,7 +72,7 @@ class _Page:
                 self._sheets.add(css)
 
     def text(self, *, is_cut: bool) -> str:
-        """The lines as one text; the last that says anything may go on where the rest was cut off."""
+        """The lines as one text; if the rest was cut off, the last line with text is marked, as it may go on."""
         self._end()
         last = next((at for at in range(len(self._done) - 1, -1, -1) if self._done[at].strip()), -1)
         if is_cut and last >= 0:
@@ -94,7 +94,7 @@ class _Page:
                 self._say(node.data or "", states[-1])
             elif node.name == "#comment":
                 self._parted = True
-                # Outlook's conditional comments: what stands in them, or between them, only some programs show.
+                # Outlook's conditional comments: only some programs show what stands in or between them.
                 marks = re.findall(r"\[(if|endif\])", (node.data or "").lower())
                 self._conditional = "endif]" not in marks if marks else self._conditional
                 self._put(UNSURE if "if" in marks and not states[-1].gone else "")
@@ -104,11 +104,11 @@ class _Page:
                 pending.extend((child, False) for child in reversed(node.children or ()))
 
     def _put(self, text: str, *, keeps: bool = False) -> None:
-        """Go on with this text; a space at the start stays only where spaces are to be kept."""
+        """Add text to the line; a space that begins the line or follows another stays only if it `keeps` spaces."""
         if not text:
             return
         if self._parted and self._line and self._line[-1][-1:].isalnum() and text[0].isalnum():
-            self._line.append(UNSURE)  # a word that something unsaid splits is no word
+            self._line.append(UNSURE)  # a word split by a comment or hidden text is no word
         self._parted = False
         if text[0] == " " and (not self._line or self._line[-1].endswith(" ")) and not keeps:
             text = text[1:]
@@ -122,7 +122,7 @@ class _Page:
         self._line, self._parted = [], False
 
     def _mark(self, line: str) -> None:
-        """Put in a line of structure."""
+        """Add a line that marks a rule, a quote or a signature."""
         self._end()
         self._done.append(">" * self._depth + line)
 
@@ -149,7 +149,7 @@ class _Page:
         self._room -= len(text)
         is_long = len(text) > limits.LONGEST_STYLE or self._room < 0
         style = Style(doubtful=True) if is_long else inline_style(text)
-        # With no style of its own such text is hidden in any program; with other values in some.
+        # Without a style such an element is hidden in every program; with other values of `hidden` in some.
         hides = name in _KNOWN and (node.attrs.get("hidden", "no") or "").lower() in ("", "hidden", "true")
         names = {name, *(f"#{mark}" for mark in _marks(node, "id")), *(f".{mark}" for mark in _marks(node, "class"))}
         changes, moves = names & self._sheets.changed, names & self._sheets.displaced
@@ -157,7 +157,7 @@ class _Page:
             name in _UNSHOWN or ((style.hidden or hides) and not self._sheets.shows)
         ):
             if name == "br":
-                self._put(UNSURE)  # whether it breaks the line is for a style to say
+                self._put(UNSURE)  # a style decides whether it breaks the line
             return around._replace(gone=True)
         self._displaced = self._displaced or style.anywhere or bool(moves)
         resized = style.resized or name in _SMALL
@@ -168,8 +168,8 @@ class _Page:
         block = name in _BLOCKS if style.block is None else style.block
         if style.displaced or name in _ELSEWHERE:
             self._put(DISPLACED)
-        # In doubt a block may not end the line, and may show something without a text. What a program that changes
-        # pages has put in shows nothing but the text within.
+        # A doubtful block may not end the line, and may show something without a text. Custom elements, which programs
+        # that change pages put in, show nothing but the text within.
         mark = UNSURE if doubtful and name != "hr" and "-" not in name else ""
         self._put(mark if self._line else "")
         if block:
@@ -207,7 +207,7 @@ def _marks(node: Any, *attributes: str) -> set[str]:
 
 
 def _styles_elsewhere(node: Any) -> bool:
-    """Whether an element brings in a style sheet from elsewhere, a script or darkness."""
+    """Whether an element brings in an external style sheet, a script or a dark colour scheme."""
     attributes = {name: (node.attrs.get(name) or "").lower().strip() for name in ("rel", "name", "content")}
     darkens = attributes["name"] == "color-scheme" and "light" not in attributes["content"]
     return "script" in node.name or "stylesheet" in attributes["rel"] or darkens

@@ -26,7 +26,7 @@ _BROWSER = re.compile("^-(?:webkit|moz|ms|apple|qt)-")
 _NAME = re.compile(r"[.#]?-?[a-z_\u0080-\U0010ffff][\w-]*")
 _PSEUDO = re.compile(r"::?[\w-]*")
 _DARK_MODE = re.compile(r"\s*((only )?(screen|all) and )?\(prefers-color-scheme:\s*dark\)\s*")
-DEEPEST_GROUP = 3  # of `@media` and its like in each other
+DEEPEST_GROUP = 3  # levels of `@media` and the like in each other
 
 Value = Sequence[Any]  # tinycss2's tokens, without white space and comments
 
@@ -50,7 +50,7 @@ class Style(NamedTuple):
     anywhere: bool = False  # may stand over anything
     block: bool | None = None
     keeps_lines: bool | None = None
-    resized: bool = False  # to a part, or several times, of the text around
+    resized: bool = False  # to a fraction or a multiple of the text around
 
 
 PLAIN = Style()
@@ -58,14 +58,14 @@ PLAIN = Style()
 
 @lru_cache(maxsize=2_048)
 def inline_style(text: str) -> Style:
-    """What a style attribute says; what is escaped or commented in it, programs read differently."""
+    """What a style attribute says; in doubt if it has escapes or comments, which programs read differently."""
     if "\\" in text or "/*" in text or "\xa0" in text:
         return Style(doubtful=True)
     return _read(tinycss2.parse_blocks_contents(text, skip_comments=True, skip_whitespace=True))
 
 
 def _read(declarations: Sequence[Any], *, dark_mode: bool = False) -> Style:
-    """What a list of declarations says together; where it holds in dark mode only, its colours are no matter."""
+    """What a list of declarations says together; if it holds in dark mode only, its colours don't matter."""
     known = [each for each in declarations if each.type == "declaration"]
     declared = [(_BROWSER.sub("", each.lower_name), _without_spaces(each.value)) for each in known]
     if dark_mode:
@@ -102,7 +102,7 @@ def _is_plain(name: str, value: Value) -> bool:
         return _word(value[:1]) == "light"
     if name in _WORDS:
         return word in _WORDS[name]
-    # Also of what begins so, as `margin-left`.
+    # Also for names that begin with one of these, such as `margin-left`.
     key = next((each for each in ("margin", "padding", "border", "text-decoration") if name.startswith(each)), name)
     if key in _LENGTHS:
         low, high = _LENGTHS[key]
@@ -120,7 +120,7 @@ def _word(value: Value) -> str:
 
 
 def _has_plain_tokens(name: str, value: Value) -> bool:
-    """Words, numbers, colours and names of fonts, but a line through the text and fonts of signs."""
+    """Whether a value has only words, numbers, colours and fonts, but no line-through and no font of signs."""
     names_font = name.startswith(("font", "mso-"))  # elsewhere a string may be shown
     return all(
         (token.type in (*_NUMBERS, "ident", "hash", "literal") and _word([token]) not in ("line-through", *_SIGNS))
@@ -131,7 +131,7 @@ def _has_plain_tokens(name: str, value: Value) -> bool:
 
 
 def _pixels(name: str, token: Any) -> float:
-    """A length as CSS pixels, as if the font had 16 and the page 800; NaN, which lies in no range, in other units."""
+    """A length as CSS pixels, as if the font had 16 and the page 800; for other units NaN, which is in no range."""
     if token.type == "dimension":
         return float(token.value) * _PIXELS.get(token.lower_unit, math.nan)
     if token.type == "percentage":
@@ -145,9 +145,9 @@ def _is_relative(token: Any) -> bool:
 
 
 def _brightness(colour: Any) -> float:
-    """How light a colour is on white, from 0 to 1; NaN, neither light nor dark, where it can't be told.
+    """How light a colour is on white, from 0 to 1; NaN, neither light nor dark, if that is unknown.
 
-    By the W3C's techniques for accessibility (AERT, 2.2).
+    The formula is from the W3C's techniques for accessibility (AERT, 2.2).
     """
     if colour is None or colour == "currentColor":
         return math.nan
@@ -155,7 +155,7 @@ def _brightness(colour: Any) -> float:
 
 
 def _is_text_colour(value: Value) -> bool:
-    """Whether text in this colour is read on a light background. An undefined variable leaves the colour as it was."""
+    """Whether text in this colour is readable on a light background. An undefined variable keeps the colour."""
     if len(value) == 1 and value[0].type == "function" and value[0].lower_name == "var":
         name, *fallback = _without_spaces(value[0].arguments) or [None]
         is_free = str(getattr(name, "value", "")).startswith(_FREE_PREFIXES)
@@ -164,10 +164,10 @@ def _is_text_colour(value: Value) -> bool:
 
 
 def _is_background(token: Any) -> bool:
-    """Whether dark text can be read on a background that this declares, among other things."""
+    """Whether dark text can be read on a background with this token in its value."""
     if token.type in (*_NUMBERS, "literal") or _word([token]) in _BACKGROUNDS:
         return True
-    colour = color3.parse_color(token)  # those that shine through add up
+    colour = color3.parse_color(token)  # translucent ones add up
     return getattr(colour, "alpha", 0) in (0, 1) and _brightness(colour) >= DARKEST_BACKGROUND
 
 
@@ -179,9 +179,9 @@ class StyleSheets:
 
     def __init__(self) -> None:
         self._room = limits.MOST_RULES
-        self.doubtful = False  # all text is
-        self.shows = False  # a rule says of some element whether it is shown
-        self.keep_lines = False  # of some element
+        self.doubtful = False  # all text is in doubt
+        self.shows = False  # a rule says whether some element is shown
+        self.keep_lines = False  # a rule may keep the line breaks of some element
         self.changed: set[str] = set()
         self.displaced: set[str] = set()
 
@@ -214,10 +214,10 @@ class StyleSheets:
     def _add(self, rule: Any, *, dark_mode: bool) -> None:
         found = tinycss2.parse_blocks_contents(rule.content, skip_comments=True, skip_whitespace=True)
         style = _read(found, dark_mode=dark_mode)
-        # What stands in brackets names no element that must be there, whatever it looks like: `[title="] .x"]`.
+        # What stands in brackets is no name of the element, whatever it looks like: `[title="] .x"]`.
         named = [token for token in rule.prelude if token.type not in ("[] block", "() block", "function", "comment")]
         selectors = tinycss2.serialize(named).lower()
-        nests = any(each.type in ("qualified-rule", "at-rule") for each in found)  # and may rule anything
+        nests = any(each.type in ("qualified-rule", "at-rule") for each in found)  # nested rules may apply to anything
         self.doubtful = nests or len(selectors) > limits.LONGEST_STYLE
         self.shows = self.shows or style.block is not None
         self.keep_lines = self.keep_lines or bool(style.keeps_lines)
@@ -231,7 +231,7 @@ class StyleSheets:
                 self.displaced.add(name)
 
     def _name(self, selector: str) -> str:
-        """One name that an element must have for a rule to hold: too many elements will have it, never too few."""
+        """One name that an element must have for a rule to apply: it may match too many elements, never too few."""
         last = re.split(r"[\s>+~]+", _PSEUDO.sub("", selector).strip())[-1]
         names = _NAME.findall(last)
         self.doubtful = self.doubtful or not names or "\\" in selector

@@ -1,6 +1,6 @@
 """The text of a part: its transfer encoding undone, its charset decoded, its soft line breaks joined.
 
-What a charset's name means says the WHATWG Encoding Standard, as for all browsers; what it lacks Python may know.
+The WHATWG Encoding Standard says what a charset's name means, as for all browsers; Python may know what it lacks.
 """
 
 import binascii
@@ -15,25 +15,25 @@ from notifiers.email.folding import UNSURE
 from notifiers.email.mime.parts import Part, Unreadable
 
 _BIG_ENDIAN = {"utf-16": codecs.BOM_UTF16_BE, "utf-32": codecs.BOM_UTF32_BE}
-# Where HTML may say itself how it is written (WHATWG HTML, section 13.2.3.2).
+# Where HTML may name its own charset (WHATWG HTML, section 13.2.3.2).
 _META = re.compile(rb"<meta[^>]{1,200}charset\s{0,9}=\s{0,9}[\"']?([A-Za-z0-9_:.-]{1,40})", re.IGNORECASE)
 
 # Codecs that Python counts as text but no mail client reads a mail in; some of them are quadratic.
 _NO_CHARSETS = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem"})
-# Names that neither the standard nor Python knows, and what is meant where Python's codec is the narrower standard.
+# Names that neither the standard nor Python knows, and the wider codec that is meant where Python's is too narrow.
 _FURTHER_NAMES = {
     "ucs-2": "utf-16", "unicode": "utf-16", "utf8mb4": "utf-8", "cp65001": "utf-8", "ansi": "cp1252",
     "latin9": "iso8859-15", "koi8-ru": "koi8-u", "cp50220": "iso2022_jp_ext", "cp50221": "iso2022_jp_ext",
     "windows-936": "gb18030", "gbk": "gb18030", "iso2022_jp": "iso2022_jp_ext",
 }  # fmt: skip
-# A line that ends in a space, but the separator of a signature, with another to flow into (RFC 3676).
+# A line that ends in a space, isn't a signature's separator, and has another to flow into (RFC 3676).
 _FLOWING = re.compile(r"(?m)^(?!>|-- $)(.*) \n(?=[^>\s])(?!-- $)")
 _MAY_FLOW = re.compile(r"(?m)^(?!>|-- $)(.*\S) \n(?: \n)+(?=[^>\s])")
 _NAME = re.compile(r"[!-~]{1,60}")
 
 
 def codec_of(label: str) -> str:
-    """Python's codec for a name in lower case; "" where no mail client reads a mail in it, or nobody knows it."""
+    """Python's codec for a name in lower case; "" if it is unknown, or no mail client reads mail in it."""
     if not _NAME.fullmatch(label):
         return ""
     known = webencodings.lookup(label)
@@ -86,7 +86,7 @@ def _transferred(part: Part) -> bytes:
         raise Unreadable("malformed", "The text of the mail is encoded in a way that can't be read.")
     packed = b"".join(part.body.split())
     over = len(packed) % 4
-    # What the cap cut off is not guessed at; of a whole body nothing is left out, and missing padding is nothing.
+    # If the cap cut the body, its incomplete end is dropped; a whole body is decoded whole, and may lack padding.
     packed = packed[: len(packed) - over] if part.is_cut else packed + b"=" * (-over % 4)
     try:
         return binascii.a2b_base64(packed, strict_mode=True)
@@ -107,24 +107,24 @@ def _decoded(part: Part, data: bytes) -> tuple[str, bool]:
 
 
 def _codecs(part: Part, data: bytes) -> list[str]:
-    """The codecs the text may be in, the likeliest first; where it is in none, the last makes the best of it."""
+    """The codecs the text may be in, the likeliest first; if it is in none, the last decodes what it can."""
     label = part.params.get("charset", "").strip().strip("'\"").lower()
     if not label and part.type == "text/html":
         label = _own_label(data)
     codec = codec_of(label) if label else "ascii"
     if codec == "ascii":  # undeclared: UTF-8 if it can be, else what mail clients then take it for
         return ["utf-8", "cp1252"]
-    if codec in _BIG_ENDIAN:  # without a mark as browsers read it, and Windows writes it
+    if codec in _BIG_ENDIAN:  # without a byte order mark, as browsers read and Windows writes it
         codec += "-be" if data.startswith(_BIG_ENDIAN[codec]) else "-le"
-    # Whatever an unknown one is called: hardly anything else than UTF-8 decodes as such; what is ASCII in it reads the
-    # same in nearly all charsets, and the rest is no answer.
+    # An unknown charset, whatever its name: hardly anything but UTF-8 decodes as UTF-8; ASCII reads the same in nearly
+    # all charsets, and the rest is no answer.
     return [codec] if codec else ["utf-8", "ascii"]
 
 
 def _own_label(data: bytes) -> str:
-    """What HTML calls its own charset, where it can be that (WHATWG HTML, 13.2.3.2): in UTF-16 nobody could read it.
+    """The charset that HTML names for itself, but not UTF-16, in which nobody could read it (WHATWG HTML, 13.2.3.2).
 
-    Nor is it UTF-7 (RFC 2152), which browsers gave up since it served to hide text: only a mail's header may say so.
+    Nor UTF-7 (RFC 2152), which browsers gave up because it served to hide text: only a mail's header may name that.
     """
     meta = _META.search(data, 0, limits.LONGEST_META)
     label = meta[1].decode("ascii").lower() if meta else ""
@@ -132,7 +132,7 @@ def _own_label(data: bytes) -> str:
 
 
 def _unflowed(text: str, del_sp: bool) -> str:
-    """Join the lines that are one by RFC 3676, where nobody quoted them: a line that ends in a space flows on.
+    """Join the unquoted lines that are one according to RFC 3676: a line that ends in a space flows on.
 
     A line of one space is an empty line (section 4.4), but some programs take it for one that flows on: so the lines
     around it may be one line or two.

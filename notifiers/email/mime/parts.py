@@ -15,9 +15,9 @@ from notifiers.email import limits
 _EMPTY_LINE = re.compile(rb"^\r?\n", re.MULTILINE)
 _FIELD_NAME = re.compile(r"[!-9;-~]+")
 _BOUNDARY = re.compile(r"[ -~]{1,200}")
-# How some stores mark the beginning of a mail; but `From : grace@example.com` is a field of old.
+# How some stores mark the beginning of a mail; but `From : grace@example.com` is a field in the old syntax.
 _MBOX_LINE = re.compile(rb">?From (?![ \t]*:)")
-# What must come once. RFC 5322, section 3.6, and RFC 2045 for the last ones, which stand in parts too.
+# Fields that may come only once: RFC 5322, section 3.6, and RFC 2045 for the last ones, which stand in parts too.
 SINGLE_OF_PART = ("content-type", "content-transfer-encoding", "content-disposition", "content-id")
 SINGLE = (
     "from", "sender", "reply-to", "to", "cc", "bcc", "subject", "date", "message-id", "in-reply-to", "references",
@@ -52,7 +52,7 @@ class Fields(list[tuple[str, str]]):
 class Part:
     """One part: what it says it is, where its body lies in the mail, and the parts within.
 
-    `room` is how much of the body is looked at, `text` what it says: see `charset.part_text`.
+    `room` is how much of the body is looked at; `text` caches what `charset.part_text` gives.
     """
 
     fields: Fields
@@ -135,7 +135,7 @@ class _Cutter:
 
 
 def _header_end(raw: bytes, start: int, end: int, most: int) -> tuple[int, int]:
-    """Where a header of at most so many bytes ends, and where the body begins."""
+    """Where a header of at most `most` bytes ends, and where the body begins."""
     limit = min(end, start + most)
     found = _EMPTY_LINE.search(raw, start, limit)
     if not found and limit < end:
@@ -144,12 +144,12 @@ def _header_end(raw: bytes, start: int, end: int, most: int) -> tuple[int, int]:
 
 
 def _fields(block: bytes) -> Fields:
-    """The fields of a header, which ends at an empty line alone.
+    """The fields of a header, which only an empty line ends.
 
     A line of white space continues the field above it (RFC 5322, section 4.2: obs-FWS): Exim writes SpamAssassin's
-    report so (`$spam_report`). Who takes it for the header's end sees a text below it, and that is refused here, as no
-    field begins so. Nor with a space before the colon, as section 4.5 allows of old: who takes forged fields out
-    overlooks it.
+    report like that (`$spam_report`). A program that takes it for the header's end sees text below it; that is refused
+    here, as no field begins like that. Neither may a space stand before the colon, which the obsolete syntax of section
+    4.5 allows: programs that remove forged fields overlook such a field.
     """
     if b"\0" in block or b"\r" in block.replace(b"\r\n", b"\n").rstrip(b"\r"):
         raise Unreadable("malformed", "The header of the mail holds control characters.")
@@ -191,7 +191,7 @@ def _content_type(fields: Fields) -> tuple[str, dict[str, str]]:
 def _pieces(raw: bytes, part: Part) -> Iterator[tuple[int, int]]:
     """Where the parts of a multipart begin and end (RFC 2046, section 5.1).
 
-    An alternative that isn't closed may have been cut off; with one way alone, the one it lacks may say otherwise.
+    An alternative that isn't closed may have been cut off: if it has only one version, the missing one may differ.
     """
     boundary = part.params.get("boundary", "").rstrip(" ")
     if not _BOUNDARY.fullmatch(boundary):

@@ -8,7 +8,7 @@ from notifiers.email.mime.parts import Part, Unreadable
 
 _TEXTS = ("text/plain", "text/html")
 _ENCRYPTED = ("multipart/encrypted", "application/pgp-encrypted")
-_SMIME = ("application/pkcs7-mime", "application/x-pkcs7-mime")  # the text within is encrypted, or signed with its form
+_SMIME = ("application/pkcs7-mime", "application/x-pkcs7-mime")  # the text within is encrypted, or in its signature
 # Files by their type: messages that were collected (RFC 2046, section 5.1.5), a Macintosh file (RFC 1740).
 _FILES = ("multipart/digest", "multipart/appledouble")
 _TNEF = ("application/ms-tnef", "application/vnd.ms-tnef")
@@ -42,7 +42,7 @@ def _shown(part: Part) -> Shown:
 
 
 def _signed(part: Part) -> Shown:
-    """Where there are exactly two parts, the first was signed, and the second is its signature (RFC 1847, 2.1)."""
+    """There must be exactly two parts: the first was signed, and the second is its signature (RFC 1847, 2.1)."""
     if len(part.parts) != 2 or _shown(part.parts[1]).ways:
         raise Unreadable("malformed", "The mail says that it is signed, but has no signature.")
     return _shown(part.parts[0])
