@@ -1,8 +1,8 @@
 """Which lines of a text its sender wrote: not what is quoted or forwarded.
 
 Works on lines of plain text; what HTML shows is brought into that form first. Reading stops where an unmarked quote
-begins. Quotes marked with `>` are skipped: an approval may stand below one only if it holds the sentence of our own
-mails that tells how to answer.
+begins. Quotes marked with `>` are skipped: an approval may stand below one only if the quote holds the sentence of
+our own mails that tells how to answer.
 """
 
 from itertools import takewhile
@@ -21,8 +21,8 @@ NARROWEST_WRAP = 60  # columns; programs break lines at 66, 72 or 76
 class Own(NamedTuple):
     """The sender's own lines, in order.
 
-    `forwarded`: what stands below them was handed on, not answered. `foreign`: those of them above which something is
-    quoted that isn't our mail. `marked`: lines with `>` that no attribution line, nor our own mail, makes a quote.
+    `forwarded`: what stands below them was forwarded, not answered. `foreign`: those of them below a quote that isn't
+    our mail. `marked`: lines with `>` that neither an attribution line nor our own mail's text shows to be a quote.
     """
 
     lines: list[str]
@@ -32,20 +32,20 @@ class Own(NamedTuple):
 
 
 def own_lines_of(part: Part, share: int = 1) -> Own:
-    """What the sender wrote of one text of a mail. `share`: how many texts share the limits. Raises Unreadable."""
+    """What the sender wrote in one text of a mail. `share`: how many texts share the limits. Raises Unreadable."""
     text, is_html = part_text(part), part.type == "text/html"
     return own_lines(html_text(text, share) if is_html else text, limits.MOST_LINES // share, wrapped=not is_html)
 
 
 def own_lines(text: str, most: int = limits.MOST_LINES, *, wrapped: bool = True) -> Own:
-    """Keep what the sender wrote of a text with lines ended by \n; no more than so many lines are looked at.
+    """Keep what the sender wrote in a text whose lines end in a line feed; at most `most` lines are looked at.
 
-    `wrapped` tells that a program on the way may have broken long lines, as no program does with what HTML shows.
+    `wrapped`: a program on the way may have broken long lines, which no program does with what HTML shows.
     """
     # A line that had to be cut is never taken for a whole one.
     cuts = ((line, line[: limits.LONGEST_LINE]) for line in text.split("\n", most)[:most])
     lines = [cut if cut == line else cut + UNSURE for line, cut in cuts]
-    marks = [loose(line[: quotes.LONGEST_ATTRIBUTION_LINE + 1]) for line in lines]  # one too long is seen to be
+    marks = [loose(line[: quotes.LONGEST_ATTRIBUTION_LINE + 1]) for line in lines]  # one more shows that it is too long
     kept: list[str] = []
     marked: list[str] = []
     foreign: set[str] = set()
@@ -81,8 +81,8 @@ def own_lines(text: str, most: int = limits.MOST_LINES, *, wrapped: bool = True)
 def _may_be_rest(above: str, line: str) -> bool:
     """Whether the line right below a quoted one may be its wrapped end, without a mark of its own.
 
-    So it may be where its first word did not fit on the line above. The author of the quoted line chose where it
-    breaks, and that may be the requester.
+    It may be if its first word did not fit on the line above. The author of the quoted line, who may be the requester,
+    chose where it breaks.
     """
     narrowest = NARROWEST_WRAP if above.isascii() else NARROWEST_WRAP // 2  # an ideograph takes two columns
     spoken = line.split(None, 1)

@@ -1,7 +1,7 @@
-"""Where a text begins to quote or to hand on: titles, copied headers, and lines like "On ... wrote:".
+"""Where a text begins to quote or forward: titles, copied headers, and lines like "On ... wrote:".
 
-All work on `marks`, a text's lines folded loosely, so that alphabet, case and dashes make no difference. What is no
-sure mark of a quote is the sender's own text, so that no word of theirs is lost.
+All work on `marks`, a text's lines folded loosely, so that case, accents and dashes make no difference. What isn't
+surely a quote is the sender's own text, so that no word of theirs is lost.
 """
 
 import re
@@ -22,13 +22,13 @@ _OPENINGS = "|".join(map(re.escape, CLIENTS["attribution_openings"]))
 _OPENING = re.compile(rf"[* ]*(?:{_OPENINGS})(?:(?<![^\W\d_])|(?![^\W\d_]))")  # whole words
 _ENDS_ATTRIBUTION = re.compile(r":[ *]*$")
 _ADDRESS, _NAMED = re.compile(r"[^\s@]@[^\s@]"), re.compile(r"<[^\s@<]*@[^\s@]")
-# A year (no number of a ticket: it stands alone), a day and an hour.
+# A year that stands alone (or it may be a ticket's number) or a date; and an hour.
 _DAY = re.compile(r"(?<![a-z\d#-])\d{4}(?!\d)|\d{1,2}[./-] ?\d{1,2}[./-] ?\d{2}")
 _TIME = re.compile(r"(?<![\d.:])\d{1,2}[:.h]\d{2}(?![.\d])|\d{1,2}:\d{2}")
 
 
 def begins_forward(mark: str) -> bool:
-    """Whether this line says that a mail is handed on below."""
+    """Whether this line says that a forwarded mail follows."""
     title = _title(mark)
     return title != "" and any(phrase in title for phrase in CLIENTS["forwarded"])
 
@@ -47,7 +47,7 @@ def attribution(marks: list[str], at: int) -> int:
         if not mark or mark.startswith(QUOTE_MARK) or len(mark) > LONGEST_ATTRIBUTION_LINE:
             return 0
         if _ENDS_ATTRIBUTION.search(mark):
-            # The latest line that may be its first one is: above it somebody's own may stand, with an hour in it.
+            # Its first line is the latest that may be: above it the sender's own may stand, with an hour in it.
             begins = _OPENING.match(marks[at]) or "date" in _signs(marks[at]) or _NAMED.search(marks[at])
             later = [n for n in range(at + 1, end) if "date" in _signs(marks[n])]
             is_first = bool(begins) and not any(len(_signs(" ".join(marks[n:end]))) > 1 for n in later)
@@ -56,9 +56,9 @@ def attribution(marks: list[str], at: int) -> int:
 
 
 def only_attributes(bare: list[str]) -> bool:
-    """Whether lines that were marked end in what introduces a quote, which then stands below them without marks.
+    """Whether marked lines end in what introduces a quote, which then stands below them without marks.
 
-    So GroupWise writes it (`>>> Grace 21.11.26 >>>`), and whoever marks "On ... wrote:" alone.
+    GroupWise does that (`>>> Grace 21.11.26 >>>`), and so does whoever marks only "On ... wrote:".
     """
     last = [mark for mark in bare if mark][-LONGEST_ATTRIBUTION:]
     introduces = bool(last and _ENDS_ATTRIBUTION.search(last[-1])) and len(_signs(" ".join(last))) > 1
@@ -83,7 +83,7 @@ def _title(mark: str) -> str:
 def _is_header_block(marks: list[str], at: int) -> bool:
     """Whether a mail's header is copied here, by the names of its lines: From, and two of Sent, To and Subject.
 
-    It begins with From, or with its moment right above that.
+    It begins with From, or with the date and time right above that.
     """
     # An address may be wrapped.
     lines = [mark for mark in marks[at : at + LONGEST_HEADER_BLOCK] if mark and not mark.startswith("<")]
@@ -97,10 +97,10 @@ def _is_header_block(marks: list[str], at: int) -> bool:
 
 
 def _introduces(joined: str, marked: bool) -> bool:
-    """It takes two of a date, an address and a verb of writing, or a known opening and the verb in a short line.
+    """Whether this has two of a date, an address and a verb of writing, or is short with a known opening and the verb.
 
-    Before marked lines the whole moment will do, in whatever language the verb is. A line that says yes or no is
-    nobody's attribution, unless it has all the signs of one: names may hold any word.
+    Before marked lines a date with a time is enough, whatever the verb's language. A line that says yes or no isn't an
+    attribution unless it has all the signs of one, as names may hold any word.
     """
     signs, opens = _signs(joined), _OPENING.match(joined) is not None
     spoken = re.findall(r"[\w']+", fold_known(joined))

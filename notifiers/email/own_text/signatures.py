@@ -8,7 +8,7 @@ from notifiers.email.grammar.lexicon import Lexicon
 
 LONGEST_SIGNATURE = 12  # lines, below a closing
 LONGEST_PHONE_LINE = 80  # characters
-LONGEST_MARK = 200  # of a line that are looked at
+LONGEST_MARK = 200  # characters of a line that are looked at
 MOST_OF_NOTICE = 60  # lines of a paragraph that are looked at
 LEAST_NOTICE = 6  # words of a paragraph with two words of legal notices
 _RULE = re.compile(r"[-_=*~]{20,}")
@@ -22,9 +22,9 @@ class Signed(NamedTuple):
 
 
 def signed(lines: list[str], words: Lexicon) -> Signed:
-    """Part a text at the first mark of a signature: `-- ` (RFC 3676), a closing, a long rule or a legal notice.
+    """Split a text at the first mark of a signature: `-- ` (RFC 3676), a closing, a long rule or a legal notice.
 
-    A phone's line is none: what stands below it may be said as well.
+    A phone's line is none: what stands below it may be the sender's words as well.
     """
     marks = [loose(line[:LONGEST_MARK]) for line in lines]
     notices = _notices(marks)
@@ -55,7 +55,7 @@ def without_notices(lines: list[str]) -> list[str]:
 
 
 def _notices(marks: list[str]) -> frozenset[int]:
-    """The lines of paragraphs with two words of legal notices; the answer's own paragraph is none."""
+    """The lines of paragraphs with two words of legal notices; the answer's own paragraph never counts."""
     found: list[int] = []
     start = 0
     while start < len(marks):
