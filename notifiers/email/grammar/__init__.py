@@ -1,8 +1,8 @@
 """Whether one line, whole, is an answer.
 
-An approval is one when everything on its line is known: a phrase of the tables, beside it at most a greeting, thanks, a
-name or a sign that can't turn its meaning. A rejection is read more widely, since a no that is
-missed may let somebody in: a line that begins with a rejecting word rejects, unless it also agrees.
+A line approves only if everything on it is known: a phrase of the tables, and beside it at most a greeting, thanks, a
+name or a sign that can't turn its meaning. Rejections are read more widely, since a missed no may let somebody in: a
+line that begins with a rejecting word rejects, unless it also agrees.
 """
 
 import re
@@ -140,7 +140,7 @@ def _verdict(kinds: list[str], signs: frozenset[str], *, spoken_to: bool) -> str
 
 
 def _rejects(folded: str, segments: list[str], reader: Reader) -> int:
-    """How many words of a line are a rejecting phrase and what stands before it; 0 where it agrees behind it."""
+    """How many words of a line a rejecting phrase and what stands before it take; 0 if none rejects, or it agrees."""
     words = reader.lexicon
     for rest in _starts(folded, segments, reader):
         spoken = list(_WORD.finditer(rest))[: MOST_WORDS_OF_NO + 1]
@@ -173,13 +173,13 @@ def _starts(folded: str, segments: list[str], reader: Reader) -> Iterator[str]:
 
 
 def _behind(text: str, count: int) -> str:
-    """What stands behind so many words of a line."""
+    """What stands behind the first `count` words of a line."""
     ends = [word.end() for word in _WORD.finditer(text)]
     return text[ends[count - 1] :].lstrip(" .,:;!-–—。，：、！") if count <= len(ends) else ""
 
 
 def _stands(phrase: str, behind: str, reader: Reader) -> bool:
-    """Whether a rejecting phrase is one, by what stands behind it on the line."""
+    """Whether a rejecting phrase really rejects, judged by what stands behind it on the line."""
     words = reader.lexicon
     sentence = re.split(r"[.!;:,–—]| - ", behind, maxsplit=1)[0]
     if not QUESTION_MARKS.isdisjoint(sentence) or any(unicodedata.category(c) in ("Mn", "Me") for c in behind):

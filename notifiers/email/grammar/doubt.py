@@ -11,9 +11,9 @@ from notifiers.email.grammar.lexicon import LONGEST_PHRASE, WORD, Lexicon
 from notifiers.email.grammar.segments import Names
 
 LONGEST_COMMENT = 40_000  # characters below an approval
-# Where a sentence ends: captured where it asks. No address of a page has its mark at a word's end.
+# The end of a sentence, captured if it asks. In a web address the question mark isn't at a word's end.
 _ENDS = re.compile(r"([?？؟\u037e⁇⁈⁉]+(?![\w/&=%#-]))|[.!。！;…]+")
-_GOES_ON = re.compile(r"\s*[,;:)、，；：](?![-)DP(])")  # what smiles aside
+_GOES_ON = re.compile(r"\s*[,;:)、，；：](?![-)DP(])")  # except smileys
 
 
 def word_of_doubt(lines: list[str], answer: str, names: Names, words: Lexicon) -> str:
@@ -58,7 +58,7 @@ def _asks(line: str, words: Lexicon) -> bool:
 
 
 def begins_with_doubt(line: str, names: Names, words: Lexicon) -> bool:
-    """Whether a line in a signature rejects, or begins with a word of doubt; a house number is none."""
+    """Whether a line in a signature rejects, or begins with a word of doubt that no number follows."""
     if read_line(line, names, words).verdict == "reject":
         return True
     spoken = WORD.findall(fold_case(line))

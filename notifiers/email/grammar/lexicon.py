@@ -27,7 +27,7 @@ class Phrases:
         self._dotted = frozenset(each.replace("ı", "i") for each in self._phrases)
         self.folded = frozenset(map(without_accents, self._phrases))
         forms = self._phrases | self.folded
-        self.signs = sorted(filter(is_eastern, forms))  # which no space parts from what stands around
+        self.signs = sorted(filter(is_eastern, forms))  # no space separates these from the text around them
         self.plain = frozenset(form for form in forms if not form.endswith("*"))
         self._stems = tuple(form[:-1] for form in forms if form.endswith("*"))  # with any ending
 
@@ -38,7 +38,7 @@ class Phrases:
         return iter(self._phrases)
 
     def holds(self, text: str) -> bool:
-        """Whether a text is one of them, an ending or any accent aside."""
+        """Whether a text is one of them, with or without accents; with any ending where a phrase has `*`."""
         return text in self.plain or (" " not in text and text.startswith(self._stems))
 
     def sign_in(self, text: str) -> str:
@@ -47,7 +47,7 @@ class Phrases:
 
 
 class Lexicon:
-    """The tables of some languages, each as one."""
+    """The tables of some languages, merged."""
 
     def __init__(self, codes: tuple[str, ...]) -> None:
         tables = {code: read_toml(f"{LANGUAGES.name}/{code}") for code in codes}
@@ -89,7 +89,7 @@ class Lexicon:
         return [self.agreeing_by_language[code] for code, table in tables if phrase in table or code == "en"]
 
     def is_explicit(self, line: str) -> bool:
-        """Whether a line holds a word that can only mean an answer, as "OK" below a mail that explains does not."""
+        """Whether a line holds a word that can only mean an answer, unlike "OK" below a mail that explains."""
         text = fold_case(line)
         return any(map(self._explicit.holds, WORD.findall(text))) or self._explicit.sign_in(text) != ""
 

@@ -16,7 +16,7 @@ _END_OF_NAME = re.compile(r"[(\[{|/<>@\d:;]| - | – ")
 
 
 class Names(NamedTuple):
-    """The folded words of the names that an answer may be signed by or speak to."""
+    """The folded words of the names that an answer may be signed with or addressed to."""
 
     sender: frozenset[str] = frozenset()
     others: frozenset[str] = frozenset()
@@ -89,7 +89,7 @@ class Reader(NamedTuple):
         return word
 
     def _with_more(self, spoken: list[str]) -> str:
-        """An answer and what may stand beside it unparted, or two that say yes ("yes approved").
+        """The kind of an answer with something beside it and no comma between, or of two approvals ("yes approved").
 
         Two that say no may cancel out ("no rechazar"), and two of different languages may mean something else in one.
         """
