@@ -30,7 +30,7 @@ _FOLD = re.compile(rb"\r?\n[ \t]")  # RFC 5545, section 3.1
 
 
 class Sign(NamedTuple):
-    """A mark by which mail of a kind of machine is known. `guessed`: people's mail may have it too."""
+    """A mark that mail of one kind of machine has. `guessed`: people's mail may have it too."""
 
     kind: str
     sign: str
@@ -39,16 +39,16 @@ class Sign(NamedTuple):
 
 
 def machine(mail: Part) -> Sign | None:
-    """The sign that a machine wrote this mail, guessed only where all its signs are; None where there is no sign."""
+    """The sign that a machine wrote this mail, guessed only if all its signs are; None if there is no sign."""
     shown = [each for each in _SIGNS if each.shows(mail)]
     return shown[0]._replace(guessed=all(each.guessed for each in shown)) if shown else None
 
 
 def is_from_mail_server(mail: Part) -> bool:
-    """Whether a mail has the shape of a server's own about delivery: by itself no proof, but no person's either.
+    """Whether a mail looks like a server's own about delivery: that proves nothing, but no person's mail looks so.
 
     It is such a report as a whole (RFC 3464), comes from a daemon, or was sent with the empty return path that keeps
-    bounces from being bounced (RFC 5321, section 4.5.5); the topmost Return-Path is that of the last server.
+    bounces from being bounced (RFC 5321, section 4.5.5); the last server wrote the topmost Return-Path.
     """
     is_null = re.fullmatch(r"<\s*>", mail.fields.first("return-path")) is not None
     return (
@@ -61,12 +61,12 @@ def is_from_mail_server(mail: Part) -> bool:
 def is_away(mail: Part) -> bool:
     """Whether an automatic reply says that its author is away: by its marks or its subject, or else by its own words.
 
-    The marks are those of Sieve (RFC 5230 has a comment in RFC 3834's field), Zimbra, `vacation` and Exchange. The mail
-    of ours that a reply may quote tells of other people's days off.
+    The marks are those of Sieve (RFC 5230 has a comment in RFC 3834's field), Zimbra, `vacation` and Exchange. Quoted
+    text doesn't count, as our mail may be quoted, which tells of other people's absence.
     """
     fields = mail.fields
     submitted = " ".join(fields.all("auto-submitted")).lower()
-    by_rule = "auto-" in submitted and fields.first("x-ms-exchange-inbox-rules-loop")  # out of office is one
+    by_rule = "auto-" in submitted and fields.first("x-ms-exchange-inbox-rules-loop")  # out of office is such a rule
     by_agent = "mailbox rules agent" in fields.first("x-ms-exchange-generated-message-source").lower()
     if by_rule or by_agent or "vacation" in submitted or any(map(fields.first, ("x-vacation", "x-away"))):
         return True
@@ -79,13 +79,13 @@ def is_away(mail: Part) -> bool:
 def _has(*names: str, no: tuple[str, ...] = ("no", "false", "none", "0")) -> Test:
     """Whether one of these fields says anything but no.
 
-    RFC 3834, section 5, allows comments; a value that is nothing else, or is never closed, is no "no".
+    RFC 3834, section 5, allows comments; a value that is only a comment, closed or not, isn't "no".
     """
     return lambda mail: any(value and keyword(value) not in no for name in names for value in mail.fields.all(name))
 
 
 def _bears(*names: str, begins: tuple[str, ...] = ("",)) -> Test:
-    """Whether one of these fields is there, with a value that begins so."""
+    """Whether one of these fields is there, with a value that begins with one of `begins`."""
     return lambda mail: any(
         value and keyword(value).startswith(begins) for name in names for value in mail.fields.all(name)
     )
@@ -97,7 +97,7 @@ def _is_from(users: tuple[str, ...]) -> Test:
 
 
 def _answers_invitation(part: Part) -> bool:
-    """Whether an invitation is answered: as the parameter of any part says (RFC 6047, 2.4), or the calendar itself."""
+    """Whether a part answers an invitation, as its `method` parameter (RFC 6047, 2.4) or the calendar itself says."""
     calendar = beginning(part, limits.LARGEST_REPORT) if part.type in _CALENDARS else b""
     unfolded = _FOLD.sub(b"", calendar.replace(b"\0", b""))  # as UTF-16 has them
     return keyword(part.params.get("method", "")) in _ANSWERS or bool(_METHOD.search(unfolded))
@@ -109,7 +109,7 @@ def _looped_by_sender(mail: Part) -> bool:
 
 
 def _came_back(mail: Part) -> bool:
-    """Our own mail, or one marked by who it was sent to: it has been here before."""
+    """Whether it is our own mail, or X-Loop names an address it was sent to: it has been here before."""
     return bool(in_message_id(mail.fields.first("message-id"))) or bool(_named(mail, "x-loop") & _named(mail, "to"))
 
 
@@ -125,8 +125,8 @@ _EMPTY_PATH = "its return path is empty (RFC 5321)"
 _INVITATION = "it answers an invitation (RFC 5546)"
 _RESENT = "it was sent again by somebody (RFC 5322, 3.6.6)"
 _SUBJECT = "its subject begins like that of one. Reply with the subject left as it is"
-# In order: what says more comes first. Each sign with its source. What forwarders and scanners put on what they pass
-# on, and add-ins on what people write, is guessed.
+# In order: what says more comes first. Many signs name their source. Those that forwarders and scanners put on what
+# they pass on, and add-ins on what people write, are guessed.
 _SIGNS = [
     Sign("receipt", "it is a read receipt (RFC 8098)", lambda mail: is_report(mail, "disposition-notification")),
     Sign("receipt", "Content-Class says it is a receipt", _bears("content-class", begins=("urn:content-classes:mdn",))),

@@ -30,7 +30,7 @@ def says_report(part: Part, kind: str) -> bool:
 def failed_recipient(mail: Part) -> str:
     """The address that a bounce says can't be reached for good, case-folded, or "".
 
-    Where there is a report (RFC 3464), it alone says what failed: the header stands on warnings of a delay as well.
+    If there is a report (RFC 3464), it alone says what failed: warnings of a delay have X-Failed-Recipients as well.
     """
     if is_report(mail, "delivery-status"):
         types = ("message/delivery-status", "message/global-delivery-status")
@@ -50,7 +50,7 @@ def returned_ids(mail: Part) -> Ids | None:
 
 
 def _ids(fields: Fields) -> Ids | None:
-    """Amazon SES puts a Message-ID of its own in place of ours; two that differ name no mail."""
+    """The ids in Message-ID or Reply-To, as Amazon SES replaces our Message-ID; two that differ name no mail."""
     replies = fields.all("reply-to")
     tagged = [each for value in replies for each in addresses_anywhere(value[: limits.LONGEST_STRUCTURED])]
     found = [*map(in_message_id, fields.all("message-id")), *map(in_address, tagged)]

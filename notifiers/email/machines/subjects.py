@@ -1,9 +1,9 @@
 """What stands before our subject: a mail client's "Re:", a gateway's label, or what an autoresponder puts there.
 
-Who answers by hand leaves our subject as it is, behind their client's prefix; autoresponders put their own words before
-it, in every language there is. So of a mail with our subject, whatever is no known prefix, no label, and no answer, and
-longer than any client's prefix, was put there by a machine. The outermost prefix tells what was done last: "Re: Fwd:"
-is a reply, "Fwd: Re:" was handed on.
+People who answer by hand leave our subject as it is, behind their client's prefix; autoresponders put their own words
+before it, in every language there is. So whatever stands before our subject, and is no known prefix, label or answer,
+and longer than any client's prefix, was put there by a machine. The outermost prefix tells what was done last:
+"Re: Fwd:" is a reply, "Fwd: Re:" was forwarded.
 """
 
 import re
@@ -32,7 +32,7 @@ Kind = Literal["", "forward", "automatic", "reply"]
 
 
 def kind_by_subject(mail: Part) -> Kind:
-    """What its subject says that a mail is; "" where that is nothing."""
+    """What a mail is according to its subject; "" if that says nothing."""
     before, ours = _split(mail)
     if _FORWARD_TAG.search(ours[-len("(fwd)") :]):
         return "forward"
@@ -42,7 +42,7 @@ def kind_by_subject(mail: Part) -> Kind:
             return "automatic"
         if kind := _kind_of_prefix(prefix):
             return kind if ours or kind != "automatic" else ""
-    if ":" in rest:  # no client and no gateway writes so many
+    if ":" in rest:  # no client or gateway writes that many
         return "automatic"
     if _FORWARD_TAG.search(rest):
         return "forward"
@@ -50,17 +50,17 @@ def kind_by_subject(mail: Part) -> Kind:
 
 
 def says_away(mail: Part) -> bool:
-    """Whether the subject of an automatic reply says that its author is away; Outlook's, only in a reply to us."""
+    """Whether the subject of an automatic reply says that its author is away; Outlook's words only in a reply to us."""
     before, ours = _split(mail)
     by_outlook = ours and (_OUTLOOK.search(before) or ours.startswith(MACHINES["outlook_away"]))
     return bool(_AWAY.search(before) or by_outlook)
 
 
 def _split(mail: Part) -> tuple[str, str]:
-    """What stands in the subject before ours, and ours, both folded; all and "" where ours isn't there.
+    """What stands in the subject before ours, and ours, both folded; all of it and "" if ours isn't there.
 
-    Ours begins with the name of the installation, which may be any words ("Out of Office Ltd"): behind the last colon,
-    bracket or dash before its fixed words.
+    Ours begins with the name of the installation, which may be any words ("Out of Office Ltd"): it starts behind the
+    last colon, bracket or dash before its fixed words.
     """
     text = loose(decoded(mail.fields.first("subject"))).replace(" :", ":")
     found = _OURS.search(text)
@@ -79,7 +79,7 @@ def _is_machines(prefix: str) -> bool:
 def _kind_of_prefix(prefix: str) -> Kind:
     """What a prefix says, beside a gateway's label ("INTERNAL - FW", "RE [EXT]", "P1 RE") and a count ("Re[2]").
 
-    Most of the clients' own words are words of no sentence: before those any label may stand.
+    Some of the clients' own words occur in no sentence: any label may stand before those.
     """
     if _FORWARD_TAG.search(prefix):
         return "forward"
