@@ -33,7 +33,7 @@ class MailboxListener:
         self._alive_until = 0.0
 
     async def run(self, beat: Callable[[], None]) -> None:
-        """Watch until cancelled, and finish what was begun with a mail; no `beat` comes while the thread hangs."""
+        """Watch until cancelled, then finish the mail in hand; `beat` isn't called while the thread hangs."""
         stop, loop = threading.Event(), asyncio.get_running_loop()
         self._progress()
         watcher = Watcher(self._mailbox, self._ledger, taken_on(loop, self._handler.take), stop, self._progress)
@@ -47,14 +47,14 @@ class MailboxListener:
             await thread
 
     def _progress(self) -> None:
-        """The thread got on; it may now be silent for longer than any answer of the server that it waits for."""
+        """Note that the thread got on; it may now be silent for longer than any answer of the server takes."""
         self._alive_until = time.monotonic() + 2 * self._mailbox.network_seconds
 
 
 def taken_on(loop: asyncio.AbstractEventLoop, take: Take) -> Handle:
-    """What a thread calls to have a mail taken on this loop: when it returns, what the mail says is stored.
+    """A function for a thread, which has a mail taken on this loop: when it returns, what the mail says is stored.
 
-    It raises Unavailable also where the loop has ended, or takes too long.
+    It also raises Unavailable if the loop has ended, or takes too long.
     """
 
     def handle(raw: bytes, arrived: datetime, whole: bool) -> None:

@@ -1,4 +1,4 @@
-"""What is done with a checked mail: it is stored as an answer, or what it asks for done, or its sender told."""
+"""What is done with a checked mail: it is stored as an answer, what it asks for is done, or its sender is notified."""
 
 import asyncio
 import logging
@@ -11,14 +11,14 @@ from notifiers.email.checked_mail import CHANNEL, CheckedMail
 from notifiers.email.inbound import Inbound, of_engine
 from notifiers.engine import Undo
 
-# How the engine says that it does not do what a person wants.
+# The engine's errors for not doing what a person wants.
 NOT_DONE = (Refused, NotAllowed, NotFound, TooMany)
 
 log = logging.getLogger(__name__)
 
 
 class MailHandler:
-    """Hands to the engine what a mail says that was read and checked."""
+    """Reads and checks mails, and hands what they say to the engine."""
 
     def __init__(self, inbound: Inbound) -> None:
         self._inbound = inbound
@@ -28,8 +28,8 @@ class MailHandler:
     async def take(self, raw: bytes, arrived: datetime, whole: bool = True) -> None:
         """Take one mail, or the header alone of one that is too large; when this returns, what it says is stored.
 
-        Raises Unavailable where the engine, the database or Temporal fails: show the mail again later. Whatever else it
-        raises is because of the mail itself.
+        Raises Unavailable if the engine, the database or Temporal fails: show the mail again later. Anything else that
+        it raises is due to the mail itself.
         """
         mail = await self._inbound.explain(raw, arrived, whole)
         if mail.checked.undoes or mail.checked.comments:
@@ -74,7 +74,7 @@ class MailHandler:
             log.warning("answer %s waits: %s", answer.id, message_of(error))
 
     async def _act(self, mail: CheckedMail) -> None:
-        """Do what the mail asks for, beside an answer; a refusal is recorded, and told to its sender."""
+        """Do what a mail asks for that is no answer; a refusal is recorded, and the sender notified."""
         try:
             act = self._engine.comment(mail.submitted_comment) if mail.checked.comments else self._undo(mail)
             await of_engine(act, *NOT_DONE)

@@ -24,10 +24,10 @@ from notifiers.engine import Ledger
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.5  # how often `stop` is checked while nothing happens
-NOTED_EVERY_SECONDS = 5.0  # how often it is noted that somebody tries to read the mailbox, while it can't be read
+NOTED_EVERY_SECONDS = 5.0  # how often we note, between mails or attempts, that we try to read it
 FIRST_DELAY_SECONDS = 0.2
 LONGEST_DELAY_SECONDS = 60.0
-STABLE_SECONDS = 30.0  # a connection that lasted so long starts the delays afresh
+STABLE_SECONDS = 30.0  # a connection that lasted longer resets the delays
 EMPTY_WAKES_IN_A_ROW = 20  # an IDLE that ends at once, without news, comes from a connection that is dead or broken
 EMPTY_WAKE_SECONDS = 0.05
 
@@ -36,11 +36,11 @@ EMPTY_WAKE_SECONDS = 0.05
 class Watcher:
     """Watches a mailbox until `stop` is set.
 
-    `handle(raw, arrived, whole)` must have stored what it needs when it returns. It raises Unavailable to see the mail
+    `handle(raw, arrived, whole)` must have stored what it needs when it returns. It raises Unavailable to get the mail
     again later; any other exception quarantines the mail, and is for what the mail itself breaks. After a crash in the
-    midst of it, it is called again once the claim's lease is over, so it must not mind the same mail twice. Of a mail
-    that is too big to be fetched it is given the header alone, which is not `whole`, before that mail is quarantined.
-    `progress` is called whenever this gets on, at least after each answer of the server.
+    midst of it, it is called again once the claim's lease is over, so it must cope with the same mail twice. Of a mail
+    that is too big to be fetched it gets only the header, with `whole` false, before that mail is quarantined.
+    `progress` is called whenever the watcher gets on, at least after each answer of the server.
     """
 
     mailbox: Mailbox
@@ -100,7 +100,7 @@ class Watcher:
         return not self.stop.is_set()
 
     def _wait(self, connection: Connection, at_most: float) -> float:
-        """Wait for news, at most so many seconds; gives the seconds it took."""
+        """Wait for news, at most `at_most` seconds; gives the seconds it took."""
         started = time.monotonic()
         if not connection.can_idle:
             self._pause(min(at_most, self.mailbox.poll_seconds))

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Collection
 
 FIRST_PAUSE_SECONDS = 2.0
-# Between so many attempts lie pauses of 0, 2, 4, 8 and 16 seconds.
+# With pauses of 0, 2, 4, 8 and 16 seconds between them.
 ATTEMPTS = 6
 NEVER_FAILED = (0, 0.0)
 
@@ -19,12 +19,11 @@ class FetchRetries:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._uidvalidity = 0
-        self._failed: dict[
-            int, tuple[int, float]
-        ] = {}  # how often each was asked for alone in vain, and until when not
+        # By UID: how often it was asked for alone in vain, and when it may be asked for again.
+        self._failed: dict[int, tuple[int, float]] = {}
 
     def forget_all_but(self, uidvalidity: int, uids: Collection[int]) -> None:
-        """Keep in mind what is still listed, under its present numbers."""
+        """Forget the mails that are no longer listed, and all of them if the mailbox was renumbered."""
         known = set(uids) if uidvalidity == self._uidvalidity else set()
         self._uidvalidity = uidvalidity
         self._failed = {uid: failed for uid, failed in self._failed.items() if uid in known}
@@ -34,7 +33,7 @@ class FetchRetries:
         for uid in uids:
             count, not_before = self._failed.get(uid, NEVER_FAILED)
             if alone:
-                # The first time it may as well have been the line that broke.
+                # The first time it may as well have been the connection that broke.
                 pause = FIRST_PAUSE_SECONDS * 2 ** (count - 1) if count else 0.0
                 count, not_before = count + 1, self._clock() + pause
             self._failed[uid] = count, not_before

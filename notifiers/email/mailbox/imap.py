@@ -50,7 +50,7 @@ class Connection:
             return
         try:
             self._client.logout()
-        except (OSError, IMAPClient.Error):  # the server was first, and the library leaves its socket open
+        except (OSError, IMAPClient.Error):  # the server hung up first, and the library leaves its socket open
             hang_up(self._client)
 
     def uids(self) -> list[int]:
@@ -68,7 +68,7 @@ class Connection:
         return self._fetched(uids, "BODY.PEEK[]", b"BODY[]")
 
     def heads(self, uids: list[int]) -> dict[int, Fetched]:
-        """Fetch the headers alone, likewise; of longer ones than are read, one byte more than that."""
+        """Fetch only the headers, likewise; each is cut one byte above the longest that is read."""
         most = LARGEST_HEADER_BLOCK + 1
         return self._fetched(uids, f"BODY.PEEK[HEADER]<0.{most}>", b"BODY[HEADER]<0>")
 
@@ -107,7 +107,7 @@ class Connection:
         self._client.idle()
 
     def heard(self, seconds: float) -> bool:
-        """Wait while idling until the server says anything, or hangs up, at most so many seconds."""
+        """Wait while idling, at most `seconds`, for the server to say anything or hang up."""
         return self._client.has_buffered() or _readable(self._client.socket().fileno(), seconds)
 
     def leave_idle(self) -> None:

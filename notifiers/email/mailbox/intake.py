@@ -26,10 +26,10 @@ LEASE = timedelta(seconds=30)  # how long a claim holds when its watcher dies be
 LISTED_AT_ONCE = 500  # a command of some 4 kB; servers cut off longer lines
 BATCH_MAILS = 50
 BATCH_BYTES = 8_000_000
-# So many senders' mails are dealt with side by side, so that no stranger's mail that takes long holds up the others'.
+# How many senders' mails are dealt with side by side, so that a stranger's slow mail doesn't hold up the others'.
 MOST_SENDERS_AT_ONCE = 8
 MOVED_WITHIN_SECONDS = 3.0  # how long whoever handled a mail is given to move it
-# Then whatever `handle` needs is down, and the mails that follow would fail alike.
+# After this many, what `handle` needs is taken to be down, and the mails that follow would fail too.
 UNAVAILABLE_IN_A_ROW = 10
 LONGEST_MESSAGE_ID = 998  # RFC 5322, 2.1.1: the longest line
 
@@ -44,7 +44,7 @@ Item = TypeVar("Item")
 
 @dataclass
 class Intake:
-    """Deals with the mails of one connection; `go_on` is asked between mails, and tells that we live."""
+    """Deals with the mails of one connection. Between mails `go_on` reports progress and says whether to go on."""
 
     connection: Connection
     mailbox: Mailbox
@@ -55,7 +55,7 @@ class Intake:
     left_to_others: bool = False  # whether `take_all` left mails for those who handled them to move
     _handled_elsewhere: dict[int, float] = field(default_factory=dict)  # such mails: UID to when it was seen first
     _unavailable_in_a_row: int = 0
-    # A database file has one writer, and who waits for it polls.
+    # A database file has one writer at a time, and the others poll for it.
     _ledger_lock: threading.Lock = field(default_factory=threading.Lock)
 
     def take_all(self) -> tuple[int, int]:
@@ -114,7 +114,7 @@ class Intake:
         return ends
 
     def _take_head(self, uid: int, size: int) -> Disposition | None:
-        """Quarantine a mail that is too big, once what its header says of its sender was taken in."""
+        """Quarantine a mail that is too big, after its header was handled."""
         found = self._ask(self.connection.heads, [uid])
         self.retries.succeeded(found)
         if uid not in found:
@@ -143,7 +143,7 @@ class Intake:
         return ends
 
     def _move(self, ends: dict[int, Disposition | None]) -> int:
-        """Move what was dealt with out of the way; gives how many that were."""
+        """Move the mails that were dealt with out of the way; gives how many there were."""
         dealt_with = {uid: end for uid, end in ends.items() if end}
         ours = [uid for uid in dealt_with if self._is_ours_to_move(uid)]
         self.left_to_others |= len(ours) < len(dealt_with)
@@ -154,7 +154,7 @@ class Intake:
     def _is_ours_to_move(self, uid: int) -> bool:
         """Whether we may move it: we handled it, or the watcher that did has not moved it in time.
 
-        Two who move the same mail may make a copy of it.
+        If two watchers move the same mail, there may be two copies of it.
         """
         first_seen = self._handled_elsewhere.get(uid)
         return first_seen is None or time.monotonic() - first_seen > MOVED_WITHIN_SECONDS
@@ -212,12 +212,12 @@ def _header(raw: bytes) -> Fields:
     """The mail's header; empty where it can't be read, as the digest identifies the mail without it."""
     try:
         return read_fields(raw)
-    except Exception:  # Unreadable, or a fault of ours, which is no reason to read no other mail
+    except Exception:  # Unreadable, or a bug of ours, which must not keep other mails from being read
         return Fields()
 
 
 def _message_id(header: Fields) -> str:
-    """The Message-ID as text for people; what can't be read is none."""
+    """The Message-ID as text for people, without unprintable characters; "" if there is none."""
     # A database may refuse NUL or half a surrogate pair, and with it the mail, again and again.
     return "".join(filter(str.isprintable, header.first("message-id"))).strip()[:LONGEST_MESSAGE_ID]
 

@@ -19,8 +19,8 @@ from notifiers.email.mailbox.oauth import AccessTokens
 logging.getLogger("imapclient.imaplib").setLevel(logging.INFO)
 
 NETWORK_SECONDS = 20.0  # for connecting, and for each answer of the server
-# After so long without news in IDLE the mailbox is read again. That renews IDLE (RFC 2177 wants this at least every 29
-# minutes) and finds out whether the connection still lives.
+# After this long without news in IDLE the mailbox is read again. That renews IDLE (RFC 2177 wants this at least every
+# 29 minutes) and shows whether the connection still works.
 RENEW_IDLE_SECONDS = 10.0
 POLL_SECONDS = 5.0  # between two looks at a server without IDLE
 LONGEST_NAME = 200  # what the ledger keeps
@@ -56,7 +56,7 @@ class Mailbox(Model, arbitrary_types_allowed=True, hide_input_in_errors=True):
 
     @property
     def name(self) -> str:
-        """Name the mailbox in the ledger and the log."""
+        """The name of the mailbox in the ledger and the log."""
         return f"{self.username}@{self.host}/{self.folder}"
 
 

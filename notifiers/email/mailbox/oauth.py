@@ -59,7 +59,7 @@ class AccessTokens:
         self._lock = threading.Lock()
 
     def __call__(self) -> str:
-        """Give a token that lasts a while yet; raises Unavailable where the token server gives none."""
+        """Give a token that is good for a while yet; raises Unavailable where the token server gives none."""
         with self._lock:
             if time.monotonic() >= self._ends:
                 self._renew()
