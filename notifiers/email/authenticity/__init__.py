@@ -1,4 +1,4 @@
-"""Whether a mail really comes from the address in its From, by the one rule that is configured.
+"""Whether a mail really comes from the address in its From, according to the one configured rule.
 
 Either the mail server in front of us checked it and wrote that down (RFC 8601), or its DKIM signature (RFC 6376) is
 checked here. With no rule nothing is authentic, and so no mail decides.
@@ -15,8 +15,8 @@ from notifiers.email.config import AuthenticityRule
 from notifiers.email.header_values import one_address
 from notifiers.email.mime.parts import Fields, Unreadable, read_fields
 
-# What DMARC says of a domain without a policy, or whose policy couldn't be looked up (RFC 7489, section 11.2); the
-# second is Microsoft's, for a guess.
+# What DMARC says of a domain without a policy, or whose policy couldn't be looked up (RFC 7489, section 11.2);
+# "bestguesspass" is Microsoft's, for a guess.
 UNDECIDED = ("none", "bestguesspass", "temperror")
 # Where Exchange says which of its servers let a mail in.
 _SOURCES = ("x-ms-exchange-organization-authsource", "x-ms-exchange-crosstenant-authsource")
@@ -48,7 +48,7 @@ def authenticate(raw: bytes, sender: str, rule: AuthenticityRule, dnsfunc: DnsTe
         decided = any(each.method == "dmarc" and each.value not in UNDECIDED for each in results)
         if found.passed or not rule.tenant or decided:
             return found
-        # What the results leave open Exchange may say of a mailbox of the tenant.
+        # If the results leave it open, Exchange may say that a mailbox of the tenant submitted it.
         if problem := _why_not_internal(fields, sender, rule.tenant):
             return Authentic(False, f"{found.how}, and {problem}")
         return Authentic(True, f"Exchange Online says that a mailbox of the tenant {rule.tenant} submitted it")
@@ -59,14 +59,14 @@ def authenticate(raw: bytes, sender: str, rule: AuthenticityRule, dnsfunc: DnsTe
 
 
 def _results(fields: Fields, rule: AuthenticityRule) -> tuple[list[Result], str]:
-    """What the topmost header says, and why that is no proof, or ""."""
+    """The results in the topmost header, and why they prove nothing, or ""."""
     topmost = fields.first("authentication-results")
     if not topmost:
         return [], "the mail server wrote no Authentication-Results"
     first, *pieces = cut(topmost)
     if rule.exchange_online:
         problem = "" if read_result(first).value else "the topmost Authentication-Results isn't Exchange Online's"
-        # With a tenant a DMARC result counts even there: what it says against the mail is not overruled.
+        # With a tenant a DMARC result counts even in such a header: what it says against the mail is not overruled.
         return list(map(read_result, () if problem and not rule.tenant else (first, *pieces))), problem
     if server_of(first) != rule.authserv_id.strip().lower():
         return [], "the topmost Authentication-Results isn't by the server that is trusted"
@@ -76,10 +76,10 @@ def _results(fields: Fields, rule: AuthenticityRule) -> tuple[list[Result], str]
 def _may_be_sent_on(results: list[Result], fields: Fields, domain: str) -> str:
     """Why the mail may be one to somebody else, with other words in To or Subject; or "".
 
-    What has passed by a signature alone is proven as far as that signs (RFC 6376, section 8.6): whoever got a signed
-    "Yes" may send it on. An SPF pass of the same domain says that it came straight from there.
+    A mail that passed by a signature alone is proven only as far as that covers it (RFC 6376, section 8.6): whoever got
+    a signed "Yes" may send it on. An SPF pass of the same domain shows that it came straight from there.
     """
-    # Some servers give results for other identities than the envelope's sender beside that; Yandex writes `smtp.mail`.
+    # Some servers also give results for identities other than the envelope's sender; Yandex writes `smtp.mail`.
     others = {"smtp.helo", "smtp.pra"}
     spf = [each for each in results if each.method == "spf"]
     spf = [each for each in spf if "smtp.mailfrom" in each.properties or not others & set(each.properties)]
@@ -93,7 +93,7 @@ def _may_be_sent_on(results: list[Result], fields: Fields, domain: str) -> str:
 
 
 def _vouched(results: list[Result], domain: str) -> Authentic:
-    """DMARC's word counts; where it has none to say, a signature's."""
+    """Whether DMARC, or where it is undecided a signature, proves the sender."""
     unread = [each.method for each in results if each.method in ("dmarc", "dkim") and not each.value]
     if unread:
         return Authentic(False, f"the mail server's result for {unread[0]} could not be read")
@@ -116,7 +116,7 @@ def _vouched(results: list[Result], domain: str) -> Authentic:
 
 
 def _signer(result: Result) -> str:
-    """The domain that signed: `header.d`, or what `header.i` has of it; "" where these contradict each other."""
+    """The domain that signed: `header.d`, or that of `header.i`; "" if these contradict each other."""
     signer, user = result.properties.get("header.d", ""), _domain_of(result.properties.get("header.i", ""))
     if not signer or not user:
         return signer or user
@@ -132,8 +132,8 @@ def _domain_of(value: str) -> str:
 def _why_not_internal(fields: Fields, sender: str, tenant: str) -> str:
     """Why Exchange Online doesn't say that a mailbox of this tenant submitted the mail as `sender`; "" where it does.
 
-    Such a mail is neither signed nor checked for DMARC. What is believed instead are headers that Exchange writes
-    itself and takes out of what comes from outside, by its "header firewall"
+    Such a mail is neither signed nor checked for DMARC. What counts instead are headers that Exchange writes itself
+    and removes from mail that comes from outside, by its "header firewall"
     (learn.microsoft.com/exchange/header-firewall-exchange-2013-help). Each must be there exactly once: of two, one may
     be the sender's own.
     """

@@ -14,10 +14,10 @@ def aligned(domain: str, signer: str) -> bool:
     """Whether a signature by `signer` may vouch for an address of `domain`: the same, its parent or its child.
 
     Stricter than DMARC's relaxed alignment (RFC 7489, section 3.1.1), which also lets two children of one
-    organisation vouch for each other. That needs to know where an organisation begins, and no list knows all of it:
+    organisation vouch for each other. That takes knowing where an organisation begins, and no list knows all of it:
     the tenants of onmicrosoft.com are strangers to each other and not on the list of public suffixes, and so are those
-    of a top-level domain that is younger than the list, or one's own. Parent and child need no such knowledge, but
-    that the parent is no public suffix, and no ordinary signer needs more.
+    of a top-level domain that is younger than the list, or one's own. For parent and child it is enough to
+    know that the parent is no public suffix, and no ordinary signer needs more.
     """
     one, two = sorted((ascii_domain(domain), ascii_domain(signer)), key=len)
     if not (_HOSTNAME.fullmatch(one) and _HOSTNAME.fullmatch(two)):
@@ -27,10 +27,10 @@ def aligned(domain: str, signer: str) -> bool:
 
 
 def ascii_domain(domain: str) -> str:
-    """The domain in lower case and, where it has other letters, in its IDNA form; "" where it has none.
+    """The domain in lower case and, if it isn't ASCII, in its IDNA form; "" if it has none.
 
-    Also where the IDNA of 2003, which Python has, makes other letters of them: `straße` would be `strasse`, which is
-    another domain today and may belong to somebody else.
+    Also "" if the IDNA of 2003, which Python has, changes its letters: `straße` would be `strasse`, which is another
+    domain today and may belong to somebody else.
     """
     if len(domain) > 253:
         return ""

@@ -1,4 +1,4 @@
-"""Verify a mail's DKIM signatures (RFC 6376), by the keys that its sender's domain has in DNS."""
+"""Verify a mail's DKIM signatures (RFC 6376) with the keys that its sender's domain has in DNS."""
 
 import re
 import time
@@ -16,8 +16,8 @@ DNS_SECONDS = 2.0  # for all the look-ups of a mail together
 ALGORITHMS = ("rsa-sha256", "ed25519-sha256")
 SMALLEST_KEY = 1024
 # Who answers, to whom, and about what: else what somebody wrote to somebody else could be sent on to us as an answer.
-# Not Content-Type and Content-Transfer-Encoding, though to swap them changes how the body is read: Gmail signs neither
-# and others only the first, and by To and Subject the body is still an answer to this request, by its sender.
+# Not Content-Type and Content-Transfer-Encoding, though changing them changes how the body is read: Gmail signs neither
+# and others only the first, and To and Subject show that the body is still its sender's answer to this request.
 MUST_BE_SIGNED = ("from", "to", "cc", "subject")
 # Runs of white space cost the DKIM library the square of their length.
 COSTLIEST_SPACES = 50_000_000
@@ -40,17 +40,17 @@ def check_signatures(raw: bytes, fields: Fields, domain: str, dnsfunc: DnsText |
         try:
             if message.verify(idx=index, dnsfunc=look_up):
                 return True, f"a DKIM signature of {_tags(signatures[index])['d']} is valid"
-        except Exception as problem:  # beside its own the library lets through what DNS and decoding raise
+        except Exception as problem:  # besides its own the library lets through what DNS and decoding raise
             problems[index] += f" ({type(problem).__name__})"
     return False, list(problems.values())[-1]
 
 
 def left_open(fields: Fields, domain: str, signers: set[str]) -> str:
-    """What signatures that somebody else verified leave open, or "". Theirs are by `signers`.
+    """What the signatures that a server verified don't cover, or "". Those are by `signers`.
 
-    Which field was verified nothing says for sure, and who sends a mail on can add more of them. So each that could
-    vouch for an address of `domain` has to cover all; where no signer is aligned as we want it, those by any signer
-    too, as DMARC takes a sibling's, and where no signer is known, all that there are, beside one that is aligned.
+    Nothing says for sure which field was verified, and whoever sends a mail on can add more. So each that could vouch
+    for an address of `domain` has to cover all; if no signer is aligned by our rule, those by any signer too, as DMARC
+    accepts a sibling's; and if no signer is known, all that there are, at least one of which must be aligned.
     """
     siblings = set() if any(aligned(domain, signer) for signer in signers) else signers
     found = [(ascii_domain(tags.get("d", "")), tags) for tags in map(_tags, fields.all("dkim-signature"))]

@@ -14,7 +14,7 @@ from notifiers.email import limits
 from notifiers.email.header_values import tokens
 from notifiers.email.mime.parts import Unreadable
 
-# The methods of the IANA registry (Email Authentication Parameters), and Microsoft's. No property is called so.
+# The methods of the IANA registry (Email Authentication Parameters), and Microsoft's. No property has such a name.
 METHODS = {
     "arc", "auth", "bimi", "compauth", "dkim", "dkim-adsp", "dkim-atps", "dmarc", "dnswl", "domainkeys", "iprev",
     "rrvs", "sender-id", "smime", "spf", "vbr",
@@ -69,7 +69,7 @@ def _quotes_a_bracket(comment: str) -> bool:
 
 
 def server_of(piece: str) -> str:
-    """The authserv-id that the first piece names, in lower case; "" where it says anything else (but a version 1)."""
+    """The authserv-id that the first piece names, in lower case; "" if it says anything more than a version 1."""
     named = _SERVER.fullmatch(piece)
     return _unquoted(named[1]).lower() if named else ""
 
