@@ -73,7 +73,7 @@ def _read_text(part: Part, about: Context) -> MailVerdict:
 
 def _asks(text: str, lines: list[str], about: Context) -> bool:
     """Whether a text that is no answer is for people to read: it is a question or long enough, and no line answers."""
-    is_asked = ";" in text or not QUESTION_MARKS.isdisjoint(text)  # the semicolon is the Greek question mark
+    is_asked = ";" in text or not QUESTION_MARKS.isdisjoint(text)  # Greek types its question mark as a semicolon
     if not is_asked and len(text.split()) < _WORDS_THAT_ASK:
         return False
     looked_at = lines[: limits.MOST_BELOW // about.texts]
