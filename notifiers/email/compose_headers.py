@@ -40,7 +40,7 @@ class MailPolicy(EmailPolicy):
     def header_fetch_parse(self, name: str, value: Any) -> Any:
         """The header in the library's form, except for Content-*, which are given as they were set.
 
-        The library reads those again and again, and parsing them would take half the time of composing a mail.
+        The library reads those again and again; unparsed they do as well, and parsing would take half of composing.
         """
         return value if name.lower().startswith("content-") else super().header_fetch_parse(name, value)
 

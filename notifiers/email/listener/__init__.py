@@ -47,7 +47,7 @@ class MailboxListener:
             await thread
 
     def _progress(self) -> None:
-        """Note that the thread got on; it may now be silent for longer than any answer of the server takes."""
+        """Note that the thread made progress; it may now be silent for longer than any answer of the server takes."""
         self._alive_until = time.monotonic() + 2 * self._mailbox.network_seconds
 
 

@@ -24,7 +24,7 @@ from notifiers.engine import Ledger
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.5  # how often `stop` is checked while nothing happens
-NOTED_EVERY_SECONDS = 5.0  # how often we note, between mails or attempts, that we try to read it
+NOTED_EVERY_SECONDS = 5.0  # how often we note, between mails or attempts, that we try to read the mailbox
 FIRST_DELAY_SECONDS = 0.2
 LONGEST_DELAY_SECONDS = 60.0
 STABLE_SECONDS = 30.0  # a connection that lasted longer resets the delays
@@ -40,7 +40,7 @@ class Watcher:
     again later; any other exception quarantines the mail, and is for what the mail itself breaks. After a crash in the
     midst of it, it is called again once the claim's lease is over, so it must cope with the same mail twice. Of a mail
     that is too big to be fetched it gets only the header, with `whole` false, before that mail is quarantined.
-    `progress` is called whenever the watcher gets on, at least after each answer of the server.
+    `progress` is called whenever the watcher makes progress, at least after each answer of the server.
     """
 
     mailbox: Mailbox
