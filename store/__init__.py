@@ -31,7 +31,7 @@ from store.tokens import Tokens
 from store.visibility import VisibleEvents
 from store.workers import Workers
 
-# How long a program that starts beside its database waits for it, and how often it tries.
+# How long a program that starts waits for its database, and the pause between tries.
 START_PATIENCE = timedelta(seconds=60)
 START_PAUSE_SECONDS = 0.5
 
@@ -78,7 +78,7 @@ class Store:
         self.workers = Workers(self.database)
 
     def try_to_write(self) -> None:
-        """Make a write that changes nothing; Unavailable where that fails, as on a full disk."""
+        """Make a write that changes nothing. Raises Unavailable if it fails, for example on a full disk."""
         with self.database.transaction() as connection:
             connection.execute(update(feed).values(version=feed.c.version))
 
@@ -89,9 +89,9 @@ class Store:
         live: frozenset[str] = frozenset(),
         patience: timedelta = START_PATIENCE,
     ) -> "Store":
-        """Open it, waiting for a database that is still starting.
+        """Open the store, waiting for a database that is still starting.
 
-        Raises DatabaseUnavailable when `patience` is over, and at once where waiting does not help.
+        Raises DatabaseUnavailable when `patience` is over, or at once if waiting does not help.
         """
         over = time.monotonic() + patience.total_seconds()
         said = False

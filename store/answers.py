@@ -1,4 +1,4 @@
-"""The rows of answers: stored, found, and what became of each."""
+"""Stores answers, finds them, and records the outcome of each."""
 
 import uuid
 from collections.abc import Collection, Mapping, Sequence
@@ -37,13 +37,13 @@ COUNTED_OF = (
 
 
 class Answers(StorePart):
-    """Reading stored answers and what became of them."""
+    """Reads stored answers and their outcomes."""
 
     @reads
     def waiting(self, before: datetime, limit: int = 100) -> list[Answer]:
-        """Answers stored before a moment and never judged: the oldest to each request, then the second ones..."""
-        # So that a request whose workflow hangs, and that has many answers, does not fill the list.
-        # The sum keeps SQLite from reading all answers in the order of that index.
+        """Answers stored before a moment and never judged: the oldest of each request, then the second ones..."""
+        # In this order, a request with many answers whose workflow hangs does not fill the list.
+        # The `+ 0` keeps SQLite from reading all answers in the order of the index `answers_by_request`.
         turn = func.row_number().over(partition_by=answers.c.approval_id + 0, order_by=answers.c.at)
         open_ones = answers.c.state == as_written("open"), answers.c.at < as_written(before)
         left = select(answers).where(*open_ones).order_by(turn, answers.c.at).limit(as_written(limit))
@@ -52,7 +52,7 @@ class Answers(StorePart):
 
     @reads
     def counted_of(self, *approval_ids: int) -> list[Answer]:
-        """The answers of requests that counted and came in by a channel, in the order of each one's levels."""
+        """The answers to these requests that counted and came in by a channel, by level and time."""
         # A requester's own approval is made by the workflow, and came in by no channel.
         counted = answers.c.state == "accepted", answers.c.channel != OWN_APPROVAL
         query = select(answers).where(answers.c.approval_id.in_(approval_ids), *counted)
@@ -61,13 +61,13 @@ class Answers(StorePart):
 
     @reads
     def counted_before(self, answer: Answer) -> bool:
-        """Whether another answer of theirs to the same level counted."""
+        """Whether another answer of the same person to the same level counted."""
         with self.database.reading() as connection:
             return "accepted" in states_of(connection, answer.approval_id, answer.level, answer.person)
 
     @reads
     def outcome(self, answer_id: str) -> AnswerOutcome:
-        """What became of a stored answer."""
+        """The outcome of a stored answer."""
         with self.database.reading() as connection:
             row = connection.execute(OF_ID, {"answer": answer_id}).one()
         return AnswerOutcome(row.state, row.message, row.details or {})

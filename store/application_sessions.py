@@ -1,4 +1,4 @@
-"""Where browsers have a web application open; of codes and cookies the database holds only hashes."""
+"""Browsers' sessions with web applications; the database holds only hashes of codes and cookies."""
 
 import re
 import secrets
@@ -12,13 +12,13 @@ from store.rows import Rows
 from store.tables import application_sessions, sessions
 from store.tokens import ID_BYTES, SECRET_BYTES, hashed, with_secret
 
-# What a code and a cookie hold: an id, and behind it a secret of each.
+# What a code and a cookie hold: the same id, and then a secret, which differs.
 FORM = re.compile(rf"(?P<id>a[0-9a-f]{{{2 * ID_BYTES}}})_(?P<secret>[0-9a-f]{{{2 * SECRET_BYTES}}})")
 rows = Rows(application_sessions)
 
 
 class ApplicationSession(NamedTuple):
-    """One that lasts, and the session of its person here that it belongs to."""
+    """One that lasts, at most as long as its person's session here."""
 
     host: str
     person: str
@@ -46,7 +46,7 @@ def open_once(connection: Connection, session_id: str) -> str:
 
 
 def lasting(connection: Connection, cookie: str, now: datetime) -> ApplicationSession | None:
-    """The one with this cookie; None where it is none, or over, or its person has signed out here."""
+    """The one with this cookie; None if there is none, if it is over, or if its person's session here is over."""
     row = _found(connection, cookie, "hash")
     if row is None or row.ends_at <= now:
         return None

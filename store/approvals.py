@@ -14,7 +14,7 @@ URGENCY = (requests.c.deadline, requests.c.approval_id)
 
 
 def waiting_for(one: str, after: int = 0) -> Select[Any]:
-    """The numbers of those that wait for somebody's answer, after the request of this number in that order."""
+    """The numbers of the requests that wait for somebody's answer, by urgency, after the request with this number."""
     is_approver = (approvers.c.approval_id == requests.c.approval_id) & (approvers.c.person == one)
     asked = select(true()).where(is_approver, approvers.c.level == requests.c.level)
     answered = select(true()).where(

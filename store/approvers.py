@@ -17,7 +17,7 @@ PEOPLE_OF = select(approvers.c.person).where(OF_REQUEST).distinct().order_by(app
 def add(
     connection: Connection, approval_id: int, level: int, asked: Sequence[Approver], availabilities: Mapping[str, str]
 ) -> None:
-    """Add people who are asked at a level, with their availability; who was asked there before stays as they are."""
+    """Add people who are asked at a level, with their availability; those asked there before stay as they are."""
     rows = [
         {
             "approval_id": approval_id,

@@ -1,8 +1,7 @@
 """Searching the record: a page of its rows, found along an index, however long the record is.
 
-By time, the newest first; by a request or a device, the newest request first, as the rows of the record know no device.
-Of rows that further conditions may leave out at most MOST_READ are read; such a page ends early, and says where to go
-on.
+By time, newest first; for a request or a device, newest request first, as the rows of the record know no device. If
+further conditions may leave rows out, at most MOST_READ are read; such a page ends early, and says where to go on.
 """
 
 from collections.abc import Sequence
@@ -20,8 +19,8 @@ from store.reading import RequestReader
 from store.tables import events, requests
 
 LONGEST_PAGE = 500
-# Of a device so many requests are looked at for one page where further conditions may leave rows out: some 2,000 rows.
-# More than one, as the last of them is the first that the next page looks at.
+# The most requests for a device looked at for one page if further conditions may leave rows out: some 2,000 rows. It
+# has to be more than one, as the next page begins with the last of them.
 MOST_REQUESTS = 250
 END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 KEY = events.c.at, events.c.version
@@ -32,8 +31,8 @@ OF_REQUEST = events.c.approval_id, events.c.version
 class WantedEvents:
     """Rows of the record: of what one person did, about one request or device, of one kind, within a time.
 
-    `since` is the first moment, `until` the first one after it. `before` is the version of the row that comes before
-    the page.
+    `since` is the first moment of it, `until` the first one after it. `before` is the version of the row that comes
+    before the page.
     """
 
     person: str = ""
@@ -62,7 +61,7 @@ class Audit:
 
     @reads
     def page(self, wanted: WantedEvents) -> tuple[list[AuditEventView], int | None]:
-        """A page of rows, with the names of who did it, and the `before` of the next one; None where there is none."""
+        """A page of rows, with the names of whoever caused them, and the `before` of the next page, or None."""
         with self.database.reading() as connection:
             start = _row(connection, wanted.before) if wanted.before else None
             by_request = wanted.device or wanted.approval_id
@@ -106,7 +105,7 @@ def _along(wanted: WantedEvents, start: Row[Any] | None, sqlite: bool) -> Select
         own = column == value, tuple_(*KEY) < tuple_(*end)
         query = select(events).where(*own, *(events.c.at >= one for one in since))
     else:
-        # A range of the index, and not an equality, for the reason that is said in `index_paths`.
+        # A range of the index, and not an equality, for the reason given in `index_paths`.
         place = tuple_(column, *KEY) < tuple_(literal(value), *end)
         first: ColumnElement[bool] = column >= value
         if since:
@@ -140,7 +139,7 @@ def _by_request(connection: Connection, wanted: WantedEvents, start: Row[Any] | 
 
 
 def _conditions(wanted: WantedEvents) -> list[ColumnElement[bool]]:
-    """What is left to look at in each row of a request."""
+    """The conditions left to check on each row of a request."""
     conditions = [
         events.c.who == wanted.person if wanted.person else None,
         events.c.kind == wanted.kind if wanted.kind else None,

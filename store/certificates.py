@@ -13,7 +13,7 @@ from store.paging import newest_first
 from store.rows import Rows
 from store.tables import certificate_authorities, client_certificates, revocation_lists, revoked_certificates
 
-# Of a list all but the list itself, which may be large.
+# All columns of a revocation list but the list itself, which may be large.
 ABOUT_LIST = [column for column in revocation_lists.c if column.name != "der"]
 authority_rows, list_rows = Rows(certificate_authorities), Rows(revocation_lists)
 
@@ -78,17 +78,17 @@ def remove_authority(connection: Connection, authority_id: str) -> None:
 
 
 def replace_list(connection: Connection, row: Mapping[str, Any]) -> None:
-    """Put a revocation list in the place of the one before of the same authority."""
+    """Store a revocation list in place of the same authority's previous one."""
     insert_or_change(connection, revocation_lists, row, row)
 
 
 def revoke(connection: Connection, row: Mapping[str, Any]) -> bool:
-    """Add a certificate that an admin revokes; False where it was before."""
+    """Add a certificate that an admin revokes; False if it was revoked before."""
     return insert_new(connection, revoked_certificates, row) > 0
 
 
 def revoked_here(connection: Connection, certificates: Iterable[tuple[str, str]]) -> Sequence[Row[Any]]:
-    """Which of these, each the key of its authority and its serial number, admins have revoked."""
+    """Those of these certificates, each given by its authority's key and serial number, that admins have revoked."""
     key = tuple_(revoked_certificates.c.key_id, revoked_certificates.c.serial)
     return connection.execute(select(revoked_certificates).where(key.in_(list(certificates)))).all()
 
@@ -101,6 +101,6 @@ def keep(connection: Connection, row: dict[str, Any], now: datetime) -> None:
 
 
 def is_kept(connection: Connection, sha256: str, since: datetime) -> bool:
-    """Whether it is known to have been presented since a moment."""
+    """Whether a certificate is known to have been presented since a moment."""
     fresh = client_certificates.c.id == sha256, client_certificates.c.last_seen_at > since
     return connection.execute(select(client_certificates.c.id).where(*fresh)).first() is not None

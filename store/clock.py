@@ -11,7 +11,7 @@ from store.tables import Instant
 
 @dataclass(frozen=True)
 class ClockReading:
-    """The database's time, and by how much at least this process' clock is ahead of it."""
+    """The database's time, and how far, at least, this process' clock is ahead of it."""
 
     at: datetime
     ahead: timedelta
@@ -29,7 +29,7 @@ def read_clock(database: Database) -> ClockReading:
 
 
 def apart(theirs: datetime, before: datetime, after: datetime) -> timedelta:
-    """By how much at least our clock is ahead (below zero: behind) of one that was read between two moments of ours."""
+    """How far, at least, our clock is ahead (below zero: behind) of one that was read between two moments of ours."""
     if theirs < before:
         return before - theirs
     return min(after - theirs, timedelta(0))

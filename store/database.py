@@ -43,17 +43,17 @@ class Happened(NamedTuple):
 
 
 class Recorded(Exception):
-    """`raise Recorded from error` ends a transaction whose rows are kept, and then the error is raised."""
+    """`raise Recorded from error` commits the transaction, which then raises the error."""
 
 
 def reads(function: F) -> F:
-    """Mark a function that only reads: then it never waits for a writer who waits for a lock."""
+    """Mark a function that only reads, so that it never waits for a writer that waits for a lock."""
     function.only_reads = True  # type: ignore[attr-defined]
     return function
 
 
 def only_reads(function: Callable[..., Any]) -> bool:
-    """Whether it is marked as such."""
+    """Whether a function is marked with `reads`."""
     return getattr(function, "only_reads", False)
 
 
@@ -65,7 +65,7 @@ class Threads(ThreadPoolExecutor):
         self._reading = ThreadPoolExecutor(reading, thread_name_prefix="store-reading")
 
     def submit(self, function: Callable[..., Any], /, *args: Any, **named: Any) -> Future[Any]:
-        """Run it in a thread of its kind."""
+        """Run a function in a reading thread if it is marked with `reads`, else in a writing one."""
         if only_reads(function):
             return self._reading.submit(function, *args, **named)
         return super().submit(function, *args, **named)
@@ -88,9 +88,9 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """One transaction, which any error but Recorded undoes.
+        """One transaction, rolled back on any error but Recorded.
 
-        Raises DatabaseUnavailable, with why; BadQuestion for what can't be stored.
+        Raises DatabaseUnavailable, which says why, and BadQuestion for what can't be stored.
         """
         happened: list[Happened] = []
         refused = None
@@ -106,7 +106,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A transaction that only reads, and so waits for no writer; it raises the same."""
+        """A transaction that only reads, and so waits for no writer. Raises the same errors."""
         with _logged(), errors_in_our_terms(), self.engine.connect() as connection:
             yield connection.execution_options(**{ONLY_READS: True})
 
@@ -128,7 +128,7 @@ class StorePart:
 
 
 def from_row(kind: type[M], row: Row[Any], **more: Any) -> M:
-    """A model with the fields for which a row has columns, and these beside or in place of them."""
+    """A model made from the columns of a row that its fields are named after; `more` adds or replaces values."""
     return kind.model_validate({name: row._mapping[name] for name in kind.model_fields if name in row._mapping} | more)
 
 
@@ -145,7 +145,7 @@ def insert_new(connection: Connection, table: Table, *rows: Mapping[str, Any]) -
 
 
 def insert_or_change(connection: Connection, table: Table, row: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
-    """Insert a row; where its key is there already, make these changes to the one that has it."""
+    """Insert a row; if there is one with its key already, make these changes to that one."""
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     insert = dialect.insert(table).values(row)
     connection.execute(insert.on_conflict_do_update(index_elements=[*table.primary_key], set_=changes))
@@ -170,7 +170,7 @@ def errors_in_our_terms() -> Iterator[None]:
 
 @contextmanager
 def _logged() -> Iterator[None]:
-    """Log why the database fails; the caller learns no more than that it does."""
+    """Log why the database fails; callers learn only that it does."""
     try:
         yield
     except DatabaseUnavailable as error:
@@ -194,7 +194,7 @@ def _postgres(url: URL, connections: int) -> Engine:
 def _tune_sqlite(connection: Any, _record: object) -> None:
     # The driver's transactions start deferred and may fail at their first write; `_begin_immediate` starts ours.
     connection.isolation_level = None
-    # SQLite's own knows the letters of English alone.
+    # SQLite's own `lower` changes only the letters of ASCII.
     connection.create_function("lower", 1, lambda text: text and text.lower(), deterministic=True)
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")

@@ -35,7 +35,7 @@ STATES = {
     "F0": "its configuration is wrong",
     "XX": "it has failed inside; its own log says why",
 }
-# Waiting does not help: the setting is wrong, or who runs the database has to do something.
+# Waiting does not help: a setting is wrong, or the database's operators have to do something.
 LASTING = ("28", "3D", "42501")
 CANT_OPEN, FULL = 14, 13
 CODES = {
@@ -58,7 +58,7 @@ NOT_STORED = "Something in it can't be stored: a character that is none, or a nu
 
 
 class DatabaseUnavailable(Unavailable):
-    """The database can't do now what it is asked to: `why` is for operators. `lasting`: waiting does not help."""
+    """The database can't do what was asked; `why` is for operators. `lasting`: waiting does not help."""
 
     def __init__(self, why: str, lasting: bool = False) -> None:
         super().__init__("The database can't be reached now; try again.")
@@ -67,7 +67,7 @@ class DatabaseUnavailable(Unavailable):
 
 
 def for_operators(error: BaseException) -> str:
-    """The message of an error for who runs Countersign, who may know why a database fails."""
+    """The message of an error for the operators of Countersign, who may know why a database fails."""
     return error.why if isinstance(error, DatabaseUnavailable) else message_of(error)
 
 
@@ -104,7 +104,7 @@ def _postgres(error: BaseException | None) -> CountersignError | None:
     for known in (state, state[:2]):
         if known in STATES:
             return DatabaseUnavailable(STATES[known], known in LASTING)
-    # What the driver raises for whatever happens to a connection.
+    # The driver raises this for anything that happens to a connection.
     if type(error).__name__ == "InterfaceError":
         return _network(error.__cause__ if error else None)
     return None

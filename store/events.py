@@ -19,7 +19,7 @@ LOCK = select(feed.c.version).with_for_update()
 
 
 def lock_feed(connection: Connection) -> None:
-    """Wait until no other transaction adds rows or devices: what is counted now is so until this one ends."""
+    """Wait until no other transaction adds rows or devices: what is counted now stays so until this one ends."""
     connection.execute(LOCK)
 
 
@@ -92,19 +92,19 @@ def last_version(connection: Connection) -> int:
 
 
 def requests_between(connection: Connection, after: int, through: int) -> set[int]:
-    """The requests that the rows after a version are about, up to another version."""
+    """The requests that the rows after one version, up to another, are about."""
     rows = select(events.c.approval_id).where(events.c.version > after, events.c.version <= through)
     return {number for number in connection.execute(rows).scalars() if number is not None}
 
 
 def written_since(connection: Connection, approval_id: int, kind: str, who: str, since: datetime) -> int:
-    """How many such events of somebody about this request the record has since a moment."""
+    """How many events of this kind, by somebody about this request, the record has since a moment."""
     same = events.c.approval_id == approval_id, events.c.who == who, events.c.kind == kind
     return connection.execute(select(func.count()).where(*same, events.c.at > since)).scalar_one()
 
 
 def is_known(connection: Connection, approval_id: int | None, kind: str, who: str) -> bool:
-    """Whether the record has such an event of somebody about this request."""
+    """Whether the record has an event of this kind by somebody about this request."""
     same = events.c.approval_id == approval_id, events.c.who == who, events.c.kind == kind
     return connection.execute(select(events.c.version).where(*same).limit(1)).first() is not None
 

@@ -27,7 +27,7 @@ def close_database(file: Path) -> None:
 def write_for_us_alone(file: Path, text: str) -> None:
     """Write a new file that nobody else may read, in place of one that is there; make its folder, too."""
     file.parent.mkdir(mode=OURS_ALONE, parents=True, exist_ok=True)
-    # One that is there may have whatever mode.
+    # A file that is there may have any mode.
     file.unlink(missing_ok=True)
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode=FILE_OURS_ALONE), "w") as opened:
         opened.write(text)

@@ -1,4 +1,4 @@
-"""What somebody looks for among requests: as conditions of a query, and what a request that changed is found by."""
+"""Filters for requests: as conditions of a query, and as values to compare with a request that changed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ LONGEST_TEXT = 200
 
 @dataclass(frozen=True)
 class Filters:
-    """What requests are about; an empty one leaves nothing out.
+    """What a request has to match; an empty filter leaves nothing out.
 
-    `person` made them or was asked about them. Groups have the members that the policy in force gives them. `text` is
-    part of the reason, the ticket, the device, or the requester's id or name, in either case.
+    `person` made it or was asked about it. Groups have the members that the policy in force gives them. `text` is part
+    of the reason, the ticket, the device, or the requester's id or name, in upper or lower case.
     """
 
     person: str = ""
@@ -29,7 +29,7 @@ class Filters:
     text: str = ""
 
     def conditions(self, policy: Policy) -> dict[str, ColumnElement[bool]]:
-        """The conditions on requests that they make, by their names."""
+        """The filters as conditions on requests, by the filters' names."""
         made_by, target = requests.c.requester, requests.c.target
         every = {
             "person": or_(made_by == self.person, is_asked(self.person)),
@@ -44,7 +44,7 @@ class Filters:
 def found_by(view: RequestView, policy: Policy) -> dict[str, list[str]]:
     """What a request is found by: the values of each filter that it fulfils, and the texts in which `text` is sought.
 
-    A page that is open compares a request that changed with its filters by this, so that none costs a query more.
+    An open page compares this with its filters when a request changes, so that no page needs a query of its own.
     """
     requester, target = view.question.requester, columns_of(view.subject)["target"]
     group = policy.group_with(target)
@@ -70,5 +70,5 @@ def _says(policy: Policy, text: str) -> ColumnElement[bool]:
     columns = question["reason"].as_string(), question["ticket"].as_string(), requests.c.target, requests.c.requester
     named = [one for one, user in policy.users.items() if text in user.name.lower()]
     parts = [func.lower(column).contains(text, autoescape=True) for column in columns]
-    # Names are written into the statement: there may be more than it may have parameters.
+    # The ids are written into the statement: there may be more of them than it may have parameters.
     return or_(*parts, one_of(requests.c.requester, named))

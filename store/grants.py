@@ -21,7 +21,7 @@ REVOKE = (
 # The columns of a grant that its view shows.
 SHOWN = [name for name in GrantView.model_fields if name in grants.columns]
 ADD = insert(grants)
-# There are several where one was renewed; no more are looked at.
+# There are several if one was renewed; no more than this are looked at.
 MOST_AT_ONCE = 100
 ACTIVE_FOR: Select[Any] = (
     select(grants, requests.c.route)
@@ -47,13 +47,13 @@ def overdue(database: Database, before: datetime, limit: int) -> list[int]:
 
 
 def active_for(connection: Connection, question: Question) -> Sequence[Row[Any]]:
-    """The Active grants for what this question asks for, each with the `route` of its request; what ends last first."""
+    """The Active grants for what this question asks for, each with its request's `route`; the last to end first."""
     asked = {"who": question.requester, "key": question.subject.key, **columns_of(question.subject)}
     return connection.execute(ACTIVE_FOR, asked).all()
 
 
 def active_among(connection: Connection, numbers: Collection[int] | None) -> Sequence[Row[Any, Any, Any]]:
-    """Number, requester and `revoke_for` of the Active grants of these requests, or of all where that is None."""
+    """Number, requester and `revoke_for` of the Active grants of these requests, or of all if `numbers` is None."""
     columns = grants.c.approval_id, grants.c.requester, grants.c.revoke_for
     return connection.execute(select(*columns).where(IS_ACTIVE, among(grants.c.approval_id, numbers))).all()
 
@@ -76,7 +76,7 @@ def lasting_after(connection: Connection, after: int, now: datetime, limit: int)
 
 
 def view(row: Row[Any], policy: Policy, prefix: str = "") -> GrantView:
-    """A row as a grant, by the policy in force; `prefix` is what the names of a grant's columns begin with there."""
+    """A row as a grant, under the policy in force; the names of the grant's columns in the row begin with `prefix`."""
     stored = {name: getattr(row, prefix + name) for name in SHOWN}
     return GrantView(**stored, same_source_address=policy.same_source_address)
 
@@ -106,7 +106,7 @@ def terms_of(connection: Connection, approval_id: int) -> GrantTerms | None:
 
 
 def end(connection: Connection, ended: GrantEnd) -> bool:
-    """End an Active grant, where a `run` is named only that of its request; False where there is none such."""
+    """End an Active grant; if a `run` is named, only one of that run's request. False if there is no such grant."""
     active = (grants.c.approval_id == ended.approval_id) & (grants.c.status == GrantStatus.ACTIVE)
     if ended.run is not None:
         same = (requests.c.approval_id == ended.approval_id) & (requests.c.token_run == ended.run)
@@ -116,6 +116,6 @@ def end(connection: Connection, ended: GrantEnd) -> bool:
 
 
 def have_revoked(connection: Connection, who: str, reasons: Sequence[tuple[int, str]]) -> None:
-    """Note of grants, by their approval id, that somebody has them revoked, and why; the sweeper does it."""
+    """Note that somebody has grants revoked: by approval id, the reason for each; the sweeper revokes them."""
     rows = [{"number": number, "for": who[:LONGEST_WHO], "why": why} for number, why in reasons]
     connection.execute(REVOKE, rows)

@@ -1,4 +1,4 @@
-"""What a POST with an `Idempotency-Key` was answered: claimed by one caller, then replied for all who repeat it."""
+"""Replies to POSTs with an `Idempotency-Key`: one caller claims the key and makes the reply, repeats get the same."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -34,7 +34,7 @@ class Idempotency(StorePart):
 
     @reads
     def find(self, token_id: str, key: str, digest: str, lease: timedelta) -> Reply | Literal["free", "busy", "other"]:
-        """The same without claiming it, so that no writer is waited for; `free` where it is to be claimed."""
+        """The same without claiming the key, so that it waits for no writer; `free` if the key can be claimed."""
         with self.database.reading() as connection:
             known = connection.execute(select(idempotency).where(_own(token_id, key))).one_or_none()
         if known is None or (known.reply is None and known.at < datetime.now(UTC) - lease):
@@ -46,7 +46,7 @@ class Idempotency(StorePart):
         self._change(token_id, key, {"reply": reply})
 
     def release(self, token_id: str, key: str, lease: timedelta) -> None:
-        """Give a claim back: there is no reply yet, and who repeats the request may find one."""
+        """Give a claim back: there is no reply yet, and a repeat of the request may find one."""
         self._change(token_id, key, {"at": datetime.now(UTC) - lease - timedelta(seconds=1)})
 
     def _change(self, token_id: str, key: str, values: dict[str, Any]) -> None:

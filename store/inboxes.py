@@ -1,4 +1,4 @@
-"""How far each inbox was read; and of those that hold mail which mail was handled, claimed by one watcher at a time."""
+"""How far each inbox was read, and which mails were handled; one watcher at a time claims a mail."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,7 @@ from countersign.notifications import MailRef
 from store.database import StorePart, insert_new, insert_or_change, reads
 from store.tables import as_written, inboxes, mails
 
-# Who reads an inbox tells more often than this that they look, but for the time that a server takes to answer.
+# Whoever tries to read an inbox notes that more often than this, except while waiting for the server.
 LONGEST_GAP = timedelta(seconds=30)
 NEVER_READ = datetime.fromtimestamp(0, UTC)
 
@@ -21,10 +21,10 @@ def inboxes_behind(connection: Connection, moment: datetime) -> Sequence[Row[Any
 
 
 class Inboxes(StorePart):
-    """What those who read inboxes need to have remembered. Each call is one transaction."""
+    """What the readers of inboxes need to have stored. Each call is one transaction."""
 
     def claim(self, mail: MailRef, lease: timedelta) -> Literal["ours", "elsewhere", "handled", "quarantined"]:
-        """Take a mail: of any number of callers one gets `ours`, until it marks, releases, or its lease is over."""
+        """Claim a mail: only one caller gets `ours`, until it marks or releases the mail, or its lease is over."""
         now = datetime.now(UTC)
         row = {
             "mailbox": mail.mailbox,
@@ -50,7 +50,7 @@ class Inboxes(StorePart):
             connection.execute(delete(mails).where(self._is(mail), mails.c.state == "claimed"))
 
     def mark_handled(self, mail: MailRef, disposition: str, why: str = "") -> None:
-        """Say for good what became of a mail: `handled` or `quarantined`."""
+        """Record for good how a mail ended: `handled` or `quarantined`."""
         with self.database.transaction() as connection:
             connection.execute(update(mails).where(self._is(mail)).values(state=disposition, why=why))
 
@@ -75,7 +75,7 @@ class Inboxes(StorePart):
     def looking(self, inbox: str, at: datetime) -> None:
         """Note that somebody looks at the inbox now, whether or not it can read it.
 
-        Where nobody did so for LONGEST_GAP, `looking_since` begins anew: meanwhile nobody was there.
+        If nobody did for LONGEST_GAP, `looking_since` begins anew: nobody was there meanwhile.
         """
         row = {"inbox": inbox, "read_through": NEVER_READ, "looking_since": at, "looked_at": at}
         goes_on = inboxes.c.looked_at > at - LONGEST_GAP

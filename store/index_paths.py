@@ -37,7 +37,7 @@ class Part(NamedTuple):
 class Path(NamedTuple):
     """Numbers of requests along an index, newest first: for each of the `values` in its `column`, if it has one.
 
-    Its first columns fulfil `prefix`; `but` is said of its rows beside that.
+    The index's first columns fulfil `prefix`; `but` are further conditions on its rows.
     """
 
     number: Column[Any] = NUMBER
@@ -62,7 +62,7 @@ class Path(NamedTuple):
         return query.order_by(found.c.approval_id.desc()).limit(limit)
 
     def end(self, part: Part) -> ScalarSelect[Any]:
-        """Down to which number all rows of the part are there; NULL for 0."""
+        """The number down to which the part has all rows; NULL for 0."""
         if len(self.values) < 2:
             return self._last(None, part)
         each = _each(self.values, part.sqlite)
@@ -91,7 +91,7 @@ class Path(NamedTuple):
         return query.order_by(*(some.c[one.name].desc() for one in columns), some.c.approval_id.desc())
 
     def _rows(self, each: TableValuedAlias | None, part: Part) -> Select[Any]:
-        """The numbers below `before` in all rows with a value: the only one, or that of a row of `each`."""
+        """The numbers below `before` in all rows with a value: the only one of `values`, or that of a row of `each`."""
         query = select(self.number).where(*self.prefix)
         if self.column is None:
             return query.where(self.number < part.before).order_by(self.number.desc())
@@ -101,9 +101,9 @@ class Path(NamedTuple):
         if part.sqlite:
             query = query.where(self.number < part.before, self.column == value)
             return query.order_by(self.number.desc())
-        # A range of the index, not an equality: PostgreSQL would else prefer, where it expects many such rows, to read
-        # all requests backwards until it has enough, and reads all there are where those are old. SQLite, which
-        # keeps no statistics unless it is told to, doesn't, and finds the place in an index by an equality only.
+        # A range of the index, not an equality: otherwise PostgreSQL, if it expects many such rows, would read all
+        # requests backwards until it has enough; if those rows are old, it would read all there are. SQLite, which
+        # keeps no statistics unless it is told to, doesn't do this, and finds the start by an equality only.
         place = tuple_(self.column, self.number) < tuple_(value, literal(part.before))
         return query.where(place, self.column >= value).order_by(self.column.desc(), self.number.desc())
 

@@ -1,8 +1,8 @@
 """Finds the requests of one page of a list, at a cost that does not depend on how many requests there are.
 
 A page is read backwards along one index: that of a status, a requester, an approver, a device, Active grants, or what
-somebody may see; for a small group, of each of its members. Of the rows that other conditions may leave out, such as a
-text, at most MOST_READ are read; such a page ends early and says where to go on.
+somebody may see; for a small group, along that of each of its members. If other conditions, such as a text, may leave
+rows out, at most MOST_READ rows are read; such a page ends early and says where to go on.
 """
 
 import json
@@ -21,11 +21,11 @@ from store.index_paths import NOTHING, NUMBER, Part, Path
 from store.tables import approvers, grants, requests
 from store.visibility import condition, is_asked
 
-# A page of requests: to read so many takes some 20 milliseconds.
+# The longest page of requests; reading it takes some 20 milliseconds.
 LONGEST_LIST = 100
-# Looking for a text in so many takes some 10 milliseconds.
+# The most rows read for a page; looking for a text in them takes some 10 milliseconds.
 MOST_READ = 1_000
-# A group of so many is read by an index for each of its members.
+# A group of at most this many members is read along an index for each of them.
 FEW = 20
 # Above every number: the largest that every JSON reader keeps exactly.
 NO_NUMBER = 2**53
@@ -35,9 +35,9 @@ NO_FILTERS = Filters()
 
 @dataclass(frozen=True)
 class Wanted:
-    """The newest requests: of one status, by one requester, asked of one approver, or seen by one, where given.
+    """The newest requests: if given, of one status, by one requester, asked of one approver, or visible to somebody.
 
-    Only those with a number below `before` that pass the filters, and with `has_active_grant` whose grant is Active.
+    Only those with a number below `before` that pass the filters; with `has_active_grant`, whose grant is Active.
     """
 
     status: Status | None = None
@@ -51,7 +51,7 @@ class Wanted:
 
 
 def numbers_of(connection: Connection, wanted: Wanted, policy: Policy) -> tuple[Select[Any], int]:
-    """The query for the numbers of a page, newest first, and down to which number it reads: 0 for all there are."""
+    """The query for the numbers of a page, newest first, and the number down to which it reads: 0 for all there are."""
     if _is_gateways(wanted):
         return _of_scope(connection, wanted), 0
     conditions = _conditions(wanted, policy)
@@ -70,7 +70,7 @@ def goes_on(wanted: Wanted, found: Sequence[int], down_to: int) -> int | None:
 
 
 def _conditions(wanted: Wanted, policy: Policy) -> dict[str, ColumnElement[bool]]:
-    """All that a request has to fulfil, by names."""
+    """All conditions that a request has to fulfil, by name."""
     found = wanted.filters.conditions(policy)
     if wanted.status:
         found["status"] = requests.c.status == wanted.status
@@ -92,7 +92,7 @@ def _paths(wanted: Wanted, policy: Policy) -> tuple[list[Path], set[str]]:
     if visibility.is_empty:
         return [NOTHING], {*_conditions(wanted, policy)}
     if wanted.requester and wanted.has_active_grant:
-        # Few, however much they asked for before.
+        # These are few, however many requests the person made before.
         held = [IS_ACTIVE, grants.c.requester == wanted.requester]
         return [Path(grants.c.approval_id, prefix=held)], {"requester", "active grant"}
     if wanted.requester and status:
@@ -136,7 +136,7 @@ def _made_by(*people: str) -> Path:
 
 
 def _asked_of(person: str) -> Path:
-    # Who is asked at several levels has several rows: the lowest level stands for all.
+    # Somebody asked at several levels has several rows: only that of the lowest level is read.
     lower = approvers.alias()
     same = lower.c.approval_id == approvers.c.approval_id, lower.c.person == approvers.c.person
     again = exists().where(*same, lower.c.level < approvers.c.level)
@@ -144,7 +144,7 @@ def _asked_of(person: str) -> Path:
 
 
 def _down_to(connection: Connection, paths: Sequence[Path], part: Part) -> int:
-    """Down to which number a part of all paths is read."""
+    """The number down to which a part of all paths is read."""
     return max(number or 0 for number in connection.execute(select(*(path.end(part) for path in paths))).one())
 
 
@@ -155,7 +155,7 @@ def _either(several: Sequence[Select[Any]], limit: int) -> Select[Any]:
 
 
 def _is_gateways(wanted: Wanted) -> bool:
-    """Whether it is all that a gateway sees, and not narrowed by anything else."""
+    """Whether it is everything that a gateway sees, not narrowed by anything else."""
     visibility = wanted.visibility
     by_one = wanted.status or wanted.requester or wanted.approver or wanted.has_active_grant
     narrowed = by_one or wanted.filters != NO_FILTERS
@@ -163,8 +163,8 @@ def _is_gateways(wanted: Wanted) -> bool:
     return not narrowed and not own
 
 
-# The newest requests of a scope are among those of the pairs of a target and a variant, `device` and `protocol` in the
-# database, whose newest request is newest: so no more pairs are read on than the page is long, and none further.
+# A page of N requests needs at most the N pairs of a target and a variant (`device` and `protocol` in the database)
+# whose newest requests are the newest, and at most the N newest requests of each.
 OF_PAIR = """
 SELECT approval_id FROM requests
 WHERE device = {pair}.device AND (protocol, approval_id) < ({pair}.protocol, :before) AND protocol >= {pair}.protocol

@@ -46,7 +46,7 @@ def kept(secret: str) -> dict[str, str]:
 
 
 def is_kept(secret: str, columns: Mapping[str, Any], prefix: str = "") -> bool:
-    """Whether these columns keep this secret; it takes as long whatever they hold."""
+    """Whether these columns keep this secret; it takes the same time whatever they hold."""
     salt, found = columns.get(f"{prefix}salt") or "", columns.get(f"{prefix}hash") or ""
     return compare_digest(found, _hashed(secret, salt))
 

@@ -17,7 +17,7 @@ T = TypeVar("T", ServiceToken, ProvisioningKey)
 
 
 class Credentials(StorePart, Generic[T]):
-    """The rows of one table. What needs a connection works within its caller's transaction."""
+    """The rows of one table. Methods with a connection work within their caller's transaction."""
 
     table: ClassVar[Table]
     name: ClassVar[str]

@@ -1,4 +1,4 @@
-"""Reads rows by the hundred."""
+"""Reads hundreds of rows at once."""
 
 from collections import defaultdict, namedtuple
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +14,7 @@ T = TypeVar("T", bound=Any)
 
 
 def many_rows(connection: Connection, query: Select[Any], values: Mapping[str, Any] | None = None) -> Sequence[Any]:
-    """All rows of a query, in its order. Its columns have names that differ, and hold no bytes.
+    """All rows of a query, in its order. Its columns must have different names, and hold no bytes.
 
     PostgreSQL's driver is written in Python: it takes several times as long for some hundred rows as for one text that
     holds them all.

@@ -8,12 +8,12 @@ from sqlalchemy import Connection, inspect, make_url, text
 from store import postgres
 from store.database import Database, errors_in_our_terms
 
-# Any number, the same in every process: who holds this PostgreSQL advisory lock migrates, the others wait.
+# Any number, the same in every process: the one with this PostgreSQL advisory lock migrates, the others wait.
 MIGRATION_LOCK = 20_260_101
 FOLDER = Path(__file__).parent / "migrations"
-# Each file is called by its revision, which says when it comes.
+# Each file's name begins with its revision; these are in the order of the migrations.
 NEWEST = max(path.name.partition("_")[0] for path in (FOLDER / "versions").glob("[0-9]*.py"))
-# At INFO it tells of its own parts as they are loaded, and of each look at the schema.
+# At INFO, Alembic logs the loading of its own parts, and each look at the schema.
 logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
@@ -21,7 +21,7 @@ def is_outdated(url: str) -> bool:
     """Whether migrations are missing, or there are no tables yet. Changes nothing; raises DatabaseUnavailable."""
     place = make_url(url)
     if place.get_backend_name() == "sqlite" and not Path(place.database or "").exists():
-        return True  # to look into it would make the file
+        return True  # opening it would create the file
     database = Database(url)
     try:
         with database.reading() as connection:
@@ -35,10 +35,10 @@ def migrate(database: Database) -> None:
     with errors_in_our_terms(), database.engine.connect() as connection:
         if _is_newest(connection):
             return
-    # Loaded where it is needed, once in a release: it takes a tenth of a start.
+    # Imported only if it is needed, once in a release: the import takes a tenth of a start.
     from store.alembic_migrations import upgrade
 
-    # Without the limits of other transactions: who comes second waits, and a large table takes its time.
+    # Without the limits of other transactions: a second process waits, and a large table takes its time.
     engine = database.engine if database.is_sqlite else postgres.patient(database.url)
     with errors_in_our_terms(), engine.begin() as connection:
         if not database.is_sqlite:

@@ -1,4 +1,4 @@
-"""The rows of notifications: written with the change that they tell of, and sent afterwards."""
+"""The rows of notifications: written together with the change that they report, and sent afterwards."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -33,10 +33,10 @@ IS_WAITING = notifications.c.state == as_written("waiting")
 
 
 def _waiting() -> Select[Any]:
-    """Not sent yet.
+    """Notifications that are not sent yet.
 
-    The later notifications of a request wait while the first one to the same person by the same channel was tried and
-    may have arrived.
+    Later ones about a request are left out while the first one to the same person by the same channel was tried, may
+    have arrived, and still waits.
     """
     first = notifications.alias()
     same = [first.c[name] == notifications.c[name] for name in ("approval_id", "person", "channel")]
@@ -52,7 +52,7 @@ def is_free(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
 
 
 IS_OF_NUMBER = notifications.c.approval_id == bindparam("number")
-# Written into what the sweeper asks (`as_written`).
+# Written into the sweeper's statements (`as_written`).
 NOW: BindParameter[datetime] = bindparam("now", type_=notifications.c.retry_at.type, literal_execute=True)
 CHANNELS: BindParameter[str] = bindparam("channels", expanding=True, literal_execute=True)
 MOST: BindParameter[int] = bindparam("most", type_=Integer, literal_execute=True)
@@ -89,7 +89,7 @@ class Notifications(StorePart):
     """Who sends which notification."""
 
     def hold(self, notification_ids: Collection[str], until: datetime) -> None:
-        """Say that these are still being sent or changed."""
+        """Keep these held until then, as they are still being sent or changed."""
         held = notifications.c.id.in_(notification_ids) & notifications.c.held_until.is_not(None)
         with self.database.transaction() as connection:
             connection.execute(update(notifications).where(held).values(held_until=until))
@@ -103,7 +103,7 @@ class Notifications(StorePart):
 
     @reads
     def lost(self, approval_id: int) -> list[str]:
-        """The people to whom no notification of a request got through, or will."""
+        """The people whom no notification about a request has reached, or will."""
         with self.database.reading() as connection:
             return sorted(lost_of(connection, approval_id))
 
@@ -118,9 +118,9 @@ def left_over(
 
 @cache
 def _asking_in_vain(live: frozenset[str]) -> tuple[Select[Any], Update]:
-    """Finds one, and ends all, of what still asks about a request that is settled, and is not on its way.
+    """Finds one, and ends all, of the waiting notifications that ask about a settled request and aren't being sent.
 
-    But for the message of a `live` channel that may have got through.
+    Leaves out the message of a `live` channel that may have got through.
     """
     settled = exists().where(
         requests.c.approval_id == notifications.c.approval_id, requests.c.status != as_written(Status.WAITING.value)
@@ -136,19 +136,19 @@ def _asking_in_vain(live: frozenset[str]) -> tuple[Select[Any], Update]:
 
 
 def ask_in_vain(connection: Connection, live: frozenset[str], now: datetime) -> bool:
-    """Whether any notification asks about a request that is settled, and is to be sent."""
+    """Whether any notification that waits to be sent asks about a request that is settled."""
     first, _ = _asking_in_vain(live)
     return connection.execute(first, {"now": now}).first() is not None
 
 
 def end_asking_in_vain(connection: Connection, live: frozenset[str], now: datetime) -> None:
-    """Have these not sent any more."""
+    """Mark these as moot, so that they are not sent."""
     _, end = _asking_in_vain(live)
     connection.execute(end, {"now": now})
 
 
 def lost_of(connection: Connection, approval_id: int) -> set[str]:
-    """The people to whom no notification of a request got through, or will."""
+    """The people whom no notification about a request has reached, or will."""
     lost = select(notifications.c.person).where(notifications.c.approval_id == approval_id, _IS_LOST)
     return {one for one in connection.execute(lost).scalars() if not one.startswith(ROOM)}
 
@@ -160,12 +160,12 @@ def add(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def add_new(connection: Connection, *rows: dict[str, Any]) -> int:
-    """Add notifications, but for those that are there already; how many were new."""
+    """Add notifications, except those that are there already; returns how many were new."""
     return insert_new(connection, notifications, *rows)
 
 
 def free_among(connection: Connection, notification_ids: Sequence[str], now: datetime) -> Sequence[Row[str, int]]:
-    """Id and tries of those of these notifications that nobody is sending or changing.
+    """Id and tries of the notifications, among these, that nobody is sending or changing.
 
     Locked until the transaction ends.
     """
@@ -183,7 +183,7 @@ def begin(connection: Connection, notification_id: str, **values: Any) -> None:
 def begin_first(connection: Connection, notification_ids: Sequence[str], **values: Any) -> set[str]:
     """Change these columns of notifications that are sent now for the first time.
 
-    Returns those that were not sent before.
+    Returns the ids of those that were not tried before.
     """
     return (
         set(connection.execute(BEGIN_FIRST, {"ids": notification_ids, **values}).scalars())
@@ -203,13 +203,13 @@ def end(connection: Connection, notification_id: str, **values: Any) -> Row[Any]
 
 
 def waiting_since_try(connection: Connection, notification_id: str, tries: int) -> Row[Any] | None:
-    """A notification that still waits after so many tries; None where another has begun one since."""
+    """A notification that still waits after this many tries; None if another try has begun since."""
     same = (notifications.c.id == notification_id) & (notifications.c.tries == tries)
     return connection.execute(select(notifications).where(same, notifications.c.state == "waiting")).one_or_none()
 
 
 def written_since(connection: Connection, person: str, event: Event, since: datetime, indexed: Sequence[Event]) -> int:
-    """How many notifications of an event somebody was written since a moment; the event is one of the `indexed`."""
+    """How many notifications of an event were written to somebody since a moment; `indexed` includes the event."""
     recent = select(func.count()).where(
         one_of(notifications.c.event, indexed),
         notifications.c.person == person,
@@ -231,7 +231,7 @@ def unsent(connection: Connection, approval_id: int, transition: int) -> Sequenc
 
 
 def lost_among(connection: Connection, numbers: Collection[int] | None) -> Sequence[Row[int, str, str]]:
-    """Who could be told of a waiting request by no notification of it, in the form of a signal."""
+    """Number, person and state, like those of signals, for whoever no notification about a waiting request reached."""
     lost = (
         select(notifications.c.approval_id, notifications.c.person, notifications.c.state)
         .join(requests, requests.c.approval_id == notifications.c.approval_id)

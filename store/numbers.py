@@ -9,7 +9,7 @@ from store.tables import requests
 
 
 class Numbers(StorePart):
-    """What gives each request its number. Both may raise DatabaseUnavailable."""
+    """The counter that gives each request its number. Both methods may raise DatabaseUnavailable."""
 
     @reads
     def newest(self) -> tuple[int, datetime] | None:
@@ -20,7 +20,7 @@ class Numbers(StorePart):
         return (row.approval_id, row.opened_at) if row else None
 
     def start_above(self, number: int) -> bool:
-        """Give out only numbers above this one from now on; whether that changes what is given out next."""
+        """Give out only numbers above this one from now on; returns whether that changes the next number."""
         with self.database.transaction() as connection:
             return (_raise_sqlite if self.database.is_sqlite else _raise_postgres)(connection, number)
 
@@ -31,7 +31,7 @@ def _raise_sqlite(connection: Connection, number: int) -> bool:
 
 
 def _raise_postgres(connection: Connection, number: int) -> bool:
-    # No number is given out meanwhile: the sequence itself has no lock, and would fall back behind it.
+    # The lock keeps numbers from being given out meanwhile: the sequence has none, and would be set back behind them.
     connection.execute(text("LOCK TABLE requests IN SHARE ROW EXCLUSIVE MODE"))
     now = text("SELECT last_value, is_called FROM requests_approval_id_seq")
     last, is_called = connection.execute(now).one()

@@ -1,4 +1,4 @@
-"""Pages of rows whose ids say nothing of their age: newest first, and on from the last that was shown."""
+"""Pages of rows whose ids don't tell their age: newest first, each continuing after the last row that was shown."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,9 +14,9 @@ def newest_first(
     *which: ColumnElement[bool],
     few: Sequence[ColumnElement[bool]] = (),
 ) -> list[Row[Any]]:
-    """Rows of the table of this column, those behind the one with the id `before`; none where there is no such row.
+    """Rows of the table of the column `at` that follow the one with the id `before`; none if there is no such row.
 
-    Where only a few rows fulfil `few`, these are read first, by an index of their own: along that of `at` all might be.
+    If only a few rows fulfil `few`, these are read first, by their own index: by that of `at`, all rows might be read.
     """
     table: FromClause = at.table
     rows = select(table).where(*few).offset(0).subquery("few") if few else table

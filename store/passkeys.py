@@ -42,6 +42,6 @@ def count_of(connection: Connection, person: str) -> int:
 
 
 def remove(connection: Connection, passkey_id: str, person: str) -> str | None:
-    """Remove one of a person, and return its label; None where they have none such."""
+    """Remove one of a person, and return its label; None if they have no such passkey."""
     own = delete(passkeys).where(passkeys.c.id == passkey_id, passkeys.c.person == person)
     return connection.execute(own.returning(passkeys.c.label)).scalar_one_or_none()

@@ -28,13 +28,13 @@ class Policies:
         self._reading = Lock()
 
     def remember(self, version: int, policy: Policy) -> None:
-        """Take this as the version in force, which need not be read then."""
+        """Take this as the version in force, so that it need not be read."""
         with self._reading:
             self._known = version, policy
 
     @reads
     def text(self, version: int | None = None) -> tuple[int, str]:
-        """A version as it was written, the one in force for None. Refused where none was applied; NotFound."""
+        """A version as it was written, the one in force for None. Raises Refused if none was applied, and NotFound."""
         query = select(policies.c.version, policies.c.text).order_by(policies.c.version.desc()).limit(1)
         with self.database.reading() as connection:
             row = connection.execute(query.where(policies.c.version == version) if version else query).one_or_none()

@@ -1,4 +1,4 @@
-"""How PostgreSQL is connected to: nothing waits for ever, for the server, for a lock or for the network."""
+"""Connects to PostgreSQL so that, `patient` aside, nothing waits for ever for the server, a lock or the network."""
 
 import socket
 import ssl
@@ -16,17 +16,17 @@ CONNECT_SECONDS = 5.0
 LOCK_SECONDS = 4
 # How long it may take in all.
 STATEMENT_SECONDS = 10
-# After this the server ends a transaction whose process has stopped in the midst of it, and with it its locks.
+# After this the server ends a transaction whose process has stopped in the middle of it, and releases its locks.
 IDLE_IN_TRANSACTION_SECONDS = 10
-# How long an answer of the server may stay out; it would end a statement before that itself.
+# How long we wait for an answer of the server; it would itself end a statement before that.
 READ_SECONDS = STATEMENT_SECONDS + 5.0
-# A connection on which nothing was said for so long is probed; with so many probes unanswered it is given up.
+# A connection that is idle this long is probed this often; after this many unanswered probes it is given up.
 KEEPALIVE_IDLE_SECONDS, KEEPALIVE_EVERY_SECONDS, KEEPALIVE_PROBES = 10, 5, 3
-# What was sent and not even received by the far side's kernel within this is lost.
+# A connection is given up if the far side's kernel has not acknowledged what was sent within this.
 UNACKNOWLEDGED_MS = 20_000
 
-# The number of the type of moments (https://www.postgresql.org/docs/current/catalog-pg-type.html). The driver's own way
-# to read one is slow. It is told to write them by ISO 8601.
+# The OID of the type for times (https://www.postgresql.org/docs/current/catalog-pg-type.html). The driver's own parser
+# for it is slow, so we parse them, and the server is told to write them as ISO 8601.
 TIMESTAMPTZ = 1184
 
 LIMITS = {
@@ -34,10 +34,10 @@ LIMITS = {
     "statement_timeout": STATEMENT_SECONDS,
     "idle_in_transaction_session_timeout": IDLE_IN_TRANSACTION_SECONDS,
 }
-# No statement reads so much that it gains by starting further processes, or by being compiled: either takes longer.
+# No statement reads enough to gain from parallel workers or from being compiled: either takes longer.
 HOW = {"datestyle": "ISO", "max_parallel_workers_per_gather": "0", "jit": "off"}
 TCP_OPTIONS = {
-    # A long statement leaves in several parts. The last would else wait, for some 40 ms, until the server has
+    # A long statement is sent in several parts. Otherwise the last would wait, for some 40 ms, until the server has
     # acknowledged the others (RFC 896, and RFC 1122, 4.2.3.2).
     "TCP_NODELAY": 1,
     "TCP_KEEPIDLE": KEEPALIVE_IDLE_SECONDS,
@@ -47,7 +47,7 @@ TCP_OPTIONS = {
 }
 # Asks the server for TLS (https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SSL).
 SSL_REQUEST = struct.pack("!ii", 8, 80877103)
-# Whose certificate it is stays unchecked. The driver's own context would read all of the machine's authorities first,
+# The server's certificate is not checked. The driver's own context would first read all of the machine's authorities,
 # for each connection.
 TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 TLS.check_hostname, TLS.verify_mode = False, ssl.CERT_NONE
@@ -61,7 +61,7 @@ def limited(url: URL, **options: Any) -> Engine:
 
 
 def patient(url: URL) -> Engine:
-    """An engine that is connected as soon, and whose statements then take their time."""
+    """An engine that connects within the same time, but whose statements may take as long as they need."""
     return _engine(url, None, poolclass=NullPool)
 
 
@@ -105,7 +105,7 @@ def _limit(connection: Any, _: object) -> None:
 
 
 def _give_up_broken(context: ExceptionContext) -> None:
-    # The driver lets errors of the network, and of values that it can't send, pass as they are: in the midst of a
-    # message, so that what comes next on that connection could be anything.
+    # The driver does not wrap errors of the network, or of values that it can't send. They come in the middle of a
+    # message, so what comes next on that connection could be anything.
     if not isinstance(context.original_exception, context.dialect.loaded_dbapi.Error):
         context.is_disconnect = True

@@ -27,9 +27,9 @@ from store.visibility import concerns
 
 
 class FeedPage(NamedTuple):
-    """Events, oldest first, with the names of who did it; and whom their requests concern, by their numbers.
+    """Events, oldest first, with the names of whoever caused them; and whom their requests concern, by number.
 
-    `newest` is the version of the newest event that there is, as far as it was looked for.
+    `newest` is the version of the last of them, or, without any, of the newest event that there is.
     """
 
     events: list[AuditEventView]
@@ -54,7 +54,7 @@ class RequestReader:
 
     @reads
     def several(self, approval_ids: Sequence[int]) -> list[RequestView]:
-        """The requests of these numbers that there are, newest first."""
+        """The requests with these numbers, as far as they exist, newest first."""
         with self.database.reading() as connection:
             _, policy = self.policies.in_force(connection)
             return views(connection, policy, rows_of(connection, approval_ids))
@@ -97,7 +97,7 @@ class RequestReader:
 
     @reads
     def expiring_after(self, deadline: datetime, approval_id: int, limit: int) -> list[tuple[int, str, datetime]]:
-        """The next requests by their deadlines and numbers, settled or not: with the workflow's id and the deadline."""
+        """The next requests by deadline and number, settled or not: each with its workflow's id and its deadline."""
         columns = requests.c.approval_id, requests.c.workflow_id, requests.c.deadline
         place = requests.c.deadline, requests.c.approval_id
         later = tuple_(*place) > tuple_(literal(deadline, Instant()), literal(approval_id))
@@ -109,7 +109,7 @@ class RequestReader:
     def page(self, wanted: Wanted) -> tuple[list[RequestView], int | None]:
         """A page of requests, newest first, and the `before` of the next one; None where there is none.
 
-        It may be shorter than was wanted and yet go on, where what is wanted is rare (`listing`).
+        If what is wanted is rare, a page may be shorter than wanted though another follows (`listing`).
         """
         wanted = replace(wanted, limit=min(wanted.limit, LONGEST_LIST))
         with self.database.reading() as connection:
@@ -120,7 +120,7 @@ class RequestReader:
 
     @reads
     def mine(self, one: str, limit: int = 50) -> Mine:
-        """The requests that somebody has something to do with: so many of each list."""
+        """The requests that concern somebody: at most `limit` in each list; in `active`, of own and of others' each."""
         wanted = Wanted(requester=one, limit=limit)
         own, revocable = (
             replace(wanted, has_active_grant=True),
@@ -143,7 +143,7 @@ class RequestReader:
     def waiting_for(self, one: str, after: int = 0, limit: int = 50) -> tuple[list[RequestView], int | None]:
         """A page of the requests that wait for somebody's answer, the most urgent first.
 
-        With the `after` of the next one: the number of the last request; None where there is none.
+        Also the `after` of the next page, which is the number of the last request; None if there is no next page.
         """
         limit = min(limit, LONGEST_LIST)
         waiting = approvals.waiting_for(one, after).limit(limit + 1)
@@ -155,7 +155,7 @@ class RequestReader:
 
     @reads
     def person(self, one: str) -> Person:
-        """Somebody of the directory; who was deleted from it keeps their id as a name, and has no address."""
+        """Somebody of the directory; somebody deleted from it has their id as a name, and no address."""
         return person(self.policies.current()[1], one)
 
     @reads
@@ -176,7 +176,7 @@ class RequestReader:
         newer = select(events).where(events.c.version > version).order_by(events.c.version).limit(limit)
         with self.database.reading() as connection:
             newest = last_version(connection)
-            # Mostly there is none, and that is asked twenty times a second.
+            # Mostly there are none, and this is asked twenty times a second.
             found = [event_view(row) for row in connection.execute(newer)] if newest > version else []
             if not found:
                 return FeedPage([], {}, newest)
@@ -185,7 +185,7 @@ class RequestReader:
 
     @reads
     def named(self, events: Sequence[AuditEventView]) -> list[AuditEventView]:
-        """Rows of the record with the names of who did it."""
+        """Rows of the record, each with the name of whoever caused it."""
         with self.database.reading() as connection:
             return self.named_in(connection, events)
 

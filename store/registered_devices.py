@@ -30,7 +30,7 @@ NOT_ARCHIVED = devices.archived_at.is_(None)
 IS_PENDING = devices.decision == as_written(DeviceDecision.PENDING.value)
 WAITS = one_of(devices.decision, [DeviceDecision.NONE.value, DeviceDecision.PENDING.value]) & NOT_ARCHIVED
 IS_IN = (devices.decision == as_written(DeviceDecision.APPROVED.value)) & NOT_ARCHIVED
-# Made once, as making them takes longer than doing them.
+# Built once, as building them takes longer than running them.
 OF_ID = select(registered_devices).where(devices.id == bindparam("of_id"))
 LOCK_OF_ID = OF_ID.with_for_update()
 WITH_KEY = (
@@ -41,9 +41,9 @@ WITH_KEY = (
 ADD = insert(registered_devices).returning(registered_devices)
 CHANGE = update(registered_devices).where(devices.id == bindparam("of_id")).returning(registered_devices)
 KEEP = insert(fingerprints)
-# What is being judged just now is not known to wait, and has no message yet.
+# A device that is just being judged doesn't count: it is not pending, and has no message yet.
 COUNTED = IS_PENDING | ((devices.message != as_written("")) & (devices.last_seen_at > bindparam("seen_since")))
-# The oldest of a device that is kept.
+# The oldest fingerprint of a device that is kept.
 OLDEST_KEPT = (
     select(fingerprints.c.id)
     .where(fingerprints.c.device == bindparam("of_device"))
@@ -66,9 +66,9 @@ WAITING = {
 
 @dataclass(frozen=True)
 class WantedDevices:
-    """Which devices are listed: those that fulfil all of it. `query` is part of the name, id or person.
+    """Which devices are listed: those that match all of it. `query` is part of the name, id or person.
 
-    `unasked_of`: only those of these people that are approved without anybody having been asked about them.
+    `unasked_of`: only devices of these people that are approved without anybody having been asked about them.
     """
 
     person: str = ""
@@ -80,7 +80,7 @@ class WantedDevices:
 
     @property
     def conditions(self) -> list[ColumnElement[bool]]:
-        """The same as conditions; those that are archived are left out, unless they are asked for."""
+        """The same as conditions; archived devices are left out, unless they are asked for."""
         same = {"person": self.person, "serial": self.serial, "key": self.key}
         wanted = [devices[name] == value for name, value in same.items() if value]
         if self.query:
@@ -88,7 +88,7 @@ class WantedDevices:
             places = (func.lower(devices[name]) for name in ("name", "id", "person"))
             wanted.append(or_(*(place.contains(text, autoescape=True) for place in places)))
         if self.unasked_of is not None:
-            # Written into the statement: there may be more people than it may have parameters.
+            # Written into the statement: there may be more people than a statement may have parameters.
             wanted += [
                 devices.decision == DeviceDecision.APPROVED,
                 devices.approval_id.is_(None),
@@ -121,7 +121,7 @@ class RegisteredDevices:
 
     @reads
     def snapshots(self, device_id: str) -> list[Snapshot]:
-        """What a device said of itself, as far as it is kept, the newest first."""
+        """What a device reported about itself, as far as it is kept, the newest first."""
         own = select(fingerprints).where(fingerprints.c.device == device_id)
         with self.database.reading() as connection:
             rows = connection.execute(own.order_by(fingerprints.c.id.desc())).all()
@@ -156,7 +156,7 @@ def with_key(connection: Connection, key: str) -> Sequence[Row[Any]]:
 def of_owner(connection: Connection, column: str, owner: str, revoked: bool, archived: bool) -> Sequence[Row[Any]]:
     """The devices of a `person`, or of a `service_token`, that are revoked, or not, the oldest first.
 
-    Those that are archived only where `archived` says so. Nobody else changes them until the transaction ends.
+    Archived ones only if `archived` says so. Nobody else changes them until the transaction ends.
     """
     which = [devices[column] == owner, devices.revoked_at.is_not(None) if revoked else devices.revoked_at.is_(None)]
     which += [] if archived else [NOT_ARCHIVED]
@@ -182,7 +182,7 @@ def waiting(connection: Connection, seen_since: datetime, beside: str, **of: str
 
 
 def registered_since(connection: Connection, person: str, since: datetime) -> int:
-    """How many devices of a person were registered first after a moment, whatever became of them."""
+    """How many devices of a person were first registered after a moment, whatever their status is now."""
     counted: int = connection.execute(NEW, {"of": person, "since": since}).scalar_one()
     return counted
 
@@ -198,13 +198,13 @@ def change(connection: Connection, device_id: str, **values: Any) -> Row[Any]:
 
 
 def add_snapshot(connection: Connection, device: str, kept: int, **values: Any) -> None:
-    """Keep what a device said of itself, and forget all but the newest so many."""
+    """Keep what a device reported about itself, and delete all but the newest `kept`."""
     connection.execute(KEEP, {"device": device, **values})
     connection.execute(FORGET, {"of_device": device, "more_kept": kept - 1})
 
 
 def next_address(connection: Connection) -> int:
-    """A number of an address that no device ever had."""
+    """The number of an address that no device ever had."""
     highest = connection.execute(select(func.max(devices.address_number))).scalar_one()
     return 1 if highest is None else highest + 1
 

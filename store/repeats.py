@@ -1,4 +1,4 @@
-"""How often something was refused alike, since when. Each function works within its caller's transaction."""
+"""How often the same thing was refused, since when. Each function works within its caller's transaction."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -20,13 +20,13 @@ def begin(connection: Connection, row: Mapping[str, Any]) -> None:
 
 
 def are_any(connection: Connection, begun_until: datetime) -> bool:
-    """Whether a count was begun until a moment."""
+    """Whether any count was begun at a moment or before."""
     old = select(repeats.c.what).where(repeats.c.begun_at <= begun_until)
     return connection.execute(old.limit(1)).first() is not None
 
 
 def take(connection: Connection, begun_until: datetime, limit: int) -> Sequence[Row[Any]]:
-    """End some of the counts that were begun until a moment, and return them."""
+    """End some of the counts that were begun at a moment or before, and return them."""
     old = repeats.c.begun_at <= begun_until
     taken = connection.execute(select(repeats).where(old).limit(limit).with_for_update()).all()
     connection.execute(delete(repeats).where(old, repeats.c.what.in_([row.what for row in taken])))

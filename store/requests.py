@@ -23,7 +23,7 @@ WAITING_OF = select(requests).where(
     requests.c.workflow_id == bindparam("workflow"),
 )
 LAST_TRANSITION_OF = select(requests.c.transition).where(IS_OF_NUMBER).with_for_update(read=True)
-# In the order of the index that tells the statuses apart.
+# The order of the index `requests_by_status`.
 BY_STATUS = (requests.c.status, requests.c.approval_id)
 WAITING = as_written(Status.WAITING.value)
 ADD = insert(requests).returning(requests)
@@ -35,14 +35,14 @@ class Requests(StorePart):
 
     @reads
     def waiting_for(self, question: Question) -> int | None:
-        """The number of the request that waits for a decision on this question; None where it has none yet."""
+        """The number of the request that waits for a decision on this question; None if there is none."""
         with self.database.reading() as connection:
             rows = waiting_of(connection, question.requester, question.subject.key)
         return rows[0].approval_id if rows else None
 
     @reads
     def asked_often(self, question: Question, times: int) -> Row[Any] | None:
-        """The request that waits for a decision on this question and was asked for again so many times, if there is."""
+        """The request that waits for a decision on this question, if it was asked for again this many times or more."""
         often = (
             select(requests)
             .join(events, events.c.approval_id == requests.c.approval_id)
@@ -60,7 +60,7 @@ class Requests(StorePart):
 
 
 def request_row(connection: Connection, approval_id: int, run: str = "", lock: bool = False) -> Row[Any]:
-    """A request's row; NotFound where there is none, or where its number is another run's.
+    """A request's row. Raises NotFound if there is none, or if its number is another run's.
 
     `lock` holds it until the transaction ends.
     """
@@ -71,7 +71,7 @@ def request_row(connection: Connection, approval_id: int, run: str = "", lock: b
 
 
 def known(connection: Connection, approval_id: int) -> Row[Any] | None:
-    """A request's row, where there is one of this number."""
+    """A request's row, if there is one with this number."""
     return connection.execute(OF_NUMBER, {"number": approval_id}).one_or_none()
 
 
@@ -81,7 +81,7 @@ def of_run(connection: Connection, run_id: str) -> Row[Any] | None:
 
 
 def waiting_of(connection: Connection, requester: str, workflow_id: str) -> Sequence[Row[Any]]:
-    """The requests of somebody that wait and are decided by a workflow of this id."""
+    """The waiting requests of somebody that a workflow with this id decides."""
     return connection.execute(WAITING_OF, {"who": requester, "workflow": workflow_id}).all()
 
 
@@ -97,11 +97,11 @@ def waiting_after(connection: Connection, after: int, limit: int) -> Sequence[Ro
 
 
 def waits(sqlite: bool, after: int = 0) -> list[ColumnElement[bool]]:
-    """That a request waits, and its number is above this; to be read in the order `BY_STATUS`.
+    """Conditions: a request waits, and its number is above `after`. For queries in the order `BY_STATUS`.
 
-    To PostgreSQL this is a range of the index and no equality: it would else read all requests by their numbers, the
-    past ones first, where it expects to come upon enough that wait. SQLite finds the place by an equality only. A list
-    is read in the same way, newest first (`index_paths`).
+    For PostgreSQL this is a range of the index, not an equality: otherwise it would read all requests by their numbers,
+    oldest first, if it expects to come upon enough that wait. SQLite finds the start by an equality only. A list is
+    read in the same way, newest first (`index_paths`).
     """
     if sqlite:
         return [requests.c.status == WAITING, requests.c.approval_id > after]
@@ -123,7 +123,7 @@ def add(
     deadline: datetime,
     renews: int | None = None,
 ) -> Row[Any]:
-    """Add a request that waits, and so give it its number; `renews` is that of the one whose grant it goes on after."""
+    """Add a waiting request, and so give it its number; `renews` is the request whose grant a renewal goes on after."""
     question = opening.question
     row = {
         "workflow_id": opening.workflow_id,
@@ -159,16 +159,16 @@ def last_transition_of(connection: Connection, approval_id: int) -> int:
 
 
 def was_asked_by_another(connection: Connection, approval_id: int) -> bool:
-    """Whether somebody asked for the requester."""
+    """Whether somebody else asked on behalf of the requester."""
     another = requests.c.asked_by.not_in(["", requests.c.requester])
     asked = select(requests.c.approval_id).where(requests.c.approval_id == approval_id, another)
     return connection.execute(asked).first() is not None
 
 
 def waiting_approvers(connection: Connection, numbers: Collection[int] | None) -> Sequence[Row[Any, Any, Any, Any]]:
-    """Number, requester, person and availability of each who is asked now, of these requests or of all that wait.
+    """Number, requester, person and availability of everybody asked now, for these waiting requests or for all.
 
-    A request at which nobody is asked has one row, without a person.
+    A request about which nobody is asked has one row, without a person.
     """
     is_asked = (approvers.c.approval_id == requests.c.approval_id) & (approvers.c.level == requests.c.level)
     columns = requests.c.approval_id, requests.c.requester, approvers.c.person, approvers.c.availability
@@ -177,13 +177,13 @@ def waiting_approvers(connection: Connection, numbers: Collection[int] | None) -
 
 
 def waiting_routes(connection: Connection, numbers: Collection[int] | None) -> Sequence[Row[Any, Any, Any, Any]]:
-    """Number, requester, level and route of these requests, or of all, as far as they wait."""
+    """Number, requester, level and route of those of these requests, or of all, that wait."""
     columns = requests.c.approval_id, requests.c.requester, requests.c.level, requests.c.route
     return connection.execute(select(*columns).where(*_waits_among(numbers))).all()
 
 
 def waiting_signals(connection: Connection, numbers: Collection[int] | None) -> Sequence[Row[int, str, str]]:
-    """Number, person and signal of what was reported about these requests, or about all, as far as they wait."""
+    """Number, person and signal of each report about those of these requests, or of all, that wait."""
     signalled = (
         select(signals.c.approval_id, signals.c.person, signals.c.signal)
         .join(requests, requests.c.approval_id == signals.c.approval_id)

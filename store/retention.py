@@ -1,5 +1,4 @@
-"""Forgets what is no longer needed: which mails were read, what was reported of people, what was sent, and
-who was signed in.
+"""Deletes rows that are no longer needed, such as those of handled mails, signals, sent notifications and sessions.
 
 Requests, answers, grants and the record are kept for ever.
 """
@@ -45,7 +44,7 @@ from store.tables import (
     tokens,
 )
 
-# So many rows, or the notifications of so many requests, are deleted in one transaction of some milliseconds.
+# The most rows, or requests whose notifications, are deleted in one transaction, which takes some milliseconds.
 AT_ONCE = 200
 FEW_REQUESTS = 25
 # A table, and which of its rows are kept no longer.
@@ -89,7 +88,7 @@ def _is_next_young() -> ColumnElement[bool]:
 
 
 def _next_with_notifications() -> Select[Any]:
-    """The next requests with notifications, and whether each was opened before, or over with its grant."""
+    """The next requests with notifications: whether each was opened, and was over with its grant, long enough ago."""
     numbers = select(notifications.c.approval_id).where(notifications.c.approval_id > PAST).distinct()
     some = numbers.order_by(notifications.c.approval_id).limit(as_written(FEW_REQUESTS)).subquery()
     grant_is_over = (grants.c.status != as_written(GrantStatus.ACTIVE.value)) & (grants.c.ended_at < NOTIFICATIONS)
@@ -101,25 +100,25 @@ def _next_with_notifications() -> Select[Any]:
     return query.order_by(some.c.approval_id)
 
 
-# Whether there are any of each, and whether no notifications are old.
+# Whether there are old rows of each kind, and whether no request's notifications are old.
 ARE_ANY = select(*(exists().select_from(table).where(which) for table, which in OLD), _is_next_young())
 NEXT_WITH_NOTIFICATIONS = _next_with_notifications()
 
 
 class Retention(StorePart):
-    """Forgets a little at a time; each call reads in one transaction, and writes in one for each kind if need be."""
+    """Deletes a little at a time; each call reads in one transaction, and deletes in one for each kind if need be."""
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
         self._past = 0  # the notifications of requests up to this number were checked in this round
 
     def forget_some(self, oldest: Mapping[str, datetime]) -> bool:
-        """Forget a few rows of each kind that are older than its moment; whether there may be more."""
+        """Delete a few rows of each kind that are older than its moment; returns whether there may be more."""
         values = {**oldest, PAST.key: self._past}
-        with self.database.reading() as connection:  # there is mostly nothing, and no writer is to wait for that
+        with self.database.reading() as connection:  # mostly nothing is old, and then no writer has to wait
             *are_any, young = connection.execute(ARE_ANY, values).one()
             old = [(*one, _keys(connection, *one, values)) for one in compress(OLD, are_any)]
-            # Of the next few requests, oldest first, those that were settled so long ago and whose grant is over.
+            # The next few requests, oldest first, with whether each was settled, and its grant over, long enough ago.
             some = [] if young else connection.execute(NEXT_WITH_NOTIFICATIONS, values).all()
         over = [one.approval_id for one in some if one.is_over]
         goes_on = len(some) == FEW_REQUESTS and bool(some[-1].is_old)

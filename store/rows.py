@@ -1,4 +1,4 @@
-"""Rows that are no more than added, found by their key, and changed."""
+"""Adds rows, finds them by their key, and changes them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +17,7 @@ class Rows:
         (self._key,) = table.primary_key
 
     def add(self, connection: Connection, row: Mapping[str, Any]) -> bool:
-        """Add one; False where it is known already."""
+        """Add one; False if there is one with its key already."""
         return insert_new(connection, self.table, row) > 0
 
     def find(self, connection: Connection, key: str, lock: bool = False) -> Row[Any] | None:
@@ -30,5 +30,5 @@ class Rows:
         connection.execute(update(self.table).where(self._key == key).values(values))
 
 
-# Of these tables nothing else is asked.
+# Callers need nothing else of these tables.
 RDP_TOKENS, REJECTED_INPUT = Rows(rdp_tokens), Rows(rejected_input)

@@ -1,4 +1,4 @@
-"""Sessions of browsers, and the links that people sign in by; of their secrets the database holds only hashes."""
+"""Sessions of browsers, and the links that people sign in by; the database holds only hashes of their secrets."""
 
 import re
 import secrets
@@ -14,9 +14,9 @@ from store.rows import Rows
 from store.tables import sessions, sign_ins
 from store.tokens import ID_BYTES, SECRET_BYTES, hashed, with_secret
 
-# What a session's cookie holds: its id begins with an s, which no token's does, and behind it stands its secret.
+# What a session's cookie holds: the session's id, which begins with an s, as no token's does, and then its secret.
 FORM = re.compile(rf"(?P<id>s[0-9a-f]{{{2 * ID_BYTES}}})_(?P<secret>[0-9a-f]{{{2 * SECRET_BYTES}}})")
-# The ids of those links that are the `state` of a sign-in by a provider begin with it.
+# The beginning of the ids of those links that are the `state` of a sign-in by a provider.
 STATE_PREFIX = "oidc-"
 rows, links = Rows(sessions), Rows(sign_ins)
 
@@ -43,7 +43,7 @@ class Sessions(StorePart):
 
     @reads
     def find(self, cookie: str, now: datetime) -> Session | None:
-        """The session that this cookie is of; None where there is none, or it is over."""
+        """The session of this cookie; None if there is none, or it is over."""
         form = FORM.fullmatch(cookie)
         if form is None:
             return None
@@ -72,7 +72,7 @@ def start(connection: Connection, row: dict[str, Any]) -> str:
 
 
 def end(connection: Connection, session_id: str, now: datetime) -> bool:
-    """End a session; whether it lasted until now."""
+    """End a session; returns whether it lasted until now."""
     lasts = sessions.c.id == session_id, sessions.c.ended_at.is_(None), sessions.c.ends_at > now
     return connection.execute(update(sessions).where(*lasts).values(ended_at=now)).rowcount > 0
 
@@ -91,6 +91,6 @@ def asked_since(connection: Connection, column: str, value: str, since: datetime
 
 
 def use(connection: Connection, link_id: str, now: datetime) -> bool:
-    """Use a link up; False where it was before."""
+    """Use up a link; False if it was used before."""
     unused = sign_ins.c.id == link_id, sign_ins.c.used_at.is_(None)
     return connection.execute(update(sign_ins).where(*unused).values(used_at=now)).rowcount > 0

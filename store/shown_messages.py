@@ -1,4 +1,4 @@
-"""What the messages show that are kept up to date: which transition of their request, or that nobody knows."""
+"""What messages that are kept up to date show: which transition of their request, or that nobody knows."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -15,22 +15,22 @@ IS_SHOWN = notifications.c.shows.is_not(None)
 IS_OF_NUMBER = notifications.c.approval_id == bindparam("number")
 OUTDATE = update(notifications).where(IS_OF_NUMBER, IS_SHOWN).values(outdated=True)
 OUTDATED = select(notifications).where(notifications.c.outdated)
-# A change that was given up may be made yet, whatever comes in between.
+# A change that was given up may still be made, whatever happens in between.
 STAYS_UNCERTAIN = (notifications.c.shows == UNCERTAIN, UNCERTAIN)
 
 
 class ShownMessages(StorePart):
-    """Reading which messages show their request as it was before."""
+    """Finds the messages that show their request as it was before."""
 
     @reads
     def outdated(self, approval_id: int) -> Sequence[Row[Any]]:
-        """Those about a request."""
+        """The outdated messages about a request."""
         with self.database.reading() as connection:
             return connection.execute(OUTDATED.where(notifications.c.approval_id == approval_id)).all()
 
     @reads
     def left_behind(self, now: datetime, limit: int) -> Sequence[Row[Any]]:
-        """Those of all requests for which another try is due."""
+        """The outdated messages about all requests that are due for another try."""
         due = OUTDATED.where(notifications.c.retry_at <= as_written(now), is_free(as_written(now)))
         with self.database.reading() as connection:
             return connection.execute(due.order_by(notifications.c.retry_at).limit(as_written(limit))).all()
@@ -51,7 +51,7 @@ def request_of(connection: Connection, notification_id: str) -> int | None:
 def show(connection: Connection, shown: Shown, transition: int) -> None:
     """Note what a message shows now, while this is its request's last transition.
 
-    Where it showed something else before than was thought, nobody knows what it shows.
+    If the row says something else than `shown.before`, nobody knows what the message shows.
     """
     values: dict[str, Any] = {"shows": None, "outdated": False}
     if shown.now is not None:
@@ -67,9 +67,9 @@ def outdate(connection: Connection, approval_id: int) -> None:
 
 
 def outdate_others(connection: Connection, approval_id: int, notification_id: str) -> None:
-    """Note the same of all but one.
+    """Note the same for all messages but one.
 
-    A change under way may have been made without what is new: so nobody knows what the message shows.
+    A change under way may have been made without the news, so nobody knows what such a message shows.
     """
     others = notifications.c.approval_id == approval_id, notifications.c.id != notification_id
     shows = case(STAYS_UNCERTAIN, else_=NEVER_SHOWN)
@@ -77,6 +77,6 @@ def outdate_others(connection: Connection, approval_id: int, notification_id: st
 
 
 def mark_uncertain(connection: Connection, notification_ids: Sequence[str], retry_at: datetime) -> None:
-    """Note that nobody knows what these messages show, nor will until then."""
+    """Note that nobody knows what these messages show, nor will before `retry_at`."""
     values = {"shows": UNCERTAIN, "outdated": True, "retry_at": retry_at}
     connection.execute(update(notifications).where(notifications.c.id.in_(notification_ids), IS_SHOWN).values(values))

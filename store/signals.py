@@ -22,6 +22,6 @@ def add(connection: Connection, person: str, approval_id: int | None, signal: st
 
 
 def people_with(connection: Connection, approval_id: int, signal: str) -> set[str]:
-    """The people of whom a channel reported this about this request."""
+    """The people for whom a channel reported this signal about this request."""
     of_request = (signals.c.approval_id == approval_id) & (signals.c.signal == signal)
     return set(connection.execute(select(signals.c.person).where(of_request)).scalars())

@@ -1,4 +1,4 @@
-"""What the overview counts: the newest requests of a while, with the answers that counted and who was asked."""
+"""What the overview counts: the newest requests since a moment, the answers that counted, and who was asked."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,7 +11,7 @@ from store.listing import NO_NUMBER
 from store.many_rows import by_request, many_rows
 from store.tables import answers, approvers, requests
 
-# So many of the newest requests are looked at, however many there were; it takes some 20 milliseconds.
+# At most this many of the newest requests are looked at, however many there were; that takes some 20 milliseconds.
 MOST_COUNTED = 1_000
 REQUEST = ("approval_id", "requester", "target", "status", "level", "opened_at", "settled_at")
 ANSWER = ("approval_id", "level", "person", "channel", "at")
@@ -20,7 +20,7 @@ ANSWER = ("approval_id", "level", "person", "channel", "at")
 class Counted(NamedTuple):
     """Requests, newest first, and by their numbers the answers that counted, oldest first, and who was asked.
 
-    `is_partial`: there were more in that time than were looked at.
+    `is_partial`: there may have been more since then than were looked at.
     """
 
     requests: Sequence[Row[Any]]
@@ -32,7 +32,7 @@ class Counted(NamedTuple):
 @reads
 def counted_since(database: Database, moment: datetime) -> Counted:
     """The newest requests that were opened since then."""
-    # All have a lower number; said so, both databases walk down the index of the numbers, and read no further.
+    # All have a lower number. With this condition both databases walk down the index of the numbers, and no further.
     newest = select(*(requests.c[name] for name in REQUEST)).where(requests.c.approval_id < NO_NUMBER)
     newest = newest.order_by(requests.c.approval_id.desc())
     answered = select(*(answers.c[name] for name in ANSWER)).where(answers.c.state == "accepted")

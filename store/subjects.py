@@ -1,4 +1,4 @@
-"""The columns for what is asked for: by these gateways find requests and grants."""
+"""The columns for what is asked for, by which gateways find requests and grants."""
 
 from countersign.models import Subject
 

@@ -1,4 +1,4 @@
-"""Every table. Times are UTC; `events` is the audit record and the one feed at once."""
+"""Every table. Times are UTC; `events` is both the audit record and the one feed."""
 
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
@@ -31,15 +31,15 @@ from sqlalchemy import (
     true,
 )
 
-# The longest name of an account, person or gateway, or address of a stranger, which may be cut.
+# The longest name of an account, person or gateway, or address of a stranger; a longer one may be cut.
 LONGEST_WHO = 200
 # The number of the first request, so that people see #1001 and not #1.
 FIRST_APPROVAL_ID = 1001
-# What begins the `person` of a notification to a room; no person's id begins so.
+# The beginning of the `person` of a notification to a room; no person's id begins with it.
 ROOM = "#"
-# What a message `shows` before any transition: it is not known.
+# For `shows`: what the message shows is not known. It is below the number of any transition.
 NEVER_SHOWN = 0
-# It is not known, nor will it be after the next change: an earlier one was given up and may still be made after it.
+# The same, and it will not be known after the next change either: an earlier one was given up and may be made later.
 UNCERTAIN = -1
 
 T = TypeVar("T")
@@ -69,7 +69,7 @@ class Instant(TypeDecorator[datetime]):
 def as_written(value: T) -> BindParameter[T]:
     """A value written into the statement: only then does a database see that a partial index can be used.
 
-    Where all values are, PostgreSQL's driver asks once, and else three times.
+    If all values are, PostgreSQL's driver asks the server once, else three times.
     """
     kind = Instant() if isinstance(value, datetime) else None
     return literal(value, kind, literal_execute=True)
@@ -81,7 +81,7 @@ def one_of(column: ColumnElement[str], values: Sequence[str]) -> ColumnElement[b
 
 
 def among(column: ColumnElement[int], numbers: Collection[int] | None) -> ColumnElement[bool]:
-    """A condition: one of these numbers, or any where that is None."""
+    """A condition: one of these numbers, or any number if `numbers` is None."""
     return true() if numbers is None else column.in_(numbers)
 
 
@@ -123,7 +123,7 @@ requests = Table(
     Column("deadline", Instant, nullable=False),
     Column("settled_at", Instant),
     Column("step", Integer, key="transition", nullable=False),  # the number of the last one
-    Column("renews", Number),  # of a renewal: the request whose grant lasted when it was asked
+    Column("renews", Number),  # of a renewal: the request whose grant lasted when the renewal was asked for
     Index("requests_by_status", "status", "approval_id"),
     Index("requests_by_requester", "requester", "approval_id"),
     Index("requests_by_requester_and_status", "requester", "status", "approval_id"),
@@ -134,7 +134,7 @@ requests = Table(
     sqlite_autoincrement=True,
 )
 
-# The transitions of requests: one that is written again finds itself here, whatever was written since.
+# The keys of transitions: one that is written again is recognised by its key, whatever was written since.
 transition_keys = Table(
     "steps",
     metadata,
@@ -175,7 +175,7 @@ answers = Table(
     _index_where("answers_open", "state = 'open'", "at"),
 )
 
-# What is refused again and again: how many rows like it the record has, or would have, since a window began.
+# Counts of what is refused again and again: how many rows of it the record has, or would have, since a window began.
 repeats = Table(
     "repeats",
     metadata,
@@ -190,7 +190,7 @@ repeats = Table(
     Index("repeats_by_begin", "begun_at"),
 )
 
-# What came in and decides nothing, by a digest of it: delivered again, it is neither recorded nor answered.
+# Digests of input that decides nothing: delivered again, it is neither recorded nor answered.
 rejected_input = Table(
     "turned_down",
     metadata,
@@ -217,7 +217,7 @@ notifications = Table(
     Column("written_at", Instant, nullable=False),
     Column("tries", Integer, nullable=False),
     Column("retry_at", Instant, nullable=False),
-    Column("held_until", Instant),  # until then a worker that sends it, or changes its message, renews this
+    Column("held_until", Instant),  # until then a worker that sends or changes it holds it, and renews this
     Column("unconfirmed", Integer, nullable=False, server_default="0"),  # tries that may have got through
     Column("shows", Integer),  # the number of the transition that the message shows, where it is kept up to date
     Column("outdated", Boolean, nullable=False, server_default=false()),  # its request has moved on since
@@ -241,7 +241,7 @@ grants = Table(
     Column("ends_at", Instant, nullable=False),
     Column("ended_at", Instant),
     Column("words", Text, key="message", nullable=False),
-    # Who has a new policy revoke it, and why; the sweeper carries that out.
+    # Who applied a new policy that revokes it, and why; the sweeper carries that out.
     Column("revoke_for", String(LONGEST_WHO), nullable=False, server_default=""),
     Column("revoke_words", Text, key="revoke_reason", nullable=False, server_default=""),
     Index("grants_by_question", "requester", "target", "variant", "status"),
@@ -261,7 +261,7 @@ events = Table(
     Column("words", Text, key="detail", nullable=False),
     Column("proof", JSON, nullable=False),
     Index("events_by_request", "approval_id", "version"),
-    # For who searches the record, as what is written late bears the time at which it happened.
+    # For searches of the record, as a row that is written late has the time at which its event happened.
     Index("events_by_time", "at", "version"),
     Index("events_by_person", "who", "at", "version"),
     Index("events_by_kind", "kind", "at", "version"),
@@ -282,7 +282,7 @@ tokens = Table(
     Column("protocols", JSON, nullable=False),
     Column("label", String(100), nullable=False, server_default=""),  # what it is for, in its owner's words
     Column("created_at", Instant, nullable=False),
-    Column("ends_at", Instant),  # by itself; empty where it does not
+    Column("ends_at", Instant),  # when it ends by itself; empty if it doesn't
     Column("ended_at", Instant),
     Column("used_at", Instant),  # when last, to a minute
     Index("tokens_by_owner", "owner", "created_at", "id"),
@@ -311,15 +311,15 @@ sessions = Table(
     Index("sessions_by_end", "ends_at"),
 )
 
-# Links that were asked for to sign in by. The secret in a link is not kept: it is signed with a key of the settings.
+# Sign-in links that were asked for. The secret in a link is not kept: it is signed with a key of the settings.
 sign_ins = Table(
     "sign_ins",
     metadata,
     Column("id", String(40), primary_key=True),
-    Column("person", String(128), nullable=False),  # empty where nobody of the directory has the address
+    Column("person", String(128), nullable=False),  # empty if nobody enabled has the address, or a provider signs in
     Column("browser_hash", String(64), nullable=False),  # of the secret in a cookie of the browser that asked
     Column("source_address", String(64), nullable=False),
-    Column("go_to", String(2000), nullable=False),  # the page that is shown then
+    Column("go_to", String(2000), nullable=False),  # the page that is shown after signing in
     Column("asked_at", Instant, nullable=False),
     Column("ends_at", Instant, nullable=False),
     Column("used_at", Instant),
@@ -328,8 +328,8 @@ sign_ins = Table(
     Index("sign_ins_by_end", "ends_at"),
 )
 
-# Where browsers have a web application open. Until one has come to the application's host with the code, once, `hash`
-# is empty; then it is that of the secret in a cookie of that host.
+# Browsers' sessions with web applications. `hash` is empty until the browser has come to the application's host with
+# the code, once; then it is that of the secret in a cookie of that host.
 application_sessions = Table(
     "application_sessions",
     metadata,
@@ -338,7 +338,7 @@ application_sessions = Table(
     Column("code_ends_at", Instant, nullable=False),
     Column("browser_hash", String(64), nullable=False),  # of the secret in a cookie of the browser that may use it
     Column("hash", String(64), nullable=False, server_default=""),
-    Column("host", String(260), nullable=False),  # with the port, where it is not that of https
+    Column("host", String(260), nullable=False),  # with the port, unless it is that of https
     Column("session_id", String(16), nullable=False),  # of the person's session here
     Column("person", String(128), nullable=False),
     Column("approval_id", Number, nullable=False),  # whose grant lasted then
@@ -400,12 +400,12 @@ registered_devices = Table(
     Column("last_seen_at", Instant, nullable=False),
     Column("source_address", String(64), nullable=False),  # from which it registered last
     Column("first_source", String(64), nullable=False),  # and first
-    # Empty until it is enrolled, then pending, approved or denied. The three below go before it.
+    # Empty until it is enrolled, then pending, approved or denied. The three below take precedence over it.
     Column("decision", String(16), nullable=False, server_default=""),
     Column("archived_at", Instant),
     Column("blocked_at", Instant),
     Column("revoked_at", Instant),
-    Column("message", Text, nullable=False, server_default=""),  # who did that last, and why
+    Column("message", Text, nullable=False, server_default=""),  # of the last of these changes: why, and who made it
     Column("to_ask", Boolean, nullable=False, server_default=false()),  # a request has to be opened
     Column("justification", Text, nullable=False, server_default=""),
     Column("approval_id", Number),  # of the last request about it
@@ -427,7 +427,7 @@ registered_devices = Table(
     _index_where("devices_admitted", "decision = 'approved' AND archived_at IS NULL", "id"),
 )
 
-# What they said of themselves, each time that it changed.
+# What devices reported about themselves, each time that it changed.
 fingerprints = Table(
     "fingerprints",
     metadata,
@@ -441,7 +441,7 @@ fingerprints = Table(
     sqlite_autoincrement=True,
 )
 
-# What machines prove themselves with. `hash` is that of the secret under `salt`; `previous_` that of the one before.
+# Credentials of machines. `hash` is that of the secret, under `salt`; `previous_hash` that of the secret before it.
 service_tokens = Table(
     "service_tokens",
     metadata,
@@ -468,7 +468,7 @@ provisioning_keys = Table(
     Column("label", String(100), nullable=False),
     Column("salt", String(32), nullable=False),
     Column("hash", String(64), nullable=False),
-    Column("person", String(128), nullable=False),  # whose the devices become
+    Column("person", String(128), nullable=False),  # who will own the devices
     Column("devices", Integer, nullable=False),  # how many may register
     Column("used", Integer, nullable=False),  # how many have
     Column("skips_approval", Boolean, nullable=False),
@@ -546,8 +546,8 @@ workers = Table(
     Index("workers_by_seen_at", "seen_at"),
 )
 
-# Whose client certificates are trusted, and for which host names. `key_id` is the SHA-256 of their public key: what
-# they revoked goes by it, as it outlasts the renewal of their certificate, and its removal here.
+# Authorities whose client certificates are trusted, for which host names. `key_id` is the SHA-256 of their public key:
+# their revocations are stored under it, to outlast the renewal of their certificate, and its removal here.
 certificate_authorities = Table(
     "certificate_authorities",
     metadata,
@@ -595,7 +595,7 @@ client_certificates = Table(
     Column("key_id", String(64), nullable=False),
     Column("serial", String(40), nullable=False),
     Column("common_name", String(200), nullable=False),
-    Column("authority", String(200), nullable=False),  # the name of who issued it
+    Column("authority", String(200), nullable=False),  # the name of its issuer
     Column("ends_at", Instant, nullable=False),
     Column("first_seen_at", Instant, nullable=False),
     Column("last_seen_at", Instant, nullable=False),  # to a minute
@@ -604,7 +604,7 @@ client_certificates = Table(
     Index("client_certificates_by_end", "ends_at"),
 )
 
-# What lets one RDP connection of a grant's requester through a gate, once, within minutes.
+# Each lets one RDP connection of a grant's requester through a gate, once, within minutes.
 rdp_tokens = Table(
     "rdp_tokens",
     metadata,

@@ -69,7 +69,7 @@ class Tokens(StorePart):
 
     @reads
     def signature(self, token_id: str, text: str) -> str:
-        """A signature of a text, which only who has this token or the database can make; empty where it has ended."""
+        """A signature of a text that only a holder of this token or the database can make; empty if the token ended."""
         own = select(tokens.c.hash).where(tokens.c.id == token_id, *_last(datetime.now(UTC)))
         with self.database.reading() as connection:
             key = connection.execute(own).scalar_one_or_none()
@@ -115,7 +115,7 @@ def lasting(connection: Connection, now: datetime, person: str = "", before: str
 
 
 def end(connection: Connection, token_id: str, now: datetime) -> bool:
-    """End a token; whether it was not ended before."""
+    """End a token; returns False if it was ended before."""
     lasting = tokens.c.id == token_id, tokens.c.ended_at.is_(None)
     return connection.execute(update(tokens).where(*lasting).values(ended_at=now)).rowcount > 0
 
@@ -129,9 +129,9 @@ def one(connection: Connection, token_id: str) -> Token:
 
 
 def note_use(connection: Connection, token_id: str, now: datetime, unless_since: datetime, kind: str) -> None:
-    """Remember that it is used now, unless it is known to have been after a moment.
+    """Record that a credential is used now, unless it is known to have been used after a moment.
 
-    `kind` is that of the credential: those of machines have tables of their own.
+    `kind` is the credential's kind: those of machines have tables of their own.
     """
     table = USED_IN[kind]
     not_known = table.c.used_at.is_(None) | (table.c.used_at <= unless_since)
@@ -144,7 +144,7 @@ def no_token(token_id: str) -> NotFound:
 
 
 def with_secret(connection: Connection, table: Table, sent: re.Match[str], column: str = "hash") -> Row[Any] | None:
-    """The row with the id that was sent, if its column keeps the secret that was; it takes as long if not."""
+    """The row with the id that was sent, if its column keeps the sent secret. It takes the same time if not."""
     row = connection.execute(select(table).where(table.c.id == sent["id"])).one_or_none()
     same = hmac.compare_digest(row._mapping[column] if row else "", hashed(sent["secret"]))
     return row if same else None
@@ -156,7 +156,7 @@ def hashed(secret: str) -> str:
 
 
 def _last(now: datetime) -> tuple[ColumnElement[bool], ...]:
-    """Tokens last: they were not ended, and have not ended by themselves."""
+    """Conditions: a token was not ended, and has not ended by itself."""
     return tokens.c.ended_at.is_(None), tokens.c.ends_at.is_(None) | (tokens.c.ends_at > now)
 
 

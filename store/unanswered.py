@@ -9,12 +9,12 @@ from countersign.models import ASKING, Status
 from store.database import Database, reads
 from store.tables import ROOM, answers, approvers, as_written, events, notifications, requests
 
-# So many of the newest requests are looked at, whatever there are.
+# Only this many of the newest requests are looked at.
 NEWEST = 500
 
 
 class Unanswered(NamedTuple):
-    """Somebody whom a channel has told of so many requests, none of which they answered by any channel."""
+    """Somebody whom a channel has notified of this many requests, none of which they answered by any channel."""
 
     person: str
     channel: str
@@ -30,7 +30,7 @@ def unanswered(database: Database, before: datetime) -> list[Unanswered]:
     number = requests.c.approval_id
     all_before = select(number).where(number > 0).order_by(number.desc()).offset(NEWEST).limit(1)
     with database.reading() as connection:
-        # Written into the statements: else PostgreSQL may read a whole table.
+        # Written into the statements: otherwise PostgreSQL may read a whole table.
         after = as_written(connection.execute(all_before).scalar_one_or_none() or 0)
     heard = (
         select(answers.c.person).where(answers.c.approval_id > after),

@@ -20,10 +20,10 @@ from store.many_rows import by_request, many_rows
 from store.subjects import SUBJECT_COLUMNS
 from store.tables import ROOM, approvers, as_written, events, grants, notifications, one_of, requests
 
-# What the columns of a grant begin with when they are read with its request.
+# The prefix of a grant's columns when they are read with its request.
 GRANT = "grant_"
 
-# What nobody is shown of a request; the subject's own columns stand in its question, too.
+# The columns of a request that nobody is shown; those of the subject are in its question, too.
 NOT_SHOWN = {"workflow_id", "run_id", "started_at", "route", *SUBJECT_COLUMNS}
 _NEWEST = select(func.max(events.c.version)).where(events.c.approval_id == requests.c.approval_id)
 RENEWED = grants.alias()
@@ -56,14 +56,14 @@ def rows_of(connection: Connection, approval_ids: Sequence[int] | Select[Any]) -
 
 @lru_cache(maxsize=256)
 def route_from(written: str) -> Route:
-    """The route that was read with a request; those of many are the same."""
+    """The route that was read with a request. It is cached, as many requests have the same one."""
     return Route.model_validate_json(written)
 
 
 def views(
     connection: Connection, policy: Policy, rows: Sequence[Row[Any]], deliveries: "DeliveryStates | None" = None
 ) -> list[RequestView]:
-    """The views of such rows, in their order; `deliveries`, where they were read already."""
+    """The views of rows that `rows_of` read, in their order; `deliveries`, if they were read already."""
     if not rows:
         return []
     numbers = [row.approval_id for row in rows]
@@ -74,7 +74,7 @@ def views(
 
 
 def person(policy: Policy, one: str) -> Person:
-    """Somebody of the directory; who was deleted from it keeps their id as a name, and has no address."""
+    """Somebody of the directory; somebody deleted from it has their id as a name, and no address."""
     user = policy.users.get(one)
     name = principal_name(policy, one)
     return Person(id=one, name=name, email=user.email if user else "", enabled=policy.enabled(one))
@@ -95,7 +95,7 @@ def _grant(row: Row[Any], policy: Policy) -> GrantView | None:
 
 
 class DeliveryStates:
-    """Whom a message that asks them has reached, or is on its way to, of those of these requests that wait."""
+    """For the waiting ones of these requests: whom a message that asks them has reached, or is on its way to."""
 
     def __init__(self, connection: Connection, rows: Iterable[Row[Any]]) -> None:
         waiting = [row.approval_id for row in rows if row.status == Status.WAITING]

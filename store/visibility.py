@@ -55,7 +55,7 @@ class VisibleEvents(StorePart):
     def since(self, version: int, visibility: Visibility, limit: int) -> tuple[list[AuditEventView], int]:
         """The events after `version`, oldest first, and the version to go on from.
 
-        Without events there may still be more to read, if that version is another than before.
+        If there are no events but that version is a new one, there may be more to read.
         """
         with self.database.reading() as connection:
             # Read first: what is committed between the two reads is then among the events, or left for the next call.
@@ -73,12 +73,12 @@ class VisibleEvents(StorePart):
 def _page(
     connection: Connection, version: int, visibility: Visibility, limit: int
 ) -> tuple[list[AuditEventView], int | None]:
-    """What of the next events may be seen, and the last version that was read; None where that was the newest."""
+    """Those of the next events that may be seen, and the last version that was read; None if that was the newest."""
     newer = select(events).where(events.c.version > version).order_by(events.c.version).limit(limit)
     rows = list(connection.execute(newer))
     about = {row.approval_id for row in rows}
     seen = about
-    if not visibility.everything:  # events that belong to no request are for who sees everything
+    if not visibility.everything:  # events about no request are for those who see everything
         its = select(requests.c.approval_id).where(requests.c.approval_id.in_(about - {None}), condition(visibility))
         seen = set(connection.execute(its).scalars())
     found = [view(row) for row in rows if row.approval_id in seen]

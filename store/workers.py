@@ -12,8 +12,8 @@ from store.tables import workers
 class Worker(Model):
     """A process of `worker.py`, as it was last seen.
 
-    `seen_at` is by the database's clock; the worker's own is `ahead_seconds` ahead of it. `ended_at` is set where it
-    was stopped, and not where it died.
+    `seen_at` is by the database's clock; the worker's own is `ahead_seconds` ahead of it. `ended_at` is set if it
+    was stopped, and not if it died.
     """
 
     id: str
