@@ -1,4 +1,4 @@
-"""The Slack channel as the settings have it."""
+"""The Slack channel, made from the settings."""
 
 from functools import partial
 
@@ -13,7 +13,7 @@ from notifiers.slack.settings import SlackSettings
 
 
 def channel(settings: SlackSettings) -> Channel:
-    """Slack, where it is on. Raises BadSetting naming the setting that is wrong."""
+    """The channel; only its checks if Slack is off. Raises BadSetting naming the setting that is wrong."""
     config = slack_config(settings)
     if config is None:
         return Channel(name="slack", checks=slack_checks(None))

@@ -15,11 +15,11 @@ from notifiers.slack.config import CHANNEL, SlackConfig
 from notifiers.slack.outbound.recipients import Recipients
 
 PART = "Slack"
-# Slack takes some 50 look-ups a minute, and short bursts beyond that; what these seconds don't suffice for is reported.
+# Slack takes some 50 look-ups a minute, and short bursts beyond that; people for whom there is no time are reported.
 LOOKUP_SECONDS = 8.0
 AT_ONCE = 8
 MOST_NAMED = 50
-# Beside the errors that `SlackApi` knows, a room's last message tells: nothing is written to it after this.
+# Besides the errors that `SlackApi` knows, a room's last message tells that it is archived: nothing follows these.
 # https://docs.slack.dev/reference/events/message/channel_archive and group_archive
 ARCHIVED = {"channel_archive", "group_archive"}
 REINSTALL = "add it to the app's manifest and install the app again (docs/slack.md)"

@@ -30,7 +30,7 @@ class Masking(logging.Filter):
 
 
 def redacting_logger(name: str, level: int) -> logging.Logger:
-    """A logger that drops all below this level, whatever the root is set to: there the libraries log payloads."""
+    """A logger that drops all below this level, whatever the root is set to: below it the libraries log payloads."""
     logger = logging.getLogger(name)
     logger.setLevel(level)
     if not any(isinstance(one, Masking) for one in logger.filters):

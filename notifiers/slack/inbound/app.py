@@ -1,4 +1,4 @@
-"""The way in from Slack: clicks, forms, `/connect` and the Home page, by Socket Mode or signed HTTP."""
+"""Takes what comes from Slack: clicks, forms, `/connect` and the Home page, by Socket Mode or signed HTTP."""
 
 import asyncio
 import logging
@@ -23,14 +23,14 @@ from notifiers.slack.inbound.people import SlackPeople
 from notifiers.slack.inbound.replies import Replies
 from notifiers.slack.inbound.socket import Socket
 
-# How long what was received before the end may take to be judged and answered.
+# How long it may take at the end to judge and answer what was received before.
 CLOSING_SECONDS = 10.0
 
 log = logging.getLogger(__name__)
 
 
 class SlackListener:
-    """The whole way in. Create it within a running event loop, `start` it, and `close` it at the end."""
+    """Takes all that comes from Slack. Create it within a running event loop, `start` it, and `close` it at the end."""
 
     def __init__(self, config: SlackConfig, engine: Engine) -> None:
         redacting_logger("slack_sdk", logging.INFO)
@@ -56,7 +56,7 @@ class SlackListener:
             self._socket.start()
 
     async def run(self, beat: Callable[[], None]) -> None:
-        """Listen until cancelled, and then close; whether Slack can be reached is watched by itself."""
+        """Listen until cancelled, and then close; `beat` is not used: the socket watches its connection itself."""
         await self.start()
         try:
             await asyncio.Event().wait()
@@ -74,7 +74,7 @@ class SlackListener:
         await self._api.close()
 
     def findings(self) -> list[Finding]:
-        """The findings of `countersign doctor` and `/health` about the way in; over HTTP nothing is known here."""
+        """The findings of `countersign doctor` and `/health` about the connection; over HTTP there are none."""
         return self._socket.findings() if self._socket else []
 
     async def handle(self, request: Request) -> Response:
@@ -82,7 +82,7 @@ class SlackListener:
         return await self._http.handle(request) if self._http else Response(status_code=404)
 
     async def _find_out_who_we_are(self) -> None:
-        """Ask Slack who we are: the first click need not wait for it, and a wrong token is logged at the start."""
+        """Ask Slack who we are, so that the first click need not wait for it and a wrong token is logged at once."""
         try:
             await self._api.app()
         except CountersignError as error:

@@ -37,7 +37,7 @@ BoltListener = Callable[[AsyncAck, AsyncBoltContext], Awaitable[None]]
 def slack_app(
     config: SlackConfig, dispatcher: Dispatcher, replies: Replies, running: set[asyncio.Task[Any]]
 ) -> AsyncApp:
-    """Bolt's app: one workspace, one bot, no installation by OAuth, and no word to Slack before something comes in.
+    """Bolt's app: one workspace, one bot, no installation by OAuth, and no call to Slack before something comes in.
 
     `running` holds the tasks of the listeners at work.
     """
@@ -60,7 +60,7 @@ def slack_app(
         return listener
 
     async def authorize() -> AuthorizeResult:
-        # Bolt would ask Slack who we are; whose the delivery is, is seen by Dispatcher.who.
+        # Bolt's own function would ask Slack who we are. Dispatcher.who finds out who sent the delivery.
         return AuthorizeResult(enterprise_id=None, team_id=None)
 
     app = AsyncApp(
@@ -68,7 +68,7 @@ def slack_app(
         logger=redacting_logger(NAME, logging.WARNING),
         signing_secret=config.signing_secret.get_secret_value(),
         authorize=authorize,
-        # Else Bolt makes one that has SLACK_BOT_TOKEN of the environment. What we call, we call by our own SlackApi.
+        # Otherwise Bolt makes one with SLACK_BOT_TOKEN of the environment. Our own calls all go through SlackApi.
         client=AsyncWebClient(base_url=config.api_url),
         attaching_function_token_enabled=False,
     )

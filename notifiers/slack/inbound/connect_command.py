@@ -1,4 +1,4 @@
-"""Ask for a connection: `/connect`, the shortcut and the form. The requester is always who asks."""
+"""Ask for a connection: `/connect`, the shortcut and the form. The requester is always the person who asks."""
 
 import logging
 from collections.abc import Mapping
@@ -103,7 +103,7 @@ def question_of(fields: Mapping[str, Any], person: Person) -> ConnectionQuestion
 
 
 def message_of(asked: Asked, question: ConnectionQuestion, view: RequestView | None) -> Ready:
-    """What became of a question, for whoever asked it."""
+    """The outcome of a question, for whoever asked it."""
     number = f"#{asked.approval_id}"
     what = f"{code(question.device)} over {question.protocol.upper()}"
     if asked.grant and asked.status is Status.APPROVED:
@@ -111,7 +111,7 @@ def message_of(asked: Asked, question: ConnectionQuestion, view: RequestView | N
         return Ready(f"Yes: you may connect to {what} until {moment(end)} ({number}).{_engine_message(asked)}")
     if asked.status is not Status.WAITING:
         return Ready(f"{number} to {what} is {asked.status}.{_engine_message(asked)}")
-    # Who joins a request reads which reason and minutes are being decided.
+    # Somebody who joins a request is told which reason and minutes are being decided.
     opened = _engine_message(asked).strip() if asked.joined and asked.message else f"{number} to {what} is open."
     people = [name(one.name, one.person) for one in view.approvers if one.level == view.level] if view else []
     who = f" Asked: {listed(people)}." if people else ""
@@ -125,7 +125,7 @@ def _engine_message(asked: Asked) -> str:
 
 
 def _address_warning(question: ConnectionQuestion, view: RequestView | None) -> str:
-    """A warning where gates will refuse the address that was named, or that none was named; else empty."""
+    """A warning if gates will refuse the address that was named, or refuse because none was; else empty."""
     if view is None:
         return ""
     if question.source_address:

@@ -10,13 +10,13 @@ _MARKUP = re.compile(r"<([^<>|]{1,2000})(?:\|([^<>]{0,2000}))?>")
 _SCHEME = re.compile(r"(?:https?://|mailto:|tel:)")
 _NAMED = {
     "ticket": re.compile(r"(?<!\S)ticket:(\S{1,200})\s?", re.IGNORECASE),
-    # Of a reason such as "a copy from:backup" it takes nothing.
+    # It does not match in a reason such as "a copy from:backup".
     "source_address": re.compile(
         r"(?<!\S)from:((?:[0-9]{1,3}\.|[0-9a-f]{0,4}:)[0-9a-f.:]{1,40})(?:\s|$)", re.IGNORECASE
     ),
 }
 _MINUTES = re.compile(r"(?=\d)(?:(\d{1,9})h)?(?:(\d{1,9})m(?:in)?)?", re.IGNORECASE)
-# The pairs of typographic quotation marks that keyboards make.
+# Quotation marks, also the typographic ones that keyboards make.
 _QUOTES = "\"'`“”„‟«»‘’‚‛″′"
 
 

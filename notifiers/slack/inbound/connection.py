@@ -1,7 +1,7 @@
 """One connection of Socket Mode, from Slack's `hello` to its end: https://docs.slack.dev/apis/events-api/using-socket-mode.
 
 Slack's own client reconnects by itself and ignores why a connection ended and how many of them Slack counts
-(https://github.com/slackapi/python-slack-sdk/issues/1940). So this is our own.
+(https://github.com/slackapi/python-slack-sdk/issues/1940). So we use this client of our own.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from notifiers.slack.inbound.payload_reader import PayloadReader
 
 # Slack says `hello` within a second.
 HELLO_SECONDS = 10.0
-# After so long without any frame we ping; without an answer within half of that, the connection is dead.
+# After this long without any frame we ping; without an answer within half of it, the connection is dead.
 PING_SECONDS = 10.0
 # For acknowledging what came in, and for Slack's answer to our closing.
 CLOSE_SECONDS = 2.0
@@ -42,7 +42,7 @@ class State:
     delivered_at: datetime | None = None
     # Why there is none, or what is wrong with it.
     why: str = ""
-    # By the monotonic clock: when something was last delivered, or asked for in vain.
+    # By the monotonic clock: when something was last delivered, or Slack's API was called because nothing was.
     idle_since: float = field(default_factory=time.monotonic)
 
 
@@ -124,7 +124,7 @@ def acknowledgement(envelope_id: str, response: BoltResponse) -> dict[str, Any] 
 
 
 def _message(text: str) -> dict[str, Any]:
-    """The message in a frame; {} for what is none."""
+    """The message in a frame; {} if there is none."""
     try:
         message = json.loads(text)
     except (ValueError, RecursionError):

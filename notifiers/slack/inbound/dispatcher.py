@@ -95,10 +95,10 @@ class Dispatcher:
         return interaction.person
 
     async def request(self, number: int, run: str) -> RequestView:
-        """The request that a button or form is about, by the short form of its run.
+        """The request that a button or form is about; `run` is the short form of its run.
 
-        Raises NotFound, Unavailable, and RejectedSender where its number is another request's now, as after a restored
-        backup.
+        Raises NotFound, Unavailable, and RejectedSender if its number is another request's now, as after a backup was
+        restored.
         """
         request = await self.engine.request(number)
         if short_run(request.token_run) != run:
@@ -120,7 +120,7 @@ class Dispatcher:
             raise NotStored(NOT_RECORDED.format(why=INTERNAL)) from error
 
     async def submit(self, interaction: Interaction, answer: Answer) -> None:
-        """Submit a stored answer to its request, and say what became of it. Whatever fails now, nothing is lost."""
+        """Submit a stored answer to its request, and tell its sender how it ended. Whatever fails, nothing is lost."""
         kept = KEPT.format(number=answer.approval_id)
         try:
             judgement = await interaction.in_time(self.engine.submit(answer), kept)
@@ -137,7 +137,7 @@ class Dispatcher:
     async def record_rejected(
         self, delivery: Delivery | None, reason: str, sender: Sender | None, person: Person | None
     ) -> None:
-        """Record that something was refused; a record that can't be written now stands in the log."""
+        """Record that something was refused; if the record can't be written now, log it."""
         who = person.id if person else f"slack:{sender.user}" if sender else "slack"
         proof = {"user": sender.user, "team": sender.user_team, "app": sender.app} if sender else {}
         refused = RejectedInput(
@@ -202,7 +202,7 @@ class Dispatcher:
 
 
 def source_id(delivery: Delivery) -> str:
-    """The same for each delivery of one click, form or command; "" for what may come again as often as it likes."""
+    """The same for each delivery of one click, form or command; "" for what may come again any number of times."""
     if isinstance(delivery, Pressed | Submitted):
         return delivery.source_id
     trigger = getattr(delivery, "trigger_id", "")

@@ -25,7 +25,7 @@ class Home:
 
     async def show(self, user: str, person: Person) -> None:
         """Show what waits for them, what they asked for, and what they may use now."""
-        # One after another for each person, so that an older look never overwrites a newer one.
+        # One after another for each person, so that an older page never overwrites a newer one.
         async with self._turns.setdefault(user, asyncio.Lock()):
             mine = await self._engine.mine(person.id, MOST_LISTED)
             who = await self._engine.principal(person.id)

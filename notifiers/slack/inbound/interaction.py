@@ -1,4 +1,4 @@
-"""One conversation about one delivery: acknowledged once, in time, and then told what became of it."""
+"""The exchange about one delivery: acknowledges it once, in time, and then tells its sender the outcome."""
 
 import asyncio
 import time
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class Interaction:
-    """With the person who sent `delivery`."""
+    """The exchange with the person who sent `delivery`."""
 
     def __init__(self, delivery: Delivery, ack: AsyncAck, replies: Replies) -> None:
         self.delivery = delivery
@@ -35,12 +35,12 @@ class Interaction:
         self._until = time.monotonic() + PATIENCE_SECONDS
 
     async def received(self) -> None:
-        """Acknowledge, and close the form if it was one. Again does nothing."""
+        """Acknowledge, and close the form if it was one. A second call does nothing."""
         if not self.acknowledged.done():
             self._answer(await self._ack())
 
     async def same_as(self, first: Acknowledgement) -> None:
-        """Acknowledge as the first delivery of the same was, once it is; and say nothing more."""
+        """Acknowledge as the first delivery of the same was acknowledged, once it was; say nothing more."""
         done, _ = await asyncio.wait({first}, timeout=PATIENCE_SECONDS)
         if done:
             self._ack.response = first.result()
@@ -63,14 +63,14 @@ class Interaction:
         await self.received()
 
     async def mend(self, field: str, message: str) -> None:
-        """Have a field of the form mended, if the form still stands; else tell them."""
+        """Have a field of the form corrected, if the form is still open; else tell them."""
         if not self.acknowledged.done():
             self._answer(await self._ack(response_action="errors", errors={field: message[:LONGEST_ERROR]}))
         else:
             await self.say(message)
 
     async def in_time(self, work: Coroutine[Any, Any, T], meanwhile: str) -> T:
-        """The work's result. Where it takes longer than Slack waits, acknowledge first, and say `meanwhile`."""
+        """The work's result. If Slack won't wait that long, first acknowledge, and say `meanwhile` (not for clicks)."""
         task = asyncio.ensure_future(work)
         await asyncio.wait({task}, timeout=max(self._until - time.monotonic(), 0))
         if not task.done():

@@ -34,7 +34,7 @@ async def open_form(dispatcher: Dispatcher, interaction: Interaction, delivery: 
         log.warning("no form for %s: %s", user, error)
         await interaction.say(TOO_LATE)
         return
-    # From here on they look at the form, so whatever is said stands in it.
+    # From here on they look at the form, so all messages to them are shown in it.
     interaction.place = replace(interaction.place, view_id=str(opened["view"]["id"]))
     person = await dispatcher.who(interaction)
     request, who = await dispatcher.request(about.id, about.run), await dispatcher.engine.principal(person.id)
@@ -58,7 +58,7 @@ async def take_form(dispatcher: Dispatcher, interaction: Interaction, delivery: 
     if not comment:
         request, who = await dispatcher.request(about.id, about.run), await dispatcher.engine.principal(person.id)
         why = why_not_answer(who, request, submitted)
-        if why and why.code == ErrorCode.REASON_NEEDED:  # of what can't be mended the engine keeps a record
+        if why and why.code == ErrorCode.REASON_NEEDED:  # the engine records what can't be corrected
             raise FieldError(COMMENT, str(why))
     answer = await dispatcher.store(interaction, submitted, about.run)
     await dispatcher.submit(interaction, answer)

@@ -21,12 +21,12 @@ Secret = Annotated[str, Field(max_length=LONGEST_URL, repr=False)]
 
 # An approval id fits the database's integers.
 LARGEST_ID = 2**31 - 1
-# Of the run of a request's workflow, so that a button or form of an earlier request of the same number is told apart.
+# The short form of a workflow's run, which tells apart buttons and forms of an earlier request with the same number.
 SHORT_RUN = "[0-9a-f]{12}"
 
 
 class Malformed(Exception):
-    """It is none of the shapes that Slack sends; the text says where, and never repeats what stood there."""
+    """It has none of the shapes that Slack sends; the text says where it differs, and never repeats what is there."""
 
 
 class Part(BaseModel):
@@ -49,7 +49,7 @@ class User(Part):
 
 
 class Author(Part):
-    """Whose a message, a form or a page is."""
+    """The author of a message, a form or a page."""
 
     bot_id: OptionalId = ""
     app_id: OptionalId = ""

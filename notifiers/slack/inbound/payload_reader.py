@@ -80,7 +80,7 @@ class PayloadReader:
         await self._dispatcher.record_rejected(None, str(error), delivery.sender, None)
         if not self._dispatcher.may_tell_unreadable(delivery.sender.user):
             return
-        # Not before it is acknowledged: that has to be done within three seconds.
+        # In the background, as the payload has to be acknowledged within three seconds.
         telling = asyncio.create_task(
             self._replies.tell(Place(delivery.sender.user, response_url=delivery.response_url), CANT_READ)
         )

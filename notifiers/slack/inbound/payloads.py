@@ -82,7 +82,7 @@ class Pressed(InteractionPayload):
 
     @property
     def author(self) -> Author:
-        """Whose message or page the button is on."""
+        """The author of the message or page that the button is on."""
         return self.message or self.view or Author()
 
 
@@ -98,7 +98,7 @@ class Submitted(InteractionPayload):
 
     @property
     def author(self) -> Author:
-        """Whose form it is."""
+        """The author of the form."""
         return self.view
 
     @property

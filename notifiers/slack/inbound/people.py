@@ -1,4 +1,4 @@
-"""Whose a click is: our own workspace's, and the person's of the directory with the account's confirmed address."""
+"""Who clicked: a member of our own workspace, and the person in the directory with their confirmed address."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -10,8 +10,8 @@ from notifiers.slack.client.accounts import Cache, Clock, address_of, why_not
 from notifiers.slack.client.api import SlackApi
 from notifiers.slack.inbound.payload_parts import Author, Sender
 
-# How long an account's address is cached: so long a click may count after the address was changed in Slack. Who is
-# deactivated there, or disabled in the directory, is refused at once, by Slack itself or by the engine.
+# How long an account's address is cached. A click may count this long after the address was changed in Slack. People
+# deactivated there, or disabled in the directory, are refused at once, by Slack itself or by the engine.
 KNOWN_SECONDS = 300.0
 # Short, so that a correction by an administrator works soon; long enough that a series of clicks asks Slack once.
 REFUSED_SECONDS = 30.0

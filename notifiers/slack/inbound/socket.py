@@ -2,8 +2,8 @@
 
 Slack spreads what it sends over all connections of the app that it counts, also over dead ones that it has not given
 up yet (https://github.com/slackapi/python-slack-sdk/issues/1940), and an idle one can stop delivering while it answers
-each ping (https://github.com/slackapi/bolt-python/issues/1529). So there is one at a time; it is made anew until Slack
-counts no other, and Slack's API is called where nothing came for a minute.
+each ping (https://github.com/slackapi/bolt-python/issues/1529). So we keep only one at a time, make it anew until Slack
+counts no other, and call Slack's API when nothing came for a minute.
 """
 
 import asyncio
@@ -29,14 +29,14 @@ from notifiers.slack.inbound.connection import (
 )
 from notifiers.slack.inbound.payload_reader import PayloadReader
 
-# Without any delivery for so long, Slack's API is called.
+# After this long without a delivery, Slack's API is called.
 SILENCE_SECONDS = 60.0
-# While Slack counts other connections, ours is made anew after these, as a dead one can be counted for hours.
+# While Slack counts other connections, ours is made anew after these times, as a dead one can be counted for hours.
 COUNT_AGAIN_SECONDS = (15.0, 60.0, 300.0, 900.0)
-# One that lasted this long was a good one: the next is opened at once.
+# After a connection that lasted longer than this, the next is opened at once.
 STEADY_SECONDS = 10.0
 LONGEST_PAUSE_SECONDS = 60.0
-# Slack counts too many, or Socket Mode is off: to connect again at once makes it worse, or is in vain.
+# If Slack counts too many, or Socket Mode is off, connecting again at once makes it worse, or is in vain.
 LEAST_PAUSE_SECONDS = {"too_many_websockets": 10.0, "link_disabled": 60.0}
 
 log = logging.getLogger(__name__)
@@ -152,7 +152,7 @@ class Socket:
 
 
 def pause(reason: str, failures: int) -> float:
-    """Seconds until the next connection after one that ended for this reason, the last of so many that failed."""
+    """Seconds until the next connection, after one that ended for this reason, and this many failures in a row."""
     seconds = 0.0 if failures == 0 else min(2.0 ** (failures - 1), LONGEST_PAUSE_SECONDS)
     # So that not all portals connect at the same moment.
     return max(seconds * random.uniform(0.5, 1.0), LEAST_PAUSE_SECONDS.get(reason, 0.0))

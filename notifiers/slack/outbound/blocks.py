@@ -1,4 +1,4 @@
-"""From a notification to the message that shows it. Pure: no clock, no network; the templates are read once."""
+"""Makes the message that shows a notification. Pure: no clock, no network; the templates are read once."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -74,7 +74,7 @@ def short(notification: RequestNotification, config: SlackConfig) -> Content:
 
 
 def general(notification: Notification, config: SlackConfig) -> Content:
-    """The message about no request: it says one thing, has no button, and is not changed any more."""
+    """A message about no request: it says one thing, has no button, and is never changed."""
     sentence = markup(f"{notification.event}/sentence", n=notification, instance=config.instance_name)
     instance = escaping.marked_up(config.instance_name)
     return Content(sentence, parts.as_json([parts.section(sentence), parts.context(instance)]))
@@ -102,7 +102,7 @@ def _why(notification: RequestNotification) -> list[Block]:
 
 
 def _what_happened(notification: RequestNotification) -> list[Block]:
-    """The message of an outcome or a refusal, unless those who decided say it themselves."""
+    """What people wrote, or the message of an outcome or a refusal; none if the decisions below already say it."""
     if notification.event in WRITTEN_BY_PEOPLE:
         return parts.quote(notification.message, LONGEST_REASON)
     if notification.event not in WITH_MESSAGE:
@@ -115,7 +115,7 @@ def _what_happened(notification: RequestNotification) -> list[Block]:
 
 
 def _decisions(notification: RequestNotification, shown: Mapping[str, Any]) -> list[Block]:
-    """Who decided, when and with which comment, the last ones whole."""
+    """Who decided, when and with which comment; of more than MOST_DECISIONS, the first ones are only counted."""
     more = len(notification.decisions) - MOST_DECISIONS
     blocks = [parts.context(markup("more", more=more))] if more > 0 else []
     for decision in notification.decisions[-MOST_DECISIONS:]:
@@ -154,7 +154,7 @@ def _shown(notification: RequestNotification, config: SlackConfig, slack_ids: Ma
         ),
         "deciders": escaping.listed([_decider(notification, one) for one in notification.decided_by]),
         "passed": passed,
-        # Who approved may take it back; in a room, that is anybody who did, once the others can't answer any more.
+        # Whoever approved may take that back; in a room, any of them may, once the others can't answer any more.
         "mine": notification.to.id in approved or bool(notification.room and passed and approved),
     }
 
@@ -168,7 +168,7 @@ def _asked(notification: RequestNotification, slack_ids: Mapping[str, str]) -> e
 
 
 def _told(notification: RequestNotification, person: Person, name: escaping.Ready) -> escaping.Ready:
-    """A name, with a remark where no message has reached this person yet and none is on its way."""
+    """A name, with a remark if no message has reached this person yet and none is on its way."""
     return escaping.Ready(f"{name} (not told yet)") if person.id in notification.untold else name
 
 

@@ -81,7 +81,7 @@ def listed(names: Sequence[Ready], most: int = MOST_NAMES) -> Ready:
 
 
 def cut(text: str, longest: int, cost: Callable[[str], int] = length) -> str:
-    """The text, or as much of it as may go out, by what each character costs."""
+    """The text, or its beginning if its characters together cost more than `longest`."""
     room = longest
     for at, character in enumerate(text):
         room -= cost(character)

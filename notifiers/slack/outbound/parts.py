@@ -61,7 +61,7 @@ def quote(text: str, longest: int, title: str = "") -> list[Block]:
 
 
 def details(about: RequestNotification | RequestView) -> list[Block]:
-    """The table of what is asked: what has changed, else all of it; values that are the same stand on one line."""
+    """The table of what is asked: what has changed, or else all of it; equal values share a line."""
     every = about.question.details
     shown = [one for one in every if one.before is not None] or every
     labels: dict[tuple[str, str | None], list[str]] = {}
@@ -119,7 +119,7 @@ def value(approval_id: int, level: int, run: str) -> str:
 
 
 def as_json(blocks: Sequence[Block]) -> list[dict[str, Any]]:
-    """The blocks as they go out; SlackObjectFormationError where one breaks a limit."""
+    """The blocks as they are sent. Raises SlackObjectFormationError if one breaks a limit."""
     return [block.to_dict() for block in blocks]
 
 

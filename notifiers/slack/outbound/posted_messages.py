@@ -10,7 +10,7 @@ from notifiers.slack.inbound.payload_parts import short_run
 
 # https://docs.slack.dev/messaging/message-metadata
 EVENT_TYPE = "countersign_notice"
-# Our clocks and Slack's may differ by so much.
+# How far our clocks and Slack's may differ.
 CLOCKS_APART = timedelta(minutes=5)
 PAGE = 200
 MOST_PAGES = 25
@@ -25,7 +25,7 @@ def mark(notification: Notification) -> dict[str, Any]:
 
 
 async def find(api: SlackApi, notification: Notification, channel: str, thread: str = "") -> str:
-    """The `ts` of the notification's message in this conversation, posted since it was written; "" for none.
+    """The `ts` of the notification's message in this conversation, posted since it was written; "" if there is none.
 
     Raises Unavailable where Slack can't be asked, or there is too much to look through: better late than twice.
     """
@@ -52,9 +52,9 @@ def _called(notification: Notification) -> str:
 
 
 def _is_of(notification: Notification, metadata: object) -> bool:
-    """Whether it is the notification's message, by its mark.
+    """Whether a message's metadata are the mark of this notification.
 
-    Those that were posted before it held the run have none.
+    Marks of messages that were posted before marks held the run have none.
     """
     if not isinstance(metadata, dict) or metadata.get("event_type") != EVENT_TYPE:
         return False

@@ -10,7 +10,7 @@ from notifiers.slack.client.api import SlackApi
 
 # An account hardly ever changes, Slack takes about 50 such look-ups a minute, and an answer is checked anew anyway.
 KNOWN_SECONDS = 3600.0
-# Short, so that who was added to Slack, or corrected, is reached soon.
+# Short, so that somebody who was added to Slack, or corrected, is reached soon.
 REFUSED_SECONDS = 60.0
 
 

@@ -31,9 +31,9 @@ def _labels() -> dict[str, str]:
 
 @cache
 def _environment(plain: bool) -> Templates:
-    # No HTML, and so not escaped: what it prints is made harmless for Slack instead.
+    # Not HTML, so nothing is escaped as HTML: what is printed is made harmless for Slack instead.
     environment = Templates("slack", finalize=escaping.one_line if plain else escaping.marked_up)
-    # Of the values in how a subject is said; where there is less room, a template sets it shorter.
+    # The longest value in the text about a subject; a template with less room sets it lower.
     environment.globals["longest"] = escaping.LONGEST_VALUE
     environment.filters |= {"moment": escaping.moment, "duration": times.duration, "code": escaping.code}
     return environment

@@ -1,4 +1,4 @@
-"""The way out by Slack: post a notification once, keep its message up to date, and report what became of it."""
+"""Sends by Slack: posts a notification once, keeps its message up to date, and reports how that ended."""
 
 import logging
 
@@ -11,7 +11,7 @@ from notifiers.slack.outbound import posted_messages
 from notifiers.slack.outbound.blocks import MOST_MENTIONED, OUTCOMES, Content, general, live, short
 from notifiers.slack.outbound.recipients import Recipients
 
-# Else Slack would look for names and links in the text, and show previews of them.
+# Otherwise Slack would look for names and links in the text, and show previews of them.
 NO_PREVIEWS = {"parse": "none", "link_names": False}
 
 log = logging.getLogger(__name__)
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 class SlackSender:
     """Sends notifications as messages of the app, and changes them; close it when done.
 
-    The reference of a message is `<channel id>/<ts>`; "" that of one that is never changed.
+    The reference of a message is `<channel id>/<ts>`; "" for one that is never changed.
     """
 
     def __init__(self, config: SlackConfig) -> None:
@@ -78,7 +78,7 @@ class SlackSender:
         return notification.live_message
 
     async def _post_anew(self, notification: Notification, room: str, content: Content) -> str:
-        """Post it in this room, or where that is "", in the conversation with its person."""
+        """Post it in this room, or, if that is "", in the conversation with its person."""
         channel = room or await self._recipients.conversation(notification.to.email)
         try:
             return await self._post(notification, channel, content)
@@ -106,7 +106,7 @@ class SlackSender:
         return f"{answer['channel']}/{answer['ts']}"
 
     async def _shown(self, notification: RequestNotification) -> Content:
-        """The live message, with the people of a room mentioned; who is not in Slack is named."""
+        """The live message, with the people of a room mentioned; those not in Slack are named."""
         slack_ids: dict[str, str] = {}
         for person in notification.asked[:MOST_MENTIONED] if notification.room else ():
             try:

@@ -27,9 +27,9 @@ from notifiers.slack.outbound.render import label, markup, plain
 
 # Slack's own limit on a field: https://docs.slack.dev/reference/block-kit/block-elements/plain-text-input-element
 LONGEST_INPUT = 3000
-# Of a time as people write it, like 1h30m.
+# The longest time as people write it, like 1h30m.
 LONGEST_TIME = 20
-# Of each list on the Home page, so that it stays below 100 blocks.
+# The most requests of each list on the Home page, so that it stays below 100 blocks.
 MOST_LISTED = 10
 LONGEST_QUOTE = 500
 # The pages of the portal that show all of a list.
@@ -41,7 +41,7 @@ PAGES: dict[MyList, str] = {
 
 
 def answer_modal(about: Named, verdict: Verdict, request: RequestView | None = None) -> dict[str, Any]:
-    """The form behind "Approve with comment" and "Reject": without its request it says that it is being filled.
+    """The form behind "Approve with comment" and "Reject": without `request` it says to wait.
 
     Its field is `comment`; `private_metadata` is JSON with `id`, `level`, `run` and `verdict`.
     """
@@ -60,7 +60,7 @@ def answer_modal(about: Named, verdict: Verdict, request: RequestView | None = N
 
 
 def connect_modal() -> dict[str, Any]:
-    """The form that asks for a connection, with a field for each of a question's."""
+    """The form to ask for a connection, with the fields of a question that people fill in."""
     protocols = [Option(text=parts.plain_text(one.value.upper()), value=one.value) for one in ConnectionProtocol]
     blocks: list[Block] = [
         _text("device", LONGEST_ID, optional=False),
@@ -74,14 +74,14 @@ def connect_modal() -> dict[str, Any]:
 
 
 def message_modal(message: str) -> dict[str, Any]:
-    """A message in place of a form: why nothing can be answered, or what became of the answer."""
+    """A message in place of a form: why nothing can be answered, or how the answer ended."""
     return _modal("told", label("told_title"), [parts.section(escaping.marked_up(message, LONGEST_INPUT // 2))], "")
 
 
 def home_view(mine: Mine, who: Principal, public_url: str = "") -> dict[str, Any]:
-    """The Home page of a person: what waits for them, the most urgent first, what they asked, and the active grants.
+    """The Home page of a person: what waits for them, the most urgent first, what they asked for, and active grants.
 
-    Each has the buttons for what they may do in Slack. A list that goes on leads to the portal at `public_url`.
+    Each has the buttons for what they may do in Slack. A list that goes on links to the portal at `public_url`.
     """
     blocks = [
         *_listing("waiting", mine, [_to_answer(one, who) for one in mine.waiting[:MOST_LISTED]], public_url),
