@@ -217,7 +217,7 @@ notifications = Table(
     Column("written_at", Instant, nullable=False),
     Column("tries", Integer, nullable=False),
     Column("retry_at", Instant, nullable=False),
-    Column("held_until", Instant),  # until then a worker that sends or changes it holds it, and renews this
+    Column("held_until", Instant),  # until then a worker that sends it or changes its message holds it, and renews this
     Column("unconfirmed", Integer, nullable=False, server_default="0"),  # tries that may have got through
     Column("shows", Integer),  # the number of the transition that the message shows, where it is kept up to date
     Column("outdated", Boolean, nullable=False, server_default=false()),  # its request has moved on since
