@@ -79,17 +79,17 @@ def view(row: Row[Any]) -> Answer:
 
 
 def from_source(connection: Connection, channel: str, source_id: str) -> Row[Any] | None:
-    """The answer that was stored for what a channel received under this id; None where there is none."""
+    """The answer that was stored for what a channel received under this id; None if there is none."""
     return connection.execute(FROM_SOURCE, {"by": channel, "source": source_id}).one_or_none()
 
 
 def add(connection: Connection, row: Mapping[str, Any]) -> Row[Any] | None:
-    """Store an answer; None where one of the same channel and source is stored already."""
+    """Store an answer; None if one of the same channel and source is stored already."""
     return connection.execute(ADD[connection.dialect.name], row).one_or_none()
 
 
 def refuse(connection: Connection, answer_id: str, message: str, details: Mapping[str, Any]) -> Row[Any] | None:
-    """Mark an open answer as refused; None where it is not open any more."""
+    """Mark an open answer as refused; None if it is not open any more."""
     open_one = (answers.c.id == answer_id) & (answers.c.state == "open")
     change = update(answers).where(open_one).values(state="refused", message=message, details=details)
     return connection.execute(change.returning(answers)).one_or_none()
@@ -122,7 +122,7 @@ def in_time(connection: Connection, approval_id: int, deadline: datetime) -> lis
 
 
 def count(connection: Connection, decision: Decision, message: str) -> bool:
-    """Mark the stored answer that a decision stands for as one that counted; False where none is stored."""
+    """Mark the stored answer that a decision stands for as one that counted; False if none is stored."""
     return connection.execute(COUNT, {"answer": decision.answer_id, "said": message}).rowcount > 0
 
 

@@ -38,7 +38,7 @@ def by_code(connection: Connection, code: str) -> Row[Any] | None:
 
 
 def open_once(connection: Connection, session_id: str) -> str:
-    """The cookie of one that is not open yet, which can be read only now; empty where it was opened before."""
+    """The cookie of one that is not open yet, which can be read only now; empty if it was opened before."""
     secret = secrets.token_hex(SECRET_BYTES)
     unused = application_sessions.c.id == session_id, application_sessions.c.hash == ""
     opened = connection.execute(update(application_sessions).where(*unused).values(hash=hashed(secret))).rowcount

@@ -46,7 +46,7 @@ class WantedEvents:
 
 
 class Found(NamedTuple):
-    """A page of rows, and the `before` of the next one; None where there is none."""
+    """A page of rows, and the `before` of the next one; None if there is none."""
 
     rows: Sequence[Row[Any]]
     goes_on: int | None

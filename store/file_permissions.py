@@ -41,7 +41,7 @@ def close_folder(folder: Path) -> None:
 
 
 def close(path: Path) -> None:
-    """Take all rights to a file or folder from others, where it is there and ours."""
+    """Take all rights to a file or folder from others, if it is there and ours."""
     with suppress(OSError):
         mode = path.lstat().st_mode
         if mode & OTHERS and not stat.S_ISLNK(mode):

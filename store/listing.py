@@ -65,7 +65,7 @@ def numbers_of(connection: Connection, wanted: Wanted, policy: Policy) -> tuple[
 
 
 def goes_on(wanted: Wanted, found: Sequence[int], down_to: int) -> int | None:
-    """The `before` of the next page; None where there is none."""
+    """The `before` of the next page; None if there is none."""
     return (found[-1] if len(found) >= wanted.limit else down_to) or None
 
 

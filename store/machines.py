@@ -26,7 +26,7 @@ class Credentials(StorePart, Generic[T]):
 
     @reads
     def find(self, credential_id: str, secret: str, now: datetime) -> T | None:
-        """The one with this id and secret, whether it lasts or not; None where there is none."""
+        """The one with this id and secret, whether it lasts or not; None if there is none."""
         with self.database.reading() as connection:
             row = connection.execute(select(self.table).where(self.table.c.id == credential_id)).one_or_none()
         columns = dict(row._mapping) if row else {}
@@ -105,7 +105,7 @@ class ProvisioningKeys(Credentials[ProvisioningKey]):
 
 
 def count_device(connection: Connection, key_id: str, now: datetime) -> bool:
-    """Count one more device of a provisioning key; False where it has no room for one, or lasts no longer.
+    """Count one more device of a provisioning key; False if it has no room for one, or lasts no longer.
 
     One statement counts and compares, so that there is never one more than allowed, however many come at once.
     """

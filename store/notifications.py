@@ -198,7 +198,7 @@ def change(connection: Connection, notification_id: str, **values: Any) -> None:
 
 
 def end(connection: Connection, notification_id: str, **values: Any) -> Row[Any] | None:
-    """Change these columns of a notification that was not sent yet; None where it was, or was given up."""
+    """Change these columns of a notification that was not sent yet; None if it was, or was given up."""
     return connection.execute(END, {"notification": notification_id, **values}).one_or_none()
 
 

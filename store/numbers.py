@@ -13,7 +13,7 @@ class Numbers(StorePart):
 
     @reads
     def newest(self) -> tuple[int, datetime] | None:
-        """The number of the newest request, and when it opened; None where there is none."""
+        """The number of the newest request, and when it opened; None if there is none."""
         query = select(requests.c.approval_id, requests.c.opened_at).order_by(requests.c.approval_id.desc()).limit(1)
         with self.database.reading() as connection:
             row = connection.execute(query).one_or_none()

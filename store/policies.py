@@ -46,7 +46,7 @@ class Policies:
 
     @reads
     def versions(self, before: int | None = None, limit: int = 50) -> list[AppliedPolicy]:
-        """Who applied which version when, the newest first; only those before a version, where one is given."""
+        """Who applied which version when, the newest first; only those before a version, if one is given."""
         query = select(policies.c.version, policies.c.applied_by, policies.c.applied_at)
         query = query.order_by(policies.c.version.desc()).limit(limit)
         with self.database.reading() as connection:

@@ -107,7 +107,7 @@ class RequestReader:
 
     @reads
     def page(self, wanted: Wanted) -> tuple[list[RequestView], int | None]:
-        """A page of requests, newest first, and the `before` of the next one; None where there is none.
+        """A page of requests, newest first, and the `before` of the next one; None if there is none.
 
         If what is wanted is rare, a page may be shorter than wanted though another follows (`listing`).
         """
@@ -160,7 +160,7 @@ class RequestReader:
 
     @reads
     def policy(self) -> Policy:
-        """The policy in force. Raises Refused where none was ever applied."""
+        """The policy in force. Raises Refused if none was ever applied."""
         return self.policies.current()[1]
 
     @reads

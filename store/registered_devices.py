@@ -136,7 +136,7 @@ class RegisteredDevices:
 
 
 def device_row(connection: Connection, device_id: str, lock: bool = False) -> Row[Any]:
-    """The row of a device; NotFound where there is none."""
+    """The row of a device; NotFound if there is none."""
     row = connection.execute(LOCK_OF_ID if lock else OF_ID, {"of_id": device_id}).one_or_none()
     if row is None:
         raise no_device(device_id)

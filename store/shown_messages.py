@@ -43,7 +43,7 @@ def of(connection: Connection, approval_ids: Collection[int]) -> Sequence[Row[An
 
 
 def request_of(connection: Connection, notification_id: str) -> int | None:
-    """The request that a message is about; None where it was forgotten."""
+    """The request that a message is about; None if it was forgotten."""
     about = select(notifications.c.approval_id).where(notifications.c.id == notification_id)
     return connection.execute(about).scalar_one_or_none()
 

@@ -219,7 +219,7 @@ notifications = Table(
     Column("retry_at", Instant, nullable=False),
     Column("held_until", Instant),  # until then a worker that sends it or changes its message holds it, and renews this
     Column("unconfirmed", Integer, nullable=False, server_default="0"),  # tries that may have got through
-    Column("shows", Integer),  # the number of the transition that the message shows, where it is kept up to date
+    Column("shows", Integer),  # the number of the transition that the message shows, if it is kept up to date
     Column("outdated", Boolean, nullable=False, server_default=false()),  # its request has moved on since
     Index("notices_by_request", "approval_id"),
     _index_where("notices_waiting", "state = 'waiting'", "retry_at"),
@@ -392,7 +392,7 @@ registered_devices = Table(
     Column("provisioning_key", String(40), nullable=False, server_default=""),
     Column("key", String(120), nullable=False),  # base64
     Column("key_type", String(16), nullable=False),
-    Column("serial", String(128), nullable=False),  # empty where it is not known
+    Column("serial", String(128), nullable=False),  # empty if it is not known
     Column("name", String(128), nullable=False),
     Column("fingerprint", JSON, nullable=False),  # the newest
     Column("approved_fingerprint", JSON),  # as it was when it was approved

@@ -58,7 +58,7 @@ class Tokens(StorePart):
 
     @reads
     def find(self, text: str) -> Token | None:
-        """The token with this text; None where there is none, or it has ended."""
+        """The token with this text; None if there is none, or it has ended."""
         form = FORM.fullmatch(text)
         if form is None:
             return None

@@ -90,7 +90,7 @@ def principal_name(policy: Policy, who: str) -> str:
 
 
 def _grant(row: Row[Any], policy: Policy) -> GrantView | None:
-    """The grant that was read with a request; None where it has none."""
+    """The grant that was read with a request; None if it has none."""
     return held.view(row, policy, GRANT) if row.grant_approval_id is not None else None
 
 

@@ -27,7 +27,7 @@ def channel(settings: SlackSettings) -> Channel:
 
 
 def slack_config(settings: SlackSettings) -> SlackConfig | None:
-    """How to reach Slack; None where it is off. Raises BadSetting naming the setting that is wrong."""
+    """How to reach Slack; None if it is off. Raises BadSetting naming the setting that is wrong."""
     if settings.slack_mode == "off":
         return None
     with wrong_ones_named("The Slack settings (COUNTERSIGN_SLACK_...)"):

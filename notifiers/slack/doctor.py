@@ -31,7 +31,7 @@ problem = partial(Finding, part=PART, state="problem")
 
 
 def slack_checks(config: SlackConfig | None) -> list[Check]:
-    """The checks of this channel; `config` is None where it is off."""
+    """The checks of this channel; `config` is None if it is off."""
     if config is None:
         return [Check(PART, "mode", _off)]
     checks: dict[str, CheckWithApi] = {"app": _app, "rooms": _rooms, "people": _people}
@@ -110,7 +110,7 @@ async def _people(api: SlackApi, policy: Policy | None) -> list[Finding]:
 
 
 async def _looked_up(api: SlackApi, policy: Policy, people: Sequence[str]) -> dict[str, str | Unavailable]:
-    """Why each can't be asked in Slack, "" where they can; without those for whom there was no time."""
+    """Why each can't be asked in Slack, "" if they can; without those for whom there was no time."""
     recipients, slots, found = Recipients(api), asyncio.Semaphore(AT_ONCE), dict[str, str | Unavailable]()
 
     async def look_up(person: str) -> None:

@@ -42,7 +42,7 @@ def why_not(user: Mapping[str, Any], team: str) -> str:
 
 
 def address_of(user: Mapping[str, Any]) -> str:
-    """The account's mail address. Raises Unavailable where Slack's answer lacks it, as everybody has one."""
+    """The account's mail address. Raises Unavailable if Slack's answer lacks it, as everybody has one."""
     profile = user.get("profile")
     address = profile.get("email") if isinstance(profile, Mapping) else None
     if not isinstance(address, str) or not address:

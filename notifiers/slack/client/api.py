@@ -18,7 +18,7 @@ from notifiers.slack.config import SlackConfig
 
 # For one call. Slack answers within a second, and another try does no harm.
 TIMEOUT_SECONDS = 10.0
-# Where Slack says "too many" without saying for how long.
+# If Slack says "too many" without saying for how long.
 USUAL_DELAY = 30.0
 LONGEST_DELAY = 3600.0
 NOT_SAID = "Slack does not say who the app is: set a bot token, which begins with xoxb-"
@@ -46,7 +46,7 @@ class SlackApi:
     async def call(self, method: str, about: str, **arguments: Any) -> dict[str, Any]:
         """Call a method like `chat.postMessage`; `about` is whom or what it is about, for the message of a failure.
 
-        Raises Unreachable where that person, room or message is out of reach for good, and Unavailable for all that
+        Raises Unreachable if that person, room or message is out of reach for good, and Unavailable for all that
         another try or a better configuration can mend. Nothing is tried twice here: a message might be posted twice.
         """
         answer: dict[str, Any] = (await self._response(method, about, **arguments)).data

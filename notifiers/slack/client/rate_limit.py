@@ -22,7 +22,7 @@ class RateLimit:
         self._not_before: dict[str, float] = {}
 
     async def wait(self, method: str, conversation: str = "") -> None:
-        """Wait until the call may be made; raises Unavailable where that would take long."""
+        """Wait until the call may be made; raises Unavailable if that would take long."""
         now = time.monotonic()
         wait = self._not_before.get(method, now) - now
         if conversation:

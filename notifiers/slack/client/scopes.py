@@ -9,7 +9,7 @@ SCOPES = {
     "im:history": "look for a message that may have been posted, so that none is posted twice",
     "commands": "offer /connect and the shortcut",
 }
-# Of the bot token, where the policy names a room.
+# Of the bot token, if the policy names a room.
 ROOM_SCOPES = {
     "channels:history": "the same look in a public channel",
     "groups:history": "the same look in a private channel",

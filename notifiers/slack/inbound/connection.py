@@ -56,7 +56,7 @@ class Connection:
         self._at_work: set[asyncio.Task[None]] = set()
 
     async def hello(self) -> bool:
-        """Wait for Slack's greeting, which says how many connections it counts; False where it doesn't come."""
+        """Wait for Slack's greeting, which says how many connections it counts; False if it doesn't come."""
         try:
             async with asyncio.timeout(HELLO_SECONDS):
                 message = await self._next()
@@ -113,7 +113,7 @@ class Connection:
 
 
 def acknowledgement(envelope_id: str, response: BoltResponse) -> dict[str, Any] | None:
-    """What to send back; None where it was not handled. What can't be read is on record, and need not come again."""
+    """What to send back; None if it was not handled. What can't be read is on record, and need not come again."""
     if response.status not in {200, 400}:
         return None
     answer: dict[str, Any] = {"envelope_id": envelope_id}

@@ -31,7 +31,7 @@ class SignedRequests:
         self._verifier = SignatureVerifier(signing_secret)
 
     async def handle(self, request: Request) -> Response:
-        """Answer one request: 401 unless Slack signed it within five minutes, 413 where it is too long."""
+        """Answer one request: 401 unless Slack signed it within five minutes, 413 if it is too long."""
         try:
             raw = await _limited_body(request)
         except ClientDisconnect:
@@ -59,7 +59,7 @@ class SignedRequests:
 
 
 async def _limited_body(request: Request) -> bytes | None:
-    """The body, read no further than we take; None where it is longer."""
+    """The body, read no further than we take; None if it is longer."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk

@@ -46,7 +46,7 @@ class Interaction:
             self._ack.response = first.result()
 
     async def say(self, message: str) -> None:
-        """Tell them; in the acknowledgement itself where it can carry a message."""
+        """Tell them; in the acknowledgement itself if it can carry a message."""
         late = self.acknowledged.done()
         if not late and isinstance(self.delivery, Submitted):
             self._answer(await self._ack(response_action="update", view=message_modal(message)))

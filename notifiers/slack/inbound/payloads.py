@@ -207,7 +207,7 @@ def named(value: str) -> Named:
 
 
 def approval_id_of(delivery: Part | None) -> int | None:
-    """Which request a click or form is about, where it says so."""
+    """Which request a click or form is about, if it says so."""
     try:
         if isinstance(delivery, Pressed):
             return named(delivery.button.value).id

@@ -38,7 +38,7 @@ class SlackPeople:
     async def identify(self, user: str) -> Person:
         """The person behind a Slack user.
 
-        Raises RejectedSender, with the message for them, and Unavailable where Slack or the directory can't be asked.
+        Raises RejectedSender, with the message for them, and Unavailable if Slack or the directory can't be asked.
         """
         address = await self._addresses.get(user, partial(self._address, user))
         person = await self._person_at(address)
@@ -66,7 +66,7 @@ class SlackPeople:
 async def why_not_ours(api: SlackApi, sender: Sender, author: Author | None = None) -> str:
     """Why a payload is not for us, or ""; `author` wrote the message that was clicked.
 
-    Raises Unavailable where Slack does not say who we are: then no payload is accepted.
+    Raises Unavailable if Slack does not say who we are: then no payload is accepted.
     """
     app, ours = await api.app(), await api.myself()
     if sender.is_org_install or sender.app != app:

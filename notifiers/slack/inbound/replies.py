@@ -51,7 +51,7 @@ class Replies:
                 log.warning("%s could not be answered in Slack: %s", place.user, error)
 
     def _ways(self, place: Place, text: str) -> Iterator[Awaitable[object]]:
-        """The ways to tell them, the nearest first; each is begun only where those before it failed."""
+        """The ways to tell them, the nearest first; each is begun only if those before it failed."""
         call, user = self._api.call, place.user
         if place.view_id:
             yield call("views.update", user, view_id=place.view_id, view=message_modal(text))

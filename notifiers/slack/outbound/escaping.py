@@ -36,7 +36,7 @@ def length(text: str) -> int:
 
 
 def one_line(value: object, longest: int = LONGEST_VALUE) -> str:
-    """A value on one line: without control and direction characters, and cut where its escaped form is too long."""
+    """A value on one line: without control and direction characters, and cut if its escaped form is too long."""
     return cut(" ".join(without_controls(str(value)).split()), longest, _escaped_length)
 
 
@@ -61,12 +61,12 @@ def several_lines(value: str, longest: int) -> str:
 
 
 def name(written: str, person_id: str, longest: int = LONGEST_NAME) -> Ready:
-    """Somebody's name, or their id where the directory has none."""
+    """Somebody's name, or their id if the directory has none."""
     return marked_up(one_line(written) or person_id, longest)
 
 
 def moment(at: datetime) -> Ready:
-    """A time that everybody reads in their own zone, and in UTC where Slack can't show it so.
+    """A time that everybody reads in their own zone, or in UTC if Slack can't show it so.
 
     https://docs.slack.dev/messaging/formatting-message-text#date-formatting
     """

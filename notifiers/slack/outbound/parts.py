@@ -38,7 +38,7 @@ def section(text: str) -> Block:
 
 
 def fields(texts: Sequence[str]) -> list[Block]:
-    """Facts in two columns; no block where there are none."""
+    """Facts in two columns; no block if there are none."""
     shown = [_markup(text) for text in texts[:MOST_FIELDS] if text]
     return [SectionBlock(fields=shown)] if shown else []
 
@@ -75,7 +75,7 @@ def details(about: RequestNotification | RequestView) -> list[Block]:
 
 
 def actions(buttons: Sequence[ButtonElement]) -> list[Block]:
-    """A row of buttons; no block where there are none."""
+    """A row of buttons; no block if there are none."""
     return [ActionsBlock(elements=list(buttons))] if buttons else []
 
 
@@ -113,7 +113,7 @@ def value_of(about: RequestNotification | RequestView) -> str:
 def value(approval_id: int, level: int, run: str) -> str:
     """The value of a button, so that an old message never answers another request or level.
 
-    The run tells a request from an earlier one with the same number; it is empty where none is on record.
+    The run tells a request from an earlier one with the same number; it is empty if none is on record.
     """
     return f"{approval_id}:{level}:{short_run(run)}" if run else f"{approval_id}:{level}"
 
@@ -129,5 +129,5 @@ def plain_text(text: str) -> PlainTextObject:
 
 
 def _markup(text: str) -> MarkdownTextObject:
-    # Verbatim: else Slack would look for links and names of its own in what people wrote.
+    # Verbatim: otherwise Slack would look for links and names of its own in what people wrote.
     return MarkdownTextObject(text=text, verbatim=True)

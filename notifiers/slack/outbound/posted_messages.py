@@ -27,7 +27,7 @@ def mark(notification: Notification) -> dict[str, Any]:
 async def find(api: SlackApi, notification: Notification, channel: str, thread: str = "") -> str:
     """The `ts` of the notification's message in this conversation, posted since it was written; "" if there is none.
 
-    Raises Unavailable where Slack can't be asked, or there is too much to look through: better late than twice.
+    Raises Unavailable if Slack can't be asked, or there is too much to look through: better late than twice.
     """
     ours = (await api.myself()).bot_id
     oldest = f"{(notification.written_at - CLOCKS_APART).timestamp():.6f}"

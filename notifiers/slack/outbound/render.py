@@ -8,7 +8,7 @@ from notifiers.templates import Templates
 
 
 def markup(name: str, /, **values: object) -> str:
-    """What a template says, in Slack's markup; "" where it says nothing."""
+    """What a template says, in Slack's markup; "" if it says nothing."""
     return _environment(plain=False).get_template(f"{name}.j2").render(values).strip()
 
 

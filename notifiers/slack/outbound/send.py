@@ -31,7 +31,7 @@ class SlackSender:
     async def send(self, notification: Notification) -> str:
         """Post it, unless it was posted before; returns the reference of the message that shows the request now.
 
-        Raises Unreachable where this person or room can't be written to, and Unavailable for all that another try or
+        Raises Unreachable if this person or room can't be written to, and Unavailable for all that another try or
         a better configuration can mend.
         """
         if not isinstance(notification, RequestNotification):
@@ -50,7 +50,7 @@ class SlackSender:
         return reference if _is_live(notification) else ""
 
     async def change(self, reference: str, notification: RequestNotification) -> bool:
-        """Bring a message up to date; False where it is gone, or can't be changed any more. Raises Unavailable."""
+        """Bring a message up to date; False if it is gone, or can't be changed any more. Raises Unavailable."""
         channel, _, ts = reference.partition("/")
         content = await self._shown(notification)
         about = f"the message about #{notification.approval_id}"
@@ -68,7 +68,7 @@ class SlackSender:
         await self._api.close()
 
     async def _reply(self, notification: RequestNotification) -> str:
-        """Post it as a reply to the message that shows the request; by itself, where that was deleted."""
+        """Post it as a reply to the message that shows the request; by itself, if that was deleted."""
         channel, _, ts = notification.live_message.partition("/")
         content = short(notification, self._config)
         try:
