@@ -9,11 +9,11 @@ from countersign.transitions import ANSWERING_TRANSITION
 from engine.notifications.notifying import notification
 from store import notifications
 
-# A person gets so many notifications of one kind about mails that decide nothing, in so long a time; the record has
-# them all.
+# A person gets at most this many notifications of one kind about mails that decide nothing within this time; the record
+# has all such mails.
 HELP_AT_MOST = 5
 HELP_WITHIN = timedelta(hours=1)
-# And so many about refused answers: a person who answers by hand is told of each.
+# The same for refused answers: enough that a person who answers by hand is notified of each.
 REFUSALS_AT_MOST = 20
 ANSWERING = (Event.HELP, Event.ANSWER_REFUSED)
 
@@ -35,7 +35,7 @@ def write_reply(
     in_reply_to: str,
     now: datetime,
 ) -> None:
-    """Write somebody a notification on the channel they came by; `what` tells it from all others of the event."""
+    """Write somebody a notification on the channel they came by; `what` distinguishes it from others of the event."""
     notification_id = f"{approval_id}.{ANSWERING_TRANSITION}.{event}.{what}.{channel}"
     about = {"approval_id": approval_id, "level": level, "message": message, "in_reply_to": in_reply_to}
     notifications.add(connection, [notification(notification_id, event, person, channel, now, **about)])

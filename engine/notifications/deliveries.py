@@ -1,4 +1,4 @@
-"""How tries to send notifications go: begun, tried again, given up, and told by another way."""
+"""Tries to send notifications: begun, repeated, given up, and replaced by notifications on other channels."""
 
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
@@ -16,14 +16,14 @@ from store import Store, approvers, notifications, requests, shown_messages
 from store.events import append
 from store.tables import NEVER_SHOWN, ROOM
 
-# Who sends a notification says so again and again (`hold`); another may send it when nothing was said for this long.
+# A worker keeps renewing its hold on what it sends (`hold`); without that for this long, another may send it.
 HELD_FOR = timedelta(seconds=20)
 LONGEST_RETRY = timedelta(minutes=10)
 MOST_DOUBLINGS = 10
-# A notification is given up when a try failed and it is as old as this; and when it may have got through so often.
+# A notification is given up when a try fails and it is older than this, or when this many tries may have got through.
 GIVEN_UP_AFTER = timedelta(days=1)
 MOST_UNCONFIRMED = 2
-# What a notification that is written for another channel has of the one that was lost.
+# What a notification for another channel copies from the one that was lost.
 AS_LOST = ("approval_id", "level", "message", "in_reply_to", "fields")
 
 
@@ -39,10 +39,10 @@ class Deliveries(EnginePart):
     ) -> list[Row[Any]]:
         """Notifications still not sent that are due for another try, by these channels or by all `but` some.
 
-        What asks about a settled request is asked no more. Where a message can be changed and may have got through, it
-        is not left there as a question: sent again, it is found, and then says what became of it.
+        Ends those that ask about a settled request. A message that can be changed and may have got through must not
+        stay there as a question, so it is sent again all the same: it is found, and then shows the outcome.
         """
-        # Read first: a transaction that writes would hold up all others, and there is mostly nothing to write.
+        # Read first: a transaction that writes would hold up all others, and there is usually nothing to write.
         with self.database.reading() as connection:
             rows = notifications.left_over(connection, now, limit, by, but)
             if not notifications.ask_in_vain(connection, self.live, now):
@@ -56,7 +56,7 @@ class Deliveries(EnginePart):
     ) -> list[tuple[str, Notification]]:
         """Record that the notifications of a transition are sent now, for the first time, and read what they say.
 
-        What another has begun is left out, and what goes by the channels `but`.
+        Leaves out those that another worker has begun, and those that go by the channels `but`.
         """
         with self.database.transaction() as connection:
             unsent = notifications.unsent(connection, approval_id, transition)
@@ -65,7 +65,7 @@ class Deliveries(EnginePart):
             return self.messages.read(connection, [row for row in unsent if row.id in begun])
 
     def begin(self, notification_ids: Sequence[str], now: datetime) -> dict[str, int]:
-        """Write down that these are being sent, or changed, now; returns how often each was, with this time.
+        """Record that these are being sent, or changed, now; returns how often each was, including this time.
 
         Leaves out those that another worker is sending. Others may take these over after HELD_FOR without a renewal
         (`hold`); the pause before the next try doubles each time. What messages show is no longer UNCERTAIN.
@@ -78,7 +78,7 @@ class Deliveries(EnginePart):
         return {row.id: row.tries + 1 for row in rows}
 
     def mark_uncertain(self, notification_ids: Sequence[str]) -> None:
-        """Record that changes of these messages were given up and may still be made: change them once more later."""
+        """Record that changes of these messages were given up but may still happen: they are changed again later."""
         with self.database.transaction() as connection:
             retry_at = datetime.now(UTC) + notifying.FIRST_RETRY
             shown_messages.mark_uncertain(connection, notification_ids, retry_at)
@@ -86,7 +86,7 @@ class Deliveries(EnginePart):
     def show(self, changes: Sequence[Shown]) -> None:
         """Record what messages show now.
 
-        Where another process changed a message meanwhile, nobody knows whose change came last: it is changed again.
+        If another process changed a message meanwhile, nobody knows whose change came last: it is changed again.
         """
         with self.database.transaction() as connection:
             for one in sorted(changes, key=lambda one: one.notification_id):
@@ -97,7 +97,7 @@ class Deliveries(EnginePart):
     def mark(self, approval_id: int | None, results: Sequence[Result], channels: Sequence[str] = ()) -> None:
         """Record how tries to send notifications ended.
 
-        Who can't be reached by one of `channels` is told by the others.
+        People who can't be reached by one of `channels` are notified by the others.
         """
         now = datetime.now(UTC)
         with self.database.transaction() as connection:
@@ -119,7 +119,7 @@ def _mark(
     proof = {"reference": result.text}
     if result.state == "unreachable":
         kind, proof = "unreachable", {"error": result.text}
-        # Who asked knows it, and only a live channel shows it.
+        # Requesters know what they asked for, and only live channels confirm it to them.
         if row.event != Event.OPENED or requests.was_asked_by_another(connection, row.approval_id):
             _tell_otherwise(connection, row, channels, now)
     if result.state == "unreachable" or row.tries > 1:
@@ -136,7 +136,7 @@ def _end(connection: Connection, result: Result, now: datetime, transition: int)
 
 
 def _try_again(connection: Connection, failed: Result, now: datetime) -> Result | None:
-    """Have it tried again later; or what comes of it where it is given up."""
+    """Have a notification tried again later; if it is given up, return the result instead."""
     row = notifications.waiting_since_try(connection, failed.notification_id, failed.tries)
     if row is None:
         return None  # another took it over meanwhile
@@ -152,13 +152,13 @@ def _try_again(connection: Connection, failed: Result, now: datetime) -> Result 
 
 
 def _outdate_others(connection: Connection, row: Row[Any]) -> None:
-    """Have the messages that can be changed say who was not told yet, as one that asks failed or got through."""
+    """Have messages that can be changed show anew who was not notified yet, as one that asks failed or got through."""
     if row.event in ASKING:
         shown_messages.outdate_others(connection, row.approval_id, row.id)
 
 
 def _tell_otherwise(connection: Connection, lost: Row[Any], channels: Sequence[str], now: datetime) -> None:
-    """Write what can't be delivered for the other channels, or for each person of a room, unless it is written."""
+    """Write what can't be delivered for the other channels, or for each person of a room, unless it is there."""
     about = lost.id.removesuffix(f".{lost.person}.{lost.channel}").removesuffix(f".{lost.channel}")
     same = {name: getattr(lost, name) for name in AS_LOST}
     for person, channel in _other_ways(connection, lost, channels):
@@ -174,5 +174,5 @@ def _other_ways(connection: Connection, lost: Row[Any], channels: Sequence[str])
 
 
 def _wait(tries: int) -> timedelta:
-    """How long after a try the next one is due, where there were so many before it."""
+    """How long after a try the next one is due; `tries` is how many there were before it."""
     return min(notifying.FIRST_RETRY * (1 << min(tries, MOST_DOUBLINGS)), LONGEST_RETRY)

@@ -1,4 +1,4 @@
-"""Telling people of something that is about no request: written down first, and sent by the same outbox."""
+"""Notifications that aren't about a request: written first, and sent by the same outbox."""
 
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
@@ -16,9 +16,9 @@ from store.events import append
 def write_to_enabled(
     store: Store, event: GeneralEvent, key: str, people: Collection[str], fields: Mapping[str, str]
 ) -> None:
-    """Write one for each of these people who is enabled, and each channel that is on; once for each key.
+    """Write a notification for each of these people who is enabled, and each channel that is on; once for each key.
 
-    The record gets the event and its key, never the fields. Raises Refused where no policy was ever applied.
+    The record gets the event and its key, never the fields. Raises Refused if no policy was ever applied.
     """
     with store.database.transaction() as connection:
         _, policy = store.policies.in_force(connection)
@@ -34,7 +34,7 @@ def write(
     channels: Collection[str],
     fields: Mapping[str, str],
 ) -> None:
-    """Write one for each of these people and channels; once for each key. Call it last in a transaction."""
+    """Write a notification for each of these people and channels; once for each key. Call it last in a transaction."""
     at = datetime.now(UTC)
     about = f"general.{short_digest(key)}.{event}"
     rows = [

@@ -43,7 +43,7 @@ class LiveMessages:
 
     async def _change_one(self, channel: str, row: Any, notification: Notification, seconds: float) -> Shown | None:
         if channel not in self.live or not isinstance(notification, RequestNotification):
-            return None  # the channel was set up before, and is not now
+            return None  # the channel was set up before, but isn't now
         try:
             async with asyncio.timeout(seconds):
                 there = await self.live[channel].change(row.reference, notification)

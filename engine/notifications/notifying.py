@@ -1,4 +1,4 @@
-"""Whom a change notifies, on which channels. Notifications are written with the change, and sent afterwards."""
+"""Whom a transition notifies, on which channels. Notifications are written with it, and sent afterwards."""
 
 import hashlib
 from collections.abc import Collection, Iterator, Sequence
@@ -26,9 +26,9 @@ def write(
     at: datetime,
     recipients: Sequence[Recipient],
 ) -> None:
-    """Write the notifications of a change, in its transaction: for each person, or room, and channel that is on.
+    """Write the notifications of a transition, along with it: for each person, or room, and channel that is on.
 
-    What was sent before is outdated now. `live` are the channels whose messages are kept up to date.
+    Marks the messages that were sent before as outdated. `live` are the channels whose messages are kept up to date.
     """
     shown_messages.outdate(connection, request.approval_id)
     if recipients:
@@ -54,14 +54,14 @@ def _rows(
 
 
 def short_digest(text: str) -> str:
-    """Identifies what a notification tells, within its id."""
+    """Identifies what a notification is about, within its id."""
     return hashlib.sha256(text.encode()).hexdigest()[:LONGEST_DIGEST]
 
 
 def notification(
     notification_id: str, event: str, person: str, channel: str, at: datetime, **more: Any
 ) -> dict[str, Any]:
-    """A notification as it is written, to be sent by who wrote it, or else by the sweeper.
+    """A notification as it is written, to be sent by the process that writes it, or else by the sweeper.
 
     `more` are its other columns.
     """
@@ -85,9 +85,9 @@ def notification(
 def _of_channel(
     recipients: Sequence[Recipient], opened: bool, requester: str, room: str
 ) -> Iterator[tuple[str, Recipient]]:
-    """The recipients of a channel, each with whom to send to; of the opening only where it is `opened` for that.
+    """The recipients of a channel, each with the person or room to send to; those of the opening only if `opened`.
 
-    Where a room is asked, its one message shows all approvers what becomes of it.
+    If a room is asked, its one message shows all approvers the outcome.
     """
     written: set[Event] = set()
     for one in recipients:

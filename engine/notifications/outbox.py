@@ -1,4 +1,4 @@
-"""Sends the notifications that a transition has written: at once, to the end, and again where it failed."""
+"""Sends notifications that were written: at once, and again if that fails."""
 
 import asyncio
 import logging
@@ -17,18 +17,18 @@ from engine.notifications.live_messages import LiveMessages
 from store import Store
 from store.tables import NEVER_SHOWN
 
-# A transition waits so long for its notifications; what takes longer goes on in the background.
+# How long a transition waits for its notifications. Slower ones continue in the background.
 HEALTHY_SECONDS = 0.9
-# A post that can be looked up afterwards is cancelled after the first of these; from the second try on after the other.
+# A post that can be looked up afterwards is cancelled after the first of these, or after the second on later tries.
 LIVE_SECONDS = 8.0
 LATER_LIVE_SECONDS = 60.0
-# One that can't be looked up comes twice where a worker is killed between sending it and recording that. So the next
+# One that can't be looked up comes twice if a worker is killed between sending it and recording that. So the next one
 # begins when the one before is recorded, or has taken this long.
 NEXT_AFTER_SECONDS = 0.1
-# So many notifications of a channel may be on their way at once before the sweeper begins no more of them.
+# The sweeper starts no more notifications of a channel while this many are being sent.
 MOST_UNDER_WAY = 200
 CHANGES_AT_ONCE = 50
-# A worker that stops waits so long for what is under way.
+# How long a worker that stops waits for what is under way.
 CLOSING_SECONDS = 4.0
 # Between two tries to record the result of a notification.
 WRITE_AGAIN_SECONDS = 1.0
@@ -42,8 +42,8 @@ Sends = Sequence[tuple[str, asyncio.Task[str]]]
 class Outbox:
     """Sends notifications by their channels and records the results; keeps the messages of `live` channels up to date.
 
-    `elsewhere` are channels that this worker lacks and others have: those workers send by them. By a channel that no
-    worker has, nobody can be reached.
+    `elsewhere` are channels that this worker lacks and others have: those workers send by them. Nobody can be reached
+    by a channel that no worker has.
     """
 
     def __init__(
@@ -71,9 +71,9 @@ class Outbox:
     # --- for others ---------------------------------------------------------------------------------------------------
 
     async def deliver(self, approval_id: int, transition: int) -> list[str]:
-        """Send the notifications of one transition, all at once, and bring up to date what was sent before.
+        """Send the notifications of one transition, all at once, and update the messages that were sent before.
 
-        Returns, as soon as that is done but after HEALTHY_SECONDS at the latest, who can be reached by no channel.
+        Returns the people whom no channel can reach, as soon as that is done, or after HEALTHY_SECONDS at the latest.
         """
         sends = await self._send_transition(approval_id, transition)
         works: list[asyncio.Task[Any]] = [task for _, task in sends]
@@ -101,7 +101,7 @@ class Outbox:
         await self._send_again(MOST_UNDER_WAY, but=[*self.senders, *self.elsewhere])
 
     async def send_new(self) -> None:
-        """Begin to send what a process without an outbox has written, as soon as the record says that something was."""
+        """Begin to send what a process without an outbox has written, if the record has grown since the last call."""
         if (last := await self._run(self.last_version)) != self._read_through:
             self._read_through = last
             await self.send_left_over()
@@ -155,7 +155,7 @@ class Outbox:
             await self._run(self.notifications.release, list(broken))
 
     async def _begin(self, messages: Full) -> None:
-        """Record that these are sent now, and send them, each by itself and to its end."""
+        """Record that these are sent now, and send each by itself, in the background."""
         ids = [notification.id for _, notification in messages if notification.id not in self._under_way]
         tries = await self._run(self.deliveries.begin, ids, datetime.now(UTC)) if ids else {}
         for channel, notification in messages:
@@ -163,7 +163,7 @@ class Outbox:
                 self._start(self._send(channel, notification, tries[notification.id]))
 
     async def _send(self, channel: str, notification: Notification, tries: int) -> str:
-        """Send one notification and record what became of it; returns that."""
+        """Send one notification and record the result; returns its state."""
         self._under_way[notification.id] = channel
         try:
             async with self._next_to_send(channel):
@@ -172,7 +172,7 @@ class Outbox:
         finally:
             del self._under_way[notification.id]
         if result.state == "unreachable" and notification.approval_id is not None:
-            # Its person is told by another channel now; of what is about no request, a second later.
+            # Its person is notified by another channel now; if it isn't about a request, a second later.
             await self._send_transition(notification.approval_id, _transition_of(notification))
         return result.state
 
@@ -220,7 +220,7 @@ class Outbox:
         return ended.model_copy(update={"text": why})
 
     def _shows(self, channel: str, notification: Notification, reference: str) -> int | None:
-        """The transition that its own message shows; None where it replies to a message that the person has already."""
+        """The transition that its own message shows; None if it replies to a message that the person has already."""
         if channel not in self.live or not isinstance(notification, RequestNotification):
             return None
         if reference in ("", notification.live_message):
@@ -229,7 +229,7 @@ class Outbox:
         return NEVER_SHOWN if notification.again else notification.transition
 
     async def _record(self, approval_id: int | None, result: Result) -> None:
-        """Record how a try ended, and with it others of this request that ended while earlier ones were recorded."""
+        """Record how a try ended, together with others of this request that ended while earlier ones were recorded."""
         self._ended.setdefault(approval_id, []).append(result)
         async with self._writing:
             while results := self._ended.pop(approval_id, []):
@@ -244,14 +244,14 @@ class Outbox:
                     await asyncio.sleep(WRITE_AGAIN_SECONDS)
 
     async def _catch_up(self, approval_id: int, posts: Sequence[asyncio.Task[str]]) -> None:
-        """Have all messages about a request show it as it is now, also those that are being posted now."""
+        """Have all messages about a request show it as it is now, including those that are being posted now."""
         await self.live_messages.catch_up(approval_id, LIVE_SECONDS)
         if posts:
             await asyncio.wait(posts)
             await self.live_messages.catch_up(approval_id, LIVE_SECONDS)
 
     async def _read(self, rows: Sequence[Any]) -> Full:
-        """The full notifications. One that can't be read, by a bug of ours, holds up only itself."""
+        """The full notifications. One that can't be read, because of a bug of ours, holds up only itself."""
         try:
             return await self._run(self.messages.of, rows) if rows else []
         except CountersignError:
@@ -290,5 +290,5 @@ def _transition_of(notification: Notification) -> int:
 
 
 def _result(task: asyncio.Task[str]) -> str:
-    """What became of a notification; "" while it is on its way, or where that went wrong."""
+    """The state in which sending a notification ended; "" while it is under way, or if that went wrong."""
     return task.result() if task.done() and not task.cancelled() and task.exception() is None else ""

@@ -1,4 +1,4 @@
-"""What was sent about a request: to whom, by which channel, what became of it, and what it said. Changes nothing."""
+"""Reads what was sent about a request: to whom, by which channel, with which result, and what it said."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -20,9 +20,9 @@ from store.database import reads
 from store.tables import ROOM
 from store.views import principal_name
 
-# More than any request has but one that somebody floods with unreadable mails.
+# More than any request has, except one that somebody floods with unreadable mails.
 MOST_SHOWN = 500
-# What a notification has become, by its state in the database.
+# How a notification's state in the database is shown.
 STATES = {"sent": "sent", "waiting": "waiting", "unreachable": "not delivered", "moot": "not needed"}
 
 
@@ -52,7 +52,7 @@ class SentMessages(EnginePart):
 
     @reads
     def one(self, approval_id: int, notification_id: str) -> Sent:
-        """One of them; NotFound where the request has none of this id."""
+        """One of them; NotFound if the request has none of this id."""
         with self.database.reading() as connection:
             rows = notifications.of_request(connection, approval_id, MOST_SHOWN)
             found = [row for row in rows if row.id == notification_id]
@@ -79,7 +79,7 @@ class SentMessages(EnginePart):
 
 
 def _view(policy: Policy, row: Row[Any], ends: list[datetime]) -> NotificationView:
-    """How one went. `ends`: when those alike were sent or given up; it takes the first that is left."""
+    """A notification as it is shown. `ends`: when those like it were sent or given up; it takes the first one left."""
     is_over = row.state in ("sent", "unreachable")
     return NotificationView(
         id=row.id,
@@ -94,7 +94,7 @@ def _view(policy: Policy, row: Row[Any], ends: list[datetime]) -> NotificationVi
         ended_at=ends.pop(0) if is_over and ends else None,
         tries=row.tries,
         next_try_at=row.retry_at if row.state == "waiting" else None,
-        # Of what was sent the reference is no reason, and holds the secret of the mail's token.
+        # The reference of a sent one isn't a reason, and holds the secret of the mail's token.
         why=masked(row.reference) if row.state == "unreachable" else "",
     )
 
