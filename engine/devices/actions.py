@@ -1,4 +1,4 @@
-"""What people do to registered devices: block, archive, revoke, each undone again, and leave."""
+"""What people do to registered devices: block, archive and revoke them, undo each of these, and leave."""
 
 from contextlib import nullcontext
 from datetime import UTC, datetime
@@ -28,17 +28,17 @@ DONE: dict[DeviceAction, tuple[str, Kind]] = {
     DeviceAction.UNREVOKE: ("Given back", "device_unrevoked"),
     DeviceAction.LEAVE: ("Removed", "device_left"),
 }
-# The moment that an action sets; after that nobody is asked about the device any more.
+# The time that an action sets; after that, nobody is asked about the device any more.
 SETS = {
     DeviceAction.BLOCK: "blocked_at",
     DeviceAction.ARCHIVE: "archived_at",
     DeviceAction.REVOKE: "revoked_at",
     DeviceAction.LEAVE: "archived_at",
 }
-# And the one that an action takes away.
+# And the one that an action clears.
 ENDS = {DeviceAction.RESTORE: "archived_at", DeviceAction.UNREVOKE: "revoked_at"}
-# What has to be done first where another device has the key now. A block is one of the key: what is archived and has
-# its key no more can't be blocked beside what has it.
+# What has to be done first if another device has the key now. A block applies to the key: an archived device can't be
+# blocked while another has its key.
 REMEDIES = {DeviceAction.BLOCK: "block that one", DeviceAction.RESTORE: "archive that one first"}
 
 
@@ -50,7 +50,7 @@ class DeviceActions(EnginePart):
     ) -> tuple[RegisteredDevice, int | None]:
         """Do it, on record; returns the device, and the request about it that nobody need answer any more.
 
-        Raises NotFound, NotAllowed, recorded, and Refused where that changes nothing or may not be.
+        Raises NotFound, NotAllowed, and Refused if that changes nothing or may not be done.
         """
         now = datetime.now(UTC)
         with self.database.transaction() as connection:
@@ -72,17 +72,17 @@ class DeviceActions(EnginePart):
         service_token: str = "",
         within: Connection | None = None,
     ) -> list[tuple[RegisteredDevice, int | None]]:
-        """Revoke all devices of a person, or that a service token enrolled, or take that back, on record.
+        """Revoke all devices of a person, or all that a service token enrolled, or undo that, on record.
 
-        Returns those that it changed, each with the request about it that nobody need answer any more. `within`: in
-        this transaction, in place of one of its own.
+        Returns those that it changed, each with the request about it that nobody need answer any more. With
+        `within`, this runs in that transaction instead of one of its own.
         """
         column, whose = ("person", person) if person else ("service_token", service_token)
         now = datetime.now(UTC)
         with nullcontext(within) if within is not None else self.database.transaction() as connection:
             lock_feed(connection)
             _, policy = self.policies.in_force(connection)
-            # A service token is revoked for good: what it enrolled is not to come back by being restored.
+            # A service token is revoked for good: a device that it enrolled must not come back by being restored.
             rows = devices.of_owner(
                 connection, column, whose, revoked=action is not DeviceAction.REVOKE, archived=not person
             )
@@ -109,7 +109,7 @@ class _Act(NamedTuple):
 
 
 def _done(connection: Connection, policy: Policy, row: Row[Any], act: _Act) -> tuple[RegisteredDevice, int | None]:
-    """The device once it was done, on record, and the request about it that nobody need answer any more."""
+    """Do it, on record; returns the device, and the request about it that nobody need answer any more."""
     values = _values(connection, row, act.action, act.at)
     done, kind = DONE[act.action]
     name = policy.users[act.who].name if act.who in policy.users else act.who
@@ -120,7 +120,7 @@ def _done(connection: Connection, policy: Policy, row: Row[Any], act: _Act) -> t
 
 
 def _values(connection: Connection, row: Row[Any], action: DeviceAction, now: datetime) -> dict[str, Any]:
-    """The columns that an action changes. Raises Refused where it changes nothing, or may not be."""
+    """The columns that an action changes. Raises Refused if it changes nothing, or may not be done."""
     if action is DeviceAction.UNBLOCK:
         return _unblocked(row)
     column = SETS.get(action) or ENDS[action]
@@ -134,7 +134,7 @@ def _values(connection: Connection, row: Row[Any], action: DeviceAction, now: da
 
 
 def _unblocked(row: Row[Any]) -> dict[str, Any]:
-    """Back to waiting for an approval, never to approved; a machine meets the rules again when it registers."""
+    """Back to waiting for an approval, never to approved; a machine has to pass the rules when it registers again."""
     if row.blocked_at is None and row.decision != DeviceDecision.DENIED:
         raise Refused(f"{row.name} is neither blocked nor denied.")
     decision = DeviceDecision.PENDING if row.person else ""

@@ -9,7 +9,7 @@ from store.database import reads
 
 @reads
 def admitted_devices(store: Store, now: datetime) -> list[Admitted]:
-    """Those that a gate lets through at this moment, by their ids: none of a person who is disabled."""
+    """The devices that a gate lets through now, in the order of their ids; none of a person who is disabled."""
     with store.database.reading() as connection:
         _, policy = store.policies.in_force(connection)
         rows = registered_devices.lasting(connection, now)

@@ -1,4 +1,4 @@
-"""The country of an address, by a file in MaxMind's format (https://maxmind.github.io/MaxMind-DB/)."""
+"""Looks up the country of an address in a file of MaxMind's format (https://maxmind.github.io/MaxMind-DB/)."""
 
 import logging
 import os
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 class CountryFile:
-    """Such a file; without a `path` every country is unknown. A file that is replaced is opened anew."""
+    """A country file; without a `path`, every country is unknown. A file that is replaced is opened again."""
 
     def __init__(self, path: str = "") -> None:
         self.path = path
@@ -31,7 +31,7 @@ class CountryFile:
         self._seen: tuple[int, ...] = ()
 
     def country_of(self, address: str) -> str:
-        """Its two letters; empty where the file does not know, or can't be read."""
+        """The two letters of an address's country; empty if the file doesn't have it, or can't be read."""
         if not (self.path and address):
             return ""
         try:
@@ -41,7 +41,7 @@ class CountryFile:
             return ""
 
     def _country_of(self, address: str) -> str:
-        # The zone of an IPv6 address is ours alone.
+        # The zone of an IPv6 address means something on this machine alone.
         record = self._current().get(address.partition("%")[0])
         if not isinstance(record, dict):
             return ""
@@ -50,7 +50,7 @@ class CountryFile:
         return country_or_unknown(country.get("iso_code") if isinstance(country, dict) else country)
 
     def _current(self) -> "maxminddb.Reader":
-        import maxminddb  # only who has such a file needs it
+        import maxminddb  # only needed with such a file
 
         stat = os.stat(self.path)
         seen = (stat.st_mtime_ns, stat.st_ino, stat.st_size)

@@ -1,4 +1,4 @@
-"""What a request about a device brings about when it is opened and when it is settled, in the same transactions."""
+"""What changes about a device when a request about it is opened and settled, in the same transactions."""
 
 from sqlalchemy import Connection
 
@@ -12,16 +12,16 @@ from store import registered_devices as devices
 
 
 def opened(connection: Connection, question: DeviceQuestion, approval_id: int) -> None:
-    """The request that waits about a device is known with it."""
+    """Note with the device which request waits about it."""
     devices.change(connection, question.device, approval_id=approval_id, to_ask=False)
 
 
 def settled(connection: Connection, policy: Policy, question: DeviceQuestion, transition: Transition) -> None:
-    """Approve or deny the device. Where nobody decided in time, it waits until it registers again.
+    """Approve or deny the device. If nobody decided in time, it waits until it registers again.
 
-    An approval that comes after a block, an archiving or a revocation does nothing; nor does it let in what has changed
-    since it was asked for: that is asked about anew. The feed's lock is held, so that no other device gets the same
-    address.
+    An approval that comes after a block, an archiving or a revocation does nothing. Nor does it let in a device with
+    changes since then that the policy asks about: it is asked about again. The feed's lock is held, so that no other
+    device gets the same address.
     """
     if transition.status not in (Status.APPROVED, Status.REJECTED):
         return

@@ -1,6 +1,7 @@
 """Evaluates the enrolment rules for a device.
 
-Who its person is, is decided when it enrols; address, country and certificate are checked at every connection.
+The facts about its person are fixed when it enrols; address, country, service token and certificate are those of each
+registration.
 """
 
 from datetime import UTC, datetime
@@ -28,7 +29,7 @@ NEEDS_REASON = "The enrolment rule {} needs to know why: say it in `justificatio
 async def enrolment_of(
     policy: Policy, row: Row[Any], by: Registrant, external_evaluations: ExternalEvaluations
 ) -> Enrolment:
-    """What the rules of the policy, and the external evaluations that they come to, say of a device that registers."""
+    """What the policy's rules, and the external evaluations that they need, say about a device that registers."""
     enrolled = has_enrolled(row, datetime.now(UTC))
     facts = _facts(policy, by, row.identity if enrolled else None)
     external = await external_evaluations.answers(policy.enrolment or [], facts)
@@ -44,7 +45,7 @@ async def enrolment_of(
 
 
 def _facts(policy: Policy, by: Registrant, kept: dict[str, Any] | None) -> Facts:
-    """What is known now, with who they were when the device enrolled, if it has."""
+    """What is known now; the facts about its person are those from when the device enrolled, if it has."""
     who = _identity(policy, by) if kept is None else Facts.model_validate(kept)
     now = Facts(
         source_address=by.source_address,

@@ -1,4 +1,4 @@
-"""What follows for a device from what the enrolment rules and the roles of its person say; within a transaction."""
+"""Applies to a device what the enrolment rules and the roles of its person say; within a transaction."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,14 +21,14 @@ from store.events import append
 def enrol(
     connection: Connection, policy: Policy, row: Row[Any], by: Registrant, enrolment: Enrolment, now: datetime
 ) -> Row[Any]:
-    """Write what follows from what the enrolment rules say; returns the row as it is then. Raises TooMany."""
+    """Apply what the enrolment rules say to a device; returns its row as it is then. Raises TooMany."""
     if enrolment.refused:
         refused = event("enrolment_refused", by.who, enrolment.refused, {**by.proof, "device": row.id}, now)
-        # A gate lets it through no more, until the rules let it in again: nor is that done by an approval.
+        # No gate lets it through until the rules let it in again, not even after an approval.
         ends = {"session_ends_at": now} if row.decision == DeviceDecision.APPROVED else {"identity": None}
         after = devices.change(connection, row.id, message=enrolment.refused, **ends)
         if row.decision == DeviceDecision.APPROVED and _session_lasts(row, now):
-            append(connection, None, [refused])  # which gates hear of; what was over before may be counted
+            append(connection, None, [refused])  # gates hear of this; if the session was over before, it may be counted
         else:
             append_or_count(connection, None, refused, row.id)
         return after
@@ -40,7 +40,7 @@ def enrol(
         case "" if not _needs_approval(policy, by, enrolment):
             values |= approved(connection, row, row.fingerprint, now)
         case "":
-            if not by.provisioning_key:  # which has room for a number of its own
+            if not by.provisioning_key:  # which has a limit of its own
                 must_have_room(connection, by, now, row.id)
             values |= {"decision": DeviceDecision.PENDING, "to_ask": True}
         case DeviceDecision.PENDING if not (row.to_ask or waiting_request(connection, row)):
@@ -64,7 +64,7 @@ def enrol(
 
 
 def has_enrolled(row: Row[Any], now: datetime) -> bool:
-    """Whether it is known who its person was when it enrolled, and its session is not over."""
+    """Whether the device has enrolled, so that the facts about its person are kept, and its session is not over."""
     return row.identity is not None and _session_lasts(row, now)
 
 
@@ -73,24 +73,24 @@ def _session_lasts(row: Row[Any], now: datetime) -> bool:
 
 
 def approved(connection: Connection, row: Row[Any], fingerprint: dict[str, Any], now: datetime) -> dict[str, Any]:
-    """The values of a device that is approved as it was with this fingerprint; it keeps an address that it had."""
+    """The columns of a device that is approved with this fingerprint; it keeps the address that it had, if any."""
     return {
         "decision": DeviceDecision.APPROVED,
         "to_ask": False,
         "approved_fingerprint": fingerprint,
         "address_number": row.address_number or devices.next_address(connection),
-        # One that the enrolment rules let in no longer, or have not yet, has to register before a gate lets it through.
+        # If the enrolment rules don't let it in yet, or no longer do, it has to register before a gate lets it through.
         "session_ends_at": _session_end(row, now) if row.identity is not None else now,
     }
 
 
 def _session_end(row: Row[Any], now: datetime) -> datetime | None:
-    """When a device that registers now has to do so again; None for never."""
+    """When a device that registers now has to register again; None for never."""
     return now + timedelta(seconds=row.session_seconds) if row.session_seconds else None
 
 
 def _needs_approval(policy: Policy, by: Registrant, enrolment: Enrolment) -> bool:
-    """A device of no person is enrolled by a rule for machines alone, so there is nobody to ask for."""
+    """Whether it needs an approval; not without a person, as only rules for machines enrol such a device."""
     roles = (policy.roles[one] for one in policy.roles_of(by.person) if one in policy.roles)
     return (
         bool(by.person)
@@ -100,7 +100,7 @@ def _needs_approval(policy: Policy, by: Registrant, enrolment: Enrolment) -> boo
 
 
 def has_to_ask_again(policy: Policy, row: Row[Any]) -> bool:
-    """Whether something has changed since it was approved that the policy has asked about again."""
+    """Whether something that the policy asks about again has changed since the device was approved."""
     if not row.person or row.approved_fingerprint is None:
         return False
     before, now = (Fingerprint.model_validate(one) for one in (row.approved_fingerprint, row.fingerprint))
@@ -108,6 +108,6 @@ def has_to_ask_again(policy: Policy, row: Row[Any]) -> bool:
 
 
 def waiting_request(connection: Connection, row: Row[Any]) -> int | None:
-    """The number of the request about a device that waits; None where none does."""
+    """The number of the request that waits about a device; None if there is none."""
     request = requests.known(connection, row.approval_id) if row.approval_id else None
     return request.approval_id if request is not None and request.status == Status.WAITING else None

@@ -23,7 +23,7 @@ from countersign.enrolment.facts import Facts
 from countersign.enrolment.rules import EnrolmentRule, ExternalEvaluation
 from engine.credentials.signed_tokens import LEEWAY_SECONDS, decoded
 
-# For one evaluation, its keys included, and for all of an enrolment.
+# How long one evaluation may take, fetching its keys included, and all of an enrolment.
 SECONDS_EACH = 5.0
 SECONDS_IN_ALL = 10.0
 LARGEST_BYTES = 64 * 1024
@@ -35,17 +35,17 @@ log = logging.getLogger(__name__)
 
 
 class _Wanted(Exception):
-    """The rules come to an evaluation that was not asked yet."""
+    """The rules need an evaluation that was not asked yet."""
 
 
 class ExternalEvaluations:
-    """`tls`: whom to trust; the authorities that browsers trust, unless said."""
+    """Asks external evaluations. `tls`: whom to trust, by default the authorities that browsers trust."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self._given = tls
 
     async def answers(self, rules: Sequence[EnrolmentRule], facts: Facts) -> External:
-        """What the endpoints say to whom the rules come, one after another; of all others there is no answer."""
+        """What the endpoints that the rules need say, asked one after another; all others count as not asked."""
         known: dict[ExternalEvaluation, ExternalResult] = {}
         end = time.monotonic() + SECONDS_IN_ALL
         while (one := _next(rules, facts, known)) is not None:
@@ -71,7 +71,7 @@ class ExternalEvaluations:
         asked = {"nonce": nonce, "iat": now, "exp": now + int(SECONDS_EACH), "facts": facts.model_dump(mode="json")}
         async with httpx.AsyncClient(verify=self._tls, timeout=SECONDS_EACH, follow_redirects=False) as client:
             reply = await _json(client, "POST", one.url, asked)
-            # The keys are fetched each time: one that was exchanged counts at once, and one that was withdrawn no more.
+            # The keys are fetched each time, so that a new one counts at once, and a withdrawn one no longer.
             keys = await _json(client, "GET", one.keys_url)
         token = decoded(reply["token"], KeySet.import_key_set(keys))  # type: ignore[arg-type]
         JWTClaimsRegistry(
@@ -92,7 +92,7 @@ class ExternalEvaluations:
 def _next(
     rules: Sequence[EnrolmentRule], facts: Facts, known: Mapping[ExternalEvaluation, ExternalResult]
 ) -> ExternalEvaluation | None:
-    """The evaluation that the rules come to next; None where what is known decides."""
+    """The evaluation that the rules need next; None if what is known decides."""
 
     def answer(one: ExternalEvaluation) -> ExternalResult:
         if one not in known:
@@ -108,8 +108,8 @@ def _next(
 
 
 async def _json(client: httpx.AsyncClient, method: str, url: str, body: object = None) -> dict[str, Any]:
-    """The JSON object that is there. Raises HTTPError, and ValueError for anything else, a redirect too."""
-    # Nothing is unpacked: a little that is packed may be a great deal.
+    """The JSON object at a URL. Raises HTTPError; ValueError or TypeError for anything else, a redirect too."""
+    # Nothing is decompressed: a small body may unpack to a huge one.
     headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
     async with client.stream(method, url, json=body, headers=headers) as response:
         if response.status_code != httpx.codes.OK:

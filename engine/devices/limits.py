@@ -1,4 +1,4 @@
-"""How many devices a person may register, and how many may wait: a flood of them stops nobody else's."""
+"""How many devices a person may register, and how many may wait, so that a flood of them stops nobody else's."""
 
 from datetime import datetime, timedelta
 
@@ -14,19 +14,19 @@ MOST_WAITING_FROM_ADDRESS = 20
 # Each new device is kept for good and may take an address of the network, so nobody may make them without end.
 MOST_NEW_OF_PERSON = 50
 NEW_WITHIN = timedelta(hours=1)
-# A device that was refused counts as one that waits for so long after its last try.
+# How long a device that was refused counts as waiting after its last try.
 TRIES_FOR = timedelta(hours=1)
 
 
 def must_have_made_few(connection: Connection, by: Registrant, now: datetime) -> None:
-    """Raise TooMany for a person who has registered as many new devices within an hour as anybody may."""
+    """Raise TooMany for a person who has registered MOST_NEW_OF_PERSON new devices within an hour."""
     if by.person and devices.registered_since(connection, by.person, now - NEW_WITHIN) >= MOST_NEW_OF_PERSON:
         made = f"{by.person} has registered {MOST_NEW_OF_PERSON} new devices within an hour"
         raise _too_many(f"{made}, and may register no more; try again later.", MOST_NEW_OF_PERSON)
 
 
 def must_have_room(connection: Connection, by: Registrant, now: datetime, device_id: str = "") -> None:
-    """Raise TooMany where as many devices as may wait of a person, or from an address, beside `device_id`."""
+    """Raise TooMany if as many devices as allowed wait, of a person or from an address, not counting `device_id`."""
     since = now - TRIES_FOR
     if by.person and devices.waiting(connection, since, device_id, person=by.person) >= MOST_WAITING_OF_PERSON:
         wait = f"{MOST_WAITING_OF_PERSON} devices of {by.person} wait for an approval, and more may not"

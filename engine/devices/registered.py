@@ -1,4 +1,4 @@
-"""Registered devices, with what Temporal has to do with them: requests are opened about them, and withdrawn."""
+"""Registers devices and acts on them, and so opens and cancels requests about them in Temporal."""
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -22,7 +22,7 @@ from engine.devices.registrant import Registrant
 from engine.resources import Resources
 from engine.undoing import Undoing
 
-# A request that was not opened after so long is opened by the sweeper.
+# The sweeper opens a request that was not opened after this long.
 LEFT_AFTER = timedelta(seconds=15)
 SWEPT_AT_ONCE = 100
 MESSAGES = {
@@ -48,9 +48,9 @@ class Devices:
         self._actions = resources.transactions.device_actions
 
     async def register(self, presented: Presented, by: Registrant) -> Registered:
-        """Register a device, or have a known one say that it is here; the same device is registered once.
+        """Register a device, or note that a known one is here; the same device is registered once.
 
-        Raises Refused for a person who may not or a key of somebody else, and TooMany where too many wait.
+        Raises Refused for a person who may not or a key of somebody else, and TooMany if too many wait.
         """
         row = await self._run(self._registering.present, presented, by)
         policy = await self._run(self._resources.store.reading.policy)
@@ -64,7 +64,7 @@ class Devices:
         return registration_reply(device)
 
     async def registered(self, device_id: str) -> Registered:
-        """What a device is answered now. Raises NotFound."""
+        """What to reply to a device now. Raises NotFound."""
         device = await self._run(self._resources.store.registered_devices.one, device_id)
         policy = await self._run(self._resources.store.reading.policy)
         if device.person and not policy.enabled(device.person):
@@ -86,8 +86,8 @@ class Devices:
     async def _ask_left_over(self, device_id: str) -> None:
         """Open the request about a device, unless its workflow is open and goes on by itself.
 
-        To join that one would be recorded as if its person had asked again. A request that is on record is joined
-        nevertheless: where it was settled there, its workflow learns of it so, and ends.
+        Joining that one would be recorded as if its person had asked again. A request that is on record is joined
+        nevertheless: if it was settled there, its workflow learns of it this way, and ends.
         """
         question = await self._run(self._registering.question_about, device_id)
         if question is None:
@@ -128,14 +128,14 @@ class Devices:
         return await self._run(self._resources.store.registered_devices.one, device_id)
 
     async def _withdraw(self, approval_id: int, device: RegisteredDevice, who: str) -> None:
-        # An answer that comes first changes nothing: what was done to the device goes before its decision.
+        # An answer that comes first changes nothing: what was done to the device outranks its decision.
         with suppress(CountersignError):
             await self._undoing.cancel(approval_id, Principal(who, appointed=True), "", device.message)
 
     async def act_on_all(
         self, action: DeviceAction, who: Principal, reason: str, channel: str, proof: dict[str, str], person: str
     ) -> int:
-        """Revoke all devices of a person, or take that back; returns how many it changed. For admins."""
+        """Revoke all devices of a person, or undo that; returns how many it changed. For admins."""
         must_be_admin(who)
         found = await self._run(self._actions.act_on_all, action, who.name, reason, channel, proof, person)
         await run_each([partial(self._withdraw, waiting, one, who.name) for one, waiting in found if waiting])
@@ -143,7 +143,7 @@ class Devices:
 
 
 def registration_reply(device: RegisteredDevice) -> Registered:
-    """What a device is told of itself."""
+    """What a device is told about itself."""
     is_in = device.status is DeviceStatus.APPROVED
     over = is_in and device.session_ends_at is not None and device.session_ends_at <= datetime.now(UTC)
     return Registered(

@@ -29,19 +29,19 @@ from store.requests import of_run
 
 ID_BYTES = 6
 SEEN_EVERY = timedelta(minutes=1)
-# Of each device so many of what it said of itself are kept.
+# How many snapshots of what it said of itself are kept of each device.
 MOST_SNAPSHOTS = 100
-# The statuses of devices of which something may be decided.
+# The statuses in which something may be decided about a device.
 OPEN_TO_DECISION = {DeviceStatus.NOT_ENROLLED, DeviceStatus.PENDING, DeviceStatus.APPROVED}
 
 
 class Registering(EnginePart):
-    """Each method is one transaction, which waits for all others that register."""
+    """Each method is one transaction; those that register wait for each other."""
 
     def present(self, presented: Presented, by: Registrant) -> Row[Any]:
         """Store what a device presents, before anything is decided; returns its row.
 
-        Raises Refused for a key of somebody else, TooMany where too many wait, and NotAllowed for a machine whose
+        Raises Refused for a key of somebody else, TooMany if too many wait, and NotAllowed for a machine whose
         credential does not allow one more; all are recorded.
         """
         now = datetime.now(UTC)
@@ -57,9 +57,9 @@ class Registering(EnginePart):
     def enrol(self, device_id: str, by: Registrant, enrolment: Enrolment) -> tuple[RegisteredDevice, bool]:
         """Decide what follows: approved at once, waiting for a request, or refused by the enrolment rules.
 
-        Returns the device, and whether a request about it has to be opened. Raises TooMany where it would have to wait
-        and too many do, and Refused for a person who was disabled: both may be so since it was presented, and are
-        recorded.
+        Returns the device, and whether a request about it has to be opened. Raises TooMany if it would have to wait
+        and too many do, and Refused for a person who was disabled; both may have come about since it was presented, and
+        are recorded.
         """
         now = datetime.now(UTC)
         with self.database.transaction() as connection:
@@ -90,7 +90,7 @@ class Registering(EnginePart):
             return of_run(connection, run) is not None
 
     def do_not_ask(self, device_id: str, why: str) -> None:
-        """No request can be opened: the device waits until it registers again."""
+        """Note that no request can be opened: the device waits until it registers again."""
         with self.database.transaction() as connection:
             devices.change(connection, device_id, to_ask=False, message=why)
 
@@ -111,7 +111,7 @@ def _present(connection: Connection, policy: Policy, presented: Presented, by: R
     if known is not None:
         return _seen_again(connection, known, presented, by, now)
     device_id = f"d{secrets.token_hex(ID_BYTES)}"
-    if by.provisioning_key:  # which has room for a number of its own
+    if by.provisioning_key:  # which has a limit of its own
         use_provisioning_key(connection, by.provisioning_key, device_id, now)
     else:
         must_have_made_few(connection, by, now)
@@ -121,7 +121,7 @@ def _present(connection: Connection, policy: Policy, presented: Presented, by: R
 
 
 def _is_owner(row: Row[Any], by: Registrant) -> bool:
-    """Whether it is their device; a provisioning key has nothing to do with those that its person has besides."""
+    """Whether it is their device; by a provisioning key, only those that were registered with it are."""
     own = (row.person, row.service_token) == (by.person, by.service_token)
     return bool(own and by.provisioning_key in ("", row.provisioning_key))
 
@@ -212,5 +212,5 @@ def _record_refusal(
 ) -> None:
     proof = {**by.proof, "key": short_of(presented.key), "from": by.source_address}
     refused = event("device_refused", by.who, why, proof, now)
-    # People who are in no directory have no rows of their own: a gateway may name any number of them.
+    # People who are not in the directory are counted together: a gateway may name any number of them.
     append_or_count(connection, None, refused, by.who, by.person if by.person in policy.users else "")

@@ -26,7 +26,7 @@ class Registrant:
 
 
 class Enrolment(NamedTuple):
-    """What the enrolment rules say of a registration: `refused` says why not, and is empty where they let it in."""
+    """What the enrolment rules say of a registration: `refused` says why not, and is empty if they let it in."""
 
     refused: str = ""
     rule: str = ""
