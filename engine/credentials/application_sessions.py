@@ -1,7 +1,7 @@
-"""Web applications behind a proxy that asks here: a browser whose person has a grant gets a code, once, and a cookie.
+"""Web applications behind a proxy that asks here: a browser whose person has a grant gets a code, and for it a cookie.
 
-The code leads the browser back to the application's host, and becomes a cookie of that host there. It works in the
-browser that came from there alone: otherwise somebody could have others use an application in their name.
+The code takes the browser back to the application's host, where it is exchanged once for a cookie of that host. It
+works only in the browser that came from there: otherwise somebody could make others use an application in their name.
 """
 
 from collections.abc import Callable
@@ -51,7 +51,7 @@ class ApplicationSessions(EnginePart):
 
     @reads
     def granted(self, question: Question) -> GrantView | None:
-        """The grant that permits this now. Raises Refused where there is one for another source address."""
+        """The grant that permits this now. Raises Refused if the only ones are for another source address."""
         with self.database.reading() as connection:
             _, policy = self.policies.in_force(connection)
             grant = _grant(connection, policy, question, datetime.now(UTC))
@@ -79,7 +79,7 @@ class ApplicationSessions(EnginePart):
             return application_sessions.add(connection, row)
 
     def begin(self, code: str, at: AtApplication) -> tuple[str, datetime]:
-        """The cookie for a code, and until when it is good. Raises NotAllowed, recorded."""
+        """The cookie for a code, and until when it is valid. Raises NotAllowed, recorded."""
         now = datetime.now(UTC)
         proof = {"from": at.source_address, "host": at.host}
         with self.database.transaction() as connection:
@@ -92,7 +92,7 @@ class ApplicationSessions(EnginePart):
                 append(connection, row.approval_id, [opened])
                 return cookie, row.ends_at
             if row is not None:
-                # Somebody else may have seen it.
+                # The code is ended, as somebody else may have seen it.
                 application_sessions.rows.change(connection, row.id, code_ends_at=now)
             person, why = row.person if row else "", why or "the code was used"
             refused = event("application_refused", person, why, proof, now, PORTAL)
@@ -119,7 +119,7 @@ class ApplicationSessions(EnginePart):
 
 
 def _grant(connection: Connection, policy: Policy, question: Question, now: datetime) -> GrantView | None:
-    """The grant that ends last among those that cover the question; where none does, another that lasts."""
+    """The grant that ends last among those that cover the question; if none does, another that lasts."""
     if not policy.enabled(question.requester):
         return None
     lasting = [grant for grant, _ in lasting_for(connection, policy, question, now)]
@@ -128,7 +128,7 @@ def _grant(connection: Connection, policy: Policy, question: Question, now: date
 
 
 def _why_not(row: Row[Any] | None, at: AtApplication, now: datetime) -> str:
-    """Why a code opens nothing here, for the record; empty where it may, if it is unused."""
+    """Why a code opens nothing here, for the record; empty if it may, provided that it is unused."""
     if row is None:
         return "the code is unknown"
     if row.host != at.host:

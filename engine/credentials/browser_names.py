@@ -1,6 +1,6 @@
 """What people call the browser that sent a `User-Agent`.
 
-Anybody may send any text as that: in a mail of ours it could lead its reader to another site. So only these are named.
+Anybody can send any text as that, and in a mail of ours it could lead readers to another site. So only these are named.
 """
 
 # In the order in which they are looked for, as most call themselves by the names of others, too:

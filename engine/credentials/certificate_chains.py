@@ -1,4 +1,4 @@
-"""Certificates read and verified: to a trusted authority, by date and use (RFC 5280), whatever a proxy says of them."""
+"""Reads and verifies certificates: up to a trusted authority, by date and use (RFC 5280), whatever a proxy says."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -20,9 +20,9 @@ from countersign.times import moment
 
 MOST_CERTIFICATES = 20
 LONGEST_NAME = 200
-# How far the clock of who issues a list may be ahead of ours.
+# How far the clock of a list's issuer may be ahead of ours.
 CLOCKS_APART = timedelta(minutes=5)
-# What the library raises where a part that it reads late is malformed.
+# What the library raises if a part that it only reads when asked is malformed.
 MALFORMED = (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 STRONG = hashes.SHA256, hashes.SHA384, hashes.SHA512
 SMALLEST_RSA_BITS = 2048
@@ -32,11 +32,11 @@ T = TypeVar("T", bound=x509.ExtensionType)
 
 
 class Untrusted(CountersignError):
-    """A certificate is not valid; the text says why, and stands behind its name."""
+    """A certificate is not valid; the text says why, and is shown after its name."""
 
 
 def read_certificate(der: bytes) -> x509.Certificate:
-    """A certificate in DER. Raises Untrusted where it is malformed."""
+    """A certificate in DER. Raises Untrusted if it is malformed."""
     try:
         certificate = x509.load_der_x509_certificate(der)
         _ = certificate.extensions, certificate.subject, certificate.issuer, certificate.public_key()
@@ -87,9 +87,9 @@ def is_list_of(revoked: x509.CertificateRevocationList, authority: x509.Certific
 
 
 def chain(leaf: x509.Certificate, authorities: Sequence[x509.Certificate], now: datetime) -> list[x509.Certificate]:
-    """From a client's certificate to the authority that is trusted, through others that are. Raises Untrusted.
+    """The chain from a client's certificate, through trusted authorities, to one that ends it. Raises Untrusted.
 
-    An authority that was issued by another of these is no end, so that it can be revoked by that one.
+    An authority that was issued by another of these doesn't end a chain, so that the other can revoke it.
     """
     try:
         if why := _why_no_client(leaf, now):
@@ -97,7 +97,7 @@ def chain(leaf: x509.Certificate, authorities: Sequence[x509.Certificate], now: 
         anchors = [one for one in authorities if one.issuer == one.subject or not issuers(one, authorities)]
         others = [one for one in authorities if one not in anchors]
         client = ExtensionPolicy.webpki_defaults_ee()
-        # What certificates for servers must have (CA/Browser Forum), and those of clients often have not.
+        # What certificates for servers must have (CA/Browser Forum), but those of clients often don't.
         for optional in (x509.SubjectAlternativeName, x509.AuthorityKeyIdentifier):
             client = client.may_be_present(optional, Criticality.AGNOSTIC, None)
         builder = PolicyBuilder().store(Store(anchors)).time(now)
@@ -138,14 +138,14 @@ def name_of(certificate: x509.Certificate) -> str:
 
 
 def common_name_of(certificate: x509.Certificate) -> str:
-    """Its common name; empty where it has none, or more than one, or it can't be shown."""
+    """Its common name; empty if it has none, or more than one, or it can't be shown."""
     names = [one.value for one in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
     name = names[0] if len(names) == 1 else ""
     return name if isinstance(name, str) and name.isprintable() and len(name) <= LONGEST_NAME else ""
 
 
 def _why_no_authority(certificate: x509.Certificate) -> str:
-    """Why nothing could be verified with it; empty where it can."""
+    """Why nothing can be verified with this authority; empty if it can."""
     if certificate.not_valid_after_utc <= datetime.now(UTC):
         return f"has expired, {moment(certificate.not_valid_after_utc)}"
     constraints = _extension(certificate, x509.BasicConstraints)
@@ -170,14 +170,14 @@ def _why_no_list(revoked: x509.CertificateRevocationList, now: datetime) -> str:
         return f"is for a time to come, {moment(revoked.last_update_utc)}"
     if not isinstance(revoked.signature_hash_algorithm, STRONG):
         return "is signed with a hash that is not safe; have it signed with SHA-256"
-    # RFC 5280, 5.2.4 and 5.2.5: these make it a list of changes, or of some certificates only.
+    # RFC 5280, 5.2.4 and 5.2.5: critical extensions make it a list of changes, or of some certificates only.
     if any(one.critical for one in revoked.extensions):
         return "is only a part of one (a critical extension says so); upload a full one"
     return ""
 
 
 def _why_no_client(certificate: x509.Certificate, now: datetime) -> str:
-    """Why it proves no client, whoever issued it; empty where it may."""
+    """Why it can't prove a client, whoever issued it; empty if it can."""
     if now < certificate.not_valid_before_utc:
         return f"is not valid before {moment(certificate.not_valid_before_utc)}"
     if now > certificate.not_valid_after_utc:

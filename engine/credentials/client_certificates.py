@@ -34,7 +34,7 @@ class ClientCertificates(EnginePart):
     def trust(self, pem: str, hosts: Sequence[str], who: Principal, proof: Proof) -> list[str]:
         """Trust the authorities of a PEM file for these host names, all or none; returns their ids.
 
-        Raises BadQuestion for what can't be read or is no authority's, Refused for one that is trusted already.
+        Raises BadQuestion for what can't be read or isn't an authority's, Refused for one that is trusted already.
         """
         must_be_admin(who)
         found, now = chains.read_authorities(pem), datetime.now(UTC)
@@ -52,7 +52,7 @@ class ClientCertificates(EnginePart):
         return [row["id"] for row in rows]
 
     def distrust(self, authority_id: str, who: Principal, proof: Proof) -> None:
-        """Trust an authority no longer; what it has revoked stays revoked. Raises NotFound."""
+        """Stop trusting an authority; what it has revoked stays revoked. Raises NotFound."""
         must_be_admin(who)
         with self.database.transaction() as connection:
             row = certificates.authority(connection, authority_id)
@@ -65,7 +65,7 @@ class ClientCertificates(EnginePart):
     def add_list(self, pem: str, who: Principal, proof: Proof) -> str:
         """Take a revocation list of a trusted authority in place of the one before; returns the authority's id.
 
-        Raises BadQuestion for a list that can't be read, is out of date or a part of one; Refused for one that no
+        Raises BadQuestion for a list that can't be read, is out of date or only a part of one; Refused for one that no
         trusted authority has issued, or that is older than the one that is known.
         """
         must_be_admin(who)
@@ -97,9 +97,9 @@ class ClientCertificates(EnginePart):
                 record(connection, "certificate_revoked", who.name, about, {**proof, "authority": issuer.sha256}, now)
 
     def check(self, der: bytes, host: str, source_address: str) -> Certificate:
-        """What a certificate proves at a host; one that is not valid is on record, with why.
+        """What a certificate proves at a host; if it is not valid, that is recorded, and why.
 
-        Raises NotAllowed, recorded, where it is none that can be read.
+        Raises NotAllowed, recorded, if it can't be read.
         """
         now = datetime.now(UTC)
         try:
@@ -150,7 +150,7 @@ def _why_not(
 
 
 def _why_revoked(connection: Connection, one: x509.Certificate, issuer: x509.Certificate, now: datetime) -> str:
-    """Whether its issuer, or an admin, has revoked it; where that can't be known, it counts as revoked."""
+    """Why it counts as revoked: by its issuer, by an admin, or because that can't be known. Empty if it doesn't."""
     key_id = chains.key_id(issuer)
     for row in certificates.revoked_here(connection, [(key_id, chains.serial_of(one))]):
         return f"was revoked {moment(row.revoked_at)}"

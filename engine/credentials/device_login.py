@@ -1,7 +1,7 @@
 """Logins of command lines: a program shows a code, its person allows it in their browser, and it gets a token.
 
 The shape is that of RFC 8628 (device authorization). The program polls with a device code of 256 random bits; its
-person types a user code, which is short, works for ten minutes, and once.
+person types a user code, which is short and works once, within ten minutes.
 """
 
 import re
@@ -36,7 +36,7 @@ NO_LOGIN = "No login waits with this code: it may be mistyped, answered already,
 
 
 class Begun(NamedTuple):
-    """A login that was begun: both codes, of which the device code can be read only now."""
+    """A login that was begun: both codes. The device code can be read only now."""
 
     device_code: str
     user_code: str

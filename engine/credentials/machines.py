@@ -77,10 +77,10 @@ class ServiceTokenActions(EnginePart):
         return ServiceTokenSecret(client_id=token.id, client_secret=secret, token=token)
 
     def rotate(self, token_id: str, overlap: timedelta, who: Principal, proof: Mapping[str, str]) -> ServiceTokenSecret:
-        """A new secret; the one before works for so long still.
+        """A new secret; the one before still works for `overlap`.
 
-        Raises NotFound; Refused where it was revoked, and while the secret before this one works: with a third secret,
-        one of the two that machines may have would end at once.
+        Raises NotFound; Refused if the token was revoked, and while the secret before the current one still works: with
+        a third secret, one of the two that machines may have would end at once.
         """
         must_be_admin(who)
         now = datetime.now(UTC)
@@ -102,7 +102,7 @@ class ServiceTokenActions(EnginePart):
     def change(
         self, token_id: str, action: ServiceTokenAction, who: Principal, proof: Mapping[str, str]
     ) -> ServiceToken:
-        """Do this to a service token; again changes nothing. Raises NotFound, and Refused where it was revoked."""
+        """Do this to a service token; again changes nothing. Raises NotFound, and Refused if it was revoked."""
         must_be_admin(who)
         now = datetime.now(UTC)
         kind, values = CHANGES[action]
@@ -121,7 +121,7 @@ class ServiceTokenActions(EnginePart):
         return changed
 
     def _revoke_devices(self, connection: Connection, token: ServiceToken, who: str, proof: Mapping[str, str]) -> str:
-        """End the devices that a token registered; says how many these were."""
+        """Revoke the devices that a token registered; returns how many, for the record."""
         reason = f"Its service token {token.name} was revoked."
         ended = self._devices.act_on_all(
             DeviceAction.REVOKE, who, reason, "", dict(proof), service_token=token.id, within=connection
@@ -133,7 +133,7 @@ class ProvisioningKeyActions(EnginePart):
     """The same for provisioning keys."""
 
     def make(self, wanted: NewProvisioningKey, who: Principal, proof: Mapping[str, str]) -> ProvisioningKeySecret:
-        """A new key, which can be read only now. Raises NotFound where its person is disabled or unknown."""
+        """A new key, which can be read only now. Raises NotFound if its person is disabled or unknown."""
         must_be_admin(who)
         now = datetime.now(UTC)
         key_id = f"k{secrets.token_hex(ID_BYTES)}"
@@ -172,7 +172,7 @@ class ProvisioningKeyActions(EnginePart):
 
 
 def use_provisioning_key(connection: Connection, key_id: str, device_id: str, now: datetime) -> None:
-    """Count a new device of a key, on record. Raises NotAllowed where it has no room for one."""
+    """Count a new device of a key, on record. Raises NotAllowed if it has no room for one."""
     has_room = count_device(connection, key_id, now)
     row = ProvisioningKeys.locked(connection, key_id)
     if not has_room:
@@ -185,7 +185,7 @@ def use_provisioning_key(connection: Connection, key_id: str, device_id: str, no
 
 
 def must_last(connection: Connection, token_id: str, now: datetime) -> None:
-    """Raise NotAllowed for a service token that was revoked, or has ended otherwise, since it was known who calls."""
+    """Raise NotAllowed for a service token that was revoked, or ended otherwise, since its caller was identified."""
     if why := ServiceTokens.view(ServiceTokens.locked(connection, token_id)).why_not(now):
         raise NotAllowed(f"This service token {why}.")
 
@@ -197,7 +197,7 @@ def _lasting(token: ServiceToken) -> ServiceToken:
 
 
 def record_refused(database: Database, kind: CredentialKind, credential_id: str, why: str, source_address: str) -> None:
-    """Record that somebody called with it and was refused; the id of none is ignored, as anybody could invent one."""
+    """Record that a call with a credential was refused; unknown ids are ignored, as anybody could invent one."""
     rows, event_kind = REFUSED[kind]
     refused = event(event_kind, "", why, {kind: credential_id, "from": source_address}, datetime.now(UTC))
     with database.transaction() as connection:

@@ -41,7 +41,7 @@ class PasskeyActions(EnginePart):
         return challenge
 
     def take_challenge(self, session_id: str) -> bytes:
-        """The challenge of a session, once. Raises NotAllowed where there is none that lasts."""
+        """The challenge of a session, once. Raises NotAllowed if there is none, or it is too old."""
         now = datetime.now(UTC)
         with self.database.transaction() as connection:
             row = sessions.rows.find(connection, session_id, lock=True)
@@ -51,7 +51,7 @@ class PasskeyActions(EnginePart):
         return bytes.fromhex(row.challenge)
 
     def add(self, person: str, made: NewPasskey, label: str, proof: dict[str, str]) -> None:
-        """Add a passkey. Raises Refused for one that is known, and for who has too many."""
+        """Add a passkey. Raises Refused if it is known already, or its person has too many."""
         passkey_id = f"p{secrets.token_hex(ID_BYTES)}"
         now = datetime.now(UTC)
         row = {"id": passkey_id, "person": person, "label": label, "created_at": now, **made._asdict()}
@@ -65,7 +65,7 @@ class PasskeyActions(EnginePart):
             record(connection, "passkey_added", person, f"passkey {label}", proof, now, PORTAL)
 
     def confirm(self, used: Passkey, sign_count: int, session_id: str, proof: dict[str, str]) -> None:
-        """Their person has proven now, with this passkey, that it is them."""
+        """Record that a person has just proved, with this passkey, that it is them."""
         now = datetime.now(UTC)
         with self.database.transaction() as connection:
             passkeys.rows.change(connection, used.id, sign_count=sign_count, used_at=now)

@@ -1,4 +1,4 @@
-"""Routing tokens of RDP: handed out to who holds a grant, and redeemed by the gate that the connection comes to."""
+"""Routing tokens of RDP: made for people who hold a grant, and redeemed by the gate that the connection comes to."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -56,7 +56,7 @@ class RdpTokens(EnginePart):
         return token
 
     def redeem(self, sent: RoutingToken, gateway: Principal, proof: Mapping[str, str]) -> RoutedConnection:
-        """Whose connection has this token, which is used up by it, even where it is refused.
+        """Redeem a token, which uses it up even if it is refused; returns whose connection it is for.
 
         Raises Refused, always with the same message; the record says why.
         """
@@ -73,7 +73,7 @@ class RdpTokens(EnginePart):
                 append(connection, about, [event("rdp_token_redeemed", gateway.name, detail, shown, now, PORTAL)])
             else:
                 refused = event("rdp_token_refused", gateway.name, why, shown, now, PORTAL)
-                # By the request, as anybody can come with unknown tokens from as many addresses as they like.
+                # Counted by request, not by address: anybody can send unknown tokens from any number of addresses.
                 append_or_count(connection, about, refused, gateway.name, about)
                 raise Recorded from Refused(INVALID, ErrorCode.INVALID_ROUTING_TOKEN)
         return found
@@ -104,7 +104,7 @@ class RdpTokens(EnginePart):
     def _grant_of(
         self, connection: Connection, approval_id: int, person: str, source_address: str, now: datetime
     ) -> tuple[Any, CountersignError | None]:
-        """The row of the grant, and why this person may not connect by it from there; None where they may."""
+        """The row of the grant, and why this person may not connect by it from there; None if they may."""
         _, policy = self.policies.in_force(connection)
         row = next(iter(grants.rows_of(connection, [approval_id])), None)
         return row, _why_not(policy, row, approval_id, person, source_address, now)

@@ -1,8 +1,8 @@
 """Signing in with a browser, by a link that is mailed or by a provider, and the session that begins then.
 
-A link works once, for a short time, and only in the browser that asked for it. Its secret is in no table: who makes the
-link and who checks it derive it from the link's id and a key of the settings. The same holds for the `state` with which
-a provider sends a browser back; what the provider said of the person is checked by the caller.
+A link works once, for a short time, and only in the browser that asked for it. Its secret is in no table: the callers
+that make and check a link derive it from the link's id and a key of the settings. The same holds for the `state` with
+which a provider sends a browser back; what the provider said about the person is checked by the caller.
 """
 
 import secrets
@@ -29,7 +29,7 @@ from store.tokens import hashed
 
 LINK_LASTS = timedelta(minutes=15)
 SESSION_LASTS = timedelta(hours=12)
-# How many links are sent within WINDOW to one person, and asked for from one address, behind which may be an office.
+# How many links are sent within WINDOW to one person, and asked for from one address, which may be that of an office.
 LINKS_AT_MOST = 5
 LINKS_FROM_ONE_SOURCE = 50
 # The same for sign-ins by a provider, which send no mail.
@@ -43,9 +43,7 @@ USED = "It was used already."
 
 
 class From(NamedTuple):
-    """Where a call of a browser comes from: a secret that only this browser has, its header `User-Agent`, and its
-    address.
-    """
+    """The browser that a call comes from: a secret that only it has, its header `User-Agent`, and its address."""
 
     secret: str
     browser: str
@@ -66,8 +64,8 @@ class SignIn(EnginePart):
     def send_link(self, address: str, caller: From, go_to: str, channels: Sequence[str]) -> None:
         """Write the notification with a link for the person who has this address, if any, by these channels.
 
-        Whether there is one shows nowhere. With too many in an hour, for the person or from the address, none is sent.
-        Raises Refused where no policy was ever applied.
+        The caller can't see whether there is one. With too many in an hour, for the person or from the caller's
+        address, none is sent. Raises Refused if no policy was ever applied.
         """
         now = datetime.now(UTC)
         link_id = secrets.token_hex(LINK_ID_BYTES)
@@ -98,7 +96,7 @@ class SignIn(EnginePart):
     def make_link(self, person: str, who: str) -> str:
         """The id of a link for an enabled person that works in any browser, made by an operator; recorded.
 
-        Raises NotFound for somebody who is disabled or not in the directory, Refused where there is no policy.
+        Raises NotFound for somebody who is disabled or not in the directory, Refused if there is no policy.
         """
         now = datetime.now(UTC)
         link_id = secrets.token_hex(LINK_ID_BYTES)
@@ -127,7 +125,7 @@ class SignIn(EnginePart):
         raise NotAllowed(f"This link doesn't sign you in. {why} Ask for a new one.", ErrorCode.REFUSED)
 
     def begin_with_provider(self, caller: From, go_to: str) -> str:
-        """The `state` with which a provider is to send this browser back. Raises TooMany, for its address."""
+        """The `state` with which a provider sends this browser back. Raises TooMany for an address with too many."""
         now = datetime.now(UTC)
         state = f"{sessions.STATE_PREFIX}{secrets.token_hex(LINK_ID_BYTES)}"
         with self.database.transaction() as connection:
@@ -155,11 +153,11 @@ class SignIn(EnginePart):
         raise NotAllowed(f"This doesn't sign you in. {why} Sign in once more.", ErrorCode.REFUSED)
 
     def by_provider(self, address: str, issuer: str, caller: From, proven_at: datetime) -> str:
-        """The cookie of a new session of who has this address, which a provider has verified.
+        """The cookie of a new session for whoever has this address, which a provider has verified.
 
         `proven_at`: when they last proved there who they are.
 
-        Raises NotAllowed, recorded, where that is nobody enabled.
+        Raises NotAllowed, recorded, if nobody enabled has it.
         """
         now = datetime.now(UTC)
         with self.database.transaction() as connection:
@@ -205,7 +203,7 @@ def _row(link_id: str, caller: From, go_to: str, now: datetime, person: str = ""
 
 
 def _why_not(link: Row[Any] | None, caller: From, now: datetime) -> str:
-    """Why this link begins no session; empty where it may, if it is unused and its person enabled."""
+    """Why this link can't begin a session; empty if it can, provided that it is unused and its person enabled."""
     if link is None:
         return "It is unknown."
     if link.browser_hash not in (ANY_BROWSER, hashed(caller.secret)):
@@ -214,7 +212,7 @@ def _why_not(link: Row[Any] | None, caller: From, now: datetime) -> str:
 
 
 def _why_not_person(policy: Policy, person: str) -> str:
-    """Why nobody signs in as this person; empty where they may."""
+    """Why this person can't sign in; empty if they can."""
     if not person:
         return "Your mail address is not in the directory."
     return "" if policy.enabled(person) else "Your account is disabled."

@@ -11,5 +11,5 @@ LEEWAY_SECONDS = 60
 
 
 def decoded(text: str, keys: KeySet) -> jwt.Token:
-    """The token, whose signature by one of the keys is right. Raises JoseError, ValueError, TypeError."""
+    """A token whose signature by one of these keys was verified. Raises JoseError, ValueError, TypeError."""
     return jwt.decode(text, keys, registry=JWSRegistry(algorithms=ALGORITHMS, strict_check_header=False))

@@ -1,4 +1,4 @@
-"""API tokens: made and ended, each on record, by operators, and by the people whose own they are."""
+"""API tokens: made and ended, each on record, by operators and by the people whose tokens they are."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -13,9 +13,9 @@ from store import tokens
 from store.events import lock_feed
 from store.tokens import Owner, Token, no_token
 
-# How often at most the use of a token, or of a certificate, is written.
+# The use of a token, or of a certificate, is written at most this often.
 USED_EVERY = timedelta(minutes=1)
-# More programs than these nobody has.
+# Nobody has more programs than this.
 MOST_TOKENS = 50
 
 
@@ -33,7 +33,7 @@ class TokenActions(EnginePart):
             return _end(connection, token_id, who)
 
     def make_own(self, person: str, lasts: timedelta, label: str) -> str:
-        """A new token of a person; this is the only time that it can be read. Raises Refused for who has too many."""
+        """A new token of a person; this is the only time that it can be read. Raises Refused if they have too many."""
         with self.database.transaction() as connection:
             lock_feed(connection)
             if len(tokens.lasting(connection, datetime.now(UTC), person, limit=MOST_TOKENS)) >= MOST_TOKENS:
@@ -48,7 +48,7 @@ class TokenActions(EnginePart):
             return _end(connection, token_id, who.name)
 
     def note_use(self, token_id: str, kind: str = "token", now: datetime | None = None) -> None:
-        """Remember that a credential of this kind is used now, unless it is known to have been within USED_EVERY."""
+        """Remember that a credential of this kind is used now, unless a use within USED_EVERY is known."""
         now = now or datetime.now(UTC)
         with self.database.transaction() as connection:
             tokens.note_use(connection, token_id, now, now - USED_EVERY, kind)
