@@ -1,4 +1,4 @@
-"""What admins are told of, as nobody might notice it in time: faults, and what expires within a week."""
+"""Notifies admins of what nobody might notice in time: faults, and what expires within a week."""
 
 import time
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ TELL_OF_EXPIRY_EVERY = timedelta(minutes=10)
 
 
 class Alerts:
-    """Looks for it, again and again.
+    """Looks for these, again and again.
 
     An inbox counts as unread when this process has seen for UNREAD_FOR that it was read no further.
     """
@@ -29,16 +29,16 @@ class Alerts:
     def __init__(self, resources: Resources) -> None:
         self._resources, self._store = resources, resources.store
         self._seen: dict[str, tuple[datetime, float]] = {}  # how far each inbox was read, and since when no further
-        self._notified: set[str] = set()  # another worker may have told it before, which the database knows
+        self._notified: set[str] = set()  # by this worker; the database knows what others have
 
     async def of_inboxes(self) -> None:
-        """Tell the admins of each inbox that can't be read, once until it could be again."""
+        """Notify the admins of each inbox that can't be read, once until it can be read again."""
         now = time.monotonic()
         rows = await self._resources.run(self._behind)
         self._seen = {row.inbox: self._since(row, now) for row in rows}
         for inbox, (read_through, since) in self._seen.items():
             if now - since >= UNREAD_FOR.total_seconds():
-                # The name that the field has in notifications that were written before.
+                # The field keeps the name that it has in notifications that were written before.
                 fields = {"mailbox": inbox, "since": "" if read_through == NEVER_READ else moment(read_through)}
                 await self._tell(GeneralEvent.INBOX_UNREAD, f"{inbox} {read_through.isoformat()}", fields)
 
@@ -51,7 +51,7 @@ class Alerts:
             return inboxes_behind(connection, datetime.now(UTC))
 
     async def of_expiry(self) -> None:
-        """Tell the admins of each service token and trusted authority that expires within a week, once for each end."""
+        """Notify the admins of service tokens and trusted authorities that expire within a week, once for each end."""
         now = datetime.now(UTC)
         soon = now + WARN_BEFORE
         for token in await self._resources.run(self._store.service_tokens.expiring, now, soon):
@@ -66,7 +66,7 @@ class Alerts:
         await self._tell(GeneralEvent.EXPIRING, f"{kind} {its_id}, {fields['ends_at']}", fields)
 
     async def _tell(self, event: GeneralEvent, key: str, fields: dict[str, str]) -> None:
-        """Tell the admins, once for each key."""
+        """Notify the admins, once for each key."""
         if key in self._notified:
             return
         with suppress(Refused):  # no policy was ever applied, so there is nobody to tell

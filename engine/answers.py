@@ -29,8 +29,8 @@ class Answers(EnginePart):
     def store(self, submitted: SubmittedAnswer, notifies_sender: bool = False) -> Answer:
         """Store an answer; one that was stored before is returned as it is.
 
-        Raises NotFound for an unknown request, and Refused, which is recorded, where it could never count: with
-        `notifies_sender` its sender is then notified on the channel it came by, unless they are disabled or unknown.
+        Raises NotFound for an unknown request, and Refused, which is recorded, if the answer could never count. With
+        `notifies_sender`, its sender is then notified on the channel it came by, unless they are disabled or unknown.
         """
         with self.database.transaction() as connection:
             known = answers.from_source(connection, submitted.channel, submitted.source_id)
@@ -99,7 +99,7 @@ def _too_old(request: Row[Any], submitted: SubmittedAnswer) -> Refused | None:
 def _passed(connection: Connection, request: Row[Any], submitted: SubmittedAnswer) -> Refused | None:
     """Why an answer to a level that was passed can't count; None when it may take an approval back.
 
-    The record decides this, as a workflow may have lost in a crash that its request has come to a later level.
+    The record decides this, as in a crash a workflow may have lost that its request is at a later level.
     """
     if submitted.level >= request.level or request.status != Status.WAITING:
         return None

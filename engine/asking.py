@@ -44,7 +44,7 @@ class Asking(EnginePart):
     def answer_on_record(self, question: Question, who: str) -> Asked | None:
         """Answer a question by a grant that lasts, or by a waiting request that was asked for MOST_REPEATS times.
 
-        None where the workflow has to answer. Raises Refused, recorded, where the grant doesn't cover it.
+        None if the workflow has to answer. Raises Refused, which is recorded, if the grant doesn't cover the question.
         """
         return self.granting.ask(question, who) or self._join_often_asked(question, who)
 

@@ -1,4 +1,4 @@
-"""What is on record although it changes nothing: exports of the record, and attempts at what somebody may not do."""
+"""Records what changes nothing: exports of the record, and attempts to do what somebody may not."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime

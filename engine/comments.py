@@ -1,4 +1,4 @@
-"""Questions of those who are asked, and comments of requesters: recorded and passed on, in one transaction (rule 9)."""
+"""Records and passes on the questions of approvers and the comments of requesters, in one transaction (rule 9)."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,7 @@ from store.events import append
 from store.tables import ROOM
 from store.views import principal_name, route_from, rows_of, views
 
-# So many of one person about one request are passed on within so long a time.
+# At most this many questions, or comments, of one person about one request are passed on within this time.
 MOST_PASSED_ON = 5
 WITHIN = timedelta(hours=1)
 KINDS: dict[Action, tuple[Kind, Event]] = {
@@ -29,9 +29,9 @@ KINDS: dict[Action, tuple[Kind, Event]] = {
 
 
 def pass_on(store: Store, action: Action, submitted: SubmittedComment) -> None:
-    """Pass it on, and record it; the same again, by its source's id, changes nothing.
+    """Pass a question or comment on, and record it; the same again, known by its source's id, changes nothing.
 
-    Raises NotFound, NotAllowed, Refused where the request no longer waits, and TooMany.
+    Raises NotFound, NotAllowed, Refused if the request no longer waits, and TooMany.
     """
     now, (kind, event) = datetime.now(UTC), KINDS[action]
     digest = short_digest(f"{submitted.channel} {submitted.person} {submitted.source_id}")
@@ -58,7 +58,7 @@ def pass_on(store: Store, action: Action, submitted: SubmittedComment) -> None:
 
 
 def _must_have_room(connection: Connection, approval_id: int, kind: Kind, person: str, now: datetime) -> None:
-    """Raise TooMany where so many of this person's were passed on lately as may be."""
+    """Raise TooMany if MOST_PASSED_ON of this person's were passed on lately."""
     if events.written_since(connection, approval_id, kind, person, now - WITHIN) >= MOST_PASSED_ON:
         message = (
             f"{MOST_PASSED_ON} messages of yours about #{approval_id} were passed on within an hour; more are not."
@@ -67,7 +67,7 @@ def _must_have_room(connection: Connection, approval_id: int, kind: Kind, person
 
 
 def _recipients(action: Action, policy: Policy, view: RequestView, route: Route) -> Iterator[tuple[str, str]]:
-    """Whom each channel tells: the requester, or those who are asked now and have not answered, or their room."""
+    """Whom each channel notifies: the requester, or the approvers who have not answered yet, or their room."""
     awaited = [one.person for one in view.awaited if policy.enabled(one.person)]
     for channel, use in route.channels.items():
         if use == "off":

@@ -1,4 +1,4 @@
-"""Runs many things at the same time, so that one that hangs or fails holds up no other."""
+"""Runs many things at the same time, so that one that hangs or fails doesn't hold up the others."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence

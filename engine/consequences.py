@@ -1,4 +1,4 @@
-"""What the requests of some kinds bring about beside their record and their grants, in the same transactions."""
+"""What requests of some kinds change besides their record and their grants, in the same transactions."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,7 @@ from countersign.kinds.device import DEVICE
 from countersign.transitions import Transition
 from engine.devices import decisions as device_decisions
 
-# By its kind: what is called when a request is opened, with its number.
+# By kind of request: what is called when one is opened, with its number.
 OPENED: dict[str, Callable[[Connection, Any, int], None]] = {DEVICE.name: device_decisions.opened}
-# And when it is settled, while the feed's lock is held, so that nothing else is written meanwhile.
+# The same when it is settled. The feed's lock is held meanwhile, so that nothing else is written.
 SETTLED: dict[str, Callable[[Connection, Policy, Any, Transition], None]] = {DEVICE.name: device_decisions.settled}

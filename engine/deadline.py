@@ -11,9 +11,9 @@ from store import answers, inboxes
 from store.database import reads
 from store.requests import request_row
 
-# How long the expiry of a request waits for an inbox that can't be read up to its deadline, while workers try to...
+# How long the expiry of a request waits for an inbox that workers try to read up to its deadline, but can't.
 LONGEST_READING = timedelta(seconds=60)
-# ... and at most, where workers are there, but none of them tries for long.
+# The longest that it waits in all, as when workers run but none of them tries for long.
 LONGEST_WAIT = timedelta(minutes=10)
 
 
@@ -25,7 +25,7 @@ class Deadline(EnginePart):
         """The answers that came before the deadline and were not refused, and whether all inboxes were read up to it.
 
         Those that counted are among them: after a crash the request's workflow may not know them. Raises NotFound
-        where the request is not on record.
+        if the request is not on record.
         """
         with self.database.reading() as connection:
             level = request_row(connection, check.approval_id, check.run).level

@@ -10,7 +10,7 @@ from store import events
 # With more events, or requests, than this at once, all that is open is checked instead.
 MOST = 1000
 
-# Which of these requests, or of all open ones where it gets None, need something done.
+# Finds which of these requests, or of all open ones if it gets None, need something done.
 Find = Callable[[Connection, Policy, Collection[int] | None], list[int]]
 
 

@@ -45,12 +45,12 @@ from store import Store
 class Engine:
     """Decides what happens, has it recorded, and has the people concerned notified.
 
-    What needs Temporal or a channel, too, is a method here or of `devices`. The other parts need the database alone;
-    their methods are transactions, which block, so callers use a thread, as by `engine.run(engine.passkeys.add, ...)`.
+    What also needs Temporal or a channel is a method here or of `devices`. The other parts need the database alone;
+    their methods are transactions, which block, so callers use a thread: `engine.run(engine.passkeys.add, ...)`.
 
-    `outbox` sends what is written here at once, and its channels tell a sender of a refusal; without one, the sweeper
-    of a worker sends it. `executor` is where transactions run, the store's own where there is none. `most_an_hour` is
-    how many requests may be opened for one person within an hour, 0 for any number.
+    `outbox` sends what is written here at once, and its channels notify senders of refusals; without one, a worker's
+    sweeper sends it. `executor` is where transactions run, by default the store's own. `most_an_hour` is how many
+    requests may be opened for one person within an hour, 0 for any number.
     """
 
     def __init__(
@@ -61,14 +61,14 @@ class Engine:
         executor: Executor | None = None,
         most_an_hour: int = 0,
     ) -> None:
-        # What people, browsers and machines prove with who they are.
+        # How people, browsers and machines prove who they are.
         self.sign_in, self.passkeys, self.logins = SignIn(store), PasskeyActions(store), CommandLineLogins(store)
         self.tokens, self.rdp_tokens = TokenActions(store), RdpTokens(store)
         self.service_tokens, self.provisioning_keys = ServiceTokenActions(store), ProvisioningKeyActions(store)
         self.application_sessions, self.certificates = ApplicationSessions(store), ClientCertificates(store)
         # What pages show.
         self.audit, self.planning, self.sent = Audit(store), Planning(store), SentMessages(store)
-        # What workflows have read and written.
+        # What workflows read and write.
         inner = self._transactions = Transactions(store, most_an_hour)
         self.opener, self.people, self.asking = inner.opener, inner.people, inner.asking
         self.deadline, self.transitions = inner.deadline, inner.transitions
@@ -86,7 +86,7 @@ class Engine:
         self.store_answer, self.submit = submitting.store, submitting.submit
         self.record_rejected = submitting.record_rejected
         self.cancel, self.revoke, self.give_back = undoing.cancel, undoing.revoke, undoing.give_back
-        # What is about no request.
+        # Not about a request.
         self.notify = self._resources.notify
         # What sweepers do.
         self.enforce_directory, self.settle_lost = sweeping.enforce_directory, settling.settle_lost
@@ -96,7 +96,7 @@ class Engine:
     async def ask(self, question: Question, who: Principal, request_id: str) -> Asked:
         """Open or join the request for a question, or answer it by a grant that lasts.
 
-        `who` asks: the requester, or an admin or gateway for them; the same `request_id` is the same call made again.
+        `who` asks: the requester, or an admin or gateway for them. The same `request_id` is the same call made again.
         Raises NotAllowed, Refused, Unavailable.
         """
         if who.name != question.requester:
@@ -109,14 +109,14 @@ class Engine:
         return asked or await self._resources.client.ask(question, request_id, who.name)
 
     async def inquire(self, submitted: SubmittedComment) -> None:
-        """Pass a question of somebody who is asked on to the requester, once (rule 9).
+        """Pass an approver's question on to the requester, once (rule 9).
 
-        Raises NotFound, NotAllowed, Refused where the request no longer waits, and TooMany.
+        Raises NotFound, NotAllowed, Refused if the request no longer waits, and TooMany.
         """
         await self._pass_on(Action.INQUIRE, submitted)
 
     async def comment(self, submitted: SubmittedComment) -> None:
-        """Pass a comment of the requester on to those who are asked and have not answered, once. Raises the same."""
+        """Pass the requester's comment on to the approvers who have not answered yet, once. Raises the same."""
         await self._pass_on(Action.COMMENT, submitted)
 
     async def _pass_on(self, action: Action, submitted: SubmittedComment) -> None:
@@ -136,7 +136,7 @@ class Engine:
         return await self.run(self._reading.person, person)
 
     async def send_sign_in_link(self, address: str, caller: From, go_to: str, channels: Sequence[str]) -> None:
-        """Send a link to sign in by to whoever has this address, if anybody; see `SignIn.send_link`."""
+        """Send a sign-in link to whoever has this address, if anybody; see `SignIn.send_link`."""
         await self.run(self.sign_in.send_link, address, caller, go_to, channels)
         await self._resources.send_new()
 
@@ -147,7 +147,7 @@ class Engine:
         return explained(policy, facts, await self._external_evaluations.answers(policy.enrolment or [], facts))
 
     async def principal(self, person: str) -> Principal:
-        """Somebody, as the policy in force has them, to ask what they may do."""
+        """A person as a principal, to check what they may do under the policy in force."""
         return principal(await self.run(self._reading.policy), person)
 
     async def request(self, approval_id: int) -> RequestView:
@@ -155,17 +155,17 @@ class Engine:
         return await self.run(self._reading.request, approval_id)
 
     async def mine(self, person: str, limit: int = 50) -> Mine:
-        """The requests of a person, so many of each list; none for who is disabled."""
+        """The requests that concern a person, at most `limit` in each list; none if they are disabled."""
         caller = await self.principal(person)
         return await self.run(self._reading.mine, person, limit) if caller.enabled else Mine()
 
     # --- for the workflows --------------------------------------------------------------------------------------------
 
     async def carry_out(self, transition: Transition, written: RecordedTransition) -> TransitionResult:
-        """Start the grant of a change that was written, if it opened one, and tell those whom it concerns.
+        """Start the grant that a written transition opened, if it did, and notify those whom it concerns.
 
-        The grant's workflow is started here and not as a child: a parent that ends in the same task takes a child that
-        has not started yet with it, whatever its close policy.
+        The grant's workflow is started here and not as a child: a parent that ends in the same task takes with it
+        a child that has not started yet, whatever its close policy.
         """
         if written.grant is not None:
             await self._resources.client.start_grant(written.grant)
@@ -174,13 +174,13 @@ class Engine:
         return TransitionResult(**written.model_dump(), unreachable=unreachable)
 
     async def _deliver(self, transition: Transition, number: int) -> list[str]:
-        """Send the notifications of a transition, if any; returns who can be reached by no channel."""
+        """Send the notifications of a transition, if any; returns the people whom no channel can reach."""
         if self._resources.outbox is None or not (transition.recipients or self._resources.outbox.live):
             return []
         return await self._resources.outbox.deliver(transition.approval_id, number)
 
     async def end_grant(self, end: GrantEnd) -> None:
-        """End or revoke a grant, once, and tell those whom it concerns."""
+        """End or revoke a grant, once, and notify those whom it concerns."""
         await self.run(self._transactions.granting.end, end)
         if self._resources.outbox is not None:
             await self._resources.outbox.deliver(end.approval_id, GRANT_TRANSITION)

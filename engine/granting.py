@@ -1,4 +1,4 @@
-"""Grants: answering a question by one that lasts, ending them, and which of them a policy ends (rules 6, 7, 8, 10)."""
+"""Grants: answers questions by those that last, ends them, and finds those that a policy ends (rules 6, 7, 8, 10)."""
 
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
@@ -20,21 +20,21 @@ from store import Store, approvers, grants, requests
 from store.database import Recorded, reads
 from store.events import append
 
-# More than this many have to wait for the next sweep; a statement takes only so many parameters.
+# Any more wait for the next sweep, as the number of a statement's parameters is limited.
 REVOKED_AT_ONCE = 1000
 
 
 class Granting(EnginePart):
-    """Asking by grants, and ending them. Each method is one transaction."""
+    """Answers questions by grants, and ends grants. Each method is one transaction."""
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
         self._to_revoke = Due(_to_revoke)
 
     def ask(self, question: Question, who: str) -> Asked | None:
-        """Answer the question by a grant that lasts, and record that it was asked again; None when there is none.
+        """Answer the question by a grant that lasts, and record that it was asked again; None if no grant lasts.
 
-        A renewal is answered by none. Raises Refused, which is recorded, where the grant doesn't cover the question.
+        A renewal is never answered by a grant. Raises Refused, which is recorded, if none covers the question.
         """
         with self.database.transaction() as connection:
             return self.answer_in(connection, question, who)
@@ -61,7 +61,7 @@ class Granting(EnginePart):
 
     @reads
     def with_address(self, question: Question) -> Question:
-        """A renewal that names no source address, with that of the grant that lasts; any other question as it is."""
+        """Fill in a renewal's missing source address from the grant that lasts; other questions stay as they are."""
         if not question.renew or question.source_address:
             return question
         with self.database.reading() as connection:
@@ -70,7 +70,7 @@ class Granting(EnginePart):
         return question.model_copy(update={"source_address": lasting[0][0].source_address}) if lasting else question
 
     def renewed_by(self, connection: Connection, question: Question) -> int | None:
-        """The number of the request whose grant a renewal goes on after; None where none lasts for its address."""
+        """The number of the request whose grant a renewal continues; None if no grant lasts for its source address."""
         if not question.renew:
             return None
         _, policy = self.policies.in_force(connection)
@@ -78,7 +78,7 @@ class Granting(EnginePart):
         return next((grant.approval_id for grant, _ in lasting if is_for(grant, question.source_address)), None)
 
     def end(self, end: GrantEnd) -> bool:
-        """End or revoke a grant, and write who must be told; False when it had ended already."""
+        """End or revoke a grant, and write its notifications; False if it had ended already."""
         kind: Kind = "grant_revoked" if end.status is GrantStatus.REVOKED else "grant_ended"
         proof = end.proof or ({"wish": end.undo_id} if end.undo_id else {})
         audit_event = event(kind, end.who, end.message, proof, end.at, end.channel)
@@ -98,7 +98,8 @@ class Granting(EnginePart):
     def to_revoke(self) -> list[Revoke]:
         """The Active grants that the policy in force ends.
 
-        Those of people who were disabled, or are gone from the directory; and what a policy was said to end.
+        These are the grants of people who are disabled or gone from the directory, and those that were to end when a
+        policy was applied.
         """
         with self.database.reading() as connection:
             version, policy = self.policies.in_force(connection)
@@ -109,7 +110,7 @@ class Granting(EnginePart):
 def lasting_for(
     connection: Connection, policy: Policy, question: Question, now: datetime
 ) -> list[tuple[GrantView, timedelta]]:
-    """The Active grants for what this question asks for, whose end lies ahead, and how long each was for.
+    """The Active grants for what a question asks for whose end lies ahead, each with how long it was granted for.
 
     The one that ends last comes first.
     """

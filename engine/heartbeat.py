@@ -1,4 +1,4 @@
-"""Heartbeats: others see by them which workers are alive, and by which channels these send."""
+"""Heartbeats, by which others see which workers are alive, and by which channels these send."""
 
 import logging
 import os
@@ -16,13 +16,13 @@ from store.clock import read_clock
 from store.database import reads
 from store.workers import Worker
 
-# A worker writes its heartbeat so often, and counts as dead when it has missed two.
+# How often a worker writes its heartbeat. It counts as dead when it has missed two.
 HEARTBEAT_EVERY = timedelta(seconds=5)
 DEAD_AFTER = 3 * HEARTBEAT_EVERY
-# While any worker runs, a channel counts as set up for so long after the last worker with it was seen: the time that a
-# restart takes.
+# While any worker runs, a channel counts as set up for this long after the last worker with it was seen: the time that
+# a restart takes.
 CHANNEL_KEPT = timedelta(minutes=2)
-# The rows of dead workers are kept for so long.
+# How long the rows of dead workers are kept.
 FORGOTTEN_AFTER = timedelta(days=1)
 LONGEST_HOST = 200
 
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 class Heartbeat:
-    """Writes that this worker is there; reads which channels others have, and warns of those that are missing."""
+    """Writes that this worker is alive, reads which channels others have, and warns of those that it lacks."""
 
     def __init__(self, store: Store, outbox: Outbox, task_queue: str) -> None:
         self._store = store
@@ -39,7 +39,7 @@ class Heartbeat:
         self._logged = ""
 
     async def beat(self) -> None:
-        """Write it now."""
+        """Write the heartbeat, and read which channels other workers have."""
         channels, used = await self._store.database.run(self._renewed)
         elsewhere = self._outbox.elsewhere = channels - self._outbox.senders.keys()
         message = "; ".join(_lacking(name, elsewhere) for name in used if name not in self._outbox.senders)
@@ -88,15 +88,15 @@ def this_worker(channels: Iterable[str], task_queue: str = "") -> Worker:
 
 
 def write_heartbeat(store: Store, worker: Worker) -> None:
-    """Write that this worker is there, as of its `seen_at`; forget those that were not seen for a day."""
-    # Not at its start: after a long stop their channels still count as set up.
+    """Write that this worker is alive, as of its `seen_at`; forget workers that were not seen for a day."""
+    # Nothing is forgotten at its start: after a long stop, the channels of other workers still count as set up.
     is_new = worker.seen_at - worker.started_at <= CHANNEL_KEPT
     store.workers.write(worker, None if is_new else worker.seen_at - FORGOTTEN_AFTER)
 
 
 @reads
 def living_workers(store: Store, task_queue: str) -> list[Worker]:
-    """The workers that work at this task queue now, the one seen last first."""
+    """The workers that work at this task queue now, the most recently seen first."""
     seen = store.workers.seen(read_clock(store.database).at - DEAD_AFTER)
     return [one for one in seen if one.task_queue == task_queue and one.ended_at is None]
 
@@ -106,7 +106,7 @@ def channels_set_up(store: Store, now: datetime) -> frozenset[str]:
     """The channels that this installation can send by: those of all workers that were seen lately.
 
     Time without any worker does not count: after a long stop the first workers to come back leave the others' channels
-    to them until those had time to start.
+    to them until these have had time to start.
     """
     known = store.workers.seen()
     began = min((one.started_at for one in known if one.seen_at >= now - DEAD_AFTER), default=now)

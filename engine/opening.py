@@ -41,7 +41,7 @@ class Opener(EnginePart):
     def open(self, opening: Opening) -> OpenReply:
         """Give a question its number, its route and the people of its first level.
 
-        A run that was opened before gets the same reply. Raises Refused, which is recorded, where the rules refuse it.
+        A run that was opened before gets the same reply. Raises Refused, which is recorded, if the rules refuse it.
         """
         with self.database.transaction() as connection:
             return self._open(connection, opening)
@@ -69,9 +69,9 @@ class Opener(EnginePart):
         return OpenReply(opened=_opened(row, policy))
 
     def _must_have_room(self, connection: Connection, requester: str) -> None:
-        """Raise TooMany where as many requests were opened for this person within an hour as are allowed.
+        """Raise TooMany if as many requests as allowed were opened for this person within an hour.
 
-        Each request sends messages to approvers, so this bounds what they are sent, too.
+        Each request sends messages to approvers, so this limits those, too.
         """
         if not self.most_an_hour:
             return
@@ -90,7 +90,7 @@ class Opener(EnginePart):
     def _settle_older(self, connection: Connection, opening: Opening) -> None:
         """Settle a request that waits on record for the same question: Temporal runs one workflow of an id, this one.
 
-        Not where this one was ended in Temporal, and a newer one opened its request before this was carried out.
+        Raises Refused if this one was ended in Temporal and a newer one has opened its request since.
         """
         requester = opening.question.requester
         for row in requests.waiting_of(connection, requester, opening.workflow_id):

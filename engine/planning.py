@@ -36,7 +36,7 @@ class Planning(EnginePart):
 
     @reads
     def waiting(self, after: int = 0) -> list[Waiting]:
-        """The requests that wait, by their number: the next after this one, AT_ONCE at most."""
+        """The next waiting requests after this number, in order, AT_ONCE at most."""
         with self.database.reading() as connection:
             return [
                 Waiting(
@@ -47,7 +47,7 @@ class Planning(EnginePart):
 
     @reads
     def active_grants(self, after: int = 0) -> list[ActiveGrant]:
-        """The grants that last, by their approval id: the next after this one, AT_ONCE at most."""
+        """The next lasting grants after this approval id, in order, AT_ONCE at most."""
         with self.database.reading() as connection:
             rows = grants.lasting_after(connection, after, datetime.now(UTC), AT_ONCE)
             approved = _approved_by(connection, [row.approval_id for row in rows])
@@ -63,7 +63,7 @@ class Planning(EnginePart):
 
 
 def all_of(read: Callable[[int], list[P]]) -> Iterator[P]:
-    """All that is read in such parts, a transaction for each."""
+    """Read all of it in such parts, each in a transaction of its own."""
     after = 0
     while part := read(after):
         yield from part

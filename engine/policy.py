@@ -50,7 +50,7 @@ def put_in_force(
 ) -> int:
     """Put a policy in force as a new version; returns its number.
 
-    `replaces` is the version that it was planned against, 0 for none: Refused where another is in force by then.
+    `replaces` is the version that it was planned against, 0 for none; raises Refused if another is in force by then.
     `end` are the grants that end with it, by their approval id, each with the reason; the sweeper ends them.
     """
     with store.database.transaction() as connection:
@@ -74,7 +74,7 @@ def put_in_force_by(
     end: Sequence[tuple[int, str]] = (),
     give_up_admin: bool = False,
 ) -> int:
-    """The same for an admin; Refused also where they would be none any more, and don't `give_up_admin`."""
+    """The same for an admin; also raises Refused if they would no longer be one and don't `give_up_admin`."""
     must_be_admin(who)
     if not (give_up_admin or as_of(read.policy, who).admin):
         raise Refused(LOCKS_OUT.format(who.name), ErrorCode.AUTHOR_LOSES_ADMIN)

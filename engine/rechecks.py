@@ -24,9 +24,9 @@ class Rechecks(EnginePart):
 
     @reads
     def due(self) -> list[int]:
-        """Waiting requests with people who were disabled, or found away or unreachable, since the last call.
+        """Waiting requests that don't know yet that somebody was disabled, or found away or unreachable.
 
-        And those with a later level that too few people could pass now.
+        Also those with a later level that too few people could pass now.
         """
         with self.database.reading() as connection:
             return self._due.find(connection, *self.policies.in_force(connection))
@@ -43,7 +43,7 @@ def _due(connection: Connection, policy: Policy, numbers: Collection[int] | None
 
 
 def _in_vain(policy: Policy, row: Row[Any, Any, Any, Any], signals: set[tuple[Any, ...]]) -> bool:
-    """Whether a request waits for a level to come that too few people could pass (rule 4)."""
+    """Whether a request has a later level that too few people could pass (rule 4)."""
     if len(row.route["levels"]) <= row.level:
         return False
     gone = {who for number, who, signal in signals if number == row.approval_id and signal == "unreachable"}
@@ -52,7 +52,7 @@ def _in_vain(policy: Policy, row: Row[Any, Any, Any, Any], signals: set[tuple[An
 
 
 def _changed(policy: Policy, row: Row[Any, Any, Any, Any], signals: set[tuple[Any, ...]]) -> bool:
-    """Whether somebody who is asked is less available than their request knows."""
+    """Whether the requester is disabled, or an approver less available than the request knows."""
     if not policy.enabled(row.requester):
         return True
     if not row.person or row.availability == "disabled":

@@ -1,7 +1,7 @@
 """Rows of the record.
 
-Of what is refused again and again, the first few in an hour have a row each, and the others one together, so that
-nobody can fill the record. What was told to whom, and each answer that was stored, is kept all the same.
+When something is refused again and again, the first few refusals in an hour get a row each and the others share one, so
+that nobody can fill up the record. Notifications, and each answer that was stored, are kept all the same.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from store.tables import LONGEST_WHO
 
 # The channel of what people do on the portal.
 PORTAL = "portal"
-# So many rows of their own in each window; what comes beyond is counted until the window is over.
+# How many get a row of their own in each window; any more are counted until the window is over.
 WRITTEN_EACH = 10
 WINDOW = timedelta(hours=1)
 SUMMED_UP_AT_ONCE = 200
@@ -41,14 +41,14 @@ def record(
     at: datetime,
     channel: str = "",
 ) -> None:
-    """Add a row that is about no request. Call it last in a transaction, as `append`."""
+    """Add a row that is about no request. Call it last in a transaction, like `append`."""
     append(connection, None, [event(kind, who, detail, proof, at, channel)])
 
 
 def append_or_count(connection: Connection, approval_id: int | None, event: AuditEvent, *whose: object) -> None:
     """Add a row to the record, unless there were WRITTEN_EACH in this window with the same kind, channel and `whose`.
 
-    Call it last in a transaction, as `append`.
+    Call it last in a transaction, like `append`.
     """
     what = "|".join(map(str, (event.kind, event.channel, *whose)))
     counted = repeats.rows.find(connection, what, lock=True)
@@ -65,7 +65,7 @@ def append_or_count(connection: Connection, approval_id: int | None, event: Audi
 
 
 def sum_up(database: Database, now: datetime | None = None) -> None:
-    """Write one row for each that was only counted, once its window is over."""
+    """Write one row for all that were only counted in a window, once it is over."""
     begun_until = (now or datetime.now(UTC)) - WINDOW
     with database.reading() as connection:
         if not repeats.are_any(connection, begun_until):

@@ -1,7 +1,7 @@
-"""What makes up for a crash: see docs/recovery.md.
+"""Recovers from crashes: see docs/recovery.md.
 
-Whatever dies, a change is made twice at most and written once, and a stored answer is judged. A workflow that lost
-what is on record, as Temporal may when a whole machine dies, is told it again.
+Whatever dies, a transition is made twice at most and written once, and a stored answer is judged. Temporal may lose
+what is on record when a whole machine dies; its workflows are then sent the answers that counted once more.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from store import grants, transition_keys
 from store.answers import decisions_of
 from store.many_rows import by_request
 
-if TYPE_CHECKING:  # the transactions that it runs use this module themselves
+if TYPE_CHECKING:  # it imports the transactions, and those this module
     from engine.resources import Resources
 
 # A younger answer is still being submitted.
 LEFT_OVER_AFTER = timedelta(seconds=15)
-# Requests whose workflows are reminded side by side.
+# How many requests' workflows are reminded in one batch.
 REMINDED_AT_ONCE = 100
 
 
-# --- a change that is made again --------------------------------------------------------------------------------------
+# --- a transition that is made again ----------------------------------------------------------------------------------
 
 
 def written_before(connection: Connection, transition: Transition, row: Row[Any]) -> RecordedTransition:
-    """The result of a transition that was written before; or, where it came too late, how the request had ended."""
+    """The result of a transition that was written before; or, if it came too late, how the request had ended."""
     number = transition_keys.number_of(connection, transition.approval_id, transition.key)
     grant = grants.terms_of(connection, transition.approval_id)
-    # Two people who cancel make one transition, and more may have followed on one than its workflow remembers.
+    # Two people who cancel use the same key. And a workflow may have forgotten what followed on a transition.
     as_on_record = number and (
         row.status == Status.WAITING or (row.status, row.message) == (transition.status, transition.message)
     )
@@ -46,9 +46,9 @@ def written_before(connection: Connection, transition: Transition, row: Row[Any]
 
 
 def end_alone(transition: Transition) -> Transition:
-    """Only the end of a request, by a transition whose other parts were written before.
+    """The part of a transition that ends the request, as its other parts were written before.
 
-    A workflow that counts the same answers again, in another order, may settle the request with an earlier one.
+    A workflow that counts the same answers again, in another order, may settle the request with another than before.
     """
     nothing_else: dict[str, Any] = {"decision": None, "asked": [], "availability": {}, "lapsed": []}
     end = {"key": f"{transition.key}.end", "events": transition.events[-1:]}
@@ -64,9 +64,9 @@ def settled(connection: Connection, row: Row[Any]) -> Settled:
 
 
 async def submit_counted_again(resources: Resources, workflow_ids: Mapping[int, str]) -> None:
-    """Submit the answers that counted to the workflows of these requests again.
+    """Submit the answers that counted to the workflows of these requests once more.
 
-    Where a workflow knows them, or has ended, this changes nothing. Raises Unavailable at the end.
+    If a workflow knows them, or has ended, this changes nothing. Raises Unavailable after all were tried.
     """
 
     async def again(answer: Answer) -> None:
@@ -89,18 +89,18 @@ class Recovery:
         self._answers = resources.store.answers
         self._submit = submit
         self._reminded_to = datetime.now(UTC), 0  # the deadline and the number of a request
-        self._not_reminded: Unavailable | None = None  # why one of them was not
+        self._not_reminded: Unavailable | None = None  # why one could not be
 
     async def submit_left_over(self) -> None:
-        """Submit the answers that a crash left between storing and judging: those to one request in turn."""
+        """Submit the answers that were stored but, after a crash, not judged; those to one request in turn."""
         left_over = await self._run(self._answers.waiting, datetime.now(UTC) - LEFT_OVER_AFTER)
         await _in_turn(self._submit, left_over)
 
     async def remind_workflows(self) -> None:
-        """Submit the answers that counted again, for workflows that don't know them and would wait until the deadline.
+        """Submit the answers that counted once more, for workflows that lost them and would wait until the deadline.
 
-        When a whole machine dies, Temporal may have lost them; for all other workflows this changes nothing. After it
-        was cancelled the next call goes on where it was. Raises at the end what failed; the next call then begins anew.
+        Temporal may have lost them when a whole machine died; for all other workflows this changes nothing. The call
+        after a cancelled one goes on from there. Raises Unavailable after all were tried; the next call starts over.
         """
         while some := await self._run(self._requests.expiring_after, *self._reminded_to, REMINDED_AT_ONCE):
             workflow_ids = {approval_id: workflow_id for approval_id, workflow_id, _ in some}

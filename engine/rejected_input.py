@@ -22,7 +22,7 @@ class RejectedInputs(EnginePart):
     def record(self, refused: RejectedInput) -> None:
         """Record input that decides nothing, and notify its sender, though not more often than HELP_AT_MOST.
 
-        The same input again, by its source's id, changes nothing.
+        The same input again, known by its source's id, changes nothing.
         """
         now = datetime.now(UTC)
         proof = {"source": refused.source_id, **refused.proof}
@@ -44,7 +44,7 @@ def _is_new(connection: Connection, refused: RejectedInput, now: datetime) -> bo
 
 
 def _digest(refused: RejectedInput) -> str:
-    """Identifies it: an id that its sender chose must not hide input of others under the same id."""
+    """Identifies the input: an id that its sender chose must not hide other people's input with the same id."""
     of = [refused.channel, refused.source_id, refused.who, refused.approval_id, refused.reason]
     return hashlib.sha256(json.dumps(of).encode()).hexdigest()
 

@@ -19,9 +19,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Resources:
-    """The way to Temporal, the database, and the way to people.
+    """The Temporal client, the database, and the outbox.
 
-    `executor` is where transactions run. Without an `outbox`, what is written here is sent by the sweeper of a worker.
+    `executor` is where transactions run. Without an `outbox`, a worker's sweeper sends what is written here.
     """
 
     client: Client
@@ -35,25 +35,25 @@ class Resources:
         return await run_in(self.executor, function, *args, **named)
 
     async def notify(self, event: GeneralEvent, key: str, people: Collection[str], fields: Mapping[str, str]) -> None:
-        """Tell people of something that is about no request, by every channel of the policy; once for each `key`.
+        """Notify people of something that isn't about a request, by every channel of the policy; once for each `key`.
 
-        `fields` are what its templates show; the record has the key alone. Who is disabled, or not in the directory, is
-        not told. Without an outbox, a worker sends it about a second later. Raises Refused where no policy was ever
-        applied.
+        `fields` are what its templates show; the record only gets the key. People who are disabled, or not in the
+        directory, are left out. Without an outbox, a worker sends it about a second later. Raises Refused if no policy
+        was ever applied.
         """
         await self.run(write_to_enabled, self.store, event, key, people, fields)
         await self.send_new()
 
     async def send_new(self) -> None:
-        """Send what was just written that is about no request; without an outbox a worker does, a second later."""
+        """Send what was just written that isn't about a request; without an outbox, a worker does, a second later."""
         if self.outbox is not None:
             await self.outbox.send_new()
 
     def notifies(self, channel: str) -> bool:
-        """Whether a sender is told of a refusal by this channel."""
+        """Whether senders are notified of refusals on this channel."""
         return self.outbox is not None and channel in self.outbox.senders
 
     async def send_replies(self, approval_id: int) -> None:
-        """Send what was just written to whoever answered; without an outbox the sweeper of a worker does."""
+        """Send what was just written to whoever answered; without an outbox, a worker's sweeper sends it."""
         if self.outbox is not None:
             await self.outbox.send_replies(approval_id)

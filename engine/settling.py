@@ -9,9 +9,9 @@ from engine.concurrently import run_each
 from engine.resources import Resources
 from store import grants
 
-# So many waiting requests are checked each time.
+# How many waiting requests are checked each time.
 CHECKED_AT_ONCE = 20
-# A grant that its workflow has not ended so long after its end is ended here.
+# A grant that its workflow has still not ended this long after its end is ended here.
 OVERDUE_AFTER = timedelta(minutes=1)
 
 
@@ -29,7 +29,7 @@ class Settling:
     async def settle_lost(self) -> None:
         """Check the waiting requests in turn, a few each time, and cancel those whose workflow has ended or was lost.
 
-        Nothing else would ever settle them. Grants without a workflow are ended on time.
+        Nothing else would ever settle them. Also ends grants that are still Active OVERDUE_AFTER past their end.
         """
         rows = await self._run(self._requests.waiting_after, self._checked_through, CHECKED_AT_ONCE)
         self._checked_through = rows[-1][0] if len(rows) == CHECKED_AT_ONCE else 0
@@ -40,12 +40,12 @@ class Settling:
             await self._run(self._transactions.granting.end, time_over(approval_id, datetime.now(UTC)))
 
     async def settle_if_lost(self, approval_id: int) -> bool:
-        """The same for one request; whether it is settled now, perhaps by another process meanwhile."""
+        """Do the same for one request; returns whether it is settled now, perhaps by another process."""
         [row] = await self._run(self._requests.waiting_after, approval_id - 1, 1) or [(0, "", "")]
         return row[0] != approval_id or await self._settle_if(*row)
 
     async def _settle_if(self, approval_id: int, workflow_id: str, run_id: str) -> bool:
-        """Cancel a request on record if nothing decides it; a workflow records the outcome before it ends."""
+        """Cancel a request on record if its workflow is gone, unless that recorded the outcome before it ended."""
         if not await self._client.is_workflow_lost(workflow_id, run_id):
             return False
         view = await self._run(self._requests.request, approval_id)

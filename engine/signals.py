@@ -14,10 +14,10 @@ class Signals(EnginePart):
     """Records what is reported."""
 
     def add(self, person: str, approval_id: int | None, signal: str, detail: str) -> None:
-        """Record a signal (`away` or `unreachable`), in the audit too; the same again changes nothing.
+        """Record a signal (`away` or `unreachable`), also as an audit event; the same again changes nothing.
 
-        Reports about a person who has written about the request, in vain or not, are ignored. Their mail shows its
-        token to everybody it was copied to, who could forge a bounce or an absence and so choose who decides.
+        Reports about a person who has written about the request, even in vain, are ignored: everybody to whom their
+        mail was copied sees its token, and could forge a bounce or an absence to choose who decides.
         """
         now = datetime.now(UTC)
         kind = "unreachable" if signal == "unreachable" else "away"

@@ -19,7 +19,7 @@ from store.database import reads
 from store.statistics import Counted, counted_since
 from store.views import principal_name
 
-# So many of the newest refused replies are looked at, and so many people are named.
+# How many of the newest refused answers are looked at, and how many people are named.
 MOST_REFUSALS = 500
 MOST_PEOPLE = 20
 NUMBER = re.compile(r"#\d+")
@@ -28,7 +28,7 @@ BY_PEOPLE = {Status.APPROVED, Status.REJECTED}
 
 @reads
 def overview_of(store: Store, days: int) -> Overview:
-    """The overview of so many days up to now."""
+    """The overview of the last `days` days."""
     since = datetime.now(UTC) - timedelta(days=days)
     counted, policy = counted_since(store.database, since), store.reading.policy()
     refused, _ = store.audit.page(WantedEvents(kind="answer_refused", since=since, limit=MOST_REFUSALS))
@@ -111,7 +111,7 @@ def _level_began(request: Row[Any], answers: Iterable[Row[Any]], level: int) -> 
 
 
 def _middle(took: list[float]) -> Mapping[str, Any]:
-    """The median, and what nine of ten don't exceed."""
+    """The median, and the 90th percentile."""
     if len(took) < 2:
         return dict.fromkeys(("median_seconds", "p90_seconds"), took[0] if took else 0.0)
     p90 = statistics.quantiles(took, n=10, method="inclusive")[-1]

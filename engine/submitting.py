@@ -9,7 +9,7 @@ from engine.settling import Settling
 
 
 class Submitting:
-    """Stores answers, submits them, and returns what became of each."""
+    """Stores answers, submits them, and returns the result of each."""
 
     def __init__(self, resources: Resources, settling: Settling) -> None:
         self._resources = resources
@@ -21,7 +21,7 @@ class Submitting:
         self._settling = settling
 
     async def store(self, submitted: SubmittedAnswer) -> Answer:
-        """Store the answer before anything else. Raises NotFound, and Refused, recorded, where it could never count."""
+        """Store the answer before anything else. Raises NotFound, and Refused, recorded, if it could never count."""
         try:
             return await self._run(
                 self._transactions.answers.store, submitted, self._resources.notifies(submitted.channel)
@@ -56,9 +56,9 @@ class Submitting:
         return Judgement(accepted=accepted, message=outcome.message, status=view.status, details=outcome.details)
 
     async def _submit_to_workflow(self, answer: Answer) -> Judgement:
-        """Have the request's workflow judge an answer; where it has lost what is on record, it is given that first.
+        """Have the request's workflow judge an answer; if it has lost what is on record, it is sent that first.
 
-        Raises Refused, NotFound, Unavailable; NotYet where it still can't judge.
+        Raises Refused, NotFound, Unavailable; NotYet if it still can't judge.
         """
         workflow_id = await self._run(self._requests.workflow_of, answer.approval_id)
         if await self._run(self._answers.counted_before, answer):
@@ -74,7 +74,7 @@ class Submitting:
         return await self._client.decide(workflow_id, answer)
 
     async def record_rejected(self, refused: RejectedInput) -> None:
-        """Record input that decides nothing, and notify its sender where `event` says so."""
+        """Record input that decides nothing, and notify its sender if `event` says so."""
         await self._run(self._transactions.rejected_inputs.record, refused)
         if refused.event and refused.approval_id:
             await self._resources.send_replies(refused.approval_id)

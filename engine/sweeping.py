@@ -1,4 +1,4 @@
-"""Applies a new policy, and what was reported of people, to what is open (rules 4 and 6)."""
+"""Applies a new policy, and what was reported about people, to open requests and grants (rules 4 and 6)."""
 
 from contextlib import suppress
 from functools import partial
@@ -21,7 +21,7 @@ class Sweeping:
         self._undoing = undoing
 
     async def enforce_directory(self) -> None:
-        """Have requests and grants follow that people were disabled, or can't be reached (rules 4 and 6)."""
+        """Recheck requests whose people are less available, and revoke grants that the policy ends (rules 4 and 6)."""
         try:
             to_recheck = await self._run(self._transactions.rechecks.due)
         except Refused:
@@ -40,7 +40,7 @@ class Sweeping:
             return
 
     async def _recheck(self, approval_id: int) -> None:
-        """Have a request check again who may act; one that has ended need not."""
+        """Have a request check again who may act, unless it has ended."""
         workflow_id = await self._run(self._requests.workflow_of, approval_id)
         with suppress(Refused, NotFound):
             await self._client.recheck(workflow_id, approval_id)

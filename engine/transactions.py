@@ -16,7 +16,7 @@ from store import Store
 
 
 class Transactions:
-    """The parts of the engine that are about rows alone: each of their methods is a transaction.
+    """The parts of the engine that need the database alone: each of their methods is a transaction.
 
     `most_an_hour` is how many requests may be opened for one person within an hour, 0 for any number.
     """

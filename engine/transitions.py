@@ -33,7 +33,7 @@ class Transitions(EnginePart):
     def write(self, transition: Transition) -> RecordedTransition:
         """Write one transition: status, people, decision, grant, notifications and record, in one transaction, once.
 
-        A request that has ended on record stays as it ended, and what relies on somebody disabled is not written.
+        A request that has ended on record stays as it ended. What relies on somebody who is disabled isn't written.
         """
         try:
             with self.database.transaction() as connection:
@@ -56,7 +56,7 @@ class Transitions(EnginePart):
         self._write(connection, transition, row, number)
         of_grant, grant = _open_grant(connection, transition, row) if transition.opens_grant else ([], None)
         append(connection, transition.approval_id, [*transition.events, *of_grant])
-        # A policy is put in force under the feed's lock, which is held from here on: no other can be meanwhile.
+        # The feed's lock is held from here on, and policies are put in force under it: this one can't be replaced now.
         _, policy = self.policies.in_force(connection)
         if transition.status is not Status.WAITING:
             question = question_from(row.question)
@@ -85,7 +85,7 @@ class Transitions(EnginePart):
         if transition.lapsed:
             answers.lapse(connection, transition.lapsed, LAPSED)
         recipients = _recipients(connection, transition, row, number)
-        # People are asked at the level that the workflow knows; the end is told at the one that is on record.
+        # While it waits, notifications are about the level that the workflow knows; at its end, the one on record.
         level = transition.level if waits else level
         notifying.write(connection, self.live, row, level, number, transition.at, recipients)
 
@@ -104,7 +104,7 @@ def _ask(connection: Connection, transition: Transition, number: int) -> None:
         availability = (
             approvers.availability_of(connection, transition.approval_id) if number > FIRST_TRANSITION else {}
         )
-        # After a crash somebody may be asked by another transition than the one that is on record.
+        # After a crash, people who were asked already may be asked again by another transition.
         approvers.add(connection, transition.approval_id, transition.level, transition.asked, availability)
     for person, why in transition.availability.items():
         approvers.worsen(connection, transition.approval_id, transition.level, person, why)
@@ -117,7 +117,7 @@ def _decide(connection: Connection, approval_id: int, decision: Decision) -> Non
 
 
 def _recipients(connection: Connection, transition: Transition, row: Row[Any], number: int) -> list[Recipient]:
-    """Those whom the workflow names; of the opening also the requester, of the end all who were asked."""
+    """Those whom the workflow names; when it opens also the requester, when it is settled all who were asked."""
     if transition.status is not Status.WAITING:
         return [*transition.recipients, *_also_asked(connection, transition)]
     if number == FIRST_TRANSITION:
@@ -126,7 +126,7 @@ def _recipients(connection: Connection, transition: Transition, row: Row[Any], n
 
 
 def _also_asked(connection: Connection, transition: Transition) -> list[Recipient]:
-    """Who was asked, by the record, and is not among those whom the workflow of a settled request names (rule 9)."""
+    """Those who were asked according to the record, but are not named by the workflow of a settled request (rule 9)."""
     named = {one.person for one in transition.recipients if one.event is Event.SETTLED}
     asked = approvers.people_of(connection, transition.approval_id)
     return [Recipient(event=Event.SETTLED, person=one) for one in asked if one not in named]

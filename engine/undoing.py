@@ -36,10 +36,10 @@ class Undoing:
         undo_id: str = "",
         proof: dict[str, str] | None = None,
     ) -> Judgement:
-        """Cancel a waiting request: its requester may, an admin, and a gateway that alone asked for it (rule 7).
+        """Cancel a waiting request, for its requester, an admin, or a gateway that alone asked for it (rule 7).
 
-        A call with the same `undo_id` returns what the first brought about, whatever crashed meanwhile. Where
-        its workflow can't do it, it is cancelled on record, which is what counts.
+        A call with the same `undo_id` returns what the first one did, whatever crashed meanwhile. If its workflow
+        can't cancel the request, it is cancelled on record, which is what counts.
         """
         view = await self._allowed(Action.CANCEL, approval_id, who)
         cancellation = await self._undo(
@@ -82,7 +82,7 @@ class Undoing:
         undo_id: str = "",
         proof: dict[str, str] | None = None,
     ) -> None:
-        """End a grant early: an approver of the request may, and an admin (rule 7)."""
+        """End a grant early, for an approver of the request or an admin (rule 7)."""
         view = await self._allowed(Action.REVOKE, approval_id, who)
         revocation = await self._undo(
             Revoke, approval_id=approval_id, who=who, channel=channel, reason=reason, id=undo_id, proof=proof or {}
@@ -98,7 +98,7 @@ class Undoing:
         undo_id: str = "",
         proof: dict[str, str] | None = None,
     ) -> None:
-        """End a grant early that is needed no longer: its requester may, and a gateway that asked for it (rule 7)."""
+        """End a grant that is no longer needed, for its requester or a gateway that asked for it (rule 7)."""
         view = await self._allowed(Action.GIVE_BACK, approval_id, who)
         revocation = await self._undo(
             Revoke, approval_id=approval_id, who=who, channel=channel, reason=reason, id=undo_id, proof=proof or {}
@@ -125,12 +125,12 @@ class Undoing:
                 raise over from error
 
     async def end_on_record(self, view: RequestView, revocation: Revoke) -> bool:
-        """End a grant that no workflow ends; False where it had ended already."""
+        """End a grant that no workflow ends; False if it had ended already."""
         end = revocation.end(datetime.now(UTC))
         return await self._run(self._transactions.granting.end, end.model_copy(update={"run": view.token_run}))
 
     async def _brought_about(self, approval_id: int, undo_id: str) -> bool:
-        """Whether the request, or its grant, was ended by this very call, which is made again."""
+        """Whether the request, or its grant, was ended by this same call when it was made before."""
         return bool(undo_id) and await self._run(self._requests.brought_about, approval_id, undo_id)
 
     async def _undo(self, kind: type[U], who: Principal, **fields: Any) -> U:
@@ -149,7 +149,7 @@ class Undoing:
         return view
 
     async def _with_asked(self, gateway: Principal, view: RequestView) -> Principal:
-        """A gateway, with what it has to do with a request: whether it joined it, and whether it alone asked for it."""
+        """The gateway, with whether it joined this request, and whether it alone asked for it."""
         askers = await self._run(self._requests.joined_by, view.approval_id)
         this, name = frozenset({view.approval_id}), gateway.name
         alone = view.asked_by == name and askers <= {name}

@@ -1,4 +1,4 @@
-"""What keeps an installation in order beside its requests: their numbers, the clocks, and what is kept no longer."""
+"""Keeps an installation in order: the numbers of requests, the clocks, and what need not be kept any longer."""
 
 import logging
 from dataclasses import dataclass, fields
@@ -12,10 +12,10 @@ from store.clock import apart, read_clock
 from store.retention import Retention
 from store.tables import FIRST_APPROVAL_ID
 
-# How often what is kept no longer is looked for, and in how many small transactions at most.
+# How often old rows are looked for, and in how many small transactions at most they are deleted.
 FORGET_EVERY = timedelta(minutes=10)
 FORGET_AT_MOST = 500
-# Clocks that differ by more than this make an answer look late that came in time, or the other way round.
+# Clocks that differ by more than this can make an answer that came in time look late, or the other way round.
 MOST_APART = timedelta(seconds=5)
 APART = "is {:.0f} seconds {} that of {}: set all clocks by NTP, or answers that come in time may count as late"
 
@@ -23,12 +23,12 @@ log = logging.getLogger(__name__)
 
 
 async def number_above_temporal(client: Client, store: Store) -> None:
-    """Number requests above all that Temporal knows, where the database is new or was restored."""
+    """Number new requests above all that Temporal knows, in case the database is new or was restored."""
     newest = await store.database.run(store.numbers.newest)
     number, opened_at = newest or (FIRST_APPROVAL_ID - 1, None)
     try:
         highest = await client.highest_number(number, opened_at)
-    except Unavailable as error:  # an old message still decides nothing of a new request with its number
+    except Unavailable as error:  # even then an old message can't decide a new request with its number
         log.warning("which numbers Temporal knows can't be seen: %s", error)
         return
     if highest > number and await store.database.run(store.numbers.start_above, highest):
@@ -36,7 +36,7 @@ async def number_above_temporal(client: Client, store: Store) -> None:
 
 
 async def compare_clocks(client: Client, store: Store) -> None:
-    """Log by how much our clock differs from the database's and Temporal's, where that may do harm."""
+    """Log by how much our clock differs from the database's and Temporal's, if that may do harm."""
     clock = await store.database.run(read_clock, store.database)
     before = datetime.now(UTC)
     theirs = await client.server_time()
@@ -46,7 +46,7 @@ async def compare_clocks(client: Client, store: Store) -> None:
 
 
 def difference_message(ahead: timedelta, other: str) -> str:
-    """The warning about a clock that is so far ahead of another; "" where that does no harm."""
+    """The warning about a clock that is this far ahead of another; "" if that does no harm."""
     if abs(ahead) <= MOST_APART:
         return ""
     way = "ahead of" if ahead > timedelta(0) else "behind"
@@ -56,7 +56,7 @@ def difference_message(ahead: timedelta, other: str) -> str:
 @dataclass(frozen=True)
 class Kept:
     """How long things are kept: mails after they came, signals and notifications after their request and grant were
-    over, and what lets people and machines in after its end. The record, which has who signed in, is kept for ever.
+    over, sessions and tokens after they ended. The record, which shows who signed in, is kept for ever.
     """
 
     mails: timedelta
@@ -66,16 +66,16 @@ class Kept:
     tokens: timedelta = timedelta(days=30)
     # Longer than a code for a web application may be used.
     unused_codes: timedelta = timedelta(hours=1)
-    # What a repeated call of the API is answered.
+    # Replies of the API, for calls that are repeated.
     replies: timedelta = timedelta(days=1)
 
     def oldest(self, now: datetime) -> dict[str, datetime]:
-        """What of each is older than this is kept no longer."""
+        """For each kind, before which moment things are kept no longer."""
         return {one.name: now - getattr(self, one.name) for one in fields(self)}
 
 
 async def forget(store: Store, retention: Retention, kept: Kept) -> None:
-    """Forget, a little at a time, what need not be kept any longer; write down what was only counted."""
+    """Forget, a little at a time, what need not be kept any longer; record what was only counted."""
     await store.database.run(sum_up, store.database)
     for _ in range(FORGET_AT_MOST):
         if not await store.database.run(retention.forget_some, kept.oldest(datetime.now(UTC))):
