@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 BITS = 128
-# IPv4 addresses stand under ::/96.
+# IPv4 addresses are stored under ::/96.
 IPV4_PREFIX = 96
 
 
 def written(file: Path, countries: Mapping[str, Any]) -> Path:
-    """A file that knows these networks: of each a record, or the letters of its country as MaxMind has them."""
+    """Write a file with these networks, each with a record, or with its country's letters in MaxMind's form."""
     nodes: list[list[int]] = [[-1, -1]]
     data, places = b"", []
     for network, country in countries.items():
@@ -57,7 +57,7 @@ def _insert(nodes: list[list[int]], network: str, leaf: int) -> None:
 
 
 def _encoded(value: Any) -> bytes:
-    """A value as the data section has it; texts and lists of fewer than 29."""
+    """A value as it is written in the data section; only texts and lists that are shorter than 29."""
     if isinstance(value, str):
         return bytes([(2 << 5) | len(value)]) + value.encode()
     if isinstance(value, dict):

@@ -35,13 +35,13 @@ class Post:
         self.number = opened(store, device="vaults-1").approval_id
 
     def another_outbox(self, senders: Mapping[str, Sender]) -> Outbox:
-        """As another worker has one."""
+        """An outbox like that of another worker."""
         outbox = Outbox(self.store, senders)
         self.outboxes.append(outbox)
         return outbox
 
     def due_now(self) -> None:
-        """Have the time pass until the next tries."""
+        """Make the next tries due now."""
         with self.store.database.transaction() as connection:
             connection.execute(notifications.update().values(retry_at=LONG_AGO))
 

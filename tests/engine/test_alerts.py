@@ -1,4 +1,4 @@
-"""What admins are told of by itself: once while it lasts."""
+"""What admins are notified of without asking: once while it lasts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def engine_of(store: Store) -> Engine:
 
 @pytest_asyncio.fixture
 async def at_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> Engine:
-    """An engine for which a mailbox that is read no further by the second look is unread."""
+    """An engine for which a mailbox is unread if the second look finds no progress."""
     monkeypatch.setattr("engine.alerts.UNREAD_FOR", timedelta(0))
     return await engine_of(store)
 
@@ -38,9 +38,9 @@ async def test_the_admins_are_told_once_of_a_mailbox_that_is_read_no_further(sto
     store.inboxes.read_through(MAILBOX, NOON)
     for _ in range(3):
         await at_once.alert_admins()
-    await (await engine_of(store)).alert_admins()  # of a worker that starts meanwhile
+    await (await engine_of(store)).alert_admins()  # by a worker that starts meanwhile
     assert alerts(store) == [("ada", "Tue 14 May 2024, 12:00 UTC")]
-    store.inboxes.read_through(MAILBOX, NOON + timedelta(hours=1))  # it could be read again, and then not
+    store.inboxes.read_through(MAILBOX, NOON + timedelta(hours=1))  # it could be read again, and then no longer
     await at_once.alert_admins()
     assert alerts(store)[1:] == [("ada", "Tue 14 May 2024, 13:00 UTC")]
 

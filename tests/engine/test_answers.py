@@ -1,4 +1,4 @@
-"""Answers are stored once, and what became of them is written once."""
+"""Answers are stored once, and their outcome is written once."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def test_an_answer_that_is_older_than_its_request_was_to_another_one(store: Stor
 
 
 def look(store: Store, begin: float, end: float) -> None:
-    """A watcher looks at a mailbox that it can't read, from one moment to another, in seconds from now."""
+    """A watcher looks at a mailbox that it can't read, between these moments, in seconds from now."""
     for seconds in range(int(begin), int(end) + 1, 5):
         store.inboxes.looking("INBOX", soon(seconds))
 

@@ -1,4 +1,4 @@
-"""Who asks again is answered by what is on record, and that is on record once."""
+"""Somebody who asks again is answered from the record, and that is recorded once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The engine when Temporal is away: what came in is kept, and nothing is said to have counted.
+"""The engine while Temporal is down: what came in is kept, and nobody hears that it counted.
 
 What it does when all is well is tested on the whole engine, in tests/workflows.
 """

@@ -1,4 +1,4 @@
-"""Admins are told of what expires within a week: once for each end, by mail as it reads there."""
+"""Admins are notified of what expires within a week: once for each end, with the mail's text as expected."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def made(engine: Engine, lasts: timedelta = 30 * DAY) -> str:
 
 
 def expires(store: Store, token_id: str, at: datetime) -> None:
-    """Have it expire then, as one that was made a month before."""
+    """Have a token expire then, as if it was made 30 days before that."""
     values = {"created_at": at - 30 * DAY, "ends_at": at}
     with store.database.transaction() as connection:
         connection.execute(update(service_tokens).where(service_tokens.c.id == token_id).values(values))
@@ -55,7 +55,7 @@ async def test_admins_are_told_once_a_week_before_and_again_of_another_end(store
     expires(store, token_id, soon := now + 7 * DAY - timedelta(minutes=1))
     for _ in range(2):
         await engine.tell_of_expiry()
-    await (await engine_of(store)).tell_of_expiry()  # of a worker that starts meanwhile
+    await (await engine_of(store)).tell_of_expiry()  # by a worker that starts meanwhile
     assert notified(store) == [("ada", moment(soon))]
     engine.service_tokens.change(token_id, "refresh", ADA, {})
     await engine.tell_of_expiry()

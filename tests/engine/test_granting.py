@@ -99,7 +99,7 @@ def test_of_a_grant_and_its_renewal_the_one_that_ends_last_answers_and_each_ends
 def test_a_grant_answers_from_its_own_address_also_beside_one_that_ends_later(store: Store) -> None:
     here = approved(store, **HERE, minutes=30)
     there = approved(store, source_address="192.0.2.8", renew=True, minutes=60)
-    assert store.reading.request(there).renews is None  # from there it goes on after nothing
+    assert store.reading.request(there).renews is None  # there is no grant for that address to go on after
     for address, number in (("192.0.2.7", here), ("192.0.2.8", there)):
         assert (yes := answered(store, question(source_address=address))) is not None
         assert yes.approval_id == number

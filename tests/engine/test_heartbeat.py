@@ -1,4 +1,4 @@
-"""Signs of life: who works, and by which channels this installation can send."""
+"""Heartbeats: which workers are alive, and by which channels this installation can send."""
 
 from __future__ import annotations
 

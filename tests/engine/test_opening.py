@@ -52,7 +52,7 @@ def test_a_policy_may_say_seconds(store: Store) -> None:
     grant = write(store, approving(store_answer(store, given(request.approval_id)))).grant
     assert grant is not None
     assert grant.ends_at == grant.starts_at + timedelta(seconds=2)
-    # Whole minutes, rounded up, where they have to be a number.
+    # Whole minutes, rounded up, where a number of minutes is needed.
     view = store.reading.request(request.approval_id)
     assert (view.grant_minutes, view.grant_seconds) == (1, 2)
 

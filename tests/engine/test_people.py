@@ -1,4 +1,4 @@
-"""The people of a level are those of now; who may no longer act, or can't be reached, is found."""
+"""A level's people are those of the directory now; those who may no longer act, or can't be reached, are found."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is open, as the plan of a new policy sees it, and what becomes of grants that one ends."""
+"""What is open, as the plan of a new policy sees it, and how the grants that it ends are revoked."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_grant_that_a_policy_ends_is_to_be_revoked_for_who_applied_it(store: S
     assert [number for number, _ in end] == [ended]
     assert transactions(store).granting.to_revoke() == []
     version = put_in_force(store, read, ADMIN, end=end)
-    # Another process finds it, as where the portal that applied the policy dies at once.
+    # Another process finds it, as when the portal that applied the policy dies at once.
     other = Store(migrated_url)
     for each in (store, other):
         [revocation] = transactions(each).granting.to_revoke()

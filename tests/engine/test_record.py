@@ -1,4 +1,4 @@
-"""What is refused again and again: it can't fill the record, and is counted to the last."""
+"""What is refused again and again can't fill up the record, and every refusal is counted."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ALL = WRITTEN_EACH + MORE
 
 
 def rejected_input(who: str, person: Person | None = None) -> RejectedInput:
-    """A mail that decides nothing, another each time."""
+    """A mail that decides nothing, a different one each time."""
     return RejectedInput(
         channel="email", source_id=uuid.uuid4().hex, approval_id=None, who=who, person=person, reason="No token."
     )

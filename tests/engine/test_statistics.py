@@ -18,7 +18,7 @@ NOW = datetime.now(UTC)
 
 
 def decided(store: Store, seconds: int, protocol: str, channel: str, days_ago: int = 1) -> int:
-    """A request that grace approved so long after it was opened."""
+    """A request that grace approved this many seconds after it was opened."""
     at = NOW - timedelta(days=days_ago)
     number = opened(store, protocol=protocol).approval_id
     write(store, asking(number, "grace"))

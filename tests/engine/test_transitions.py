@@ -1,4 +1,4 @@
-"""Each change is written in one transaction, and writing it twice changes nothing."""
+"""Each transition is written in one database transaction, and writing it twice changes nothing."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_transitions_count_by_what_they_are_in_whatever_order_they_are_written_a
 
 
 def test_answers_counted_again_in_another_order_end_the_request_once(store: Store) -> None:
-    """Of two who must agree one was written, then, by a workflow that had lost that, the other, and then the first."""
+    """Two must agree: one was written, then the other by a workflow that had lost the first, then the first again."""
     number = opened(store).approval_id
     write(store, asking(number, "grace", "heidi"))
     last = approving(store_answer(store, given(number, "grace")))

@@ -198,7 +198,7 @@ def test_a_certificate_on_the_list_of_its_authority_is_not_valid(
     [shown] = store.certificates.authorities()
     assert shown.revocation_list
     assert (shown.revocation_list.revoked, shown.revocation_list.added_by) == (1, "ada")
-    # It stays revoked where the authority is removed and trusted again.
+    # It stays revoked when the authority is removed and trusted again.
     certificates.distrust(of_authority, ADA, {})
     trusted(certificates, authority)
     assert not judged(certificates, lost).valid

@@ -24,7 +24,7 @@ HERE, PROOF = "192.0.2.7", {"session": "s1", "from": "192.0.2.9"}
 
 
 def moved(store: Store, **by: timedelta) -> None:
-    """Have everything have happened so much earlier."""
+    """Move these times of all logins into the past."""
     with store.database.transaction() as connection:
         for row in connection.execute(logins.select()).all():
             earlier = {name: row._mapping[name] - length for name, length in by.items() if row._mapping[name]}

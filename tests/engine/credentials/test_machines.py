@@ -1,4 +1,4 @@
-"""Service tokens and provisioning keys: what admins may do to one, and what of it is on record."""
+"""Service tokens and provisioning keys: what admins may do to them, and what is on record."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Routing tokens of RDP: for one connection of who holds the grant, from one address, to one gateway, on record."""
+"""Routing tokens of RDP: for one connection of the grant's person, from one address, to one gateway, on record."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def redeem(rules: RdpTokens, token: str, source: str = HERE, gate: Principal = G
 
 
 def refusal(rules: RdpTokens, token: str, source: str = HERE, gate: Principal = GATE) -> str:
-    """What the record says of a redeeming that is refused, always with the same message."""
+    """The message of a redeeming that is refused, which is always the same."""
     with pytest.raises(Refused) as refused:
         redeem(rules, token, source, gate)
     assert refused.value.code == ErrorCode.INVALID_ROUTING_TOKEN
@@ -54,7 +54,7 @@ def refusal(rules: RdpTokens, token: str, source: str = HERE, gate: Principal = 
 
 
 def reasons(store: Store) -> list[str]:
-    """Why what was refused was, oldest first."""
+    """Why tokens were refused, according to the record, oldest first."""
     rows = [row for row in store.events.since(0, 10**6) if row.kind == "rdp_token_refused"]
     assert all({"token", "from"} == set(row.proof) for row in rows if row.who == GATE.name)
     return [row.detail for row in rows]

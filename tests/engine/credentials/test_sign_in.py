@@ -1,4 +1,4 @@
-"""Links to sign in by, and sessions: the rules, on a database alone."""
+"""Sign-in links and sessions: the rules, on a database alone."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -60,7 +60,7 @@ def test_a_link_begins_one_session_in_the_browser_that_asked(store: Store) -> No
     with pytest.raises(NotAllowed, match="used already"):
         rules.by_link(link, HERE)
     assert [kind for kind, _, _ in kinds(store)] == ["sign_in", "sign_in_refused", "signed_in", "sign_in_refused"]
-    # What could open it is nowhere: not the cookie, and no secret of the link.
+    # The record has nothing that could open a session: not the cookie's secret, and none of the link.
     assert begun.cookie.partition("_")[2] not in str([row.model_dump() for row in store.events.since(0, 10**6)])
 
 

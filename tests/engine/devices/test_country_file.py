@@ -1,4 +1,4 @@
-"""The country of an address by a file: in the forms that such files have, replaced, broken, missing."""
+"""The country of an address, from files in all the forms that these have: also replaced, broken or missing."""
 
 from __future__ import annotations
 

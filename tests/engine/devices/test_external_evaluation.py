@@ -95,7 +95,7 @@ def endpoint(tls: tuple[Path, ssl.SSLContext]) -> Iterator[Endpoint]:
         daemon_threads = True
 
         def handle_error(self, request: Any, client_address: Any) -> None:
-            """Who is asked breaks off where the answer is not wanted."""
+            """Ignores the error when a client breaks off because it doesn't want the answer."""
 
     server = Server(("127.0.0.1", 0), Handler)
     server.socket = tls[1].wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
@@ -187,7 +187,7 @@ async def test_an_answer_that_it_has_not_signed_is_none(
     evaluations: ExternalEvaluations, endpoint: Endpoint, signer: str
 ) -> None:
     endpoint.sign = SIGNERS[signer]
-    # Also where it publishes the secret among its keys.
+    # Even if it publishes the secret among its keys.
     endpoint.keys = {"keys": [*endpoint.keys["keys"], SECRET.as_dict(private=True)]}
     assert (await answer(evaluations, endpoint)).yes is None
 
@@ -201,7 +201,7 @@ async def test_without_keys_there_is_no_answer(
 
 
 def redirects(handler: BaseHTTPRequestHandler) -> bool:
-    """To an address of the machine itself, which would even answer rightly."""
+    """Redirect to an address of the same server, which would even give a right answer."""
     handler.send_response(307)
     handler.send_header("Location", "/other")
     handler.send_header("Content-Length", "0")
@@ -277,7 +277,7 @@ async def test_who_can_not_prove_the_name_or_be_reached_gives_no_answer(
 ) -> None:
     by_number = f"https://127.0.0.1:{endpoint.port}/"  # the certificate is for localhost
     for one, tried in (
-        (endpoint.evaluation, ExternalEvaluations()),  # whom nobody vouches for
+        (endpoint.evaluation, ExternalEvaluations()),  # its authority is not trusted
         (ExternalEvaluation(url=by_number, keys_url=by_number), evaluations),
         (ExternalEvaluation(url="https://localhost:1/", keys_url="https://localhost:1/"), evaluations),
     ):

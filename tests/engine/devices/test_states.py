@@ -1,4 +1,4 @@
-"""Registered devices in whatever order things are done to them: none is let through that nobody approved."""
+"""Registered devices, whatever is done to them in whatever order: none is let through that nobody approved."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def fingerprint(serial: str | None = "PF-1", encrypted: bool | None = True, name
 
 
 class Here:
-    """Devices without Temporal: what each of its steps writes."""
+    """Devices without Temporal: each step writes what a workflow would have written."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -67,7 +67,7 @@ class Here:
         return self.does.registering.enrol(row.id, by, enrolment)[0]
 
     def ask(self, device: str) -> Opened | None:
-        """Open the request about a device, if one has to be."""
+        """Open the request about a device, if one has to be opened."""
         question = self.does.registering.question_about(device)
         if question is None:
             return None
@@ -200,7 +200,7 @@ def test_what_shows_nothing_is_not_known() -> None:
 
 
 class Devices(RuleBasedStateMachine):
-    """Whatever is done, in any order: `approved` is the model of which devices somebody approved and nobody undid."""
+    """Whatever is done, in any order: `may` is the model of which devices are approved, with nothing undone."""
 
     keys = Bundle("keys")
     requests = Bundle("requests")
@@ -244,7 +244,7 @@ class Devices(RuleBasedStateMachine):
         assert (found.id in self.archived) == (found.status is DeviceStatus.ARCHIVED)
         if found.id not in known or found.status is DeviceStatus.APPROVED:
             if found.id not in self.may:
-                # Nobody is let in by registering, but where nobody has to approve and it never waited.
+                # Registering alone lets nobody in, unless no approval is needed and it never waited.
                 assert found.status is not DeviceStatus.APPROVED or not self.needs_approval
             if found.status is DeviceStatus.APPROVED:
                 assert found.id not in self.blocked
@@ -322,7 +322,7 @@ class Devices(RuleBasedStateMachine):
                 assert self.addresses.setdefault(one.address, one.id) == one.id
 
     def _note(self) -> None:
-        """What took the place of another device with its key has archived that."""
+        """Note archived devices: a device that takes another's key has that one archived."""
         self.archived |= {one.id for one in self._devices() if one.status is DeviceStatus.ARCHIVED}
 
     def _devices(self) -> list[RegisteredDevice]:

@@ -1,4 +1,4 @@
-"""Notifications are written with what they tell of, once, and marked once."""
+"""Notifications are written with the transition that they are about, once, and marked once."""
 
 from __future__ import annotations
 

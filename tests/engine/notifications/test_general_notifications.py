@@ -1,4 +1,4 @@
-"""Notifications about no request: written once for each key, and sent by the same outbox as all others."""
+"""Notifications that aren't about a request: written once for each key, and sent by the same outbox as all others."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def states(post: Post) -> list[tuple[str, str]]:
 
 
 def recorded(post: Post) -> list[tuple[str, str]]:
-    """What the record says of no request, without the policy."""
+    """The record's events that aren't about a request, without those about the policy."""
     rows = post.store.events.since(0, 10**6)
     return [(row.kind, row.who) for row in rows if row.approval_id is None and row.kind != "policy_applied"]
 
@@ -105,7 +105,7 @@ async def test_what_a_killed_worker_was_sending_is_sent_by_another(post: Post) -
     other = post.another_outbox({"email": post.sender})
     post.due_now()
     await other.send_left_over()
-    assert other.is_idle  # another worker may be at it
+    assert other.is_idle  # another worker may be sending it
     with post.store.database.transaction() as connection:
         connection.execute(notifications.update().values(held_until=LONG_AGO))
     await other.send_left_over()
@@ -117,7 +117,7 @@ async def test_the_record_is_looked_at_and_the_notifications_only_where_it_went_
     await write(post, "ada")
     with post.store.database.transaction() as connection:
         connection.execute(notifications.update().values(retry_at=datetime.now(UTC).replace(year=9000)))
-    await post.outbox.send_new()  # it goes on, and nothing is due
+    await post.outbox.send_new()  # the record has grown, but nothing is due
     post.due_now()
     await post.outbox.send_new()
     assert (post.outbox.is_idle, states(post)) == (True, [("ada", "waiting")])

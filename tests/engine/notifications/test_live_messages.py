@@ -1,4 +1,4 @@
-"""Messages that are kept up to date, rooms, and what is told by another channel where one is lost."""
+"""Messages that are kept up to date, rooms, and what is sent by another channel if a notification is lost."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ BOTH = {"email": "decide", "slack": "decide"}
 
 @pytest.fixture
 def board(store: Store, migrated_url: str) -> Iterator[Store]:
-    """The same store, which knows that Slack's messages are kept up to date."""
+    """The same store, with Slack as a channel whose messages are kept up to date."""
     apply_policy(store, policy(channels=BOTH), "ada")
     live = Store(migrated_url, live=LIVE)
     yield live
@@ -117,7 +117,7 @@ def test_a_message_that_two_have_changed_is_changed_again(board: Store) -> None:
     write(board, a_transition(number, "transition 3"))
     [row] = [row for row in board.shown_messages.outdated(number) if row.person == "grace"]
     Deliveries(board).show([Shown(notification_id=row.id, before=1, now=3)])
-    Deliveries(board).show([Shown(notification_id=row.id, before=1, now=2)])  # who read before, and was slower
+    Deliveries(board).show([Shown(notification_id=row.id, before=1, now=2)])  # by one that read before, and was slower
     assert shown_by(board, number)["grace"] == 0
 
 
@@ -180,7 +180,7 @@ def test_who_is_lost_on_one_channel_is_told_by_the_others_once(board: Store) -> 
         Event.ASKED,
         "link_only",
     )
-    assert transactions(board).rechecks.due() == []  # one way is left
+    assert transactions(board).rechecks.due() == []  # one channel is left
     Deliveries(board).mark(number, [lost(notification.id, "550")], ["email", "slack"])
     assert transactions(board).rechecks.due() == [number]
 

@@ -96,7 +96,7 @@ async def test_where_the_mail_server_confirms_late_everybody_gets_each_mail_once
     write(post.store, asking(post.number, *MANY, at=LONG_AGO))
     assert await post.outbox.deliver(post.number, 1) == []
     assert len(post.waiting()) == len(MANY)
-    while post.waiting():  # however often others look for what is left over, and whoever takes the transition again
+    while post.waiting():  # however often others look for what is left over or take the transition again
         await post.outbox.send_left_over()
         await post.outbox.deliver(post.number, 1)
         await asyncio.sleep(0.05)
@@ -173,7 +173,7 @@ async def test_a_channel_that_no_worker_has_reaches_nobody_and_the_others_tell(p
     apply_policy(post.store, policy(channels={"slack": "decide", "email": "off"}), "ada")
     number = opened(post.store, device="vaults-3").approval_id
     write(post.store, asking(number, "grace"))
-    assert await post.outbox.deliver(number, 1) == []  # by mail she will be
+    assert await post.outbox.deliver(number, 1) == []  # she is reached by mail
     await until(lambda: post.mail.delivered == 1)
     await until(lambda: not unsent(post.store, number, 1))
     lost, noticed = post.store.events.of(number)[-2:]
