@@ -20,7 +20,7 @@ async def shared_engine(temporal_address: str, tmp_path_factory: pytest.TempPath
 
 @pytest.fixture
 def deployment(shared_engine: Deployment) -> Iterator[Deployment]:
-    """The shared engine under the plain policy, with a mail server that behaves, and no mail of the test before."""
+    """The shared engine under the plain policy, with a mail server without faults or mail from the test before."""
     yield shared_engine
     shared_engine.mail.forget_mail_of_people()
     shared_engine.mail.faults.refused.clear()
@@ -30,7 +30,7 @@ def deployment(shared_engine: Deployment) -> Iterator[Deployment]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def asleep(temporal_address: str, sqlite_url: str) -> AsyncIterator[Deployment]:
-    """An engine of one's own, without a worker until it is started."""
+    """An engine for one test, without a worker until the test starts it."""
     namespace = await new_namespace(temporal_address)
     async with Deployment(temporal_address, namespace, sqlite_url, awake=False) as deployment:
         yield deployment

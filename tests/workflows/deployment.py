@@ -47,14 +47,14 @@ T = TypeVar("T")
 
 WAIT_SECONDS = 120.0
 POLL_SECONDS = 0.05
-NOBODY = "nobody"  # a task queue of no worker
+NOBODY = "nobody"  # a task queue without a worker
 MAIL_KEYS = "a1:" + "k" * 40
-# What kind of mail it is stands in its Message-ID.
+# A mail's Message-ID contains its kind.
 EVENT = re.compile(r"\.(opened|asked|reminded|settled|grant_ended|answer_refused|inquiry|comment)\.")
 
 
 async def until(condition: Callable[[], object], what: str = "", seconds: float = WAIT_SECONDS) -> None:
-    """Poll until the condition holds; fail after so many seconds."""
+    """Poll until the condition holds; fail after this many seconds."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"it never came to pass: {what or condition}"
@@ -67,10 +67,10 @@ async def until_after(moment: datetime) -> None:
 
 
 async def new_namespace(address: str) -> str:
-    """A namespace that no other engine knows: workflow ids, and numbers of grants, begin anew in it.
+    """A namespace that no other engine uses, so that workflow ids and the numbers of grants can be used again.
 
-    A development server whose database was interrupted by a caller that left may answer nobody from then on, or lose
-    tasks; one in which no namespace can be used is started anew.
+    A development server whose database was interrupted by a caller that left may no longer answer anybody, or may lose
+    tasks. A server in which no namespace can be used is restarted.
     """
     try:
         return await _usable_namespace(address)
@@ -96,7 +96,7 @@ async def _usable_namespace(address: str) -> str:
 
 
 async def _until_it_hands_out_tasks(client: TemporalClient) -> None:
-    """Wait until a workflow can be started in the namespace, and its task be fetched as a worker does."""
+    """Wait until a workflow can be started in the namespace, and its task fetched as by a worker."""
     queue = PollWorkflowTaskQueueRequest(namespace=client.namespace, task_queue=TaskQueue(name=NOBODY))
     while True:
         with suppress(RPCError):
@@ -109,7 +109,7 @@ async def _until_it_hands_out_tasks(client: TemporalClient) -> None:
 
 
 def settings_for(database_url: str, address: str, namespace: str, mail: MailServer) -> Settings:
-    """What a worker needs to know, as the environment would say it."""
+    """The settings of a worker, as from its environment."""
     return Settings(_env_file=None, **values_for(database_url, address, namespace, mail))
 
 
@@ -137,9 +137,9 @@ def values_for(database_url: str, address: str, namespace: str, mail: MailServer
 
 
 class Deployment:
-    """`async with Engine(...) as engine:` has a policy applied and, unless it is not `awake`, a worker running.
+    """`async with Deployment(...) as deployment:` has a policy applied and, unless it is not `awake`, a worker running.
 
-    `settings` are more of them, by the names of settings.py.
+    `settings` are further settings, by the names of settings.py.
     """
 
     def __init__(
@@ -188,13 +188,13 @@ class Deployment:
         apply_policy(self.store, text, "ada")
 
     def apply_unchecked(self, text: str) -> None:
-        """Put a policy in force in which somebody has nobody to ask, as a version that did not look for it would."""
+        """Put a policy in force in which somebody has nobody to ask, as an earlier version without that check would."""
         policy = Policy.model_validate_json(text)
         read = ReadPolicy(text, policy, policy.model_dump(mode="json"))
         put_in_force(self.store, read, "ada")
 
     async def enforce_directory(self) -> None:
-        """Have what waits follow a new policy."""
+        """Apply a new policy to open requests and grants."""
         await insist(self.engine.enforce_directory)
 
     def read_mailbox(self) -> None:
@@ -210,7 +210,7 @@ class Deployment:
         self._worker = asyncio.create_task(worker.run(self.settings, self._stop, runner=sandboxed()))
 
     async def stop_worker(self) -> None:
-        """Stop it as SIGTERM does."""
+        """Stop the worker as SIGTERM does."""
         self._stop.set()
         if self._worker is not None:
             await self._worker
@@ -248,7 +248,7 @@ class Deployment:
         }
 
     def person(self, login: str) -> Person:
-        """Somebody at their mailbox."""
+        """A person with their mailbox."""
         return Person(login, self.mail.smtp_port, self.mail.imap_port)
 
     def refusals(self, requester: str) -> list[str]:
@@ -259,7 +259,7 @@ class Deployment:
 
 @dataclass(frozen=True)
 class Request:
-    """A request that was asked for: what its people do, and what became of it."""
+    """A request that was asked for: what its people do, and its state."""
 
     deployment: Deployment
     question: Question
@@ -277,7 +277,7 @@ class Request:
 
     @property
     def status(self) -> Status:
-        """As pages show it."""
+        """Its status, as pages show it."""
         return self.deployment.store.reading.request(self.id).status
 
     async def store(self, person: str, verdict: str = "approve", level: int = 1, **fields: Any) -> Answer:
@@ -318,7 +318,7 @@ class Request:
         return [f"{one.person} {one.verdict} {one.level}" for one in view.decisions]
 
     async def mails(self, login: str) -> list[str]:
-        """The kinds of mail that somebody got about it, oldest first; a mail that came again, by its id, is one."""
+        """The kinds of mail that somebody got about it, oldest first; a mail that came again counts once, by its id."""
         inbox = await asyncio.to_thread(self.deployment.person(login).inbox)
         about = [str(mail["Message-ID"]) for mail in inbox if str(mail["Subject"]).endswith(f"#{self.id}")]
         return [found[1] for message_id in dict.fromkeys(about) if (found := EVENT.search(message_id))]
@@ -342,7 +342,7 @@ async def insist(call: Callable[[], Awaitable[T]]) -> T:
 
 
 async def refused(call: Awaitable[object]) -> str:
-    """The words of a refusal, which has to come."""
+    """The message of a refusal; fails if there is none."""
     try:
         done = await call
     except Refused as error:

@@ -13,7 +13,7 @@ from store import Store
 
 PEOPLE = ("ada", "alice", "bob", "carol", "dave", "erin", "grace", "heidi", "ivan", "judy")
 ADMIN = "ada"
-# Each is asked for once; those of `web` by most tests, and all tests may run in one process.
+# Each device is asked for once; most tests ask for those of `web`, and all tests may run in one process.
 DEVICES_OF_A_GROUP, DEVICES_OF_WEB = 150, 600
 
 _DOCUMENT: dict[str, Any] = {
@@ -75,7 +75,7 @@ for _name, _group in _DOCUMENT["device_groups"].items():
 
 
 def policy(disabled: tuple[str, ...] = (), without: tuple[str, ...] = (), **changed: Any) -> str:
-    """The policy file. `disabled` people stay in it; `without` drops whole entries of the top level's fields."""
+    """The policy file. `disabled` people stay in it; `without` drops top-level fields."""
     document = deepcopy(_DOCUMENT)
     for person in disabled:
         document["users"][person]["disabled"] = True
@@ -91,14 +91,14 @@ def policy(disabled: tuple[str, ...] = (), without: tuple[str, ...] = (), **chan
 
 
 def put_in_force(store: Store, text: str) -> None:
-    """Put a policy in force unchecked, as one that was applied before a check was made."""
+    """Put a policy in force unchecked, as one that was applied before a check existed."""
     document = json.loads(text)
     read = policies.ReadPolicy(text, Policy.model_validate(document), document)
     policies.put_in_force(store, read, "ada")
 
 
 class Devices:
-    """Hands out each device once, so that no test meets the request or grant of another."""
+    """Hands out each device once, so that no test gets the request or grant of another."""
 
     def __init__(self) -> None:
         self._numbers = {name: count(1) for name in _DOCUMENT["device_groups"]}

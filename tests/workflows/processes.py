@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Processes:
-    """A whole installation; its state, logs and mail are in `folder`, but for PostgreSQL's, which is served already."""
+    """A whole installation; its state, logs and mail are in `folder`, but not PostgreSQL's, which runs already."""
 
     def __init__(self, folder: Path, database_url: str, postgres: KillablePostgres | None = None) -> None:
         self.folder = folder
@@ -76,7 +76,7 @@ class Processes:
                 )
 
     def freeze(self, name: str) -> None:
-        """SIGSTOP. PostgreSQL is let run on: what it has begun is done by others than its first process."""
+        """SIGSTOP. PostgreSQL runs on: processes other than its first one do what it has begun."""
         if name != "postgres":
             os.kill(self._pid(name), signal.SIGSTOP)
 

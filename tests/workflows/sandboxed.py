@@ -1,8 +1,8 @@
-"""Temporal's sandbox, in which the tests run and replay all workflows: it tells of what would not replay."""
+"""Temporal's sandbox, in which the tests run and replay all workflows: it reports what would not replay."""
 
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-# The domain is pure and the same for all: loaded once, not again in each workflow's sandbox.
+# The domain is pure and the same for all, so it is loaded once, and not in each workflow's sandbox.
 PASSED_THROUGH = ("countersign", "activities", "workflows")
 
 

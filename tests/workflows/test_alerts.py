@@ -1,4 +1,4 @@
-"""What keeps a whole installation from working is told to its admins."""
+"""Admins are notified of what keeps a whole installation from working."""
 
 from __future__ import annotations
 

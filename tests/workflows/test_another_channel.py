@@ -1,4 +1,4 @@
-"""A channel is added by its parts and its line in the list: here, in this one file. It reads a folder of letters."""
+"""A channel is added by its parts and its line in the list: here, in this one file. It reads letters in a folder."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class LetterSender:
     folder: Path
 
     async def send(self, notification: Notification) -> str:
-        """Write it; its name says for whom and about what it is."""
+        """Write a file whose name says for whom it is, and what about."""
         file = self.folder / f"{notification.to.id} {notification.approval_id} {notification.event}"
         await asyncio.to_thread(file.touch)
         return file.name
@@ -60,7 +60,7 @@ class LetterSender:
 
 @dataclass(frozen=True)
 class LetterReader:
-    """Takes each file of a folder for an answer; the folder may be away for a while."""
+    """Takes each file in a folder as an answer; the folder may be missing for a while."""
 
     folder: Path
     engine: Engine
@@ -104,7 +104,7 @@ class LetterLinks:
 
 @dataclass(frozen=True)
 class Letters:
-    """The two folders, and who writes into the one that is read."""
+    """The two folders, and a way to write into the one that is read."""
 
     sent: Path
     received: Path
@@ -138,7 +138,7 @@ async def _explained(raw: bytes) -> Explained:
 
 @pytest.fixture
 def letters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Letters:
-    """Have all that runs in this process know of letters."""
+    """Add the channel of letters to everything that runs in this process."""
     made = Letters(tmp_path / "sent", tmp_path / "received")
     for folder in (made.sent, made.received):
         folder.mkdir()

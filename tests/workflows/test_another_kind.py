@@ -54,7 +54,7 @@ class LunchQuestion(Question):
 
 
 def route(policy: Policy, question: LunchQuestion) -> Route:
-    """Grace agrees to every lunch but one; who says how long gets a grant."""
+    """Grace is asked about every lunch but one; a question with minutes gets a grant."""
     if question.restaurant == "closed":
         raise Refused("Nobody has lunch there.")
     level = LevelRule(approvers=[NamedUser(user="grace")])
@@ -68,7 +68,7 @@ def route(policy: Policy, question: LunchQuestion) -> Route:
 
 
 class Kitchen:
-    """What it is told of in the transactions of the engine."""
+    """Notes what the engine's transactions report."""
 
     def __init__(self) -> None:
         self.asked = set[str]()
@@ -106,7 +106,7 @@ WORDING = {
 
 @pytest.fixture
 def lunches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kitchen:
-    """Have all that runs in this process know of lunches."""
+    """Add lunches to everything that runs in this process."""
     kitchen = Kitchen()
     monkeypatch.setitem(KINDS, LUNCH.name, LUNCH)
     monkeypatch.setitem(ROUTES, LUNCH.name, route)
@@ -123,7 +123,7 @@ def lunches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kitchen:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def deployment(temporal_address: str, sqlite_url: str, lunches: None) -> AsyncIterator[Deployment]:
-    """An engine that knows of lunches."""
+    """An engine that knows lunches."""
     namespace = await new_namespace(temporal_address)
     async with Deployment(temporal_address, namespace, sqlite_url) as deployment:
         yield deployment
@@ -131,7 +131,7 @@ async def deployment(temporal_address: str, sqlite_url: str, lunches: None) -> A
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def context(temporal_address: str, tmp_path: Path, lunches: None) -> AsyncIterator[Context]:
-    """The same with a portal and with Slack; replies by mail are read."""
+    """The same with a portal and Slack; mailed replies are read."""
     try:
         async with slack_deployment(temporal_address, tmp_path, "socket", awake=False) as context:
             context.deployment.read_mailbox()

@@ -1,4 +1,4 @@
-"""Answers on the whole engine: stored first, judged once, refused with words, never lost."""
+"""Answers on the whole engine: stored first, judged once, refused with a reason, never lost."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ async def test_who_is_disabled_or_unknown_is_refused_when_the_answer_is_stored(d
         message = await refused(request.store(person, source_id=f"from-{person}"))
         assert message == DISABLED
     assert request.lines("answer_refused") == ["answer_refused ivan", "answer_refused zoe"]
-    # Once refused, it stays so, though they are enabled again and the channel delivers it again.
+    # Once refused, it stays refused, even if they are enabled again and the channel delivers it again.
     deployment.apply(policy())
     again = await request.store("ivan", source_id="from-ivan")
     assert not (await deployment.engine.submit(again)).accepted
@@ -173,7 +173,7 @@ async def test_a_request_that_can_not_answer_holds_up_no_other(deployment: Deplo
     await held.says("grace")
     stuck = deployment.question("bob")
     temporal = deployment.client.temporal
-    # Its task queue has no worker, as one whose workflow fails has none that helps.
+    # Its task queue has no worker, which is like one whose workflow always fails.
     run = await temporal.start_workflow(
         "ConnectionApproval", stuck.model_dump(mode="json"), id=stuck.workflow_id, task_queue="nobody's"
     )
@@ -214,7 +214,7 @@ async def test_the_sweeper_refuses_what_came_for_a_request_that_has_ended(deploy
 async def test_what_is_on_record_counts_again_where_temporal_never_heard_of_it(deployment: Deployment) -> None:
     request = await deployment.ask("alice")
     await deployment.stop_worker()
-    # As when the machine dies after the step was written: neither worker, server nor channel remembers the update.
+    # As if the machine died after the transition was written: neither worker, server nor channel remembers the update.
     deployment.transactions.transitions.write(approving(await request.store("grace")))
     deployment.start_worker()
     assert (await request.outcome()).status is Status.APPROVED

@@ -1,4 +1,4 @@
-"""Who asks for somebody else is on record, shown to all who are told, and the requester is told of it."""
+"""Who asked for somebody else is recorded and shown to all who are notified, and the requester is notified of it."""
 
 from __future__ import annotations
 

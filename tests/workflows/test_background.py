@@ -1,4 +1,4 @@
-"""The background work goes on wherever a worker is, however many came and went before."""
+"""The background work goes on wherever a worker runs, however many came and went before."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WORKERS = 4
 
 
 async def one_worker(client: TemporalClient) -> WorkflowHandle[BackgroundWork, None]:
-    """A worker's life, until its sweeper has begun."""
+    """Run a worker until its sweeper has begun."""
     began = asyncio.Event()
 
     async def sweep(beat: Callable[[], None]) -> None:
@@ -60,8 +60,8 @@ async def test_a_restart_does_not_wait_longer_the_more_workers_there_were(tempor
     events = [event async for event in handle.fetch_history_events()]
     begun = [one for one in events if one.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED]
     failures = [one.activity_task_started_event_attributes.last_failure for one in begun]
-    assert begun  # what ends by an error begins again and again, without an event
-    # On a machine that stood still Temporal took its worker for dead; that is no failure of its own.
+    assert begun  # an activity that ends by an error begins again and again, without an event
+    # If the machine stood still, Temporal took its worker for dead; that isn't a failure of the work.
     assert not [one for one in failures if one.message and not one.HasField("timeout_failure_info")]
     scheduled = [one for one in events if one.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED]
     policy = scheduled[-1].activity_task_scheduled_event_attributes.retry_policy

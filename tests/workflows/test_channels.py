@@ -1,4 +1,4 @@
-"""A channel that is not set up reaches nobody, and others are used; what only one worker lacks, another sends by."""
+"""A channel that is not set up reaches nobody, and others are used; if only one worker lacks it, another sends."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def mute(temporal_address: str, sqlite_url: str) -> AsyncIterator[Deployment]:
-    """An engine whose worker can send by nothing; it is not started yet."""
+    """An engine whose worker has no channel to send by; it is not started yet."""
     namespace = await new_namespace(temporal_address)
     async with Deployment(temporal_address, namespace, sqlite_url, awake=False) as deployment:
         deployment.settings = deployment.settings.model_copy(update={"smtp_host": ""})

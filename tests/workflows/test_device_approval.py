@@ -35,7 +35,7 @@ def presented(fingerprint: Fingerprint = LAPTOP, key: str = "") -> Presented:
 
 @pytest.fixture
 def devices(deployment: Deployment) -> Deployment:
-    """The engine, under a policy by which devices of some people have to be approved."""
+    """The engine, under a policy that requires approval for devices of some people."""
     deployment.apply(policy(roles=ROLES, registered_devices=RULES))
     return deployment
 
@@ -49,7 +49,7 @@ async def act(devices: Deployment, device_id: str, action: str, reason: str = ""
 
 
 async def clear(devices: Deployment, *people: str) -> None:
-    """Archive what waits, so that no test finds the devices of another."""
+    """Archive these people's devices, so that no test finds those of another."""
     for person in people:
         for one in devices.store.registered_devices.page(WantedDevices(person=person)):
             await act(devices, one.id, "archive")
@@ -97,7 +97,7 @@ async def test_a_device_that_registered_while_no_worker_ran_has_asked_once(
     asleep.apply(policy(roles=ROLES, registered_devices=RULES))
     found = await register(asleep, presented())
     assert (found.status, found.approval_id) == ("pending", None)
-    # Its request, which waits for a worker, is known to the one that starts before it is opened, and after.
+    # The sweeper finds the request's workflow while it waits for a worker, and after it has opened the request.
     await asleep.engine.devices.ask_left_over()
     asleep.start_worker()
     await until(lambda: asleep.store.registered_devices.one(found.id).approval_id, "the request is opened")
@@ -127,7 +127,7 @@ async def test_a_block_cancels_what_waits_and_unblocking_asks_again_and_never_ap
     assert (blocked.status, blocked.message) == (DeviceStatus.BLOCKED, "Blocked by Ada A.: stolen")
     assert first.id not in admitted(devices)
     assert (await register(devices, one)).status == "blocked"
-    # Whatever it calls itself.
+    # A block holds whatever the device calls itself.
     other = presented(LAPTOP.model_copy(update={"serial": "PF-2"}), key=one.key)
     assert (await register(devices, other)).status == "blocked"
     unblocked = await act(devices, first.id, "unblock")
@@ -166,7 +166,7 @@ async def test_a_changed_serial_is_a_new_device_and_other_changes_are_kept(devic
     assert (await register(devices, renamed)).status == "approved"
     unknown = LAPTOP.model_copy(update={"posture": Posture(disk_encrypted=None)})
     asked = await register(devices, presented(unknown, one.key))
-    assert (asked.id, asked.status) == (first.id, "pending")  # not known is not the same as yes
+    assert (asked.id, asked.status) == (first.id, "pending")  # an unknown value is not the same as yes
     details = {one.label: (one.before, one.value) for one in request_of(devices, asked).question.details}
     assert details["Disk encrypted"] == ("yes", "not known")
     assert details["Serial number"] == (None, "PF-1")
@@ -231,7 +231,7 @@ async def test_a_person_who_is_disabled_is_let_through_by_no_device(devices: Dep
 async def test_what_a_crash_left_unasked_is_asked_by_the_sweeper(devices: Deployment) -> None:
     registering = devices.transactions.registering
     by = Registrant("alice", person="alice")
-    # Killed between what it said of itself and what was decided: the same call is made again.
+    # Killed after storing what it said of itself, before deciding: the same call is made again.
     one = presented()
     row = registering.present(one, by)
     assert status(devices, row.id) is DeviceStatus.NOT_ENROLLED

@@ -1,4 +1,4 @@
-"""Devices that register under enrolment rules: who they are counts when they enrol, the rest at each connection."""
+"""Devices that register under enrolment rules: who they are counts when they enrol, the rest each time."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Enrolment:
         self.made: set[str] = set()
 
     def rules(self, *rules: dict[str, Any], **changed: Any) -> None:
-        """Put these in force."""
+        """Put these rules in force."""
         self.deployment.apply(policy(enrolment=list(rules), **changed))
 
     async def register(self, one: Presented, person: str = "alice", **known: Any) -> Registered:
@@ -99,7 +99,7 @@ async def test_who_somebody_is_counts_when_they_enrol_and_where_they_are_each_ti
     one = laptop()
     found = await enrolment.register(one, source_address="192.0.2.7")
     assert found.status == "approved"
-    # Out of the group since, which is no matter for a device that has enrolled.
+    # She left the group since, which doesn't matter for a device that has enrolled.
     enrolment.rules(office, user_groups={"engineers": {"members": ["bob", "grace"]}})
     assert (await enrolment.register(one, source_address="192.0.2.8")).status == "approved"
     assert found.id in enrolment.admitted()
@@ -118,7 +118,7 @@ async def test_when_its_session_is_over_a_device_enrols_anew(enrolment: Enrolmen
     found = await enrolment.register(one)
     assert found.session_ends_at is not None
     ends_at = found.session_ends_at
-    assert (await enrolment.register(one)).session_ends_at == ends_at  # registering does not lengthen it
+    assert (await enrolment.register(one)).session_ends_at == ends_at  # registering does not extend it
     await until(lambda: datetime.now(UTC) > ends_at, "the session ends")
     assert found.id not in enrolment.admitted()
     assert (await enrolment.deployment.engine.devices.registered(found.id)).status == "denied"

@@ -1,6 +1,6 @@
-"""What a dead worker wrote and Temporal never heard of: the record stays true, and the request comes back to it.
+"""What a dead worker wrote and Temporal never learned: the record stays true, and the request catches up with it.
 
-Each test writes what the worker had written when it died, or does what came in while it was dead.
+Each test writes what the worker had written when it died, or sends what came in while it was dead.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 def counting(answer: Answer) -> Transition:
-    """The step that counts an answer of the first level, with nothing settled yet."""
+    """The transition that counts an answer of the first level, with nothing settled yet."""
     decision = Decision(answer_id=answer.id, **answer.model_dump(exclude={"id", "approval_id"}))
     key = f"{answer.level}.answer.{answer.id}"
     return a_transition(answer.approval_id, key, decision=decision, events=[audit_event("answered", answer.person)])
 
 
 def second_level(approval_id: int) -> Transition:
-    """The step that starts the second level of a request for a database."""
+    """The transition that starts the second level of a request for a database."""
     people = [Approver(person=one, because="manager of databases") for one in ("ada", "heidi", "ivan")]
     return a_transition(approval_id, "2.level_started", level=2, asked=people, events=[audit_event("level_started")])
 
 
 def cancelling(approval_id: int, who: str, undo_id: str) -> Transition:
-    """The step that withdraws a request at its first level."""
+    """The transition that cancels a request at its first level."""
     reason = f"Cancelled by {who}: not needed"
     cancelled = audit_event("cancelled", who).model_copy(update={"detail": reason, "proof": {"wish": undo_id}})
     return a_transition(approval_id, "1.cancelled", status=Status.CANCELLED, message=reason, events=[cancelled])
 
 
 async def forgotten_level(deployment: Deployment) -> Request:
-    """A request at its second level, as the record says; its workflow thinks that it waits at the first."""
+    """A request at its second level on record, while its workflow still waits at the first."""
     request = await deployment.ask("alice", "databases")
     deployment.transactions.transitions.write(counting(await request.store("grace")))
     deployment.transactions.transitions.write(second_level(request.id))
@@ -131,7 +131,7 @@ async def test_who_joins_while_an_approval_is_being_written_gets_its_grant(aslee
     answer = await request.store("grace")
     joining = asyncio.create_task(asleep.client.ask(request.question))
     deciding = asyncio.create_task(asleep.client.decide(request.question.workflow_id, answer))
-    asleep.mail.faults.delay = 0.2  # so that telling of the approval takes longer than recording that somebody joined
+    asleep.mail.faults.delay = 0.2  # so that notifying of the approval takes longer than recording that somebody joined
     asleep.start_worker()
     assert (await deciding).status is Status.APPROVED
     asked = await joining

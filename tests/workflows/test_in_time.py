@@ -1,4 +1,4 @@
-"""Rule 5 of approval on the whole engine: the deadline is compared, whoever was awake; and reminders."""
+"""Rule 5 of approval on the whole engine: the deadline is compared even if nothing ran then; and reminders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A question of who is asked reaches the requester, and what they reply comes back: with real mail, both ways."""
+"""An approver's question reaches the requester, and the reply comes back: with real mail, both ways."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def mailed(temporal_address: str, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture
 def deployment(mailed: Deployment) -> Iterator[Deployment]:
-    """The same an hour later, for each test: whoever was helped and refused often is so anew."""
+    """The same for each test, hours later: earlier help mails and refusals no longer count towards limits."""
     with mailed.store.database.transaction() as connection:
         connection.execute(delete(repeats))
         connection.execute(update(notifications).values(written_at=datetime.now(UTC) - timedelta(hours=2)))
@@ -53,7 +53,7 @@ def deployment(mailed: Deployment) -> Iterator[Deployment]:
 
 
 async def gets(request: Request, login: str, *containing: str) -> EmailMessage:
-    """The mail to somebody about it that says so."""
+    """The mail to somebody about a request that contains these texts."""
     mail = await asyncio.to_thread(request.deployment.person(login).wait_for_mail, request.id, containing[0])
     assert all(one in text_of(mail) for one in containing)
     return mail
@@ -74,7 +74,7 @@ def inquiry(request: Request, person: str, text: str = "What is this about?", so
 
 
 async def takes(deployment: Deployment, *mails: EmailMessage) -> None:
-    """The way in takes these mails, as the watcher hands them over."""
+    """Handle these mails as they are when the watcher hands them over."""
     handler = MailHandler(Inbound(deployment.engine, key_ring(MAIL_KEYS), RULE, ["approvals@example.test"]))
     for mail in mails:
         await handler.take(mail.as_bytes(), datetime.now(UTC))
@@ -95,7 +95,7 @@ async def test_a_question_is_answered_by_a_comment_and_that_by_an_approval(
         request, "alice", f"Grace G. {ASKS} to connect to", "  | What is this about?", "Reply to this"
     )
     helped = await gets(request, "grace", f"  | {PASSED_ON}", "Nothing was decided by it.")
-    assert "backup" not in text_of(question).partition("Who:")[0]  # no more than their own text
+    assert "backup" not in text_of(question).partition("Who:")[0]  # nothing but their own text
     assert question["Subject"] == helped["Subject"] == asked["Subject"]
 
     await replies(request, "alice", question, "Hi Grace,\n\nYes: the nightly backup failed.", client)

@@ -21,12 +21,12 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 ROOT = Path(__file__).parents[2]
 REQUESTS = 12
 KILLS = 3
-# A worker needs about two seconds to start; the blows fall from before it is ready until well after.
+# A worker needs about two seconds to start; it is killed at times from before it is ready until well after.
 LIVES_SECONDS = (1.0, 4.0)
 
 
 class WorkerProcess:
-    """`python worker.py`, as often as it is started; `settings` are more of them, by their names."""
+    """`python worker.py`, which can be started again and again; `settings` are further ones, by their names."""
 
     arguments: Sequence[str] = [str(ROOT / "worker.py")]
 
@@ -55,7 +55,7 @@ class WorkerProcess:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def process(asleep: Deployment, tmp_path: Path) -> AsyncIterator[WorkerProcess]:
-    """The worker's process, which does not run yet, and is killed in the end."""
+    """The worker's process, which does not run yet, and is killed at the end."""
     process = WorkerProcess(asleep, tmp_path / "worker.log")
     yield process
     await process.kill()

@@ -25,7 +25,7 @@ NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 def looked_at(deployment: Deployment) -> datetime:
-    """When the worker looked at its mailbox last, whether or not it could read it."""
+    """When the worker last looked at its mailbox, whether or not it could read it."""
     with deployment.store.database.reading() as connection:
         found = connection.execute(select(inboxes.c.looked_at)).scalar_one_or_none()
     return found or NEVER

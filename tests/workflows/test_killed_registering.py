@@ -1,6 +1,6 @@
 """Portal and worker are killed while a device registers, and while it is decided: nothing is lost, nothing done twice.
 
-The moments are exact: PostgreSQL holds the statement that would bring it about, until its program is killed.
+The moments are exact: PostgreSQL holds the statement that would bring one about until its program is killed.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ WAITS = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT grant
 
 
 class Moment(IntEnum):
-    """What is about to be written of a device, by its number in HOLD."""
+    """What is about to be written about a device, by its number in HOLD."""
 
     DECIDED_WHAT_FOLLOWS = 1
     REQUEST_OPENED = 2
@@ -69,7 +69,7 @@ class PortalProcess(WorkerProcess):
 
 
 class Site:
-    """An installation whose programs are processes, and whose database holds what it is told to."""
+    """An installation whose programs are processes, and whose database can hold a chosen statement."""
 
     def __init__(self, deployment: Deployment, folder: Path, connection: Connection) -> None:
         self.deployment = deployment
@@ -93,7 +93,7 @@ class Site:
                 await asyncio.sleep(0.1)
 
     async def killed_at(self, moment: Moment, program: WorkerProcess, who: str, path: str, body: Any) -> None:
-        """Somebody calls; the program that is about to write this is killed, and who called gives up."""
+        """Somebody calls; the program that is about to write this is killed, and the caller gives up."""
         with self._held(moment):
             calling = asyncio.create_task(self.call(who, path, body))
             await until(self._is_reached, f"{moment!r}")
@@ -112,7 +112,7 @@ class Site:
         return bool(self._connection.exec_driver_sql(WAITS).scalar_one())
 
     def device(self) -> RegisteredDevice:
-        """The one device that there is."""
+        """The only device that there is."""
         [one] = self.deployment.store.registered_devices.page(WantedDevices(person="alice"))
         return one
 
@@ -144,7 +144,7 @@ async def test_a_device_is_registered_asked_about_and_approved_once_whenever_its
     device = site.device()
     assert device.status is DeviceStatus.NOT_ENROLLED
 
-    # Its client calls again, and is gone before it hears anything: the request is opened all the same.
+    # Its client calls again, and is gone before it gets a reply: the request is opened all the same.
     await site.portal.start()
     await site.killed_at(Moment.REQUEST_OPENED, site.worker, "alice", "/devices/register", SENT)
     assert (site.device().id, site.device().status) == (device.id, DeviceStatus.PENDING)

@@ -16,7 +16,7 @@ from tests.workflows.test_killed import WorkerProcess
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 PEOPLE = [f"person-{n}" for n in range(24)]
-# One, and some more where the machine is so busy that the next mail begins before the one before is written down.
+# One, and a few more if the machine is so busy that the next mail begins before the previous one is recorded.
 MOST_COPIES = 3
 
 

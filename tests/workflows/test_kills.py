@@ -1,8 +1,8 @@
 """Worker, portal, Temporal, mail server and PostgreSQL are killed at chosen moments while people ask and answer.
 
 Nothing is lost and nothing is doubled: `kills/invariants.py` is the table of what must hold, `kills/moments.py` that of
-the moments. The seed is printed. `COUNTERSIGN_TEST_KILLS` is for how many minutes rounds are begun, on each database,
-`COUNTERSIGN_TEST_SEED` the seed to repeat.
+the moments. The seed is printed. New rounds are begun for `COUNTERSIGN_TEST_KILLS` minutes on each database;
+`COUNTERSIGN_TEST_SEED` is the seed to repeat.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tests.workflows.processes import Processes
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 SECONDS = 60 * float(os.environ.get("COUNTERSIGN_TEST_KILLS", "0"))
-# Whoever says for how long it may go on wants it to be done.
+# Whoever sets how long it may go on wants it to run.
 WHEN = [] if SECONDS else [pytest.mark.whole]
 SEED = int(os.environ.get("COUNTERSIGN_TEST_SEED") or random.randrange(2**32))
 ROUND_SECONDS = 75.0
@@ -38,7 +38,7 @@ HTTP_SECONDS = 120.0
 
 @contextmanager
 def database(kind: str, folder: Path) -> Iterator[tuple[str, KillablePostgres | None]]:
-    """An empty one, and its server, if it has one."""
+    """The address of an empty database, and its server, if it has one."""
     if kind == "sqlite":
         yield f"sqlite:///{folder / 'countersign.db'}", None
         return

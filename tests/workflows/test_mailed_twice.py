@@ -1,4 +1,4 @@
-"""One mail that arrives twice, by another way the second time, is recorded and answered once."""
+"""One mail that arrives twice, the second time by another route, is recorded and answered once."""
 
 from __future__ import annotations
 

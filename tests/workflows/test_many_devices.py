@@ -26,9 +26,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 # Each has one device that nobody has to approve; all are in one office. CI has a thousand devices in all.
 EMPLOYEES = [f"employee-{n}" for n in range(950 if IS_WHOLE else 250)]
-# Each has one more than may wait, at an address of their own.
+# Each has one device more than may wait, each at an address of its own.
 VENDORS = [f"vendor-{n}" for n in range(10)]
-# Each has one, and all are at the same address.
+# Each has one device, and all are at the same address.
 GUESTS = [f"guest-{n}" for n in range(30)]
 ADDRESS, OFFICE = "192.0.2.1", "192.0.2.2"
 DEVICES = len(EMPLOYEES) + len(VENDORS) * MOST_WAITING_OF_PERSON + MOST_WAITING_FROM_ADDRESS
@@ -36,7 +36,7 @@ DEVICES = len(EMPLOYEES) + len(VENDORS) * MOST_WAITING_OF_PERSON + MOST_WAITING_
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def crowd(temporal_address: str, database_url: str) -> AsyncIterator[Deployment]:
-    """An engine whose directory has all of them."""
+    """An engine whose directory has all these people."""
     async with Deployment(temporal_address, await new_namespace(temporal_address), database_url) as deployment:
         everybody = [*EMPLOYEES, *VENDORS, *GUESTS]
         users = {one: {"name": one.title(), "email": f"{one}@example.test"} for one in everybody}
@@ -73,7 +73,7 @@ async def test_many_devices_register_at_once(crowd: Deployment) -> None:
         rows = connection.execute(select(registered_devices)).all()
         kept = connection.execute(select(func.count(), func.count(fingerprints.c.device.distinct()))).one()
     let_in = [row for row in rows if row.decision]
-    # Of the others it is known what they said, and that they were refused.
+    # For the others, what they said is kept, and that they were refused.
     assert len(let_in) == DEVICES
     assert (len(rows), len(rows)) == tuple(kept)
     assert all("more may not" in row.message for row in rows if not row.decision)
@@ -82,7 +82,7 @@ async def test_many_devices_register_at_once(crowd: Deployment) -> None:
     assert sum(row.first_source == ADDRESS for row in waiting) == MOST_WAITING_FROM_ADDRESS
     addresses = {one.address for one in answers if isinstance(one, Registered) and one.status == "approved"}
     assert len(addresses - {None}) == len(EMPLOYEES)
-    # One request each, no other device's.
+    # Each has a request of its own.
     assert len({row.approval_id for row in waiting} - {None}) == len(waiting)
     recorded = Counter(row.kind for row in crowd.store.events.since(0, 10**6))
     assert recorded["device_registered"] == len(rows)

@@ -1,4 +1,4 @@
-"""Requests whose rows a restored database lacks, or has given to others: they end by themselves, in words."""
+"""Requests whose rows a restored database lacks, or has given to others: they end by themselves, with a reason."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def refusal(request: Request) -> str:
 
 
 def lose(request: Request) -> None:
-    """Have the database as it was before the request."""
+    """Take the request out of the database, as if it were from before."""
     with request.deployment.store.database.transaction() as connection:
         for table in (transition_keys, approvers, requests):
             connection.execute(delete(table).where(table.c.approval_id == request.id))
 
 
 def give_number_to_another(request: Request) -> None:
-    """Have the number stand for the request of another run."""
+    """Give the request's number to another run."""
     with request.deployment.store.database.transaction() as connection:
         own = requests.c.approval_id == request.id
         connection.execute(requests.update().where(own).values(run_id=f"another than that of #{request.id}"))

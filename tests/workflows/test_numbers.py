@@ -1,4 +1,4 @@
-"""A number that was given out stays its request's, also where an older database is restored, or a new one begun."""
+"""A number that was given out stays its request's, even if an older database is restored, or a new one begun."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 def copied(source: Path, target: Path) -> None:
-    """Copy a database as docs/running.md says it."""
+    """Copy a database as docs/running.md says."""
     with closing(sqlite3.connect(source)) as one, closing(sqlite3.connect(target)) as other:
         one.backup(other)
 
 
 async def until_listed(deployment: Deployment, kind: str, count: int) -> None:
-    """Temporal lists what began a moment later."""
+    """Wait until Temporal lists what has begun, which takes a moment."""
     wanted = f'WorkflowType = "{kind}"' + (" AND CountersignStatus IS NOT NULL" if kind != "Grant" else "")
     async with asyncio.timeout(120):
         listed = 0
@@ -35,7 +35,7 @@ async def until_listed(deployment: Deployment, kind: str, count: int) -> None:
 
 
 async def replaced(deployment: Deployment, backup: Path | None) -> None:
-    """Stop the worker, and start it again over the backup, or over a new database."""
+    """Stop the worker, and put the backup, or a new database, in place of its database."""
     await deployment.stop_worker()
     deployment.store.close()
     path = Path(deployment.database_url.removeprefix("sqlite:///"))
@@ -65,7 +65,7 @@ async def test_numbers_start_above_what_temporal_knows(asleep: Deployment, tmp_p
 
 
 async def asked_anew(deployment: Deployment) -> Request:
-    """A question to a worker that starts."""
+    """Start the worker, and ask it a question."""
     deployment.store = Store(deployment.database_url)
     deployment.start_worker()
     request = await deployment.ask("alice")

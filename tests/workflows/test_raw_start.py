@@ -25,7 +25,7 @@ Cli = Callable[..., Awaitable[tuple[int, str]]]
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def temporal(deployment: Deployment, temporal_tool: Path) -> AsyncIterator[Cli]:
-    """The real `temporal` tool in the engine's namespace: its exit code and all it printed."""
+    """Runs the real `temporal` tool in the engine's namespace; returns its exit code and all it printed."""
 
     async def run(*words: str) -> tuple[int, str]:
         where = ("--address", deployment.address, "--namespace", deployment.namespace)
@@ -144,7 +144,7 @@ async def test_a_question_that_joins_a_bad_start_is_refused_with_its_words(deplo
     joining = asyncio.create_task(deployment.client.ask(question))
     deployment.start_worker()
     result: Asked | BaseException = (await asyncio.gather(joining, return_exceptions=True))[0]
-    # It either heard the bad start's words, or came after its end and opened a request of its own.
+    # It either got the bad start's error, or came after its end and opened a request of its own.
     if isinstance(result, Asked):
         assert Request(deployment, question, result).status is Status.WAITING
     else:

@@ -37,7 +37,7 @@ async def test_a_renewal_is_decided_as_a_request_of_its_own_and_its_grant_begins
     again = await asked(deployment, renewal(question, minutes=60), "gateway:bastion")
     assert (opened.status, opened.joined, opened.source_address) == (Status.WAITING, False, "10.0.0.7")
     assert (again.approval_id, again.joined) == (opened.approval_id, True)
-    # The gateway asks as ever, and goes on with what lasts.
+    # The gateway asks as before, and still gets the grant that lasts.
     assert (await asked(deployment, question, "gateway:bastion")).approval_id == first.id
 
     second = Request(deployment, question, opened)

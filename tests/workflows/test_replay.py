@@ -1,4 +1,4 @@
-"""Today's workflows replay yesterday's histories: a change of theirs keeps open requests alive."""
+"""Today's workflows replay earlier histories: a change of workflow code keeps open requests alive."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.workflows.deployment import MAIL_KEYS
 from tests.workflows.sandboxed import sandboxed
 
 SAVED = {path.stem: path.read_text() for path in sorted((Path(__file__).parents[1] / "histories").glob("*.json"))}
-PROCESS = re.compile(r"\d+@(?!example)")  # what an SDK calls itself: its process id and the name of the machine
+PROCESS = re.compile(r"\d+@(?!example)")  # how an SDK identifies itself: its process id and the name of the machine
 PATH = re.compile(r"/(bin|etc|home|opt|root|tmp|usr|var|work|Users)/|[A-Z]:\\")
 
 
@@ -30,7 +30,7 @@ def replayer(runner: WorkflowRunner) -> Replayer:
 
 
 def workflow_id(saved: str) -> str:
-    """The id it ran under, which stands in no history, but follows from the input."""
+    """The id that a workflow ran under, which isn't in its history but follows from its input."""
     [payload] = json.loads(saved)["events"][0]["workflowExecutionStartedEventAttributes"]["input"]["payloads"]
     asked = json.loads(b64decode(payload["data"]))
     if "approval_id" in asked:

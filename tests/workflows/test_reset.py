@@ -48,7 +48,7 @@ async def reset(client: Client, workflow: WorkflowHandle[object, object]) -> Non
 
 
 async def delete(client: Client, workflow: WorkflowHandle[object, object]) -> None:
-    """Delete a workflow, with all that Temporal knows of it."""
+    """Delete a workflow, with all that Temporal knows about it."""
     execution = WorkflowExecution(workflow_id=workflow.id)
     wanted = DeleteWorkflowExecutionRequest(namespace=client.namespace, workflow_execution=execution)
     await client.workflow_service.delete_workflow_execution(wanted)

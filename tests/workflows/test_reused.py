@@ -1,4 +1,4 @@
-"""A number is given out again, as the database and Temporal are new: what belongs to the old request stays with it."""
+"""A number is given out again as database and Temporal are new: what is the old request's stays with that one."""
 
 from __future__ import annotations
 

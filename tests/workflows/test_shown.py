@@ -1,4 +1,4 @@
-"""What Temporal's own pages say of a run: whom it waits for by name, and what each timer and activity is for."""
+"""What Temporal's own pages say about a run: whom it waits for, by name, and what each timer and activity is for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A mail server that keeps a mail and says so late, as Exchange Online does (RFC 1047): each mail comes once."""
+"""A mail server that takes a mail but confirms it late, as Exchange Online does (RFC 1047): each mail comes once."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from tests.workflows.people import policy
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-# Asked for a vault: Ivan, its manager, and Grace, the engineers'.
+# Asked about a vault: Ivan, its manager, and Grace, the engineers' manager.
 EVERYBODY = {"grace": 2, "ivan": 2, "alice": 1}
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def slow(temporal_address: str, sqlite_url: str) -> AsyncIterator[Deployment]:
-    """An engine of its own: what is late would hold up the tests that come after."""
+    """An engine of its own, as late mails would hold up the tests that follow."""
     async with Deployment(temporal_address, await new_namespace(temporal_address), sqlite_url) as deployment:
         yield deployment
         deployment.mail.faults.answer_after = 0.0
 
 
 async def mails_by_person(request: Request) -> dict[str, int]:
-    """How many mails about a request each got, those that came again with them."""
+    """How many mails about a request each person got, including repeated ones."""
     got: Counter[str] = Counter()
     for login in EVERYBODY:
         inbox = await asyncio.to_thread(request.deployment.person(login).inbox)

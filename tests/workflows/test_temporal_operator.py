@@ -1,4 +1,4 @@
-"""What whoever may write to Temporal's namespace does past us: nothing waits for ever, and everybody is told."""
+"""What people who may write to Temporal's namespace do directly: nothing waits for ever, and everybody is notified."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rule 9 of approval: everyone asked, and the requester, hear of every outcome; and what a mail server's faults do."""
+"""Rule 9 of approval: everyone asked, and the requester, hear of each outcome; and what a mail server's faults do."""
 
 from __future__ import annotations
 

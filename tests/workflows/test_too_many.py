@@ -1,4 +1,4 @@
-"""More requests for one person within an hour than may be: refused on every way, and nobody is asked."""
+"""More requests for one person within an hour than allowed: refused however they are made, and nobody is asked."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ async def test_rule_6_a_disabled_requesters_requests_are_cancelled_and_their_gra
     await until(lambda: "granted alice" in held.lines())
     deployment.apply(policy(disabled=("alice",)))
     why = f"The requester is disabled in policy version {deployment.store.policies.text()[0]}."
-    # The worker's own sweeper does it.
+    # The worker's own sweeper enforces this.
     outcome = await waiting.outcome()
     assert (outcome.status, outcome.message) == (
         Status.CANCELLED,
@@ -165,7 +165,7 @@ async def test_rule_7_an_approver_revokes_while_the_grant_lasts(deployment: Depl
     question = request.question
     assert deployment.transactions.granting.ask(question, "alice") is not None
     await deployment.engine.revoke(request.id, Principal("grace"), "page", "enough")
-    # At once: the very next asking hears it.
+    # At once: the very next question already gets that.
     assert deployment.transactions.granting.ask(question, "alice") is None
     grant = deployment.store.reading.request(request.id).grant
     assert grant is not None
@@ -292,7 +292,7 @@ async def test_rule_8_the_clock_starts_at_approval_and_ends_by_itself(quick: Dep
     assert before <= grant.starts_at <= datetime.now(UTC)
     assert quick.transactions.granting.ask(request.question, "alice") is not None
     await until_after(grant.ends_at)
-    # The end is compared, whoever was awake.
+    # The end is compared, even if nothing ran then.
     assert quick.transactions.granting.ask(request.question, "alice") is None
     await until(lambda: "grant_ended the clock" in request.lines())
     ended = quick.store.reading.request(request.id).grant

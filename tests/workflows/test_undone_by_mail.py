@@ -1,4 +1,4 @@
-"""Replies that undo: an approver revokes, the requester cancels or gives back, and nobody else does either."""
+"""Replies that undo: an approver revokes, the requester cancels or gives back, and nobody else can."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RULE = AuthenticityRule(mode="authentication_results", authserv_id="mail.example
 
 
 async def reply_to(request: Request, login: str, saying: str, text: str, sender: str = "") -> EmailMessage:
-    """What somebody writes in reply to the mail to `login` that says so."""
+    """A reply of somebody to the mail to `login` that contains `saying`."""
     told = await asyncio.to_thread(request.deployment.person(login).wait_for_mail, request.id, saying)
     reply = EmailMessage()
     reply["Authentication-Results"] = (
@@ -53,7 +53,7 @@ def rows(request: Request, kind: str) -> list[AuditEventView]:
 
 
 def checks(row: AuditEventView) -> set[str]:
-    """Which checks a mail passed, as the record keeps it."""
+    """Which checks a mail passed, according to the record."""
     return {name.partition(": ")[2] for name, saw in row.proof.items() if saw.startswith("passed")}
 
 

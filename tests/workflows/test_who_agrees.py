@@ -233,7 +233,7 @@ async def test_rule_3_a_managers_own_approval_counts_by_itself(deployment: Deplo
 async def test_rule_3_where_the_policy_does_not_say_so_it_does_not(deployment: Deployment) -> None:
     deployment.apply(policy(auto_approve_when_requester_is_approver=False))
     request = await deployment.ask("grace")
-    assert request.asked_people() == ["ada", "judy"]  # herself out, nobody else manages: the fallback approvers
+    assert request.asked_people() == ["ada", "judy"]  # she is the only manager: the fallback approvers
     judged = await request.says("grace")
     assert (judged.accepted, judged.message) == (False, "Nobody may decide on their own request.")
     assert (await request.says("judy")).status is Status.APPROVED
@@ -273,7 +273,7 @@ async def test_rule_4_an_approver_whose_mail_is_refused_for_good_brings_them_too
         "fallback ada",
         "fallback judy",
     ]
-    # Who can't be reached by mail may still come by another way.
+    # Somebody who can't be reached by mail can still answer on another channel.
     assert (await request.says("grace", channel="page")).accepted
 
 
@@ -333,7 +333,7 @@ TWO_LEVELS = {"name": "W", "user_group": "engineers", "device_group": "routers"}
 
 
 def two_levels(second: str, *first: str, **changed: Any) -> str:
-    """Level 1 is Grace's and other named people's, level 2 is of one named person; nobody else may be asked."""
+    """Level 1 is Grace and other named people, level 2 is one named person; there are no fallback approvers."""
     named = [{"user": one} for one in first]
     levels = [{"approvers": [{"managers_of": "engineers"}, *named]}, {"approvers": [{"user": second}]}]
     workflow = TWO_LEVELS | {"levels": levels}

@@ -1,4 +1,4 @@
-"""What is cancelled, revoked or given back while no worker runs holds at once, and its workflow learns of it later."""
+"""What is cancelled, revoked or given back while no worker runs takes effect at once; its workflow learns later."""
 
 from __future__ import annotations
 

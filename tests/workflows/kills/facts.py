@@ -63,7 +63,7 @@ class Facts:
 async def gather_facts(
     processes: Processes, store: Store, plans: Sequence[Plan], said: Sequence[Said], kills: Sequence[Kill]
 ) -> Facts:
-    """Read all of it; `plans` are those of the round."""
+    """Gather the facts; `plans` are those of the round."""
     by_number = {plan.number: plan for plan in plans if plan.number}
     with store.database.reading() as connection:
 

@@ -15,7 +15,7 @@ from tests.workflows.kills.moments import SETTLED
 from tests.workflows.kills.people import WHEN
 
 Broken = Iterator[tuple[int, str]]
-# The time of a mail is the mail server's, in whole seconds.
+# A mail's time is by the mail server's clock, in whole seconds.
 MAIL_CLOCK = timedelta(seconds=1.5)
 QUORUM = {1: {1: 1}, 2: {1: 1, 2: 2}}
 
@@ -85,7 +85,7 @@ def no_good_answer_is_refused(facts: Facts) -> Broken:
 
 
 def the_clock_decides_what_is_in_time(facts: Facts) -> Broken:
-    """Also by the clock of who answered: what was heard of before the deadline counts, what was sent after it never."""
+    """Also by the answerer's clock: what was acknowledged before the deadline counts, what was sent after it never."""
     for row in facts.answers:
         deadline = facts.requests[row.approval_id].deadline
         if row.state == "accepted" and row.at > deadline:
@@ -107,7 +107,7 @@ def an_approval_has_each_level_s_quorum(facts: Facts) -> Broken:
         if twice := [one for one, times in people.items() if times > 1]:
             yield number, f"counted twice: {twice}"
         levels, quorum = Counter(level for level, _ in people), QUORUM[facts.plans[number].levels]
-        # A Temporal that is killed may forget an approval that is on record, and wait for one more.
+        # If Temporal is killed, it may forget an approval that is on record, and wait for one more.
         fits = levels >= Counter(quorum) if _temporal_was_killed(facts, row) else levels == quorum
         if row.status == Status.APPROVED and not fits:
             yield number, f"was approved by {dict(levels)}"
@@ -171,7 +171,7 @@ def each_is_told_once(facts: Facts) -> Broken:
 
 
 def each_mail_comes_once_save_a_copy_for_a_kill(facts: Facts) -> Broken:
-    """Once more for each kill while it was being sent. How few those are is told by test_killed_sending.py."""
+    """Once more for each kill while it was being sent; test_killed_sending.py checks how few these copies are."""
     for row in (row for row in facts.notifications if row.state == "sent" and row.channel == "email"):
         came = facts.inboxes[row.person][row.reference]
         may = 1 + sum(row.id in kill.being_sent for kill in facts.kills)
@@ -180,7 +180,7 @@ def each_mail_comes_once_save_a_copy_for_a_kill(facts: Facts) -> Broken:
 
 
 def nobody_who_acts_late_is_left_without_word(facts: Facts) -> Broken:
-    """Who was refused by mail hears why."""
+    """Everybody whose mail was refused hears why."""
     for row in facts.answers:
         if row.state == "refused" and row.channel == "email":
             told = [

@@ -1,4 +1,4 @@
-"""Kills and freezes processes at chosen moments, and keeps what was killed when."""
+"""Kills and freezes processes at chosen moments, and remembers what was killed when."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from tests.workflows.kills.moments import PlannedKill, Watch
 from tests.workflows.kills.patience import insist
 from tests.workflows.processes import Processes
 
-# A moment comes soon on an idle machine. One that has not come by then is waited for no longer, and the kill is made.
+# A moment comes soon on an idle machine. If it hasn't come by then, the kill is made without it.
 MOMENT_SECONDS = 90.0
-# How long something is away, and how long frozen.
+# How long a process is down after a kill, and how long it is frozen.
 AWAY_SECONDS, FROZEN_SECONDS = (0.0, 1.0), (0.5, 4.0)
-# From the moment to the kill: mostly none.
+# How long after the moment the kill is made: mostly at once.
 DELAYS = (0.0, 0.0, 0.0, 0.01, 0.05, 0.2)
 
 
 @dataclass(frozen=True)
 class Kill:
-    """What was killed, or frozen, and when. `being_sent` are the notifications that may come once more for that."""
+    """What was killed, or frozen, and when. `being_sent` are the notifications that may come twice because of it."""
 
     at: datetime
     moment: str
@@ -50,9 +50,9 @@ class Killer:
         self._interrupted = False
 
     async def kill_at_moment(self, planned: PlannedKill, dice: random.Random, watch: Watch) -> bool:
-        """Wait for a moment, and kill then; back once what was killed is started again.
+        """Wait for a moment, and kill then; returns once what was killed is started again.
 
-        False where something else had to be killed before the moment came.
+        False if something else had to be killed before the moment came.
         """
         delay, away, frozen = dice.choice(DELAYS), dice.uniform(*AWAY_SECONDS), dice.uniform(*FROZEN_SECONDS)
         async with AsyncExitStack() as held:
@@ -79,7 +79,7 @@ class Killer:
             await self._kill((name,), moment, max((until - datetime.now(UTC)).total_seconds(), 0.0))
 
     def _freeze_at(self, watch: Watch, targets: tuple[str, ...], delay: float) -> bool:
-        """Stop them within the same millisecond, so that what is read next is as it was when they were killed."""
+        """Stop them within the same millisecond, so that what is read next is the state in which they are killed."""
         came = watch.wait(MOMENT_SECONDS, lambda: self._interrupted)
         if came and delay:
             watch.pause(delay)

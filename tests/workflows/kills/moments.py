@@ -1,4 +1,4 @@
-"""When something is killed: right after a row has appeared in the database, and what brings such rows about."""
+"""When something is killed: right after a row has appeared in the database, and what makes such rows appear."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _event(*kinds: str, detail: str = "%") -> Callable[[int], Count]:
     )
 
 
-# The rows whose number grows, given the last version of the record before.
+# By moment: the query whose count grows with it, given the record's last version before.
 MOMENTS: dict[str, Callable[[int], Count]] = {
     "opened": _event("opened"),
     "level 1 started": _event("level_started", detail="level 1%"),
@@ -40,7 +40,7 @@ MOMENTS: dict[str, Callable[[int], Count]] = {
 
 
 class Watch:
-    """Sees a moment come; made before what brings it about begins."""
+    """Sees a moment come; has to be made before what causes it begins."""
 
     def __init__(self, store: Store, moment: str, nth: int) -> None:
         self._store = store
@@ -48,7 +48,7 @@ class Watch:
         self._awaited = self._count() + nth
 
     def wait(self, seconds: float, interrupted: Callable[[], bool]) -> bool:
-        """Block until the moment has come, for so many seconds, or until it is `interrupted`; whether it has come."""
+        """Block until the moment has come, for at most `seconds`, or until `interrupted`; returns whether it came."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and not interrupted():
             try:
@@ -60,7 +60,7 @@ class Watch:
         return False
 
     def pause(self, seconds: float) -> None:
-        """Let what follows the moment go on for a while."""
+        """Let things go on for a while after the moment."""
         time.sleep(seconds)
 
     def _count(self) -> int:
@@ -76,15 +76,15 @@ class PlannedKill(NamedTuple):
     targets: tuple[str, ...]
     kinds: tuple[str, ...]
     levels: int = 2
-    by: str = ""  # the channel that people answer by; either, where none is given
+    by: str = ""  # the channel that people answer by; either, if it is empty
     freeze: bool = False
 
 
 ANY = ("approve", "reject", "opposed", "twice", "cancel")
-# In every round: where what is being done is known to one side and not yet to the other.
+# In every round: moments when one side knows what is being done, and the other doesn't yet.
 ALWAYS = [
     PlannedKill("level 2 started", ("worker",), ("approve", "twice")),
-    # With Temporal dies what it was to tell the next worker: that level 1 was passed.
+    # What Temporal would have told the next worker dies with it: that level 1 was passed.
     PlannedKill("level 2 started", ("temporal", "worker"), ("approve",), by="portal"),
     PlannedKill("answer stored", ("portal",), ("approve",), levels=1, by="portal"),
     PlannedKill("settled", ("worker",), ("approve",), levels=1),

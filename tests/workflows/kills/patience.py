@@ -9,16 +9,16 @@ from typing import TypeVar
 
 from countersign.errors import Unavailable
 
-# Whatever was killed, all of it is over by then; a busy machine has several times what an idle one needs.
+# Whatever was killed, everything is over by then; this is several times what an idle machine needs, for a busy one.
 SETTLED_SECONDS = 240.0
-# What people wait for is looked at so often: looking costs more than all that is killed.
+# How often the database is read for what people wait for: reading costs more than all the killing.
 PAUSE_SECONDS = 0.5
 
 T = TypeVar("T")
 
 
 async def insist(read: Callable[[], T]) -> T:
-    """Read, again and again while the database can't be reached; raises Unavailable where that lasts."""
+    """Read, again and again while the database can't be reached; raises Unavailable if that lasts."""
     deadline = time.monotonic() + SETTLED_SECONDS
     while True:
         try:
@@ -30,7 +30,7 @@ async def insist(read: Callable[[], T]) -> T:
 
 
 async def until_so(condition: Callable[[], object], what: str) -> None:
-    """Wait until a condition holds that is read from the database."""
+    """Wait until a condition that is read from the database holds."""
     deadline = time.monotonic() + SETTLED_SECONDS
     while not await insist(condition):
         assert time.monotonic() < deadline, f"it never came to pass: {what}"

@@ -28,14 +28,14 @@ from tests.workflows.people import PEOPLE
 from tests.workflows.processes import Processes
 
 LEVEL_1, LEVEL_2 = "grace", ("heidi", "ivan", "ada")
-# A deadline's answers come so long before or after it.
+# How many seconds before or after a deadline its answers come.
 IN_TIME, LATE, AROUND = (-8.0, -2.5), (0.3, 2.5), (-0.5, 0.5)
 WHEN = {"in time": IN_TIME, "late": LATE, "around": AROUND}
 
 
 @dataclass
 class Plan:
-    """One request: what its people will do. `answers_by` is the channel they answer by; either, where it is empty."""
+    """One request: what its people will do. `answers_by` is the channel they answer by; either, if it is empty."""
 
     kind: str
     levels: int
@@ -76,7 +76,7 @@ class People:
         return await insist(lambda: self.store.reading.request(number))
 
     async def carry_out(self, plan: Plan, dice: random.Random) -> None:
-        """One request, from its question to whatever was planned."""
+        """Carry out one request, from its question to whatever was planned."""
         body = {"device": plan.device, "protocol": "ssh", "reason": "a test"}
         asked = await self._post(plan.requester, "/requests", body, (200, 201))
         plan.number = asked.json()["approval_id"]
@@ -119,7 +119,7 @@ class People:
         await asyncio.gather(*(ways[one](plan, person, level, verdict, patient) for one in chosen))
 
     async def _by_http(self, plan: Plan, person: str, level: int, verdict: str, patient: bool) -> None:
-        """Decide. The impatient leave it at "stored", and don't ask again where the connection broke after that."""
+        """Decide. The impatient are content with "stored", and don't ask again if the connection broke after that."""
         sent_at = datetime.now(UTC)
 
         own = (answers.c.person == person) & (answers.c.level == level) & (answers.c.channel == "portal")
@@ -136,7 +136,7 @@ class People:
         self._note(plan, person, level, verdict, "portal", heard, sent_at)
 
     async def _by_mail(self, plan: Plan, person: str, level: int, verdict: str, patient: bool) -> None:
-        """Answer the mail that asks, as soon as there is one; nobody answers it when it asks no more."""
+        """Answer the mail that asks, as soon as there is one; nobody answers a mail that no longer asks."""
         at = Person(person, self.processes.smtp_port, self.processes.imap_port)
         text = "Approved" if verdict == "approve" else "Rejected\n\nWait until the audit is over."
         while (await self.view(plan.number)).status is Status.WAITING or plan.kind in WHEN:
@@ -181,7 +181,7 @@ class People:
     ) -> httpx.Response:
         """Post until there is a final reply, with one Idempotency-Key, as a program should.
 
-        Who is content with 202 gets that too where the connection breaks and what was posted is stored.
+        If 202 is enough, that is also the reply when the connection breaks after what was posted was stored.
         """
         headers = {"Authorization": f"Bearer {self.tokens[person]}", "Idempotency-Key": uuid.uuid4().hex}
         deadline = time.monotonic() + SETTLED_SECONDS

@@ -24,7 +24,7 @@ from tests.workflows.people import policy
 from tests.workflows.processes import Processes
 
 DEVICES = 100
-# The first are asked for at the beginning, and have a minute: the worker is dead while it ends.
+# These are asked for at the beginning, and have a minute, which ends while the worker is dead.
 URGENT = [("silence", 1, "")] + [
     (kind, levels, channel)
     for kind in ("in time", "late")
@@ -34,7 +34,7 @@ URGENT += [("around", 1, "portal"), ("around", 1, "email")]
 BEFORE_DEADLINE, AFTER_DEADLINE = timedelta(seconds=10), timedelta(seconds=3)
 REQUESTS_A_KILL = 3
 MOST_REPORTED = 12
-# Where nothing has come on record for so long, nothing will: no pause before another try is as long.
+# If nothing new was recorded for this long, nothing will be: no pause before another try is that long.
 QUIET_SECONDS = 75.0
 
 
@@ -53,7 +53,7 @@ def the_policy(rounds: int) -> str:
 
 
 class Round:
-    """`number` is part of the seed: a round by itself can be repeated."""
+    """One round. `number` is part of the seed, so that a round can be repeated by itself."""
 
     def __init__(self, number: int, seed: int, processes: Processes, store: Store, people: People) -> None:
         self.number = number
@@ -64,7 +64,7 @@ class Round:
         self.tasks: list[asyncio.Task[None]] = []
 
     async def play(self) -> list[tuple[int, str]]:
-        """All of it; returns what went wrong, by the request's number."""
+        """Play the round; returns what went wrong, by the request's number."""
         began = time.monotonic()
         first = [self._begin(*one, urgent=True) for one in URGENT]
         await until_so(lambda: all(plan.number for plan in first), "all urgent requests are open")
@@ -129,7 +129,7 @@ class Round:
             "an answer is not judged": select(answers.c.approval_id).where(answers.c.state == "open"),
             "a notification is not sent": select(notifications.c.id).where(notifications.c.state == "waiting"),
         }
-        # What was not stored, as it came too late, is an event.
+        # An answer that came too late to be stored is an event.
         stored = select(answers.c.approval_id, answers.c.person, answers.c.level).where(answers.c.channel == "email")
         refused = select(events.c.approval_id, events.c.who).where(
             events.c.channel == "email", events.c.kind == "answer_refused"
