@@ -97,7 +97,7 @@ def _too_old(request: Row[Any], submitted: SubmittedAnswer) -> Refused | None:
 
 
 def _passed(connection: Connection, request: Row[Any], submitted: SubmittedAnswer) -> Refused | None:
-    """Why an answer to a level that was passed can't count; None when it may take an approval back.
+    """Why an answer can't count as its level was passed; None if it may, such as one that takes an approval back.
 
     The record decides this, as in a crash a workflow may have lost that its request is at a later level.
     """

@@ -22,7 +22,7 @@ from store import grants, transition_keys
 from store.answers import decisions_of
 from store.many_rows import by_request
 
-if TYPE_CHECKING:  # it imports the transactions, and those this module
+if TYPE_CHECKING:  # it imports the transactions, which import this module
     from engine.resources import Resources
 
 # A younger answer is still being submitted.
@@ -89,7 +89,7 @@ class Recovery:
         self._answers = resources.store.answers
         self._submit = submit
         self._reminded_to = datetime.now(UTC), 0  # the deadline and the number of a request
-        self._not_reminded: Unavailable | None = None  # why one could not be
+        self._not_reminded: Unavailable | None = None  # why a workflow couldn't be
 
     async def submit_left_over(self) -> None:
         """Submit the answers that were stored but, after a crash, not judged; those to one request in turn."""

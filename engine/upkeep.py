@@ -56,7 +56,7 @@ def difference_message(ahead: timedelta, other: str) -> str:
 @dataclass(frozen=True)
 class Kept:
     """How long things are kept: mails after they came, signals and notifications after their request and grant were
-    over, sessions and tokens after they ended. The record, which shows who signed in, is kept for ever.
+    over, sessions and credentials after their end. The record, which shows who signed in, is kept for ever.
     """
 
     mails: timedelta
@@ -70,7 +70,7 @@ class Kept:
     replies: timedelta = timedelta(days=1)
 
     def oldest(self, now: datetime) -> dict[str, datetime]:
-        """For each kind, before which moment things are kept no longer."""
+        """For each kind, the moment before which things need not be kept."""
         return {one.name: now - getattr(self, one.name) for one in fields(self)}
 
 

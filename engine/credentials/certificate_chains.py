@@ -46,7 +46,7 @@ def read_certificate(der: bytes) -> x509.Certificate:
 
 
 def read_authorities(pem: str) -> list[x509.Certificate]:
-    """The certificates of authorities in a PEM file. Raises BadQuestion, which says what is wrong with which."""
+    """The certificates of authorities in a PEM file. Raises BadQuestion, which says what is wrong with which one."""
     if "PRIVATE KEY" in pem:
         raise BadQuestion("There is a private key in it; upload certificates alone, and keep the key where it was.")
     try:
@@ -177,7 +177,7 @@ def _why_no_list(revoked: x509.CertificateRevocationList, now: datetime) -> str:
 
 
 def _why_no_client(certificate: x509.Certificate, now: datetime) -> str:
-    """Why it can't prove a client, whoever issued it; empty if it can."""
+    """Why it can't identify a client, whoever issued it; empty if it can."""
     if now < certificate.not_valid_before_utc:
         return f"is not valid before {moment(certificate.not_valid_before_utc)}"
     if now > certificate.not_valid_after_utc:

@@ -30,7 +30,7 @@ class NewPasskey(NamedTuple):
 
 
 class PasskeyActions(EnginePart):
-    """Each method is one transaction. `proof` names the session, as it stands in the record."""
+    """Each method is one transaction. `proof` names the session, for the record."""
 
     def challenge(self, session_id: str) -> bytes:
         """A new challenge for the browser of a session, in place of the one before."""

@@ -45,7 +45,7 @@ class ExternalEvaluations:
         self._given = tls
 
     async def answers(self, rules: Sequence[EnrolmentRule], facts: Facts) -> External:
-        """What the endpoints that the rules need say, asked one after another; all others count as not asked."""
+        """The answers of the endpoints that the rules need, asked one after another; all others count as not asked."""
         known: dict[ExternalEvaluation, ExternalResult] = {}
         end = time.monotonic() + SECONDS_IN_ALL
         while (one := _next(rules, facts, known)) is not None:
