@@ -46,7 +46,7 @@ class Issued:
 
 
 class Authority(Issued):
-    """Issues certificates; itself issued by its `issuer`, or by itself."""
+    """Issues certificates; its own is issued by its `issuer`, or self-signed."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class Authority(Issued):
         lasts: timedelta = 30 * DAY,
         extensions: Sequence[tuple[x509.ExtensionType, bool]] = (),
     ) -> Issued:
-        """A certificate of a client, or whatever else it is for."""
+        """A certificate, by default one for a client."""
         key = ec.generate_private_key(ec.SECP256R1())
         all_extensions = [*extensions]
         if uses is not None:
@@ -96,7 +96,7 @@ class Authority(Issued):
         name: str = "",
         signed_with: hashes.SHA256 | hashes.SHA224 | None = None,
     ) -> str:
-        """A list of what it has revoked, in PEM."""
+        """A list of revoked certificates, in PEM."""
         now = datetime.now(UTC)
         issuer = named(name) if name else self.certificate.subject
         builder = x509.CertificateRevocationListBuilder().issuer_name(issuer)

@@ -20,7 +20,7 @@ COMMAND_LINES = {
 
 @dataclass(frozen=True)
 class Command:
-    """One command: what to type, its long options, and the environment variables that stand for them."""
+    """One command: what to type, its long options, and the environment variables that can replace them."""
 
     words: str
     options: frozenset[str]
@@ -28,7 +28,7 @@ class Command:
 
 
 def commands(called: str) -> list[Command]:
-    """All commands of one command line; raises ImportError where it isn't there."""
+    """All commands of one command line; raises ImportError if it isn't there."""
     return list(_within(called, get_command(import_module(COMMAND_LINES[called]).app)))
 
 

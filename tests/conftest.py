@@ -1,4 +1,4 @@
-"""Real servers for the tests: Temporal and PostgreSQL once a session, a fresh database a test."""
+"""Real servers for the tests: Temporal and PostgreSQL once per session, a fresh database per test."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from tests.run_again import pytest_report_teststatus, pytest_runtest_protocol, p
 from tests.temporal_servers import FOLDER, SERVERS, TemporalInThread
 from tests.whole import IS_WHOLE
 
-# Hooks of pytest that are written elsewhere.
+# pytest hooks that are defined elsewhere.
 __all__ = ["pytest_report_teststatus", "pytest_runtest_protocol", "pytest_terminal_summary"]
 
-# A shell without job control starts what runs in its background deaf to Ctrl-C, and so would be what the tests start.
+# A shell without job control makes its background jobs ignore Ctrl-C, and programs the tests start would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-# What is tested is as wide as the test says, not as the terminal of whoever runs it; pytest's own readline sets these.
+# Output must be as wide as the test says, not as the developer's terminal; readline, which pytest imports, sets these.
 for name in ("COLUMNS", "LINES"):
     os.environ.pop(name, None)
-# What Python says to audit hooks when a server, or another program, is started.
+# The events that Python raises for audit hooks when a server or another program is started.
 STARTS = {"socket.bind", "subprocess.Popen"}
 NOT_WHOLE = "it takes long, and another like it runs: set COUNTERSIGN_TEST_WHOLE=1 to run all, as CI does"
 NOT_ALL = "the same runs with other parameters: set COUNTERSIGN_TEST_WHOLE=1 to run all, as CI does"
@@ -50,7 +50,7 @@ EITHER = {
     "nginx",
     "caddy",
 }
-# Files with tests that take a minute or more, most of it waiting; so do those of the gates.
+# Files with tests that take a minute or more, most of it waiting. Tests of the gates take as long.
 LONGEST = {
     "test_kills.py",
     "test_races.py",
@@ -67,10 +67,10 @@ GATES = Path(__file__).parent / "countersign" / "gates"
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Tell of a failure by Python's own traceback where pytest's can't be had, which would end the whole run.
+    """Report a failure with Python's own traceback if pytest can't make one, which would end the whole run.
 
-    pytest parses the failing source, and before Python 3.11.8 `ast.parse` raises SystemError where two threads are in
-    it at once (https://github.com/python/cpython/issues/106905), as the workers' own threads are when they import.
+    pytest parses the failing source, and before Python 3.11.8 `ast.parse` raises SystemError if two threads call it
+    at once (https://github.com/python/cpython/issues/106905), as the workers' own threads do when they import.
     """
     try:
         return (yield)
@@ -81,9 +81,9 @@ def pytest_runtest_makereport(
 
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
-    """Run a test marked `no_cover` at its own speed: what pytest-cov has by that name stays on in xdist's workers.
+    """Run a test marked `no_cover` without measuring, which pytest-cov fails to stop in xdist's workers.
 
-    It starts to measure twice there, and `no_cover` ends the second only (pytest-cov 7.1).
+    It starts measuring twice there, and its own `no_cover` stops only the second (pytest-cov 7.1).
     """
     if not item.get_closest_marker("no_cover"):
         return (yield)
@@ -108,15 +108,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--no-servers"):
         sys.addaudithook(skip_at_server)
-        # What a test was about to use when it was skipped stays open.
+        # A skipped test doesn't close what it had opened by then.
         config.addinivalue_line("filterwarnings", "ignore::pytest.PytestUnraisableExceptionWarning")
         warnings.simplefilter("ignore", pytest.PytestUnraisableExceptionWarning)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Have every second process begin with those that wait, beside others that compute, and none end with them.
+    """Have every second process begin with the tests that mostly wait, while the others compute; none ends with them.
 
-    xdist gives each process a part of the list, and what is left of it to one that is done (its `worksteal`).
+    xdist gives each process a part of the list, and lets a process that is done take from another (its `worksteal`).
     """
     if not IS_WHOLE:
         for item in items:
@@ -142,10 +142,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def like_another(items: list[pytest.Item]) -> Iterator[pytest.Item]:
-    """Of the tests that differ in the database, the proxy or the way to Slack alone, all but one.
+    """All but one of each group of tests that differ only in the database, the proxy or the way to Slack.
 
-    Of those that use Temporal, all but one that differ in their parameters alone: each takes seconds. Which one stays
-    depends on the test's name, so that each kind is left out as often.
+    Tests that use Temporal take seconds each, so those that differ in any parameters form a group. Which test stays
+    depends on its name, so that each kind is left out equally often.
     """
     alike: dict[str, list[pytest.Item]] = defaultdict(list)
     for item in items:
@@ -161,14 +161,15 @@ def like_another(items: list[pytest.Item]) -> Iterator[pytest.Item]:
 
 
 def pytest_collection_finish() -> None:
-    """Look for garbage as seldom as worker and portal do: all that was imported and collected stays to the end."""
+    """Collect garbage as seldom as worker and portal do: everything imported and collected so far stays to the end."""
     collect_seldom()
 
 
 def skip_at_server(event: str, _: object) -> None:
-    """Skip the test that runs, whoever wrote it: nothing has to be marked, so nothing can be forgotten.
+    """Skip the running test when it starts a server or program: no test needs a mark, so none can be forgotten.
 
-    A server binds a socket (https://docs.python.org/3/library/audit_events.html). Threads may outlive their test.
+    A server binds a socket (https://docs.python.org/3/library/audit_events.html). Threads are ignored: they may outlive
+    the test that started them.
     """
     if event not in STARTS or threading.current_thread() is not threading.main_thread():
         return
@@ -186,7 +187,7 @@ def temporal_tool() -> Path:
 def temporal_address() -> Iterator[str]:
     """Where a real Temporal server answers, with our search attributes; its state ends with the session."""
     with tempfile.TemporaryDirectory(dir=FOLDER) as folder, TemporalInThread(Path(folder)) as server:
-        if "TEMPORAL_ADDRESS" not in os.environ:  # a server that was there before is not ours to start anew
+        if "TEMPORAL_ADDRESS" not in os.environ:  # we may not restart a server that was there before
             SERVERS[server.address] = server
         yield server.address
         SERVERS.pop(server.address, None)
@@ -194,7 +195,7 @@ def temporal_address() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Cluster]:
-    """A throwaway PostgreSQL cluster; where there is none, the tests that need it are skipped with the reason."""
+    """A throwaway PostgreSQL cluster; without one, the tests that need it are skipped with the reason."""
     with ExitStack() as stack:
         try:
             cluster = stack.enter_context(throwaway_postgres())
@@ -205,21 +206,21 @@ def postgres() -> Iterator[Cluster]:
 
 @pytest.fixture(scope="session")
 def migrated_postgres(postgres: Cluster) -> Iterator[str]:
-    """The name of a PostgreSQL database that has all tables, of which others are copies."""
+    """The name of a PostgreSQL database that has all tables; the others are copies of it."""
     with postgres_template(postgres) as name:
         yield name
 
 
 @pytest.fixture
 def postgres_url(postgres: Cluster, migrated_postgres: str) -> Iterator[str]:
-    """A new PostgreSQL database, with all tables and nothing in them."""
+    """A new PostgreSQL database with all tables, empty."""
     with postgres.database(migrated_postgres) as url:
         yield url
 
 
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
-    """A new SQLite database in a file, with all tables and nothing in them."""
+    """A new SQLite database in a file, with all tables, empty."""
     return new_sqlite(tmp_path / "countersign.db")
 
 
@@ -239,7 +240,7 @@ def empty_postgres_url(postgres: Cluster) -> Iterator[str]:
 
 @pytest.fixture
 def empty_sqlite_url(tmp_path: Path) -> str:
-    """Where there is no SQLite database yet."""
+    """The URL of an SQLite database that does not exist yet."""
     return f"sqlite:///{tmp_path / 'countersign.db'}"
 
 

@@ -1,4 +1,4 @@
-"""New databases with all tables: copies of one that was migrated, as that takes longer than most tests."""
+"""New databases with all tables: copies of a migrated one, as migrating takes longer than most tests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from store.file_permissions import FILE_OURS_ALONE
 
 
 def new_sqlite(file: Path) -> str:
-    """Make a migrated database, which must not be there yet, and return its URL."""
+    """Make a migrated database in a file, which must not exist yet, and return its URL."""
     file.touch(FILE_OURS_ALONE, exist_ok=False)
     file.write_bytes(_migrated())
     return f"sqlite:///{file}"
@@ -24,7 +24,7 @@ def new_sqlite(file: Path) -> str:
 
 @cache
 def _migrated() -> bytes:
-    """The one file of a database that was migrated, and closed, in this process."""
+    """The content of a database file that this process has migrated and closed."""
     with tempfile.TemporaryDirectory() as folder:
         Store(f"sqlite:///{folder}/countersign.db").close()
         [file] = Path(folder).iterdir()

@@ -1,4 +1,4 @@
-"""A real Dovecot for tests: unprivileged, on loopback, one throwaway folder, mail handed in through Maildir."""
+"""A real Dovecot for tests: unprivileged, on loopback, in one throwaway folder, with mail delivered into Maildir."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ namespace inbox {{
 {more}
 """
 
-# Only tokens log in here; each is checked by asking the server that `oauth2` describes.
+# Logins are by token only; each token is checked with the server that `oauth2` describes.
 OAUTH2 = """
 auth_mechanisms = xoauth2
 passdb {{
@@ -92,12 +92,12 @@ passdb {{
 
 
 def dovecot_binary() -> str | None:
-    """Find Dovecot; None where it isn't installed."""
+    """Find Dovecot; None if it isn't installed."""
     return shutil.which("dovecot", path=f"{os.environ.get('PATH', '')}:{WHERE_DEBIAN_HAS_IT}")
 
 
 class Dovecot:
-    """`with Dovecot() as server:`; anybody may log in. The mail survives `stop` and `start`, the ports stay."""
+    """`with Dovecot() as server:`; anybody may log in. The mail and the ports survive `stop` and `start`."""
 
     def __init__(
         self, *, prefix: str = "", separator: str = "/", more: str = "", oauth2: str = "", tls: bool = False
@@ -106,19 +106,19 @@ class Dovecot:
         self._settings = {"prefix": prefix, "separator": separator, "more": more}
         self._oauth2 = oauth2
         self._tls = tls
-        # A socket's path may have 107 characters, which a test's own folder soon uses up.
+        # A socket's path has at most 107 characters, and a test's own folder soon uses them up.
         self.home = Path(tempfile.mkdtemp(prefix="dovecot-", dir="/tmp"))
         self.account = pwd.getpwnam(UNPRIVILEGED) if os.getuid() == 0 else pwd.getpwuid(os.getuid())
         self._process: subprocess.Popen[bytes] | None = None
 
     def settings_for(self, security: str) -> dict[str, object]:
-        """How to reach it encrypted: from the first byte by `tls`, or by `starttls`."""
+        """How to reach it encrypted: with `tls` from the first byte, or with `starttls`."""
         port = self.tls_port if security == "tls" else self.port
         return {"security": security, "port": port, "ca_file": self.certificate}
 
     @property
     def certificate(self) -> Path:
-        """Its own authority's certificate, where it speaks TLS."""
+        """The file with its certificate, if it speaks TLS; self-signed, so clients trust it as an authority."""
         return self.home / "certificate.pem"
 
     def __enter__(self) -> Self:
@@ -143,7 +143,7 @@ class Dovecot:
             os.chown(path, self.account.pw_uid, self.account.pw_gid)
 
     def start(self, password: str = PASSWORD) -> None:
-        """Start, and wait until it answers; everybody's password may be another this time."""
+        """Start, and wait until it answers; `password` is everybody's from now on."""
         binary = dovecot_binary()
         assert binary
         config = self.home / "dovecot.conf"
@@ -161,9 +161,9 @@ class Dovecot:
                 raise RuntimeError(f"Dovecot did not start:\n{self.log()}")
 
     def stop(self) -> None:
-        """Stop, hanging up on every client; returns once the last of its processes has written what it knew."""
+        """Stop, hanging up on every client; returns once the last of its processes has written its state and ended."""
         if self._process:
-            # All of them: those that serve a client live on for 30 seconds when only their master is told.
+            # All of them: the processes that serve a client live on for 30 seconds if only their master is stopped.
             os.killpg(self._process.pid, signal.SIGTERM)
             self._process.wait(STOP_SECONDS)
             deadline = time.monotonic() + STOP_SECONDS
@@ -206,7 +206,7 @@ class Dovecot:
 
 
 def _runs(session: int) -> bool:
-    """Whether a process of the session is left that has not ended; one that nobody waits for shows as Z."""
+    """Whether any process of the session still runs; one that has ended but was not waited for shows as Z."""
     listed = subprocess.run(["ps", "-s", str(session), "-o", "stat="], capture_output=True, text=True, check=False)
     return any(not state.startswith("Z") for state in listed.stdout.split())
 
@@ -241,7 +241,7 @@ class Account:
         self.server.stop()
 
     def deliver(self, raw: bytes) -> None:
-        """Hand in one mail as a delivery agent does: written aside, then renamed into place."""
+        """Deliver one mail as a delivery agent does: write it to `tmp`, then rename it into place."""
         name = f"{time.time():.6f}.M{next(self._names)}.test"
         path = self.maildir / "tmp" / name
         path.write_bytes(raw)
@@ -249,7 +249,7 @@ class Account:
         path.rename(self.maildir / "new" / name)
 
     def renumber(self) -> None:
-        """Give INBOX another UIDVALIDITY, as a server does that was restored or moved; call it while stopped."""
+        """Give INBOX another UIDVALIDITY, as a restored or moved server does; call it while stopped."""
         for index in self.maildir.glob("dovecot.index*"):
             index.unlink()
         listing = self.maildir / "dovecot-uidlist"

@@ -1,6 +1,6 @@
 """A gRPC server over TLS that answers every call with one status, as Temporal Cloud answers a wrong API key.
 
-It speaks just enough HTTP/2 (RFC 9113) for that: each call gets a response of trailers alone, which is how gRPC refuses
+It speaks just enough HTTP/2 (RFC 9113) for that: each call gets a response with trailers only, as gRPC refuses calls
 (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md, "Responses").
 """
 

@@ -1,4 +1,4 @@
-"""Servers of the standard library that answer in a thread of their own while a test runs."""
+"""Servers from the standard library that answer in a thread of their own while a test runs."""
 
 import threading
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ S = TypeVar("S", bound=BaseServer)
 
 @contextmanager
 def answering(server: S) -> Iterator[S]:
-    """Have it answer until the block ends, also by an error: a thread that goes on keeps Python from ending."""
+    """Have it answer until the block ends, even with an error: a thread left running keeps Python from exiting."""
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": POLL_SECONDS})
     with server:
         thread.start()

@@ -1,4 +1,4 @@
-"""Throwaway PostgreSQL clusters whose server starts slowly, or is killed."""
+"""Throwaway PostgreSQL clusters whose server starts slowly or can be killed."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from pathlib import Path
 
 from sandbox.postgres import POLL_SECONDS, START_SECONDS, Cluster, NoPostgres, Serve, new_cluster, stop, wait_for
 
-# What is committed is with the kernel, so it outlives the server's processes, if not the machine.
+# What is committed has reached the kernel, so it survives a kill of the server's processes, if not of the machine.
 LASTING = {"synchronous_commit": "on"}
 
 
 @contextmanager
 def starting_postgres() -> Iterator[tuple[Cluster, Callable[[], None]]]:
-    """A new cluster that says it is starting, for as long as it takes: until the function beside it is called."""
+    """A new cluster that says it is starting until the function that is yielded with it is called."""
     with new_cluster() as (cluster, folder, serve):
-        # A standby whose primary never comes, and which lets nobody look meanwhile.
+        # A standby whose primary never comes, and which accepts no connections meanwhile.
         (folder / "data" / "standby.signal").touch()
         server = serve({"hot_standby": "off", "restore_command": "false"})
 
@@ -34,7 +34,7 @@ def starting_postgres() -> Iterator[tuple[Cluster, Callable[[], None]]]:
 
 
 class KillablePostgres:
-    """A cluster whose server may be killed: started again, it has all that was committed."""
+    """A cluster whose server may be killed; when it is started again, it has everything that was committed."""
 
     def __init__(self, cluster: Cluster, folder: Path, serve: Serve) -> None:
         self.cluster = cluster
@@ -43,7 +43,7 @@ class KillablePostgres:
         self._server: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Serve until it answers; raises NoPostgres where it does not."""
+        """Start the server and wait until it answers; raises NoPostgres if it does not."""
         deadline = time.monotonic() + START_SECONDS
         while True:
             self._server = server = self._serve(LASTING)
@@ -51,26 +51,26 @@ class KillablePostgres:
                 wait_for(self.cluster, server, self._folder)
                 return
             except NoPostgres:
-                # It ends at once for as long as a process of the killed one has not noticed that yet.
+                # It ends at once while any process of the killed server has not noticed the kill yet.
                 if server.poll() is None or time.monotonic() > deadline:
                     raise
                 time.sleep(POLL_SECONDS)
 
     def kill(self) -> None:
-        """SIGKILL to its first process; the others end when they notice."""
+        """Send SIGKILL to its first process; the others end when they notice."""
         if self._server:
             self._server.kill()
             self._server.wait()
 
     def stop(self) -> None:
-        """End it as one that is needed no more."""
+        """Stop it for good."""
         if self._server:
             stop(self._server)
 
 
 @contextmanager
 def killable_postgres() -> Iterator[KillablePostgres]:
-    """Serve a new cluster that can be killed and started again; raises NoPostgres where that can't be done."""
+    """Serve a new cluster that can be killed and started again; raises NoPostgres if that can't be done."""
     with new_cluster() as (cluster, folder, serve):
         server = KillablePostgres(cluster, folder, serve)
         try:

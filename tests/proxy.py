@@ -1,4 +1,4 @@
-"""A TCP proxy that breaks connections the ways networks do: cut, refuse, freeze, delay, garble."""
+"""A TCP proxy that breaks connections the way networks do: cut, refuse, freeze, delay, garble."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ CONNECT_SECONDS = 60.0
 
 
 class Proxy:
-    """Listens on an ephemeral port of 127.0.0.1 and passes bytes both ways to `target`, until told otherwise."""
+    """Listens on an ephemeral port of 127.0.0.1 and relays bytes to and from `target`, until told otherwise."""
 
     def __init__(self, target: tuple[str, int]) -> None:
         self.target = target
         self.changed = threading.Condition()
         self.connections = 0  # how many were made through it so far
-        self.refused = 0  # how many were hung up on
+        self.refused = 0  # how many were refused
         self.delay = 0.0  # seconds before each chunk is passed on
         self._refusing = False
         self._garble_left = 0
@@ -61,11 +61,11 @@ class Proxy:
         self._flowing.clear()
 
     def thaw(self) -> None:
-        """Let the held bytes and all that follow through."""
+        """Pass on the bytes that were held, and all later ones."""
         self._flowing.set()
 
     def garble(self, chunks: int = 1) -> None:
-        """Replace the next so many chunks the server sends by noise."""
+        """Replace the next `chunks` chunks from the server with noise."""
         self._garble_left = chunks
 
     def _accept(self) -> None:
@@ -123,5 +123,5 @@ class Proxy:
 
 
 def _shut(each: socket.socket) -> None:
-    with suppress(OSError):  # the other side was first
+    with suppress(OSError):  # the other side closed first
         each.shutdown(socket.SHUT_RDWR)

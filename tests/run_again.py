@@ -1,7 +1,8 @@
-"""Runs a test that failed once more: where the tests' Temporal server is broken, and in CI, which tells of it.
+"""Runs a failed test once more: if the tests' Temporal server is broken, and in CI, which reports it.
 
-CI runs thousands of tests of real programs on busy processors, for which a change should not have to wait a second
-time. What passes the second time is counted as flaky, and the summary shows how it failed first: it is to be mended.
+CI runs thousands of tests of real programs on busy processors, and one chance failure should not make a change wait for
+a second run. A test that passes the second time is counted as flaky, and the summary shows how it failed first, so that
+it gets fixed.
 """
 
 from __future__ import annotations
@@ -15,15 +16,15 @@ from _pytest.runner import runtestprotocol
 from tests.temporal_servers import SERVERS
 from tests.whole import IS_WHOLE
 
-# Files that try one thing in many ways, in search of what must never happen: there one failure is one too many.
+# Files that try one thing in many ways, looking for what must never happen: there even one failure counts.
 NEVER_AGAIN = ("test_kill", "test_races", "test_outages")
 
 
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool:
-    """Run a test, and once more, with all its servers made anew, where it failed and that may be due to something else.
+    """Run a test, and run it once more, with all its servers made anew, if it failed and the cause may lie elsewhere.
 
-    A write to SQLite that is interrupted, as by a caller that leaves, can leave Temporal's development server within a
-    transaction: it answers "shard status unknown" from then on, and what it did since is lost with it.
+    An interrupted write to SQLite, such as by a caller that disconnects, can leave Temporal's development server inside
+    a transaction: from then on it answers "shard status unknown", and what it has done since is lost.
     """
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     reports = runtestprotocol(item, log=False, nextitem=nextitem)
@@ -49,13 +50,13 @@ def _why_again(item: pytest.Item) -> str:
 
 
 def pytest_report_teststatus(report: pytest.CollectReport | pytest.TestReport) -> tuple[str, str, str] | None:
-    """Count what passed the second time as flaky."""
+    """Count a test that passed the second time as flaky."""
     is_flaky = report.when == "call" and report.passed and "failed_before" in vars(report)
     return ("flaky", "f", "FLAKY") if is_flaky else None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Show how what is flaky failed first."""
+    """Show how each flaky test failed first."""
     for report in terminalreporter.getreports("flaky"):
         terminalreporter.section(f"flaky: {report.nodeid}")
         terminalreporter.line(vars(report)["failed_before"])

@@ -15,7 +15,7 @@ NOON = datetime(2024, 5, 14, 12, 0, tzinfo=UTC)
 
 
 def person(person_id: str, name: str) -> Person:
-    """Somebody of the directory."""
+    """Somebody in the directory."""
     return Person(id=person_id, name=name, email=f"{person_id}@acme.example")
 
 
@@ -76,7 +76,7 @@ def decided(who: str, verdict: Verdict = Verdict.APPROVE, comment: str = "", lev
 
 
 def notification(event: Event = Event.ASKED, to: Person = GRACE, **changes: Any) -> RequestNotification:
-    """A notification about the request, which waits unless it is said otherwise."""
+    """A notification about the request, which waits unless `changes` say otherwise."""
     usual: dict[str, Any] = {
         "id": f"1042.1.{event}.{to.id}.slack",
         "event": event,
@@ -100,5 +100,5 @@ def notification(event: Event = Event.ASKED, to: Person = GRACE, **changes: Any)
 
 
 def in_room(room: str, event: Event = Event.ASKED, **changes: Any) -> RequestNotification:
-    """The same for a room."""
+    """The same notification for a room."""
     return notification(event, Person(id=f"#{room}", name="", email=""), room=room, **changes)

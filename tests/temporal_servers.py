@@ -1,4 +1,4 @@
-"""Temporal servers of the tests: each in an event loop of its own, so that whoever uses one may start it anew."""
+"""The tests' Temporal servers, each in an event loop of its own, so that any test may restart it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sandbox.temporal_server import TemporalServer
 
 T = TypeVar("T")
 
-# A server with a file can be started anew; in memory, as a disk would make it slow.
+# A server that keeps its state in a file can be restarted. The file is in memory, as a disk would make it slow.
 MEMORY = Path("/dev/shm")
 FOLDER = MEMORY if MEMORY.is_dir() else None
 PROBE_SECONDS = 20
@@ -62,15 +62,15 @@ class TemporalInThread:
         return self._server.address
 
     def start(self) -> None:
-        """Start it; again on the same port, where it was killed."""
-        # Said in the caller's thread, where `--no-servers` hears of it.
+        """Start it; after a kill, on the same port as before."""
+        # Raised in the caller's thread, where `--no-servers` notices it.
         sys.audit("subprocess.Popen", "temporal", [], None, None)
         self._server = TemporalServer(self._file, self._port)
         self._run(self._server.__aenter__())
         self._port = int(self.address.rpartition(":")[2])
 
     def kill(self) -> None:
-        """SIGKILL."""
+        """Send it SIGKILL."""
         assert self._server.pid
         os.kill(self._server.pid, signal.SIGKILL)
         self._run(self._server.ended())
@@ -92,9 +92,9 @@ class TemporalInThread:
         return True
 
     async def restart(self) -> None:
-        """End it, and start it anew; from whichever event loop."""
+        """Stop it and start it again; may be called from any event loop."""
         await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._server.restart(), self._loop))
 
 
-# Those that many tests use, by their addresses.
+# The servers that many tests share, by address.
 SERVERS: dict[str, TemporalInThread] = {}

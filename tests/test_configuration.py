@@ -1,4 +1,4 @@
-"""Settings that are wrong: each named with where it stands and the remedy, and never with its value."""
+"""Wrong settings: each is named with its place and the remedy, and never with its value."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SECRET = "hunter2"
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of its own to start in, and nothing of ours in the environment."""
+    """An empty working directory, and none of our variables in the environment."""
     monkeypatch.chdir(tmp_path)
     for name in os.environ:
         if name.startswith(("COUNTERSIGN_", "TEMPORAL_")):

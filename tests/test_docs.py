@@ -1,4 +1,4 @@
-"""What is written down is true: settings and links in the docs, pins in the lock, no path of anybody's machine."""
+"""The docs and files are right: settings and links in the docs, pins in the lock, no path of anybody's machine."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ def tokens(page: Path) -> Iterator[Token]:
 
 
 def links(page: Path) -> list[str]:
-    """What the page links to or shows, on other sites and here."""
+    """The targets of the page's links and pictures, on other sites and here."""
     return [str(token.attrs.get("href", token.attrs.get("src", ""))) for token in tokens(page) if token.attrs]
 
 
 def anchors(page: Path) -> set[str]:
-    """The headings of the page as links name them (the way GitHub does it)."""
+    """The anchors of the page's headings, as GitHub makes them."""
     every = list(tokens(page))
     headings = [after.content for token, after in pairwise(every) if token.type == "heading_open"]
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
@@ -97,12 +97,12 @@ def test_every_link_within_the_project_leads_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_no_page_has_anybody_install_what_has_our_name_from_a_registry(page: Path) -> None:
-    """`countersign` there is somebody else's."""
+    """The `countersign` there is somebody else's."""
     assert not re.findall(r"pip install\b.*[\s'\"](countersign(?:\[[\w,]+\])?)(?![\w/*-])", page.read_text())
 
 
 def paths_in(page: Path) -> list[tuple[str, str]]:
-    """Each file and folder that a page names, with the folder that its line of a table is about."""
+    """Each file and folder that a page names, with the folder that its table row is about, if any."""
     found = []
     for line in page.read_text().splitlines():
         names = re.findall(r"`([^`]+)`", line)
@@ -117,7 +117,7 @@ def test_architecture_names_only_files_and_folders_that_exist(page: Path) -> Non
     places = {*(file.as_posix() for file in files), *(f"{one.as_posix()}/" for file in files for one in file.parents)}
 
     def exists(folder: str, name: str) -> bool:
-        """From the root or in its line's folder; in a line that is about none, it may stand anywhere."""
+        """Whether it is at the root or in its row's folder; outside such rows it may be anywhere."""
         patterns = {name, f"{folder}{name}"} if folder else {name, f"*/{name}"}
         return any(fnmatchcase(place, pattern) for place in places for pattern in patterns)
 

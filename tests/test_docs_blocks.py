@@ -1,4 +1,4 @@
-"""What the pages show to be typed can be typed: commands parse, their programs know the options, Python imports."""
+"""The code blocks of the pages work: commands parse, their programs know the options, Python imports."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.commands import COMMAND_LINES
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-# Programs whose use is looked into, and others.
+# The programs whose arguments are checked, and the others that appear.
 OURS = {"countersign", "curl", "make", "python", "temporal"}
 OTHERS = {".", "export", "git", "install", "openssl", "pg_dump"}
 SETTING = re.compile(r"(COUNTERSIGN|TEMPORAL)_\w+=")
@@ -54,7 +54,7 @@ BLOCKS = list(blocks())
 
 
 def shell_lines(block: Block) -> Iterator[list[str]]:
-    """The commands of a block, each as its words, without comments and redirections."""
+    """The commands of a block, each as a list of words, without comments and redirections."""
     for line in block.text.replace("\\\n", " ").splitlines():
         if line.split(" ")[0].removeprefix(".venv/bin/") in OURS | OTHERS and " " in line:
             words = shlex.split(line.replace("; ", " ; "), comments=True)
@@ -98,7 +98,7 @@ def _parses(line: str, arguments: list[str]) -> None:
     command: Any = get_command(importlib.import_module(COMMAND_LINES[line]).app)
     while inner := getattr(command, "commands", None):
         command, arguments = inner[arguments[0]], arguments[1:]
-    command.make_context(line, list(arguments))  # raises where an option or a value is none
+    command.make_context(line, list(arguments))  # raises if an option or a value is wrong
 
 
 def _has_options(tool: Path, words: list[str]) -> None:

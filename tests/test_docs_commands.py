@@ -1,4 +1,4 @@
-"""Every command, its options and every make target stand in docs/commands.md."""
+"""Every command, its options and every make target are in docs/commands.md."""
 
 from __future__ import annotations
 

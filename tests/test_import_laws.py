@@ -1,4 +1,4 @@
-"""What import-linter can't see: files it would pass over, and what the single-file modules import."""
+"""What import-linter can't see: files it would skip, and what the single-file modules import."""
 
 from __future__ import annotations
 
@@ -20,12 +20,11 @@ from store.alembic_migrations import config
 from store.database import only_reads
 
 ROOT = Path(__file__).parent.parent
-# Alembic loads these by their path: they are no package, and the linter doesn't see them.
+# Alembic loads these by path: they aren't a package, and the linter doesn't see them.
 MIGRATIONS = ROOT / "store" / "migrations"
 NAMES_A_CHANNEL = re.compile(r"notifiers\.(email|slack)|[\"'](email|slack)[\"']|mailbox(?!_unread)")
-# A person's address in the policy file is called so, too.
-# A claim of OpenID Connect is called as a channel is.
-# Tables, rows and the ledger of mails say "mailbox" of what is an inbox elsewhere.
+# These don't mean a channel. A person's address in the policy file, and a claim of OpenID Connect, are called "email".
+# Tables, rows, their models and the ledger of mails call an inbox "mailbox".
 NAME_ONE_ALL_THE_SAME = {
     "countersign/notifications.py",
     "countersign/policy/check.py",
@@ -55,7 +54,7 @@ def imported_by(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("package", checked_packages())
 def test_the_laws_see_every_file(package: str) -> None:
-    # A folder without __init__.py inside a package is passed over in silence.
+    # The linter silently skips a folder without __init__.py inside a package.
     files = [path for path in (ROOT / package).rglob("*.py") if not path.is_relative_to(MIGRATIONS)]
     modules = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in files}
     assert modules <= grimp.build_graph(package, cache_dir=None).modules
@@ -74,7 +73,7 @@ def test_settings_and_logs_import_the_domain_at_most(file: str) -> None:
 
 
 def test_no_channel_is_named_outside_its_folder_and_the_list() -> None:
-    """The policy file has their names, too: a program without the channels checks a policy."""
+    """The policy file may name them too, as a program without the channels has to check a policy."""
     others = {
         "worker.py",
         "worker_checks.py",
@@ -97,7 +96,7 @@ def test_migrations_import_the_store_at_most() -> None:
 
 
 def test_workflows_are_loaded_without_a_database() -> None:
-    """Loading one costs each sandboxed workflow; the engine, which has it, is named for types alone."""
+    """Each sandboxed workflow would load it again; the engine, which uses it, is imported for types only."""
     load = "import sys, workflows.connection, workflows.grant, workflows.background; print(*sys.modules)"
     told = subprocess.run([sys.executable, "-c", load], cwd=ROOT, capture_output=True, text=True, check=True)
     assert "activities.requests" in told.stdout.split()
@@ -122,12 +121,12 @@ def _names_in(function: object) -> tuple[str, ...]:
     return function.__code__.co_names if isinstance(function, FunctionType) else ()
 
 
-# What repeated calls are answered is the portal's own. That the database can be written is found out by trying.
+# The stored answers to repeated calls belong to the portal. Whether the database can be written is found by trying.
 WRITTEN_BY_THE_PORTAL = {"idempotency", "try_to_write"}
 
 
 def test_the_portal_only_reads_the_store_and_has_the_engine_write(sqlite_url: str) -> None:
-    """A part of the store that is passed on has no method that writes."""
+    """If a whole part of the store is passed on, none of its methods may write."""
     files = [path.read_text() for path in (ROOT / "portal").rglob("*.py")]
     lines = [line for file in files for line in file.splitlines() if not line.startswith(("from ", "import "))]
     used = set(re.findall(r"\bstore\.([a-z_]+)(?:\.([a-z_]+))?", "\n".join(lines)))
@@ -141,10 +140,10 @@ def test_the_portal_only_reads_the_store_and_has_the_engine_write(sqlite_url: st
     assert not [line for line in lines if ".transaction()" in line]
 
 
-# What a connection is made of, as code or a template would name it.
+# The fields of a connection, as code or a template would name them.
 OF_A_CONNECTION = re.compile(r"(question|subject|fields)\S{0,2}\.(device|protocol)\b|\[\"(device|protocol)\"\]")
-# Slack's /connect and its form ask for connections, and how one is said stands in its own template. The question
-# about a device that people connect with names that, too.
+# Files that may name them: Slack's /connect and its form ask for connections, and a connection has templates of its
+# own. The question about a device that people connect with has a field `device`, too.
 ITS_OWN = re.compile(
     r"countersign/kinds/\w+\.py|engine/devices/decisions\.py|notifiers/slack/inbound/connect_\w+\.py"
     r"|templates/\w+/subject/connection\.j2"
@@ -168,7 +167,7 @@ def test_only_its_kind_and_its_templates_know_what_a_connection_is_made_of() -> 
 
 
 def test_no_pattern_repeats_a_group_possessively() -> None:
-    """Before Python 3.11.5 the re module matches that wrongly: https://github.com/python/cpython/issues/106052."""
+    """Before Python 3.11.5 the re module matched that wrongly: https://github.com/python/cpython/issues/106052."""
     possessive = re.compile(r"\)(?:[*+?]|\{\d*,?\d*\})\+|\(\?>")
     files = [path for package in checked_packages() for path in (ROOT / package).rglob("*.py")]
     assert [path for path in files if possessive.search(path.read_text())] == []

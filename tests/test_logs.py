@@ -1,4 +1,4 @@
-"""Log lines: nothing that somebody sent begins a line of its own, or steers a terminal."""
+"""Log lines: nothing that somebody sent can begin a line of its own or control a terminal."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FORGED = "2026-01-01 00:00:00,000 INFO portal: #1 Approved"
 
 
 def line_of(say: Callable[[logging.Logger], None], formatter: logging.Formatter | None = None) -> list[str]:
-    """What is written, by the handler's own way, when something is said."""
+    """The lines that a handler writes when `say` logs something."""
     written = io.StringIO()
     handler = logging.StreamHandler(written)
     handler.setFormatter(formatter or OneLine(FORMAT))
@@ -69,7 +69,7 @@ def test_an_empty_message_is_a_line_too(message: str) -> None:
 
 
 def as_json(say: Callable[[logging.Logger], None]) -> dict[str, Any]:
-    """What is written as JSON: one line, one object."""
+    """The object that is written as JSON, on one line, when `say` logs something."""
     (line,) = line_of(say, Json())
     assert line.isascii()
     found: dict[str, Any] = json.loads(line)

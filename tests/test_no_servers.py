@@ -1,4 +1,4 @@
-"""`--no-servers`, with which `make check` runs: what starts a server or another program is skipped, unmarked."""
+"""`--no-servers`, which `make check` uses, skips tests that start a server or another program; no marks needed."""
 
 from __future__ import annotations
 

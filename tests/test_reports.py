@@ -1,4 +1,4 @@
-"""The run itself: a failure that pytest can't show with its source is told all the same, and the rest goes on."""
+"""A failure that pytest can't show with its source is reported all the same, and the run goes on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a setting is where nothing is said of it, and that depends on the machine."""
+"""The defaults of settings that depend on the machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ GIGABYTE = 10**9
 
 @pytest.fixture
 def limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A file where a container says how much memory it may use, as Linux has it; nothing else is set."""
+    """The file in which Linux says how much memory a container may use; nothing else is set."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("COUNTERSIGN_CACHED_WORKFLOWS", raising=False)
     file = tmp_path / "memory.max"

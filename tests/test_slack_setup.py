@@ -1,4 +1,4 @@
-"""What people paste into Slack and read about it is what the code does: manifests, scopes and pictures."""
+"""The manifests that people paste into Slack, and the scopes and pictures in the docs, match the code."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def manifest(mode: str) -> Manifest:
 
 
 def listened_to(kind: str) -> list[str]:
-    """The names in `app.shortcut("connect")` and its like."""
+    """The names in calls such as `app.shortcut("connect")`."""
     assert bolt_handlers.__file__
     return re.findall(rf'app\.{kind}\("(\w+)"\)', Path(bolt_handlers.__file__).read_text())
 
@@ -140,7 +140,7 @@ def test_the_manifest_names_what_the_code_listens_to(mode: str) -> None:
 @pytest.mark.parametrize("mode", MANIFESTS)
 def test_the_manifest_asks_for_the_least_scopes(mode: str) -> None:
     assert manifest(mode).oauth_config.scopes.bot == list(SCOPES)
-    # With the two lines for rooms, whose # is taken away by hand.
+    # With the two lines for rooms, which people uncomment by hand.
     with_rooms = re.sub(r"^( +)# - ", r"\1- ", MANIFESTS[mode].read_text(), flags=re.MULTILINE)
     said = Manifest.model_validate(read(with_rooms))
     assert said.oauth_config.scopes.bot == [*SCOPES, *ROOM_SCOPES]

@@ -1,4 +1,4 @@
-"""`python worker.py`: arguments start nothing by accident, and what is wrong ends it in words, with all closed."""
+"""`python worker.py`: no argument starts it by accident; on an error it says what is wrong and closes everything."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NOWHERE = "127.0.0.1:1"
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run it to its end, with nothing of ours in the environment but this."""
+    """Run it to its end, with no variables of ours in the environment but these."""
     told = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME"} or "COVERAGE" in name}
     command = [sys.executable, str(ROOT / "worker.py"), *arguments]
     return subprocess.run(command, cwd=ROOT, env=told | environment, capture_output=True, text=True, check=False)
@@ -132,7 +132,7 @@ async def test_a_namespace_that_is_deleted_under_it_ends_it_as_a_wrong_one_does(
         temporal = await TemporalClient.connect(temporal_address)
         await temporal.operator_service.delete_namespace(DeleteNamespaceRequest(namespace=namespace))
         _, errors = await process.communicate()
-    said = errors.decode().splitlines()  # Temporal's library may log something behind it
+    said = errors.decode().splitlines()  # Temporal's library may log something after it
     assert "countersign worker: Temporal has no such namespace; set TEMPORAL_NAMESPACE to one that exists." in said
     assert process.returncode == 2
     assert not [line for line in said if "Traceback" in line]
@@ -158,7 +158,7 @@ async def test_what_does_not_come_up_within_a_minute_ends_worker_and_portal_with
 
 
 async def ends_late(program: list[str], environment: dict[str, str]) -> list[str]:
-    """What a program says, but for what is well, that ends with code 1, and not before the minute is over."""
+    """Run a program that must end with code 1 after more than a minute; its output without INFO lines."""
     began = time.monotonic()
     process = await asyncio.create_subprocess_exec(
         sys.executable, *program, cwd=ROOT, env=os.environ | environment, stderr=asyncio.subprocess.PIPE
@@ -169,7 +169,7 @@ async def ends_late(program: list[str], environment: dict[str, str]) -> list[str
 
 
 async def test_what_was_opened_is_closed_when_a_start_fails(temporal_address: str, sqlite_url: str) -> None:
-    before = {thread.ident for thread in threading.enumerate()}  # others' engines may run meanwhile
+    before = {thread.ident for thread in threading.enumerate()}  # engines of other tests may run meanwhile
     async with MailServer() as mail:
         settings = settings_for(sqlite_url, temporal_address, "nowhere", mail)
         with pytest.raises(BadSetting, match="TEMPORAL_NAMESPACE"):
@@ -215,7 +215,7 @@ async def test_a_server_that_wants_tls_is_told_from_one_that_is_not_there() -> N
 
 @workflow.defn(name="Grant", sandboxed=False)
 class OtherGrant:
-    """Makes other commands than ours of the same name."""
+    """Issues other commands than our workflow of the same name."""
 
     @workflow.run
     async def run(self, _: str) -> None:
@@ -246,7 +246,7 @@ async def test_before_an_upgrade_all_that_is_open_is_replayed_and_what_would_not
             )
             handle = await start
             async with asyncio.timeout(120):
-                # Until its first task is over.
+                # Wait until its first task is done.
                 while (await handle.describe()).history_length < 5:  # noqa: ASYNC110
                     await asyncio.sleep(0.05)
         done = await asyncio.to_thread(run, "--replay", **environment)

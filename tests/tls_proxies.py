@@ -1,4 +1,4 @@
-"""The real nginx and Caddy in front of a portal, by the recipes in `deploy/`, for tests."""
+"""The real nginx and Caddy in front of a portal, configured by the recipes in `deploy/`, for tests."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ http {{
     include {home}/countersign.conf;
 }}
 """
-# Where Caddy's API listens by the recipes, and what the tests add there.
+# The recipes' line that says where Caddy's API listens, and the lines that the tests add after it.
 ADMIN = "\tadmin unix//var/lib/caddy/admin.sock\n"
 OPTIONS = "\tauto_https disable_redirects\n\tdefault_bind 127.0.0.1\n\tskip_install_trust\n"
 NOBODY = 65534
@@ -79,17 +79,17 @@ PROXIES: dict[str, Command] = {"nginx": nginx, "caddy": caddy}
 
 
 def own_socket(home: Path) -> dict[str, str]:
-    """What is changed in a Caddyfile, so that its API listens in a folder of the test's."""
+    """The changes to a Caddyfile that make its API listen in the test's folder."""
     return {ADMIN: f"\tadmin unix/{home}/admin.sock\n{OPTIONS}"}
 
 
 def must_keep_its_configuration(home: Path) -> None:
-    """The API of the Caddy that runs there is for its own account alone, and so is what Caddy has written."""
+    """Only its own account can use the API of the Caddy that runs there, or read the files that Caddy has written."""
     asked = ["curl", "--silent", "--show-error", "--max-time", "10"]
     as_nobody = ["setpriv", "--reuid", str(NOBODY), "--clear-groups"] if os.geteuid() == 0 else []
     refused = subprocess.run([*as_nobody, *asked, "localhost:2019/config/"], capture_output=True, check=False)
     assert refused.returncode == COULD_NOT_CONNECT, refused
-    assert (home / "admin.sock").stat().st_mode & 0o022 == 0  # who may not write can't connect (unix(7))
+    assert (home / "admin.sock").stat().st_mode & 0o022 == 0  # connecting needs write permission (unix(7))
     reload = [str(found("caddy")), "reload", "--config", str(home / "Caddyfile"), "--adapter", "caddyfile"]
     subprocess.run(reload, env={"PATH": SYSTEM, "HOME": str(home)}, capture_output=True, check=True)
     written = [one for one in (home / "caddy").rglob("*") if one.is_file()]
@@ -98,7 +98,7 @@ def must_keep_its_configuration(home: Path) -> None:
 
 
 def replaced(recipe: str, changes: dict[str, str]) -> str:
-    """A recipe with other addresses and files in it, and nothing else."""
+    """A recipe with these texts replaced, such as addresses and files; each must be in it."""
     for old, new in changes.items():
         assert old in recipe, old
         recipe = recipe.replace(old, new)
@@ -109,7 +109,7 @@ def replaced(recipe: str, changes: dict[str, str]) -> str:
 def running(
     name: str, home: Path, portal_url: str, certificate: str, key: str, commands: Mapping[str, Command] = PROXIES
 ) -> Iterator[str]:
-    """Run it with a server's certificate and key, in PEM files; yields where it answers."""
+    """Run a proxy with a server's certificate and key, in PEM files; yields its URL."""
     port = free_port()
     command = commands[name](home, port, urlsplit(portal_url).netloc, certificate, key)
     environment = {"PATH": SYSTEM, "HOME": str(home), "XDG_DATA_HOME": str(home), "XDG_CONFIG_HOME": str(home)}

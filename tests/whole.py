@@ -1,4 +1,4 @@
-"""Whether all is tested, as in CI, or what takes long, and has another like it, is left out or done less often."""
+"""Whether to run everything, as CI does, or to leave out or repeat less often slow tests that resemble others."""
 
 import os
 
