@@ -1,4 +1,4 @@
-"""The command line of a whole installation."""
+"""Fixtures: a whole installation, and its command line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.local_servers import answering
 
 @pytest.fixture(autouse=True)
 def no_login(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever runs the tests may be logged in somewhere."""
+    """Ignore the login that whoever runs the tests may have."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
 
 

@@ -1,4 +1,4 @@
-"""An output that nobody takes."""
+"""An output that nobody reads."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 
 @contextmanager
 def full_pipe() -> Iterator[tuple[int, int]]:
-    """Both ends of a pipe that has no room for a byte, until somebody reads."""
+    """Both ends of a pipe that has no room for another byte until somebody reads."""
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     with suppress(BlockingIOError):

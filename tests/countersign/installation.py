@@ -83,7 +83,7 @@ Run = Callable[..., Ran]
 
 @dataclass
 class Installation:
-    """Where it answers, and the token of each person; `devices` are those nobody asked for yet."""
+    """Its address, and the token of each person; `devices` yields those that nobody has asked for yet."""
 
     url: str
     tokens: dict[str, str]
@@ -92,7 +92,7 @@ class Installation:
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def environment(self, who: str, columns: int = 80) -> dict[str, str]:
-        """What somebody's shell has set."""
+        """The environment of somebody's shell."""
         login = {"COUNTERSIGN_URL": self.url, "COUNTERSIGN_TOKEN": self.tokens.get(who, "")}
         return {**os.environ, **login, "COLUMNS": str(columns), "TZ": "UTC"}
 
@@ -123,11 +123,11 @@ class Installation:
 def installed(
     temporal_address: str, folder: Path, policy: str = POLICY, database_url: str = ""
 ) -> Iterator[Installation]:
-    """Run the worker and the portal until the end of the block; on SQLite, where no empty database is named."""
+    """Run the worker and the portal until the end of the block; on SQLite, unless an empty database is named."""
     port, smtp_port, imap_port = free_port(), free_port(), free_port()
     settings = {
         "COUNTERSIGN_DATABASE_URL": database_url or new_sqlite(folder / "countersign.db"),
-        # Its own: another installation's worker would take its tasks, and write them into another database.
+        # A namespace of its own: another installation's worker would take its tasks and write to another database.
         "TEMPORAL_NAMESPACE": _new_namespace(temporal_address),
         "COUNTERSIGN_PORTAL_PORT": str(port),
         **mail_settings(smtp_port, imap_port, new_mail_keys()),
@@ -157,14 +157,14 @@ def installed(
 
 
 def _new_namespace(temporal_address: str) -> str:
-    """In a thread, as the one of the tests may have an event loop already."""
+    """Make it in another thread, as the test's own may already run an event loop."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(lambda: asyncio.run(new_namespace(temporal_address))).result()
 
 
 @contextmanager
 def another_portal(installation: Installation) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """The address of a portal beside that of the installation, and its process, which a test may kill."""
+    """A second portal of the installation: its address, and its process, which a test may kill."""
     port = free_port()
     settings = installation.settings | {"COUNTERSIGN_PORTAL_PORT": str(port)}
     with _running(PROGRAMS["portal"], settings, port) as process:
@@ -174,7 +174,7 @@ def another_portal(installation: Installation) -> Iterator[tuple[str, subprocess
 
 @contextmanager
 def _running(arguments: list[str], settings: dict[str, str], port: int = 0) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a process of ours; the block begins when it listens on `port`, where one is named."""
+    """Run a process of ours; the block begins when it listens on `port`, if one is named."""
     process = subprocess.Popen([sys.executable, *arguments], cwd=ROOT, env={**os.environ, **settings})
     try:
         _wait_until_it_listens(process, port)
@@ -185,7 +185,7 @@ def _running(arguments: list[str], settings: dict[str, str], port: int = 0) -> I
 
 
 def _wait_until_healthy(url: str) -> None:
-    """Until the worker has given its first sign of life, too."""
+    """Wait until the portal is healthy, which includes the worker's first sign of life."""
     deadline = time.monotonic() + START_SECONDS
     while httpx.get(f"{url}/api/v1/health", trust_env=False, timeout=START_SECONDS).status_code != httpx.codes.OK:
         assert time.monotonic() < deadline, "something never came up"

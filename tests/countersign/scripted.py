@@ -9,7 +9,7 @@ CUT = b""
 
 
 class Server(ThreadingHTTPServer):
-    """Answers with what the test queued: a status and a body, or nothing before it hangs up."""
+    """Gives the answers that the test queued: a status and a body, or hangs up without one."""
 
     daemon_threads = True
 
@@ -49,4 +49,4 @@ class Handler(BaseHTTPRequestHandler):
     do_POST = do_GET
 
     def log_message(self, format: str, *args: object) -> None:
-        """Nothing is printed among the tests."""
+        """Print nothing amid the tests' output."""

@@ -1,4 +1,4 @@
-"""What no order of events may break: the quorum is distinct people, and a final status is final (rules 2 to 6)."""
+"""What holds in any order of events: the quorum is distinct people, and a final status is final (rules 2 to 6)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ people_lists = st.builds(
     st.lists(st.sampled_from(PEOPLE), max_size=4, unique=True),
     st.sampled_from([[], [REQUESTER]]),
 )
-# A slow machine is no failure.
+# A slow machine isn't a failure.
 calmly = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 somebody_asking = st.sampled_from([*PEOPLE, REQUESTER])
 # Who is found to be disabled when a change is written: mostly nobody.
@@ -48,7 +48,7 @@ moments = st.integers(0, 90).map(lambda minutes: START + timedelta(minutes=minut
 
 @st.composite
 def level_rules(draw: st.DrawFn) -> LevelRule:
-    # Whom the rule names is the policy's business; the ballot is handed the people.
+    # Whom the rule names matters to the policy only; the ballot is handed the people.
     named = [NamedUser(user="somebody")]
     return LevelRule(
         approvers=named, quorum=draw(st.integers(1, 3)), members_may_approve_themselves=draw(st.booleans())
@@ -64,7 +64,7 @@ def levels_people(draw: st.DrawFn) -> LevelPeople:
 
 
 class AnyOrder(RuleBasedStateMachine):
-    """Levels start, answers come, people go, time ends, in any order; a plain model says what may be."""
+    """Levels start, answers come, people leave, time runs out, in any order; a plain model says what is allowed."""
 
     answers = Bundle("answers")
 
@@ -77,7 +77,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.disabled: set[str] = set()
         self.counted: list[Answer] = []
         self.lapsed: set[str] = set()
-        self.on_record = 0  # levels that are passed
+        self.on_record = 0  # how many levels are passed on record
         self.final: dict[str, Any] | None = None
         self.late_news: list[set[str]] = []
         self.lost_level = 0
@@ -119,7 +119,7 @@ class AnyOrder(RuleBasedStateMachine):
     def somebody_answers(self, **said: Any) -> Any:
         return self.hear(said)
 
-    # Of all that may be said little counts, so this says what does: else hardly a run would get anywhere.
+    # Few random answers count. This rule gives one that does, as hardly a run would get anywhere otherwise.
     @precondition(lambda self: bool(self.ballot.asked))
     @rule(target=answers, data=st.data(), at=st.just(START), late=late_news)
     def somebody_who_is_asked_approves(self, data: st.DataObject, at: datetime, late: list[set[str]]) -> Any:
@@ -192,7 +192,7 @@ class AnyOrder(RuleBasedStateMachine):
             assert self.ballot.model_dump() == before
 
     def write(self, answer: Answer) -> None:
-        """Put an answer on record; whom it relies on may have been disabled by then, once and again."""
+        """Write an answer; people it relies on may turn out to be disabled by then, more than once."""
         while self.late_news and (self.ballot.settled or self.ballot.passed > self.on_record):
             news = self.late_news.pop()
             passed_now = self.ballot.passed > self.on_record
@@ -216,7 +216,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.on_record = self.ballot.passed
 
     def should_count(self, answer: Answer) -> bool:
-        """The rules again, in plain words, from what was put in rather than from what the ballot keeps."""
+        """The rules again, in plain words: from the answers that were given, not from the ballot's own decisions."""
         if self.ballot.settled or answer.approval_id != THIS or answer.at > DEADLINE:
             return False
         if answer.person == REQUESTER or answer.person in self.disabled:
@@ -415,7 +415,7 @@ def test_no_level_is_passed_and_no_answer_counts_by_whoever_is_disabled_when_it_
 
 
 def relied_on(ballot: Ballot, answer: Answer, on_record: int) -> set[str]:
-    """Who must be enabled when what the ballot has become is written."""
+    """The people who must be enabled when the ballot's new state is written."""
     passed_now = ballot.passed > on_record or ballot.status is Status.APPROVED
     people = ballot.approved_by | {REQUESTER} if passed_now else set()
     return people | ({answer.person} if ballot.counted(answer) else set())

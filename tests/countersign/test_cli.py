@@ -173,7 +173,7 @@ def test_two_levels_pass_one_after_the_other(by: Run) -> None:
     assert "Level 2 of 2: not started" in waiting
     assert "Level 2 of 2: 0 of 1 approved" in by("grace", "approve", number).out
     assert "Level 1 of 2: passed" in by("alice", "show", number).out
-    # Who approved a level that was passed may take it back while the request waits (rule 2).
+    # Somebody who approved a passed level may still reject while the request waits (rule 2).
     back = by("grace", "reject", number, "I was wrong")
     assert back.code == 0
     assert "Rejected by Grace Hopper: I was wrong" in back.out

@@ -20,7 +20,7 @@ MORE = POLICY.replace(CAROL, CAROL + "  dora: {name: Dora Dunn, email: dora@exam
 
 @pytest.fixture(autouse=True)
 def policy_as_it_was(by: Run, tmp_path: Path) -> Iterator[None]:
-    """Others go on with the policy they know."""
+    """Put the usual policy back in force for other tests."""
     yield
     file = written(tmp_path, POLICY)
     assert by("ada", "policy", "apply", file, "--yes").code == 0
@@ -38,7 +38,7 @@ def in_force(by: Run) -> int:
 
 
 def at_a_terminal(installation: Installation, answer: str, *arguments: str) -> tuple[int, str]:
-    """Run `countersign` as ada in a terminal, and type an answer when she is asked; the exit code and all it showed."""
+    """Run `countersign` as ada in a terminal, typing `answer` when it asks; returns the exit code and all output."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [COMMAND, *arguments], stdin=theirs, stdout=theirs, stderr=theirs, env=installation.environment("ada")
@@ -50,7 +50,7 @@ def at_a_terminal(installation: Installation, answer: str, *arguments: str) -> t
             shown += part
             if shown.rstrip().endswith(b"[y/N]:"):
                 os.write(ours, f"{answer}\n".encode())
-    except OSError:  # what Linux says of a terminal that nobody holds open any more
+    except OSError:  # Linux raises it for a terminal that nobody holds open any more
         pass
     finally:
         os.close(ours)
@@ -69,7 +69,7 @@ def test_what_takes_something_away_is_refused_where_nobody_can_be_asked(by: Run,
     file = written(tmp_path, WITHOUT_CAROL)
     ran = by("ada", "policy", "apply", file)
     assert ran.code == 2
-    # Others may have left her requests and grants, which it would end.
+    # Other tests may have left requests and grants of hers, which would end.
     assert ran.out.splitlines()[:4] == [
         "1 person removed",
         "  carol  Carol Clark",

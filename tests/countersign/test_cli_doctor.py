@@ -1,4 +1,4 @@
-"""`countersign doctor`: what is wrong first, each with its remedy, and a code that says whether anything is."""
+"""`countersign doctor`: problems come first, each with its remedy, and the exit code says if there are any."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Following a request in a terminal and elsewhere, and what is said when the portal can't do its part."""
+"""Following a request in a terminal and elsewhere, and what is printed when the portal can't do its part."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ VIEW = RequestView(
 
 
 class Screen(io.StringIO):
-    """Does something once, as soon as these words are printed."""
+    """An output that calls `then` once, in a thread, as soon as `message` has been printed."""
 
     def __init__(self, message: str, then: Callable[[], object]) -> None:
         super().__init__()

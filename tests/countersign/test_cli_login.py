@@ -1,4 +1,4 @@
-"""`countersign login` and `logout` against a server that says what a test wants (a real one: tests/portal/pages)."""
+"""`countersign login` and `logout` against a scripted server (tests/portal/pages has a real one)."""
 
 import json
 import os
@@ -97,7 +97,7 @@ def test_logging_out_ends_the_token_and_what_has_ended_already_is_forgotten(
     assert command("logout").code == 5
     kept_login.keep(server.url, TOKEN, datetime.now(UTC) + timedelta(hours=1))
     server.will_say(503, {"title": "Unavailable", "detail": "not now"})
-    # It can be done again.
+    # The login is kept, so that it can be tried again.
     assert (command("logout").code, file.exists()) == (4, True)
 
 

@@ -27,7 +27,7 @@ def answer(status: str, **others: object) -> dict[str, Any]:
 
 
 def told(server: Server, status: str, **others: object) -> None:
-    """The device, as the server will say it."""
+    """Queue the server's answer about the device."""
     whose = {"id": ID, "person": "alice", "email": "alice@example.test", "name": "laptop", "status": status}
     known = {"key": KEY, "key_type": "x25519", "fingerprint": {}, "registered_at": "2026-01-05T10:00:00Z"}
     server.will_say(200, {**whose, **known, "last_seen_at": "2026-01-05T10:00:00Z", **others})

@@ -1,4 +1,4 @@
-"""What a page says, at any width, of times in the local zone, and of texts that would like to be more than text."""
+"""Pages of the command line: at any width, with times in the local zone, and with texts that contain markup."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ SECONDS = 120
 
 
 class Process:
-    """A command that runs meanwhile; what it printed so far is in `text`."""
+    """A command that runs in the background; `text` is what it has printed so far."""
 
     def __init__(self, arguments: list[str], environment: dict[str, str], terminal: bool) -> None:
         ours, theirs = pty.openpty() if terminal else os.pipe()
@@ -32,7 +32,7 @@ class Process:
         self.text = ""
 
     def until(self, message: str) -> str:
-        """Read on until these words were printed; returns the first thing that matched."""
+        """Read on until the output matches the pattern `message`; returns the first match."""
         deadline = time.monotonic() + SECONDS
         while not (found := re.search(message, self.text)):
             assert time.monotonic() < deadline, self.text
@@ -56,7 +56,7 @@ class Process:
         assert ready, f"nothing more was printed: {self.text}"
         try:
             chunk = os.read(self._reading, 65536)
-        except OSError:  # a terminal whose last user has gone
+        except OSError:  # nobody holds the terminal open any more
             return False
         self.text += chunk.decode(errors="replace")
         return bool(chunk)
@@ -118,7 +118,7 @@ def test_with_json_the_end_is_one_value(installation: Installation, by: Run) -> 
 
 
 def test_who_joined_from_another_address_is_not_let_in(installation: Installation, by: Run) -> None:
-    """The approval is for the address that was asked with first; asking again would be refused."""
+    """The approval is for the address in the first question; asking again from another one would be refused."""
     device = next(installation.devices)
     by("alice", "request", device, "ssh", "--source-address", "192.0.2.7")
     joining = ["request", device, "ssh", "--wait", "--source-address"]

@@ -1,4 +1,4 @@
-"""The Python client when what it needs is not there: it says so in words, and in time."""
+"""The Python client when something it needs is missing: it says so plainly, and in time."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ async def test_many_who_ask_at_once_wait_for_one_another_as_temporal_takes_only_
     client = await Client.connect(temporal_address, namespace=namespace)
     calls = await asyncio.gather(*(client.ask(QUESTION) for _ in range(12)), return_exceptions=True)
     assert {type(one) for one in calls} == {Delayed}
-    # Those of several programs are too many; what is aborted by the server may go on there all the same.
+    # Calls from several programs are too many; one that the server aborts may still go through.
     other = QUESTION.model_copy(update={"device": "db-2"})
     clients = [await Client.connect(temporal_address, namespace=namespace) for _ in range(3)]
     calls = await asyncio.gather(*(one.ask(other) for one in clients for _ in range(5)), return_exceptions=True)

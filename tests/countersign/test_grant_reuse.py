@@ -1,4 +1,4 @@
-"""Rule 10, as a pure function: what a grant that lasts says to a question."""
+"""Rule 10, as a pure function: how a grant that lasts answers a question."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The HTTP client against servers that answer badly: each becomes words with a remedy, and nothing is asked twice."""
+"""The HTTP client against servers that answer badly: each error names a remedy, and nothing is asked twice."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_the_authorities_of_this_machine_are_trusted_and_of_another_the_remedy_i
     url = server.url.replace("http://127.0.0.1", "https://localhost")
     with Api(url) as api, pytest.raises(Unavailable, match="update-ca-certificates"):
         api.ask(QUESTION)
-    # Where OpenSSL looks, in place of the machine's own.
+    # OpenSSL reads this file instead of the machine's own authorities.
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
     server.will_say(201, ASKED)
     with Api(url) as api:

@@ -1,4 +1,4 @@
-"""Questions of any kind: as they were written down, as they are sent, and what they ask for."""
+"""Questions of any kind: how they are stored, how they are sent, and what they ask for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lines of which none holds up who says it."""
+"""Writing lines without ever holding up the caller."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a machine says of itself; where it can't know, it says nothing."""
+"""What a machine says about itself; what it can't know, it leaves out."""
 
 from __future__ import annotations
 

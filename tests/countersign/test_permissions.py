@@ -1,4 +1,4 @@
-"""Who may do what to a request, whatever way they come by."""
+"""Who may do what to a request, on any channel."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def test_who_may_ask_for_whom() -> None:
     refusal = why_not_ask(VPN, rdp)
     assert refusal is not None
     assert refusal.code == ErrorCode.OTHER_PROTOCOL
-    assert why_not_ask(replace(ALICE, enabled=False), question) is None  # the rules refuse it, on record
+    assert why_not_ask(replace(ALICE, enabled=False), question) is None  # the rules refuse it, which is put on record
     refusal = why_not_ask(replace(ADA, enabled=False), question)
     assert refusal is not None
     assert refusal.code == ErrorCode.DISABLED_PERSON
@@ -178,7 +178,7 @@ def test_who_may_ask_for_whom() -> None:
         ("heidi", 2, Verdict.APPROVE, {"channels": {}}, ErrorCode.CHANNEL_NOT_ALLOWED),
         ("heidi", 2, Verdict.APPROVE, {"confirm": "sign_in_again"}, ErrorCode.CONFIRMATION_NEEDED),
         ("heidi", 2, Verdict.REJECT, {"confirm": "sign_in_again"}, None),
-        ("heidi", 2, Verdict.REJECT, {"rejection_needs_reason": True}, None),  # it is still to be written
+        ("heidi", 2, Verdict.REJECT, {"rejection_needs_reason": True}, None),  # it has not been written yet
         ("heidi", 1, Verdict.APPROVE, {}, ErrorCode.NOT_ASKED),
         ("grace", 1, Verdict.APPROVE, {}, ErrorCode.COUNTED_ALREADY),
         ("grace", 1, Verdict.REJECT, {}, None),  # rule 2: who approved may still reject

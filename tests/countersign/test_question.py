@@ -1,4 +1,4 @@
-"""From any JSON to a question, or to words that name the field and the remedy."""
+"""Reading any JSON as a question, or refusing it with the field and the remedy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Remedies: what a person reads of a wrong value, never in the words of the library that found it."""
+"""Remedies: what people read about a wrong value, never in the words of the library that found it."""
 
 from __future__ import annotations
 

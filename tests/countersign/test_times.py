@@ -1,4 +1,4 @@
-"""Times and lengths of time are written in one way, and never said longer than they are."""
+"""Times and lengths of time are written in one way, and no length is shown longer than it is."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent.parent
 BLOCKED = ("temporalio", "sqlalchemy", "fastapi", "jinja2", "slack_sdk", "aiohttp", "store", "notifiers", "settings")
-# What is not in the wheel's own requirements can't be imported, as where it is not installed.
+# What the wheel itself does not require can't be imported, as if it were not installed.
 RUN = f"""
 import sys
 for name in {BLOCKED!r}:
@@ -82,6 +82,6 @@ def test_the_command_line_runs_from_the_wheel(wheel: Path, words: list[str]) -> 
     ],
 )
 def test_what_gates_and_their_people_run_needs_nothing_else(wheel: Path, words: str, message: str) -> None:
-    """All that it imports is there: it gets as far as what is wrong with what was asked."""
+    """All that it imports is there: it gets as far as saying what is wrong with the command."""
     done = run(wheel, *words.split())
     assert (done.returncode in {2, 4}, message in done.stderr) == (True, True), done.stderr

@@ -1,4 +1,4 @@
-"""Who would have to agree, and why: the same people, in the same order, as when it is really asked."""
+"""Who would have to agree, and why: the same people, in the same order, as when somebody really asks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is no YAML is said by the place where the mistake begins, with what to write instead, once."""
+"""Text that isn't YAML: one message, with the place where the mistake begins and what to write instead."""
 
 from __future__ import annotations
 

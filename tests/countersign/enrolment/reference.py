@@ -1,4 +1,4 @@
-"""Enrolment rules once more, as plainly as they can be said: by what is written, one condition after another."""
+"""A second, plain evaluation of enrolment rules: straight from the written rules, one condition after another."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def first_match(rules: Sequence[Written], facts: Written, answers: Mapping[str, 
 
 def matches(rule: Written, facts: Written, answers: Mapping[str, bool | None]) -> bool:
     def held(part: str) -> list[bool]:
-        """Of each condition whether it counts as true: what is not known depends on what it would lead to."""
+        """Whether each condition counts as true; for an unknown one that depends on the part and the action."""
         found = []
         for selector, value in conditions(rule.get(part, {})):
             truth = holds(selector, value, facts, answers)
@@ -48,7 +48,7 @@ def conditions(part: Written) -> Iterator[tuple[str, Any]]:
 
 
 def holds(selector: str, value: Any, facts: Written, answers: Mapping[str, bool | None]) -> bool | None:
-    """Whether a condition is true; None where that is not known."""
+    """Whether a condition is true; None if that is unknown."""
     token, certificate, email = facts.get("service_token"), facts.get("certificate"), facts.get("email")
     person = bool(email) and token is None
     if selector == "everyone":

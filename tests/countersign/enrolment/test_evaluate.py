@@ -19,7 +19,7 @@ from tests.whole import IS_WHOLE
 
 RULES = TypeAdapter(list[EnrolmentRule])
 EVALUATIONS = [{"url": f"https://{name}.example/ask", "keys_url": f"https://{name}.example/keys"} for name in "xyz"]
-# For each selector the values that rules and facts have of it: few, so that they often meet.
+# The values that rules and facts take for each selector: few, so that they often match.
 POOLS: dict[str, list[Any]] = {
     "emails": ["ann@a.example", "Ben@b.example", "cleo@a.example"],
     "email_domains": ["a.example", "b.example"],
@@ -40,7 +40,7 @@ ACTIONS = [*FOR_MACHINES, *FOR_PEOPLE, *FOR_PEOPLE]
 
 
 class Drawn:
-    """Policies and facts by chance."""
+    """Draws random policies and facts."""
 
     def __init__(self, chance: random.Random) -> None:
         self.chance = chance
@@ -87,7 +87,7 @@ class Drawn:
         return {one["url"]: self.chance.choice([True, False, None]) for one in EVALUATIONS}
 
 
-# Many an example, each from a number, as hypothesis takes longer to draw a policy than both take to evaluate it.
+# Many examples, each drawn from a number: hypothesis takes longer to draw a policy than both take to evaluate it.
 @settings(max_examples=500 if IS_WHOLE else 100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.integers(0, 2**64))
 def test_it_agrees_with_the_plain_reference_on_thousands_of_policies(number: int) -> None:
@@ -122,7 +122,7 @@ ORDER = [("A", "allow"), ("B", "block"), ("C", "service_auth"), ("D", "bypass"),
 
 @pytest.mark.parametrize(("letter", "position"), [("C", 0), ("D", 1), ("A", 2), ("B", 3), ("E", 4)])
 def test_rules_for_machines_are_tried_first_and_the_first_that_matches_is_final(letter: str, position: int) -> None:
-    """Of A to E, all from there on match, so the order of trial says which answers."""
+    """All rules from `position` in the order of trial match, so the first of them answers."""
     tried = ["C", "D", "A", "B", "E"]
     rules = [
         a_rule(name, action, {"countries": ["DE" if tried.index(name) >= position else "AT"]}) for name, action in ORDER
@@ -198,7 +198,7 @@ def test_no_identity_selector_matches_a_machine_whatever_is_said_of_it(selector:
     assert verdict(rule, **everything).action == "service_auth"
     assert verdict(rule, **everything, service_token="t1").action is None
     assert verdict(rule, **everything | {"email": None}).action is None
-    # Neither does it let one in that it excludes, as nobody knows who uses the machine.
+    # An identity that is excluded refuses every machine, as nobody knows who uses it.
     rule = a_rule(action="service_auth", exclude=conditions)
     assert verdict(rule, **everything, service_token="t1").action is None
 
@@ -273,6 +273,6 @@ def test_an_address_is_in_a_network_in_whatever_form(network: str, address: str,
 )
 def test_what_has_no_case_is_compared_without(selector: str, value: str, facts: Any) -> None:
     assert verdict(a_rule(include={selector: [value]}), **facts).rule == "R"
-    # A domain is compared whole.
+    # The whole domain has to match.
     assert verdict(a_rule(include={"email_domains": ["example.org"]}), email="a@evil-example.org").rule == ""
     assert verdict(a_rule(include={"email_domains": ["example.org"]}), email="a@sub.example.org").rule == ""

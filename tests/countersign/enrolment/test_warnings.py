@@ -1,4 +1,4 @@
-"""What `policy check` says of enrolment rules: mistakes, and what is surely not meant, each with its line."""
+"""What `policy check` says about enrolment rules: mistakes and what is surely unintended, each with its line."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def test_what_hides_a_rule_is_what_is_tried_before_it_not_what_stands_before_it(
         ({"include": STAFF, "exclude": {"countries": ["DE"]}}, {"include": STAFF}),
         ({"include": {"source_networks": ["10.1.0.0/16"]}}, {"include": {"source_networks": ["10.0.0.0/8"]}}),
         ({"include": STAFF}, {"include": STAFF | {"countries": ["DE"]}}),
-        # Where the country is not known the block still matches, and the rule that lets somebody in does not.
+        # If the country is unknown, the block still matches, and the rule that lets somebody in does not.
         (
             {"include": STAFF, "exclude": {"countries": ["DE"]}},
             {"action": "block", "include": STAFF, "exclude": {"countries": ["DE"]}},
@@ -229,7 +229,7 @@ def test_rules_with_very_many_values_are_not_compared_for_ever(monkeypatch: pyte
     inside = [f"10.{n}.0.0/16" for n in range(100)]
     rules = [rule("allow", "first", include={"source_networks": ["10.0.0.0/8"]})]
     rules += [rule("allow", f"R{n}", include={"source_networks": inside}) for n in range(3)]
-    # Each of the 100 is compared as it is, and with the one network.
+    # Each of a rule's 100 networks counts as two comparisons: one as a value, and one with the first rule's network.
     for most, found in ((199, 0), (200, 1), (10_000, 3)):
         monkeypatch.setattr(enrolment_warnings, "MOST_COMPARISONS", most)
         assert len(warned(*rules)) == found

@@ -37,7 +37,7 @@ def workflow(*levels: list[Any], **terms: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("changed", "asked"),
     [
-        ({}, []),  # nobody requires approval, so nobody is asked, also no fallback approvers
+        ({}, []),  # nobody requires approval, so nobody is asked, not even fallback approvers
         ({"fallback_approvers": ["heidi"]}, []),
         ({"approval_workflows": [workflow(MANAGERS, [{"user": "heidi"}])]}, ["grace", "heidi"]),
         ({"approval_workflows": [workflow([{"members_of": "finance"}])]}, ["judy"]),

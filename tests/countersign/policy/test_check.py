@@ -1,4 +1,4 @@
-"""What a policy that reads well may still get wrong."""
+"""Mistakes that a well-formed policy may still contain."""
 
 from __future__ import annotations
 
@@ -355,5 +355,5 @@ def test_a_directory_of_5000_people_in_many_groups_is_checked_whole() -> None:
             ],
         }
     )
-    # Only p0 has no line manager, and every group of theirs falls to the first workflow for d0.
+    # Only p0 has no line manager, and each group p0 is in has a workflow for d0.
     assert "nobody to ask for p0:" in only(policy).message

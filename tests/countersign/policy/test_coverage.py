@@ -1,4 +1,4 @@
-"""What the check foretells, and what is seen on opening, is what the ballot does: nobody to ask (rule 4)."""
+"""Nobody to ask (rule 4): what the policy check and the look at opening predict is what the ballot does."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def policies(draw: st.DrawFn) -> Policy:
 
 
 def nobody_at(policy: Policy, requester: str, device_group: str) -> int:
-    """The level at which this request is rejected for want of people, though everybody who is asked approves; or 0."""
+    """The level at which this request is rejected for lack of people, though everybody asked approves; 0 if none."""
     question = ConnectionQuestion.model_validate(
         {"requester": requester, "device": f"{device_group}-1", "protocol": "ssh"}
     )

@@ -1,4 +1,4 @@
-"""What differs between two texts: exact, whatever they hold, and quick where thousands of lines differ."""
+"""The difference between two texts: exact for any texts, and quick even if thousands of lines differ."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TEXTS = st.lists(st.sampled_from(["a", "b", "c", "  - d", "", "e: f"]), max_size
 
 
 def rebuilt(old: str, new: str) -> list[str]:
-    """The new text, made of the old one and what is said to differ."""
+    """The new text, rebuilt from the old one and the difference."""
     before, found, at = old.splitlines(), [], 0
     for part in difference(old, new):
         for line in part:

@@ -1,4 +1,4 @@
-"""One change to the text of a policy: only its line differs, and it says what was meant, or nothing is changed."""
+"""One change to the text of a policy: only its line differs, and means what was wanted, or nothing is changed."""
 
 from __future__ import annotations
 
@@ -210,7 +210,7 @@ QUOTED = st.sampled_from(["{}", "'{}'", '"{}"'])
 
 @st.composite
 def lists(draw: st.DrawFn, indent: str, anchors: st.SearchStrategy[str]) -> str:
-    """A list of people behind its colon, in one of the ways in which it may be written."""
+    """A list of people, as it stands after the colon, in one of the ways to write it."""
     people = draw(st.lists(st.sampled_from(PEOPLE), unique=True, max_size=4))
     written = [draw(QUOTED).format(one) for one in people]
     if not people or draw(st.booleans()):
@@ -224,7 +224,7 @@ def lists(draw: st.DrawFn, indent: str, anchors: st.SearchStrategy[str]) -> str:
 
 @st.composite
 def policies(draw: st.DrawFn) -> str:
-    """A policy with two groups, in which only what is changed here is written in many ways."""
+    """A policy with two groups; only what the test changes is written in many ways."""
     text = "# A policy.\nusers:\n" + "".join(
         f"  {draw(QUOTED).format(one)}: {{name: N, email: n{n}@example.test, roles: [admin]}}{draw(COMMENTS)}\n"
         for n, one in enumerate(PEOPLE)
@@ -277,7 +277,7 @@ def test_it_says_what_was_meant_and_no_other_line_differs(text: str, group: str,
     come = [line for line in lines_changed(text, after) if line[0] == "+"]
     assert len(gone) <= 3
     assert len(come) <= 2
-    # What is not on these lines stands where it stood, with its comments and ends of lines.
+    # All other lines stay as they were, with their comments and line ends.
     assert after.count("#") >= text.count("#") - (action == "remove")
     assert ("\r\n" in text) == ("\r\n" in after)
     assert after.count("\n") == after.count("\r\n") or "\r\n" not in after

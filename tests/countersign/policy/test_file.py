@@ -1,4 +1,4 @@
-"""The policy file: mistakes named with their lines, hostile YAML refused, what is published kept true."""
+"""The policy file: mistakes are named with their lines, hostile YAML is refused, schema and docs match it."""
 
 from __future__ import annotations
 
@@ -232,7 +232,7 @@ def test_mistakes_of_form_and_of_meaning_are_named_together() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        # What nobody has to be told twice: who is managed by a name that is misspelt has somebody to ask.
+        # Reported once: a group with a misspelt manager isn't also reported as having nobody to ask.
         ("managers: [grace]", "managers: [grce]", "line 13: user_groups.engineers.managers[0]: there is no user grce"),
         ("user_groups:", "user_group:", "line 10: user_group: is not a field here; did you mean user_groups?"),
         (
@@ -283,7 +283,7 @@ def test_whatever_is_wrong_is_said_in_words(seed: int) -> None:
 
 
 def _places(value: Any) -> Iterator[tuple[Any, Any]]:
-    """Everything in a document: in what it stands, and where."""
+    """Every value in a document, as its container and its key or index there."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, one in list(inner):
         yield value, key
@@ -387,7 +387,7 @@ def test_a_single_mistake_is_one_mistake() -> None:
     assert refused.value.headline == "the policy has a mistake"
 
 
-# --- speed, in seconds of the processor; much more is given than it takes on a machine that does nothing else ------
+# --- speed, in processor seconds; the limits are far above what an idle machine needs -------------------------------
 
 
 @pytest.mark.no_cover

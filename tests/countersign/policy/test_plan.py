@@ -1,4 +1,4 @@
-"""What a new policy is said to change, and which grants it would not give."""
+"""What the plan says a new policy changes, and which grants it would not give."""
 
 from __future__ import annotations
 
@@ -182,13 +182,13 @@ def test_a_disabled_persons_requests_and_grants_are_in_the_plan() -> None:
 @pytest.mark.parametrize(
     ("grant", "replaced", "why"),
     [
-        # As it was given, it would be given again.
+        # These would be given again as they were.
         (a_grant("alice", "web-1", 120, "grace"), [], ""),
         (a_grant("alice", "web-1", 30, "grace"), [("grant_minutes: 120", "grant_minutes: 30")], ""),
         (a_grant("carol", "lab-1"), [], ""),
         (a_grant("grace", "web-1"), [], ""),
         (a_grant("bob", "db-1", 120, "grace", "heidi", "ada"), [], ""),
-        # Asked as a fallback approver, where nobody else could be.
+        # Approved by a fallback approver, who is asked because nobody else can be.
         (a_grant("dave", "bastion-1", 15, "ada"), [("managers: [ivan]\n    require", "managers: []\n    require")], ""),
         (a_grant("alice", "web-1", 120, "grace"), [("grant_minutes: 120", "grant_minutes: 60")],
          "It lasts 2 hours; 1 hour is the most."),

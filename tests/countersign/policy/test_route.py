@@ -309,7 +309,7 @@ def test_what_an_approval_needs_comes_from_whoever_requires_it(where: str) -> No
     found = route_of(policy, asked("alice"))
     confirmed = where != "nowhere"
     assert found.confirm == ("sign_in_again" if confirmed else "")
-    # And then nobody's approval is counted without them.
+    # Then no requester's own approval is counted automatically.
     assert found.auto_approve_when_requester_is_approver is not confirmed
 
 
