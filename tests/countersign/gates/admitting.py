@@ -28,7 +28,7 @@ class AdmittingServer(ThreadingHTTPServer):
         self.asked = 0
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A gate that ended does not take its answer any more."""
+        """Ignore an OSError: a gate that has ended no longer takes its answer."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
 
@@ -85,7 +85,7 @@ class Handler(BaseHTTPRequestHandler):
             self.server.changed.wait_for(lambda: self.server.trouble != "say_nothing", 60)
 
     def _trickle(self, answer: Any) -> None:
-        """A byte now and then: no single one of them is late."""
+        """Send a byte at a time, so that no single one is late."""
         raw = json.dumps(answer).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(raw)))
@@ -101,4 +101,4 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def log_message(self, format: str, *args: object) -> None:
-        """Nothing is printed among the tests."""
+        """Print nothing amid the tests' output."""

@@ -1,4 +1,4 @@
-"""The gate as a program of its own, within a network."""
+"""The gate for WireGuard as a program of its own inside a network."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Agent:
         programs: str = "",
         output: int | None = None,
     ) -> None:
-        """`programs`: a folder of programs that come before those of the system.
+        """Programs in the folder `programs` come before the system's.
 
-        What it says goes to `output`, a file descriptor; to a file unless there is one.
+        Its output goes to the file descriptor `output`, or else to a file.
         """
         self._network = network
         token_file, self._said = folder / "token", folder / "said"
@@ -68,11 +68,11 @@ class Agent:
         wait_until(lambda: [one for one in self.said if message in one])
 
     def has_peers(self, expected: dict[str, str]) -> None:
-        """The interface has these peers, or soon gets them."""
+        """Wait until the interface has exactly these peers."""
         wait_until(lambda: peers(self._network) == expected)
 
 
 def peers(network: Network) -> dict[str, str]:
-    """The peers of the interface, by the address of each key."""
+    """The key of each peer of the interface, by its address."""
     lines = network.run("wg", "show", "wg0", "allowed-ips").splitlines()
     return {address: key for key, _, address in (line.partition("\t") for line in lines)}

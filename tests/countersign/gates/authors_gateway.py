@@ -1,8 +1,8 @@
-"""A gateway as somebody writes it who read docs/gateways.md: HTTP, by Python's own library. It may have faults.
+"""A gateway as a reader of docs/gateways.md may write it: for HTTP, with Python's own library. It may have faults.
 
     python authors_gateway.py PORTAL DEVICE [FAULT]
 
-The token is in TOKEN. It prints the port where it listens, and takes whoever comes for alice.
+The token is in TOKEN. It prints the port where it listens, and takes everybody who connects to be alice.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Gateway(BaseHTTPRequestHandler):
         if view["status"] == "Approved" and self.is_yes(view["grant"], address):
             kind.was_let_in = True
             return True, "the application"
-        # It is over: who comes next is asked about anew.
+        # It is over; the next call asks anew.
         kind.number = 0
         return False, view["words"] or "No."
 
@@ -70,7 +70,7 @@ class Gateway(BaseHTTPRequestHandler):
         return grant["status"] == "Active" and lasts and grant["source_address"] == address
 
     def log_message(self, format: str, *args: object) -> None:
-        """Nothing is printed but the port."""
+        """Print nothing but the port."""
 
 
 if __name__ == "__main__":

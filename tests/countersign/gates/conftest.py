@@ -1,4 +1,4 @@
-"""Networks with a WireGuard interface, and an installation with gates; where they can't be had the tests say why."""
+"""Networks with a WireGuard interface, and an installation with gates; tests that can't have them are skipped."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def gate_installation(temporal_address: str, tmp_path_factory: pytest.TempPathFa
 
 
 def _have_worker_work_once(gates: GateInstallation) -> None:
-    """The first request of a worker takes many seconds on a busy machine, longer than tests wait for theirs."""
+    """Make a worker's first request, which takes many seconds on a busy machine, longer than tests wait for theirs."""
     question = ConnectionQuestion(requester="bob", device=gates.device(), protocol=ConnectionProtocol.SSH)
     with gates.api("bob") as api:
         while True:
@@ -60,14 +60,14 @@ def _have_worker_work_once(gates: GateInstallation) -> None:
 
 @pytest.fixture(scope="module")
 def shared_gate(gate_installation: GateInstallation) -> Iterator[GateProcess]:
-    """A gate service for tests that need none of their own."""
+    """A gate service for tests that don't need their own."""
     with gate_installation.service() as gate:
         yield gate
 
 
 @pytest.fixture(scope="session")
 def gated_host(gate_installation: GateInstallation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatedHost]:
-    """A host whose logins PAM has the gate asked about: see pam_host.py."""
+    """A host where PAM asks the gate about logins: see pam_host.py."""
     try:
         check_pam()
     except NoSsh as error:
@@ -78,7 +78,7 @@ def gated_host(gate_installation: GateInstallation, tmp_path_factory: pytest.Tem
 
 @pytest.fixture
 def host(gated_host: GatedHost) -> Iterator[GatedHost]:
-    """The same, without requests that wait, grants and sessions of the test before."""
+    """The same host, without waiting requests, grants and sessions of earlier tests."""
     gated_host.before |= {one.approval_id for person in ("alice", "bob") for one in gated_host.requests(person)}
     yield gated_host
     with gated_host.portal.api() as api:

@@ -1,18 +1,18 @@
 """An installation with a gateway for gates, targets, and the gate service with accounts of its own.
 
-`gate_installation` (a fixture of the session) brings it all:
+`gate_installation` (a session fixture) provides all of it:
 
     with gate_installation.service(grace="2s") as gate:      # `countersign gate serve`, a process
-        device = gate_installation.device()                  # one that nobody asked for yet; it echoes
+        device = gate_installation.device()                  # one that nobody has asked for yet; it echoes
         client = gate.ssh("alice", device)                   # `countersign-gate ssh`, run by the account alice
         view = gate_installation.until_waiting("alice", device)
         gate_installation.approve(view.approval_id)
         assert echoed(client, b"hello") == b"hello"
         gate_installation.revoke(view.approval_id)
 
-People: alice and bob, of whom Grace is the manager; CROWD are 200 whom nobody has to approve; ada is an admin.
-Accounts of the same names exist within the service's own mount namespace only, which needs root; where that can't be
-had, the tests are skipped. The gateway is `gate-1`; a portal that a test may kill is `another_portal`.
+People: alice and bob, whose manager is Grace; CROWD, 200 people whom nobody has to approve; and ada, an admin.
+Accounts with the same names exist only in the service's own mount namespace, which needs root; if that can't be had,
+the tests are skipped. The gateway is `gate-1`; `another_portal` runs a portal that a test may kill.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ from tests.local_servers import answering
 
 GATEWAY = "gate-1"
 TARGETS = [f"db-{n:03}" for n in range(150)]
-# One that nobody gets to ask for.
+# A device that `device()` never hands out.
 LAST = "db-last"
 SHORT, LONG = "db-short", "db-long"
 CROWD = [f"person-{n}" for n in range(200)]
 ACCOUNTS = {"alice": 40001, "bob": 40002, "carol": 40003, "stranger": 40004}
 SOURCE = "192.0.2.7"
-# `countersign-gate` by an account that may not reach this checkout, or the Python that runs it.
+# Runs `countersign-gate` as an account that may not reach this checkout or the Python that runs it.
 AS_ACCOUNT = """
 import os, sys
 from countersign.gates import command, ssh
@@ -80,9 +80,10 @@ IN_NAMESPACE = 'mount --bind "$1" /etc/passwd && shift && exec "$@"'
 
 
 def policy() -> str:
-    """The policy of the other tests of the command line, with targets and a crowd of people whom nobody has to approve.
+    """The policy of the other command line tests, with targets, and a crowd of people whom nobody has to approve.
 
-    A grant for SHORT lasts a few seconds, and one for LONG a little longer than a session is warned before its end.
+    A grant for SHORT lasts a few seconds. One for LONG lasts a little longer than the time left when a session is
+    warned of its end.
     """
     people = "\n".join(f"  {name}: {{name: {name.title()}, email: {name}@example.test}}" for name in CROWD)
     with_people = POLICY.replace("user_groups:\n", f"{people}\nuser_groups:\n", 1)
@@ -111,7 +112,7 @@ class Echo(socketserver.ThreadingTCPServer):
         self.open: set[socket.socket] = set()
 
     def take(self, client: socket.socket, data: bytes) -> None:
-        """Something came."""
+        """A client has sent this."""
         self.received += len(data)
 
 
@@ -178,7 +179,7 @@ class GateProcess:
         return client
 
     def said_to(self, account: str, message: dict[str, object]) -> list[Any]:
-        """What is answered to this message of an account, which needs no command of ours to send it; not `heard`."""
+        """The answers, without `heard`, to a message that this account sends without any command of ours."""
         command = [sys.executable, "-c", SEND_AS_ACCOUNT, str(ACCOUNTS[account]), str(self.socket)]
         sent = f"{json.dumps(message)}\n"
         done = subprocess.run(command, input=sent, capture_output=True, text=True, check=True, timeout=SECONDS)
@@ -209,11 +210,11 @@ class GateInstallation:
     token: str
     devices: Iterator[str] = field(default_factory=lambda: iter(TARGETS))
     last_device: str = LAST
-    # Nothing listens there, unless a test has something.
+    # Nothing listens there unless a test starts something.
     rdp_port: int = 3389
 
     def device(self) -> str:
-        """A device that nobody asked for yet."""
+        """A device that nobody has asked for yet."""
         return next(self.devices)
 
     def api(self, who: str = "ada") -> Api:
@@ -272,7 +273,7 @@ class GateInstallation:
     ) -> Iterator[GateProcess]:
         """Run the gate service until the end of the block; `more` is added to its configuration.
 
-        What it says goes to `output`, a file descriptor; to the file `said` unless there is one.
+        Its output goes to the file descriptor `output`, or else to the file `said`.
         """
         with tempfile.TemporaryDirectory(dir=self.folder) as made:
             here = folder or Path(made)
@@ -287,7 +288,7 @@ class GateInstallation:
 
     @contextmanager
     def started_again(self, gate: GateProcess) -> Iterator[GateProcess]:
-        """The service that was killed, once more, until the end of the block."""
+        """Run the killed service again until the end of the block."""
         again = self.start(gate.socket.parent / "gate.toml")
         try:
             yield again
@@ -295,7 +296,7 @@ class GateInstallation:
             again.end()
 
     def sending(self, stream: IO[bytes], size: int) -> threading.Thread:
-        """Send so many bytes in a thread of its own, which has to be joined."""
+        """Send this many bytes in a thread of its own, which the caller has to join."""
         thread = threading.Thread(target=_write_all, args=(stream, memoryview(bytes(size))))
         thread.start()
         return thread
@@ -327,9 +328,10 @@ class GateInstallation:
 
 
 def new_gateway(installation: Installation, name: str, variants: Sequence[str] = ("ssh", "sftp", "rdp", "http")) -> str:
-    """The token of a gateway, for these protocols.
+    """The token of a new gateway for these protocols.
 
-    Gate services that run at the same time need one each: any cancels what its own left.
+    Gate services that run at the same time need one each: a service cancels the waiting requests of its gateway that
+    nobody asks for again.
     """
     store = Store(installation.settings["COUNTERSIGN_DATABASE_URL"])
     groups = ["targets", "short", "long"]
@@ -344,7 +346,7 @@ def gates_installed(
     temporal_address: str, folder: Path, its_policy: str = "", database_url: str = ""
 ) -> Iterator[GateInstallation]:
     """Run all of it until the end of the block, with the policy above unless another is named."""
-    # Accounts that are nobody's but the tests' have to reach what is in it.
+    # Accounts of the tests have to reach the files in it, so it isn't in the folder of pytest.
     with (
         tempfile.TemporaryDirectory() as made,
         installed(temporal_address, folder, its_policy or policy(), database_url) as installation,
@@ -361,7 +363,7 @@ def gates_installed(
 
 
 def read(stream: IO[bytes] | None, size: int) -> bytes:
-    """So many bytes of what a client gives out; fewer where it ends before."""
+    """The next `size` bytes of a client's output; fewer if it ends before."""
     assert stream
     parts = bytearray()
     while len(parts) < size and (part := stream.read(size - len(parts))):
@@ -375,7 +377,7 @@ def _write_all(stream: IO[bytes], data: memoryview) -> None:
 
 
 def echoed(client: subprocess.Popen[bytes], data: bytes) -> bytes:
-    """What comes back of what is sent, once there is a connection."""
+    """Send this, and return as many bytes that come back, once there is a connection."""
     assert client.stdin
     client.stdin.write(data)
     return read(client.stdout, len(data))
@@ -401,7 +403,7 @@ def until_told(client: subprocess.Popen[Any], text: str) -> str:
 
 
 def answers(service: protocol.Service, last: set[str]) -> list[dict[str, Any]]:
-    """What the service says until it has said one of these, or has closed; not that it heard the question."""
+    """The service's messages, without `heard`, until one of the kinds in `last` or until it closes."""
     said: list[dict[str, Any]] = []
     service.socket.settimeout(SECONDS)
     with suppress(EOFError, ConnectionError):

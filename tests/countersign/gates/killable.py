@@ -1,7 +1,7 @@
-"""An installation each part of which can be killed and started again, and three gates before it.
+"""An installation whose parts can each be killed and started again, and three gates in front of it.
 
-On PostgreSQL and a Temporal server of its own. A bastion has the gates for SSH and RDP, with targets that note all that
-reaches them; another host lets people in by PAM. `killable` (a fixture of test_kills.py) brings it.
+It has a PostgreSQL and a Temporal server of its own. A bastion has the gates for SSH and RDP, with targets that note
+all that reaches them; another host lets people in by PAM. `killable` (a fixture in test_kills.py) provides it.
 """
 
 from __future__ import annotations
@@ -26,36 +26,36 @@ from tests.postgres import KillablePostgres, killable_postgres
 from tests.temporal_servers import TemporalInThread
 
 PARTS = ["worker", "portal", "database", "temporal", "gate service"]
-# How long sessions stay without the portal: longer than it takes two people to ask, and to give three answers.
+# How long sessions stay open without the portal: longer than two people take to ask and three answers take to give.
 GRACE = "12s"
-# Grants of these end while a part is away.
+# People whose grants end while a part is away.
 SHORT_PEOPLE = ["bob", "pam-ends"]
 SHORT_GRANT = "15s"
 
 
 class Target(Echo):
-    """A target that sends back what it gets, and notes it."""
+    """A target that sends back what it gets, and records it."""
 
     def __init__(self) -> None:
         super().__init__()
         self.heard: dict[socket.socket, bytes] = {}
 
     def take(self, client: socket.socket, data: bytes) -> None:
-        """Something came."""
+        """Record what a client has sent."""
         self.heard[client] = self.heard.get(client, b"") + data
 
     def was_reached_by(self, mark: bytes) -> bool:
-        """Whether anything came over a connection that sent this."""
+        """Whether this came over any connection."""
         return any(mark in data for data in [*self.heard.values()])
 
     def is_connected_to(self, mark: bytes) -> bool:
-        """Whether such a connection is open still."""
+        """Whether a connection over which this came is still open."""
         return any(mark in self.heard.get(one, b"") for one in [*self.open])
 
 
 @dataclass
 class Killable:
-    """All of it. The gates speak to the portal through `relay`, people directly."""
+    """All of it. The gates reach the portal through `relay`, people reach it directly."""
 
     gates: GateInstallation
     postgres: KillablePostgres
@@ -68,11 +68,11 @@ class Killable:
     before: set[int] = field(default_factory=set)
 
     def kill(self, part: str) -> None:
-        """SIGKILL."""
+        """Send SIGKILL to a part."""
         self._of(part, self.gates.installation.kill, "kill")
 
     def start(self, part: str) -> None:
-        """Start it again; all answers when this returns."""
+        """Start a part again; everything answers when this returns."""
         self._of(part, self.gates.installation.start, "start")
         self.gates.installation.until_healthy()
 
@@ -93,14 +93,14 @@ class Killable:
         self.host.gate = self.host.start_gate()
 
     def answer_by_mail(self, approval_id: int, text: str) -> None:
-        """Grace answers the mail that she got about a request, which needs no portal."""
+        """Have Grace answer the mail that she got about a request, which needs no portal."""
         settings = self.gates.installation.settings
         grace = Person("grace", int(settings["COUNTERSIGN_SMTP_PORT"]), int(settings["COUNTERSIGN_IMAP_PORT"]))
         grace.reply(grace.wait_for_mail(approval_id, seconds=SECONDS), text)
 
 
 def the_policy(people: list[str]) -> str:
-    """That of the other tests of gates, with these people besides, whose approver is Grace, too."""
+    """The policy of the other tests of gates, plus these people, whose approver is Grace too."""
     users = "\n".join(f"  {name}: {{name: {name.title()}, email: {name}@example.test}}" for name in people)
     group = f"  visitors: {{members: [{', '.join(SHORT_PEOPLE)}]}}"
     flow = (

@@ -1,4 +1,4 @@
-"""Somebody at a gate at one step, while a part is killed: their client, and the request that they asked by."""
+"""Somebody who is at one step at a gate while a part is killed: their client and their request."""
 
 from __future__ import annotations
 
@@ -31,17 +31,18 @@ STEPS = {
     "revoked": "their session is open, and is revoked while the part is away",
     "ends": "their session is open, and its grant ends while the part is away",
 }
-# Without these a gate hears all the same.
+# Without these parts the gates still hear from the portal.
 NOT_BETWEEN = ["worker", "temporal"]
-# Each waits from an address of its own, as few of one may wait.
+# Each waits at an address of its own, as only few may wait at the same one.
 SOURCES = {step: f"127.0.1.{number}" for number, step in enumerate(STEPS, 1)}
 PAM_PEOPLE = [f"pam-{step}" for step in STEPS]
 
 
 def steps_at(part: str, gate: str) -> list[str]:
-    """What differs at this gate when this part is killed.
+    """The steps that make a difference at this gate when this part is killed.
 
-    Nobody waits at the gate for RDP. What a gate can't hear of while a session is cut anyway is the same as `open`.
+    Nobody waits at the gate for RDP. If the gate can't hear of a grant's end and sessions are cut anyway, `revoked` and
+    `ends` are the same as `open`.
     """
     hears = part in NOT_BETWEEN or (part == "gate service" and gate == "pam")
     absent = {"asks", "asked", "leaves"} if gate == "rdp" else set()
@@ -49,15 +50,15 @@ def steps_at(part: str, gate: str) -> list[str]:
 
 
 def stays_open(part: str, gate: str) -> bool:
-    """Whether a session outlives the kill. PAM lets in what needs the gate service no more."""
+    """Whether a session outlives the kill. What PAM has let in no longer needs the gate service."""
     return part in NOT_BETWEEN or (part == "gate service" and gate == "pam")
 
 
 class Client(Protocol):
-    """A connection of somebody's, which sends its mark at once; what is behind the gate sends that back."""
+    """Somebody's connection. It sends its mark at once, and what is behind the gate sends that back."""
 
     def is_in(self) -> bool:
-        """Whether bytes have come back."""
+        """Whether the mark has come back."""
 
     def is_over(self) -> bool:
         """Whether it has been ended."""
@@ -72,10 +73,10 @@ class Client(Protocol):
         """Whether what is sent now comes back."""
 
     def said(self) -> str:
-        """What its person was told so far."""
+        """What its person has been told so far."""
 
     def end(self) -> None:
-        """Go without a word."""
+        """Leave abruptly."""
 
 
 class ThroughGate(ABC):
@@ -110,7 +111,7 @@ class ThroughGate(ABC):
 
 
 class SshClient(ThroughGate):
-    """OpenSSH's client, with the bastion's sshd and `countersign-gate` between."""
+    """OpenSSH's client, with the bastion's sshd and `countersign-gate` in between."""
 
     def __init__(self, all_: Killable, person: str, device: str, mark: bytes) -> None:
         super().__init__(all_.targets["ssh"], mark)
@@ -148,7 +149,7 @@ class SshClient(ThroughGate):
 
 
 class PamClient:
-    """OpenSSH's client at a host with PAM, by a dialogue, which may wait."""
+    """OpenSSH's client at a host with PAM, logging in by a dialogue, which may wait."""
 
     def __init__(self, all_: Killable, person: str, step: str, mark: str) -> None:
         self._host, self._name = all_.host, f"{mark} 1000"
@@ -183,7 +184,7 @@ class PamClient:
 
 
 class RdpClient(ThroughGate):
-    """What a client of RDP sends first, with its routing token, and then bytes."""
+    """A client that sends RDP's first packet, with its routing token, and then any bytes."""
 
     def __init__(self, all_: Killable, file: str, mark: bytes) -> None:
         super().__init__(all_.targets["rdp"], mark)
@@ -242,7 +243,7 @@ class Case:
 
     @property
     def client(self) -> Client:
-        """The one that was begun last."""
+        """The client that was started last."""
         return self.clients[-1]
 
     def until(self, holds: Callable[[], object], what: str) -> None:
@@ -250,7 +251,7 @@ class Case:
         assert comes_about(holds), f"{self}: never {what}; {self._told()}"
 
     def _told(self) -> str:
-        """What is known of it, for whoever has to find out why."""
+        """What is known about this case, to find out why it failed."""
         logs = [self._all.host.log, (self._all.bastion.folder / "service.log").read_text()]
         said = [one.said() for one in self.clients]
         return "\n".join([f"told {said}", *(str(one) for one in self.requests), *(log[-2000:] for log in logs)])
@@ -264,12 +265,12 @@ class Case:
         self._post("requests", {"device": self.device, "protocol": VARIANT, "source_address": "127.0.0.1"})
 
     def prepare(self) -> None:
-        """Have what is needed to connect without asking anybody; for RDP, that is a new file."""
+        """Get what is needed to connect without asking anybody: for RDP, a new file."""
         if self.gate == "rdp":
             self._file = self._post(f"requests/{self.number}/rdp-file").text
 
     def connect(self) -> None:
-        """Connect by a client of one's own."""
+        """Connect with a new client."""
         mark = f"k{PARTS.index(self.part)}-{self.gate}-{self.step}-{len(self.clients)}"
         begin: dict[str, Callable[[], Client]] = {
             "ssh": lambda: SshClient(self._all, self.person, self.device, f"{mark} ".encode()),
@@ -279,7 +280,7 @@ class Case:
         self.clients.append(begin[self.gate]())
 
     def enter(self) -> None:
-        """Be let in, by a new client where none is there; by RDP, where nobody waits, they try until they are."""
+        """Be let in, with a new client if the last one is over; at RDP, where nobody waits, try until it works."""
 
         def is_in() -> bool:
             if not self.clients or self.client.is_over():
@@ -317,7 +318,7 @@ class Case:
         self.nothing_passed()
 
     def nothing_passed(self) -> None:
-        """Nothing has come through the gate in either way."""
+        """Nothing has come through the gate in either direction."""
         assert not any(one.has_passed() for one in self.clients), f"{self}: bytes passed before the yes"
 
     def until_in(self) -> None:
@@ -336,12 +337,12 @@ class Case:
 
     @property
     def is_given_up(self) -> bool:
-        """Whether nobody comes back for it."""
+        """Whether nobody comes back for the request."""
         return self.step == "leaves" or (self.step == "asked" and self.part == "gate service")
 
     @property
     def requests(self) -> list[RequestView]:
-        """Those of this case."""
+        """The requests of this case."""
         found = self._all.gates.requests(self.person, self.device)
         return [one for one in found if one.approval_id not in self._all.before]
 

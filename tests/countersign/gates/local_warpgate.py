@@ -20,7 +20,7 @@ from tests.local_servers import answering
 
 TOKEN = "a token of the tests"
 API = "/@warpgate/admin/api"
-# What it answers to every GET in place of what it should: a body, or what `Handler` has a method for.
+# What it can answer to every GET instead of what it should: a body, or None for what `Handler` makes up.
 TROUBLES = {
     "a list of numbers": b"[1, 2]",
     "an object": b'{"items": 7}',
@@ -43,23 +43,23 @@ class LocalWarpgate(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         self.sessions: dict[str, dict[str, Any]] = {}
-        # The status that everything is answered with, as by a proxy whose Warpgate is away.
+        # If set, the status of every answer, as from a proxy whose Warpgate is away.
         self.away = 0
         self.trouble, self.troubled = "", 0
         self.told_to_close: set[str] = set()
-        # How often it was asked what it holds.
+        # How often it was asked for the sessions that it holds.
         self.looks = 0
-        # Called, once, when a list has been answered.
+        # Called once, when the next list is made and not sent yet.
         self.then: Callable[[], object] | None = None
 
     def connect(self, username: str, target: str, protocol: str = "SSH", state: str = "held") -> str:
-        """Somebody connects, and is held; or, in another `state`, has been let in before."""
+        """Somebody connects and is held; with another `state`, such as `open`, they were let in before."""
         session_id = str(uuid.uuid4())
         self.sessions[session_id] = {"username": username, "target": target, "protocol": protocol, "state": state}
         return session_id
 
     def leave(self, session_id: str) -> None:
-        """They go."""
+        """Somebody disconnects."""
         self.sessions[session_id]["state"] = "ended"
 
     def state(self, session_id: str) -> str:
@@ -184,7 +184,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(raw)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Nothing is printed among the tests."""
+        """Print nothing amid the tests' output."""
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from pathlib import Path
 from sandbox.ssh_hosts import Host
 from tests.countersign.installation import COMMAND
 
-# What coverage has the programs that a test starts find in their environment.
+# The variable by which coverage tells the programs that a test starts how to measure themselves.
 VARIABLE = "COVERAGE_PROCESS_CONFIG"
 BEFORE = """
 import os
@@ -18,12 +18,12 @@ PLACE = "/run/countersign-gate-measured"
 
 
 def measured() -> dict[str, str]:
-    """What a program's environment needs so that it is measured as this one is."""
+    """The variables that a program needs in its environment to be measured as this one is."""
     return {VARIABLE: os.environ[VARIABLE]} if VARIABLE in os.environ else {}
 
 
 def measure(host: Host) -> None:
-    """Have `countersign-gate` measured there, if this program is."""
+    """Have `countersign-gate` measured on this host, if this program is measured."""
     if not (environment := measured()):
         return
     program = Path(COMMAND).with_name("countersign-gate")

@@ -1,4 +1,4 @@
-"""Networks of their own for the tests of WireGuard, and how what runs in one reaches a server outside."""
+"""Isolated networks for the tests of WireGuard, and how programs in one reach a server outside."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 SECONDS = 90
 CLONE_NEWNET = 0x40000000
-# What runs in it ends with its first process, also a daemon; wireguard-go's sockets are its own.
+# All its processes, including daemons, end with the first one; it has a folder of its own for wireguard-go's sockets.
 HOLD = "mkdir -p /run/wireguard; mount -t tmpfs none /run/wireguard; ip link set lo up; echo up; exec sleep infinity"
 ISOLATION = ("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", HOLD)
 
@@ -37,7 +37,7 @@ class Network:
         self._holder.stdout.close()
 
     def inside(self, *command: str, daemons: bool = False) -> list[str]:
-        """The command as it runs within. With `daemons`, what it leaves running ends with the network, too."""
+        """The command, to be run inside. With `daemons`, what it leaves running ends with the network too."""
         return ["nsenter", "--target", str(self.pid), "--net", "--mount", *(["--pid"] if daemons else []), *command]
 
     def start(self, *command: str) -> None:
@@ -50,7 +50,7 @@ class Network:
         return done.stdout
 
     def processes(self, pattern: str) -> list[str]:
-        """The numbers of those in this network whose command is so; other tests run the same in theirs."""
+        """The ids of this network's processes whose command matches; other tests run the same in theirs."""
         return self.run("pgrep", "--ns", str(self.pid), "--nslist", "net", "--full", pattern, check=False).split()
 
     def reaches(self, address: str) -> bool:
@@ -59,7 +59,7 @@ class Network:
         return subprocess.run(ping, capture_output=True, timeout=SECONDS, check=False).returncode == 0
 
     def listen(self) -> socket.socket:
-        """A socket that listens within, on some port of 127.0.0.1: where it was made, it stays."""
+        """A socket that listens on some port of 127.0.0.1 inside; it stays in the network it was made in."""
         made: list[socket.socket] = []
 
         def make() -> None:
@@ -69,7 +69,7 @@ class Network:
                     raise OSError(ctypes.get_errno(), "setns")
             made.append(socket.create_server(("127.0.0.1", 0)))
 
-        # The network of one thread is changed, which ends.
+        # Only this thread changes its network, and then it ends.
         thread = threading.Thread(target=make)
         thread.start()
         thread.join()
@@ -77,10 +77,10 @@ class Network:
 
 
 class Relay:
-    """A port within a network that leads to one outside, and to nothing while it is cut."""
+    """A port inside a network that leads to one outside, or nowhere while it is cut."""
 
     def __init__(self, network: Network | None, port: int) -> None:
-        """Without a network, it is in this one."""
+        """Without a network, it listens in this process's own."""
         self._target, self._is_cut = port, False
         self._answers = threading.Event()
         self._answers.set()
@@ -94,7 +94,7 @@ class Relay:
         self._threads[0].start()
 
     def cut(self) -> None:
-        """End all connections, and those to come at once."""
+        """End all connections, and end new ones at once."""
         with self._lock:
             self._is_cut = True
             for one in self._open:
@@ -106,7 +106,7 @@ class Relay:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keep what comes from the port until the end of the block, and pass it on then."""
+        """Hold back what the outside port sends until the end of the block."""
         self._answers.clear()
         try:
             yield

@@ -1,4 +1,4 @@
-"""A host that people reach directly, for the tests of PAM: as of `sandbox/ssh_hosts.py`, with passwords and sudo."""
+"""A host that people reach directly, for the tests of PAM: one of `sandbox/ssh_hosts.py`, with passwords and sudo."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ Subsystem sftp internal-sftp
 
 
 def check_pam() -> None:
-    """Raise NoSsh where such a host can't be had."""
+    """Raise NoSsh if such a host can't be had."""
     check_ssh()
     if missing := [package for program, package in PROGRAMS.items() if not Path(program).exists()]:
         raise NoSsh(f"No host to log in to: install {', '.join(missing)}.")
 
 
 class PamHost(Host):
-    """A host with accounts that have a password and a key. `files` are put there before sshd starts, by their place."""
+    """A host with accounts that have a password and a key. `files`, texts by path, are written before sshd starts."""
 
     def __init__(self, folder: Path, people: Iterable[str], files: Mapping[str, str]) -> None:
         super().__init__()
@@ -65,15 +65,15 @@ class PamHost(Host):
         self.serve_ssh(self.port, folder / "sshd.log")
 
     def ssh(self, person: str, *command: str, options: Iterable[str] = ()) -> list[str]:
-        """How somebody logs in with their key; of two options of one name, the first counts."""
+        """The command with which somebody logs in with their key; if an option is given twice, the first counts."""
         given = [*options, f"Port={self.port}", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null"]
         common = [part for one in (*given, "BatchMode=yes") for part in ("-o", one)]
         return ["ssh", "-F", "none", "-i", str(self.key), *common, f"{person}@127.0.0.1", *command]
 
     def ssh_by_dialogue(self, person: str, *command: str, options: Iterable[str] = ()) -> list[str]:
-        """How somebody logs in with their password, by keyboard-interactive."""
+        """The command with which somebody logs in with their password, by keyboard-interactive."""
         askpass = self.folder / "askpass"
-        # Once: a program can't be started while somebody writes it.
+        # Only once: a program can't be started while it is being written.
         if not askpass.exists():
             askpass.write_text(f"#!/bin/sh\necho {PASSWORD}\n")
             askpass.chmod(0o755)
@@ -82,13 +82,13 @@ class PamHost(Host):
         return [*asking, *self.ssh(person, *command, options=options)]
 
     def on_terminal(self, person: str, command: str) -> Dialogue:
-        """A command of somebody whom nobody was asked about: at the machine itself, as root lets them."""
+        """A command of somebody about whom nobody was asked: root starts it for them at the machine itself."""
         return Dialogue(
             self.inside("script", "-qec", f"su {person} --session-command={shlex.quote(command)}", "/dev/null")
         )
 
     def processes(self, pattern: str) -> list[str]:
-        """The numbers of those whose command is this."""
+        """The ids of the processes whose whole command matches."""
         return self.run("pgrep", "--full", "--exact", pattern, check=False).split()
 
 
@@ -148,7 +148,7 @@ class Dialogue:
 
 
 class GatedHost(PamHost):
-    """A host with the gate service, and all that lets people in behind it; `device` is what the portal calls it."""
+    """A host where all that lets people in asks the gate service first; `device` is what the portal calls it."""
 
     def __init__(self, folder: Path, people: Iterable[str], portal: GateInstallation) -> None:
         self.portal, self.device, self.before = portal, portal.device(), set[int]()
@@ -159,7 +159,7 @@ class GatedHost(PamHost):
         self.gate = self.start_gate()
 
     def config(self, grace: str = "3s", more: str = "", retry_within: str = "1s") -> str:
-        """What gate.toml says, with `more` in the section `[pam]`."""
+        """The text of gate.toml, with `more` in the section `[pam]`."""
         return (
             f'url = "{self.portal_relay.url}"\ntoken_file = "/etc/countersign/gate.token"\n'
             f'grace = "{grace}"\nretry_within = "{retry_within}"\n'
@@ -168,7 +168,7 @@ class GatedHost(PamHost):
 
     @contextmanager
     def configured(self, text: str) -> Iterator[None]:
-        """Have the service run by another gate.toml until the end of the block."""
+        """Have the service run with another gate.toml until the end of the block."""
         self.restart_gate(text)
         try:
             yield
@@ -181,7 +181,7 @@ class GatedHost(PamHost):
         self.gate = self.start_gate()
 
     def start_gate(self, answers: bool = True) -> subprocess.Popen[bytes]:
-        """Start the gate service; it has the portal's first answer when this returns, unless there is no portal."""
+        """Start the gate service, and wait for the portal's first answer, unless none is to be expected."""
         log = self.folder / "gate.log"
         log.unlink(missing_ok=True)
         gate = self.serve_gate(log)
@@ -199,30 +199,30 @@ class GatedHost(PamHost):
         return (self.folder / "gate.log").read_text()
 
     def end_gate(self, signal_name: str) -> int:
-        """End it by a signal; its exit code. nsenter stands between, and ends with it."""
+        """End it with a signal; its exit code. Our own child is an nsenter, which ends with it."""
         self._signal_gate(signal_name)
         return self.gate.wait(SECONDS)
 
     @contextmanager
     def hanging_gate(self) -> Iterator[None]:
-        """Have the service do nothing until the end of the block, though it listens."""
+        """Suspend the service until the end of the block; it still listens."""
         self._signal_gate("STOP")
         try:
             yield
         finally:
             self._signal_gate("CONT")
-            # nsenter stops with what it has started.
+            # nsenter suspends itself when the program that it started is suspended.
             self.gate.send_signal(signal.SIGCONT)
 
     def _signal_gate(self, signal_name: str) -> None:
         self.run("pkill", "--signal", signal_name, "--full", f"{COUNTERSIGN} gate serve")
 
     def requests(self, person: str) -> list[RequestView]:
-        """Those of somebody since the test began."""
+        """Somebody's requests since the test began."""
         return [one for one in self.portal.requests(person, self.device) if one.approval_id not in self.before]
 
     def waiting(self, person: str) -> int:
-        """The number of their request, once it waits and the gate has read it: a yes that is there then is not told."""
+        """The number of their request, once it waits and the gate has read it: it isn't told of a yes before that."""
         number = self.portal.until_waiting(person, self.device).approval_id
         wait_until(lambda: f"GET /api/v1/requests/{number}".encode() in self.portal_relay.answered)
         return number
@@ -234,14 +234,14 @@ class GatedHost(PamHost):
 
 
 def ran(command: list[str], code: int = 0) -> tuple[str, str]:
-    """What a command printed on its two outputs, once it has ended so."""
+    """What a command printed on its two outputs, once it has ended with this code."""
     done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
     assert done.returncode == code, (done.stdout, done.stderr)
     return done.stdout, done.stderr
 
 
 def granted(host: GatedHost, person: str) -> int:
-    """Log in by key, which is refused, and have that approved."""
+    """Log in by key, which is refused, and have the request approved; its number."""
     ran(host.ssh(person, "true"), 255)
     number = host.waiting(person)
     host.portal.approve(number)
@@ -250,7 +250,7 @@ def granted(host: GatedHost, person: str) -> int:
 
 @contextmanager
 def grants_of(host: GatedHost, length: str) -> Iterator[None]:
-    """Grants that are approved within the block are so long."""
+    """Grants that are approved within the block last this long."""
     with host.portal.api() as api:
         api.apply_policy(policy().replace("grant_minutes: 120", f"grant_minutes: {length}"))
         try:

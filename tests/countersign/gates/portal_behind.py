@@ -1,4 +1,4 @@
-"""A portal that fails as a test says; everything else is passed on to the real one."""
+"""A portal that fails as a test says, and passes everything else on to the real one."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ class PortalBehind(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         self.portal = httpx.Client(base_url=url, trust_env=False, timeout=SECONDS)
-        # What is answered with status 500, such as `GET /api/v1/me`, and whether all is.
+        # The calls that are answered with status 500, such as `GET /api/v1/me`, and whether all are.
         self.failing: set[str] = set()
         self.is_away = False
-        # What is answered as where one person has opened too many requests.
+        # The calls that are answered as if a person had opened too many requests.
         self.limited: set[str] = set()
-        # What gets no answer before the end, and what of it was asked for.
+        # The calls that get no answer before the end, and those of them that came.
         self.held: set[str] = set()
         self.waiting: list[str] = []
         self.end = threading.Event()
-        # Sent in place of the caller's, where it is set.
+        # If set, sent in place of the caller's token.
         self.token = ""
-        # What was asked for, oldest first.
+        # The calls that came, oldest first.
         self.asked: list[str] = []
 
 
@@ -77,7 +77,7 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Nothing is printed among the tests."""
+        """Print nothing amid the tests' output."""
 
 
 @contextmanager

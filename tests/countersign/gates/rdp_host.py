@@ -18,9 +18,9 @@ from sandbox.temporal_server import free_port
 from tests.countersign.gates.networks import SECONDS, wait_until
 
 PROGRAMS = {"xrdp": "xrdp", "xfreerdp": "freerdp2-x11", "Xvfb": "xvfb", "openssl": "openssl"}
-# The X server that who logs in gets.
+# The X server for those who log in.
 FOR_DESKTOPS = {"Xvnc": "tigervnc-standalone-server"}
-# Of the configuration as Debian has it, what is other here.
+# The configuration as Debian has it, and what is changed in it.
 INSTALLED = Path("/etc/xrdp/xrdp.ini")
 SESMAN, DESKTOP = INSTALLED.with_name("sesman.ini"), INSTALLED.with_name("startwm.sh")
 CHANGES = {
@@ -31,15 +31,15 @@ CHANGES = {
     "LogFile": "{folder}/xrdp.log",
     "EnableSyslog": "false",
 }
-# What stands before the pixels of the screen's file (X11's xwd), which has four bytes for each.
+# The screen's file (X11's xwd) ends with four bytes for each pixel.
 WIDTH, HEIGHT = 800, 600
-# A login window is made of many colours; nothing, of black alone, and perhaps the pointer's.
+# A login window has many colours; an empty screen has only black, and perhaps the pointer's.
 COLOURS_OF_A_WINDOW = 50
 PIXELS = WIDTH * HEIGHT * 4
 
 
 def missing(more: Mapping[str, str] = MappingProxyType({})) -> str:
-    """What has to be installed; empty where all of it is."""
+    """The packages that have to be installed; empty if all are."""
     return ", ".join(package for program, package in {**PROGRAMS, **more}.items() if not shutil.which(program))
 
 
@@ -52,7 +52,7 @@ class RdpHost:
 
     @property
     def connections(self) -> int:
-        """How many came so far."""
+        """How many connections have come so far."""
         return self.log.read_text(errors="replace").count("connection received from")
 
 
@@ -71,7 +71,7 @@ def rdp_host(folder: Path) -> Iterator[RdpHost]:
 
 
 def serve_xrdp(host: Host, folder: Path, desktop: str) -> RdpHost:
-    """Run xrdp on a host with accounts, until that ends: who logs in gets an X server, and this command."""
+    """Run xrdp on a host with accounts until the host ends; whoever logs in gets an X server and this command."""
     port, log, sessions = free_port(), folder / "xrdp.log", folder / "sesman.log"
     config = _configured(folder, port)
     config.write_text(re.sub("^autorun=.*", "autorun=Xvnc", config.read_text(), count=1, flags=re.M))
@@ -124,7 +124,7 @@ class Screen:
 
     @property
     def colours(self) -> int:
-        """How many different colours it shows now; an empty one shows black alone."""
+        """How many different colours it shows now; an empty screen shows only black."""
         pixels = (self._folder / "Xvfb_screen0").read_bytes()[-PIXELS:]
         return len({pixels[at : at + 3] for at in range(0, PIXELS, 4 * 7)})
 
@@ -133,7 +133,7 @@ class Screen:
         return self._start(place, str(file))
 
     def log_in(self, person: str, password: str, place: str) -> subprocess.Popen[bytes]:
-        """Connect as somebody who has their name and password kept."""
+        """Connect as somebody whose client has saved their name and password."""
         return self._start(place, f"/u:{person}", f"/p:{password}")
 
     def _start(self, place: str, *given: str) -> subprocess.Popen[bytes]:

@@ -1,8 +1,8 @@
 """A bastion and a target, each with Debian's sshd and accounts of its own, and the people who connect through it.
 
-`ssh_hosts` (a fixture of the session) brings them, on the installation of `gate_installation`:
+`ssh_hosts` (a session fixture) provides them, on the installation of `gate_installation`:
 
-    device = ssh_hosts.device()                              # one that nobody asked for yet; all lead to the target
+    device = ssh_hosts.device()                              # one that nobody has asked for yet; all lead to the target
     client = ssh_hosts.begin("alice", "ssh", device, "id -un")
     view = ssh_hosts.gates.until_waiting("alice", device)
     ssh_hosts.gates.approve(view.approval_id)
@@ -65,7 +65,7 @@ class SshHosts:
         return self.gates.device()
 
     def config(self, person: str, key: str = "", name: str = "") -> Path:
-        """The ssh_config of somebody, which has what `gate install` gives them; `key` is whose key they present."""
+        """Somebody's ssh_config, with what `gate install` gives them; `key` is whose key they present."""
         file = self.folder / f"{person}-{key or person}{name}.config"
         if not file.exists():
             given = (self.bastion.files / "etc/countersign/ssh_config").read_text()
@@ -91,7 +91,7 @@ class SshHosts:
         return self.folder / f"{person}.key"
 
     def configure(self, more: str = "", ports: dict[str, str] | None = None, grace: str = "2s") -> None:
-        """Write gate.toml, with `more` at its end, and what follows from it; the service reads it when it starts."""
+        """Write gate.toml, with `more` at its end, and install the rest; the service reads it when it starts."""
         placed = dict.fromkeys(TARGETS, f"{{ ssh = {self.target_port} }}") | (ports or {})
         targets = "".join(f'[devices.{name}]\naddress = "127.0.0.1"\nports = {its}\n' for name, its in placed.items())
         self.bastion.write(
@@ -108,11 +108,11 @@ class SshHosts:
     def begin(
         self, person: str, program: str, *arguments: str, key: str = "", wait: str = "", config: str = ""
     ) -> subprocess.Popen[str]:
-        """Start ssh, scp or sftp as somebody's machine does."""
+        """Start ssh, scp or sftp as on somebody's own machine."""
         return self.start([program, "-F", str(self.config(person, key, config)), *arguments], wait=wait)
 
     def certify(self, person: str, device: str, port: int) -> Path:
-        """Where a certificate is that was asked for by hand, and approved unless a grant lasts."""
+        """The file with a certificate that was asked for by hand, and approved unless there was a grant already."""
         file = self.folder / f"{person}-{device}-cert.pub"
         client = self.begin(person, "ssh", "-T", "bastion", f"certificate {device} {port}")
         assert client.stdin
@@ -127,7 +127,7 @@ class SshHosts:
         return file
 
     def start(self, command: list[str], **others: str) -> subprocess.Popen[str]:
-        """Start a program of somebody's machine; `wait` is what COUNTERSIGN_WAIT holds there."""
+        """Start a program on somebody's machine; `wait` is the value of COUNTERSIGN_WAIT there."""
         environment = {**os.environ, **others} | ({"COUNTERSIGN_WAIT": others.pop("wait", "")})
         client = subprocess.Popen(
             command,
@@ -142,7 +142,7 @@ class SshHosts:
         return client
 
     def approved(self, person: str, device: str) -> int:
-        """The number of their request, once it waited and was approved."""
+        """Approve their request once it waits; its number."""
         number = self.gates.until_waiting(person, device).approval_id
         self.gates.approve(number)
         return number
@@ -152,7 +152,7 @@ class SshHosts:
         self.service = self.bastion.serve_gate(self.folder / "service.log")
 
     def restart(self) -> None:
-        """Have the service read what is configured now."""
+        """Restart the service, so that it reads its current configuration."""
         self.kill_service(signal.SIGTERM)
         self.start_service()
 
@@ -163,7 +163,7 @@ class SshHosts:
 
     @property
     def service_pid(self) -> int:
-        """Its number on this machine; `nsenter` waits for it."""
+        """The id of the service's process on this machine; our own child is an `nsenter` that waits for it."""
         assert self.service
         return int(Path(f"/proc/{self.service.pid}/task/{self.service.pid}/children").read_text())
 
@@ -191,7 +191,7 @@ def ssh_hosts(gates: GateInstallation, folder: Path) -> Iterator[SshHosts]:
 
 
 def set_up_bastion(hosts: SshHosts, more: str = "", ports: str = "", grace: str = "2s") -> None:
-    """Have sshd answer, for the gate service that is started next; `ports` are those of all devices."""
+    """Set up sshd for the gate service, which is started next; `ports` are those of all devices."""
     bastion = hosts.bastion
     measure(bastion)
     bastion.add_people([*PEOPLE, *CROWD], "countersign", "/bin/sh")

@@ -1,4 +1,4 @@
-"""A gate as a login meets it: it waits, lets bytes through after a yes alone, and cuts when the yes is over."""
+"""A gate as a login sees it: it waits, lets bytes through only after a yes, and cuts when the yes is over."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_a_rejection_is_told_and_nothing_opens(gate_installation: GateInstallati
 
 
 def test_the_end_of_the_grant_is_the_end_of_the_session(gate_installation: GateInstallation) -> None:
-    """Also where the portal is not there to tell: by the gate's own clock."""
+    """Even if there is no portal to tell: the gate goes by its own clock."""
     gates, device = gate_installation, SHORT
     with another_portal(gates.installation) as (url, portal), gates.service(url) as gate:
         client, number = opened(gates, gate, device)
@@ -113,7 +113,7 @@ def test_who_joins_a_request_for_another_address_is_told_at_once_that_it_lets_no
     client = shared_gate.ssh("alice", device, port=gates.echo.port)
     told = until_told(client, f"#{number} {which}, so it will not let you in from here: cancel #{number}")
     assert f"#{number} waits for Grace Hopper" in told
-    # Who does not wait is not sent away to come back for it.
+    # With --no-wait nobody is told to come back for it.
     client_of_a_script = shared_gate.ssh("alice", device, "--no-wait", port=gates.echo.port)
     assert "It stays open" not in until_told(client_of_a_script, f"cancel #{number}, and ask again")
     gates.approve(number)
@@ -168,7 +168,7 @@ def test_who_is_disabled_is_cut(gate_installation: GateInstallation) -> None:
         print("from the disabling to the end of the session:", datetime.now(UTC) - began)
         with socket.socket(fileno=client.passed.pop()) as target:
             target.settimeout(SECONDS)
-            # A client that does not end by itself is cut by the service.
+            # The service cuts a client that does not end by itself.
             assert target.recv(1) == b""
         client.close()
         api.apply_policy(text)
@@ -181,7 +181,7 @@ def test_200_clients_of_one_person_share_one_request(gate_installation: GateInst
         for client in clients:
             client.send(claim(gates, "alice", device))
         view = gates.until_waiting("alice", device)
-        # Who comes after the approval asks anew.
+        # All have to wait by then: a client that comes after the approval asks anew.
         for client in clients:
             answers(client, {"say"})
         gates.approve(view.approval_id)
@@ -225,7 +225,7 @@ def test_a_client_that_comes_back_joins_and_one_that_does_not_leaves_no_request(
             client.wait(SECONDS)
         gates.until_status(view.approval_id, Status.CANCELLED)
         assert len(gates.requests("alice", device)) == 1
-        # Who says so withdraws at once, and is not waited for.
+        # An interrupt withdraws the request at once, without waiting for them to come back.
         client = gate.ssh("alice", other, port=gates.echo.port)
         until_told(client, f"#{gates.until_waiting('alice', other).approval_id} waits")
         client.send_signal(signal.SIGINT)
@@ -255,7 +255,7 @@ def test_who_does_not_wait_is_told_what_is_open_and_it_stays_open(gate_installat
         print("who does not wait was answered in", datetime.now(UTC) - began)
         view = gates.until_waiting("alice", device)
         until_told(client, f"#{view.approval_id} waits for Grace Hopper")
-        # Long after the time to come back in: somebody else's was cancelled meanwhile.
+        # `retry_within` has passed by then, as somebody else's request was cancelled meanwhile.
         other = gate_installation.device()
         gone = gate.ssh("bob", other, port=gates.echo.port)
         left = gates.until_waiting("bob", other)
@@ -280,7 +280,7 @@ def test_without_the_portal_sessions_stay_for_the_grace_and_nothing_opens(gate_i
         assert client.wait(SECONDS) == protocol.NO
         print("from the portal's end to the end of the client:", datetime.now(UTC) - began)
         until_told(waiting, "The portal does not answer now")
-        # What is approved meanwhile opens nothing, and neither does the grant of before.
+        # An approval meanwhile opens nothing, and neither does the earlier grant.
         gates.approve(view.approval_id)
         again = gate.ssh("alice", device, "--no-wait", port=gates.echo.port)
         assert again.wait(SECONDS) == protocol.UNAVAILABLE

@@ -1,4 +1,4 @@
-"""What gate.toml may say, and what is said of a mistake in it."""
+"""What gate.toml may contain, and how a mistake in it is reported."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_a_token_that_others_reach_is_refused_and_not_shown(tmp_path: Path, mode: int) -> None:
     token = tmp_path / "token"
     token.write_text("cs_secret")
-    # A group of others: systemd's access lists show as root's.
+    # A group other than root's: systemd's access lists appear as root's group.
     if os.geteuid() == 0:
         os.chown(token, 0, 100)
     token.chmod(mode)

@@ -1,4 +1,4 @@
-"""`countersign connect`: a person's own ssh, sftp and FreeRDP, led through a bastion with OpenSSH's own server."""
+"""`countersign connect`: a person's own ssh, sftp and FreeRDP through a bastion with OpenSSH's own server."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Connect = Callable[..., subprocess.Popen[str]]
 
 @pytest.fixture
 def connect(ssh_hosts: SshHosts, tmp_path: Path) -> Connect:
-    """Starts `countersign connect` as alice, whose programs read the configuration that is hers."""
+    """Starts `countersign connect` as alice; the ssh and sftp that it finds read her configuration."""
     for program in ("ssh", "sftp"):
         own = tmp_path / program
         own.write_text(f'#!/bin/sh\nexec /usr/bin/{program} -F {ssh_hosts.config("alice")} "$@"\n')
@@ -35,7 +35,7 @@ def connect(ssh_hosts: SshHosts, tmp_path: Path) -> Connect:
         environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "XDG_CONFIG_HOME": str(tmp_path / "config")}
         command = [COMMAND, "connect", *arguments]
         if terminal:
-            # A shell that stays would end by Ctrl-C itself.
+            # `exec`, as a shell that stays would itself be ended by Ctrl-C.
             command = ["script", "--quiet", "--return", "--command", f"exec {shlex.join(command)}", "/dev/null"]
         return ssh_hosts.start(command, **environment, **login_of, **others)
 
@@ -56,7 +56,7 @@ def test_ssh_waits_runs_the_command_and_ends_as_it_does(ssh_hosts: SshHosts, con
     ssh_hosts.gates.approve(number)
     code, out, _ = ended(client)
     assert (code, out) == (7, "alice\n")
-    # The bastion is kept for the next time, and so is the grant.
+    # The bastion is remembered for the next time, and the grant lasts.
     assert ended(connect(device, "ssh", "--", "true"))[0] == 0
     listing = connect(device, "sftp", "--", "-b", "-")
     assert listing.stdin
@@ -79,7 +79,7 @@ def test_ctrl_c_withdraws(ssh_hosts: SshHosts, connect: Connect, protocol: str, 
     client = connect(device, protocol, "--bastion", "bastion", login=login)
     number = ssh_hosts.gates.until_waiting("alice", device).approval_id
     until_told(client, f"#{number} waits")
-    # As a terminal does, to all of the programs in it.
+    # To all programs in the group, as a terminal does.
     os.killpg(client.pid, signal.SIGINT)
     code, _, errors = ended(client)
     told = f"#{number} is withdrawn." if login else "The gate withdraws the request, if one waits, within a minute."
@@ -88,7 +88,7 @@ def test_ctrl_c_withdraws(ssh_hosts: SshHosts, connect: Connect, protocol: str, 
 
 
 def test_ctrl_c_within_sftp_is_sftp_s_own(ssh_hosts: SshHosts, connect: Connect) -> None:
-    """It ends a transfer there, and not the session."""
+    """There it ends a transfer, not the session."""
     device = ssh_hosts.device()
     client = connect(device, "sftp", "--bastion", "bastion", terminal=True)
     assert client.stdin
@@ -164,7 +164,7 @@ def test_what_was_asked_wrongly_is_said(
 
 
 def test_where_no_browser_can_be_started_the_address_is_named(tmp_path: Path) -> None:
-    """No program is found by an empty path."""
+    """PATH is an empty folder, so that no program is found."""
     environment = {"PATH": str(tmp_path), "HOME": str(tmp_path)}
     command = [COMMAND, "connect", "grafana", "http"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)

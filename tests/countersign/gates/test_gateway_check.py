@@ -1,4 +1,4 @@
-"""The check of gateways, against one that does all of it right and one that does much of it wrong."""
+"""The gateway check, against a gateway that does everything right and one that does much of it wrong."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 async def relayed(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int) -> None:
-    """Pass on what is said, both ways, until one side is closed."""
+    """Pass bytes on both ways until one side is closed."""
     target_reader, target_writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         await first_of(pass_on(reader, target_writer), pass_on(target_reader, writer))
@@ -67,7 +67,7 @@ class RightGate:
 
 
 class WrongGate:
-    """Lets everybody in at once, asks all the same, and never looks what became of it."""
+    """Lets everybody in at once, asks all the same, and never looks at the outcome."""
 
     def __init__(self, api: Api, device: str, port: int) -> None:
         self.api, self.device, self.port = api, device, port

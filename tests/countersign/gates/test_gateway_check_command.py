@@ -38,7 +38,7 @@ def bad(found: dict[str, str]) -> set[str]:
 
 @contextmanager
 def gateway(gates: GateInstallation, device: str, fault: str) -> Iterator[str]:
-    """Where the gateway of an author listens."""
+    """The address of an author's gateway."""
     token = new_gateway(gates.installation, "authors-1")
     command = [sys.executable, str(PROGRAM), gates.installation.url, device, fault]
     with subprocess.Popen(command, env={"TOKEN": token}, stdout=subprocess.PIPE, text=True) as process:
@@ -72,7 +72,7 @@ def test_an_authors_gateway_is_found_right_or_its_fault_is(
     with gateway(gates, device, fault) as url:
         checks = checked(gates, device, "http", url, "--patience", "8s", code=1 if found else 0)
     assert bad(checks) == found
-    # Nothing of the check is left, whatever it found.
+    # The check leaves nothing behind, whatever it found.
     left = [one for one in gates.requests("alice", device) if one.subject.variant == "http"]
     assert not [one for one in left if one.status is Status.WAITING or (one.grant and one.grant.status == "Active")]
 

@@ -17,7 +17,8 @@ from tests.tls_proxies import NGINX, found
 SSHD = "etc/ssh/sshd_config.d/10-countersign.conf"
 CONFIG, UNIT = "/etc/countersign/gate.toml", "/etc/systemd/system/countersign-gate.service"
 SECONDS = 60
-# The proxy's account, whose its file with the token is, how its other files are called, and where its relay is.
+# Where each proxy has its certificate and key. Below: its account, the owner of its file with the token (None: its
+# account), the extension of its other files, and where its relay is.
 CERTIFICATES = {
     "nginx": ("/etc/ssl/{}.pem", "/etc/ssl/private/{}.key"),
     "caddy": ("/etc/caddy/countersign/{}.pem", "/etc/caddy/countersign/{}.key"),
@@ -83,7 +84,7 @@ def test_files_are_written_once_and_those_that_somebody_changed_stay(host: Host)
     assert set(states(host, "--write").values()) == {"was written"}
     assert set(states(host, "--write").values()) == {"is there as it should be"}
     written = (host.files / SSHD).read_text()
-    # As an earlier version wrote it: its first line is true of the rest.
+    # As if an earlier version wrote it: its first line still matches the rest, so it is replaced.
     install(host, "ssh", "--write", "--group", "adm")
     assert "Match Group adm" in (host.files / SSHD).read_text()
     (host.files / SSHD).write_text(written.replace("ClientAliveInterval 15", "ClientAliveInterval 5"))
@@ -134,7 +135,7 @@ def test_no_group_brings_lines_of_its_own_into_the_configuration(host: Host) -> 
 
 @pytest.fixture(params=sorted(PROXIES))
 def proxy(request: pytest.FixtureRequest, host: Host) -> str:
-    """A proxy on a host where nothing was written for it yet."""
+    """A proxy on a host where nothing has been written for it yet."""
     if found(request.param) is None:
         pytest.skip(f"{request.param} is not installed (Debian's package is {request.param})")
     host.run("rm", "-rf", "/etc/countersign", "/etc/nginx/countersign", "/etc/caddy/countersign")
@@ -142,14 +143,14 @@ def proxy(request: pytest.FixtureRequest, host: Host) -> str:
 
 
 def must_take(host: Host, proxy: str, names: list[str]) -> None:
-    """The proxy, as its own account does, takes what was installed, once the certificates are there."""
+    """Check that the proxy accepts what was installed, once the certificates are there."""
     user, _, site, _ = PROXIES[proxy]
     for name in names:
         issued = Authority("Servers").issue(name, [SERVER], [name])
         certificate, key = (place.format(name) for place in CERTIFICATES[proxy])
         host.write(certificate, issued.pem)
         host.write(key, issued.key_pem, 0o600, owner=user)
-    # As Debian has it, whatever this host does.
+    # As on Debian, whatever this host has.
     host.run("install", "-d", "-m", "700", "/etc/ssl/private")
     host.run("install", "-d", "-o", user, "/run/proxy")
     everything = f"/etc/{proxy}/countersign/*.{site}"
@@ -171,7 +172,7 @@ def test_a_proxy_takes_its_files_and_only_who_has_to_can_read_the_token(host: Ho
     assert list(shown) == [CONFIG, UNIT, headers, application]
     assert relay.format("grafana") in shown[application]["text"]
     assert f'proxy_user = "{user}"' in shown[CONFIG]["text"]
-    # An example stays away from the proxy, which could not start with it.
+    # The example isn't written for the proxy, which could not start with it.
     assert list(files(host, "http", "--proxy", proxy, "--write")) == [CONFIG, UNIT]
     host.write(CONFIG, shown[CONFIG]["text"].replace('//access.example.com"', '//access.example.org"'))
     files(host, "http", "--proxy", proxy, "--write")

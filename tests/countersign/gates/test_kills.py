@@ -1,8 +1,8 @@
 """Worker, portal, database, Temporal and the gate services are killed (SIGKILL), with people at each step at each gate.
 
-No byte passes before a yes, and none after the end of the grant, or of the grace where the portal gives no answer. When
-all is up again a yes that was given meanwhile counts, each question has one request, and nothing is left over.
-`killed_cases.py` is the table of the steps; all of a part's are played at once.
+No byte passes before a yes, and none after the end of the grant, or of the grace if the portal gives no answer. When
+all is up again, a yes that was given meanwhile counts, each question has one request, and nothing is left over.
+`killed_cases.py` has the table of the steps; all steps of a part are played at once.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from tests.countersign.gates.networks import wait_until
 from tests.countersign.gates.pam_host import check_pam
 
 SERVICE = "gate service"
-# To a gate the portal is as much away as the database; Temporal and the worker, which decide, are away in CI alone.
+# A killed portal is to a gate like a killed database. Temporal and the worker, which decide, are killed only in CI.
 LIKE_ANOTHER = ["portal", "temporal", "worker"]
-# What a login or a connection starts, as `pgrep --full` finds it.
+# What logins and connections start, as a pattern for `pgrep --full`.
 LEFT_BY_CLIENTS = "countersign-gate|sshd: [a-z-]+"
 
 
@@ -44,7 +44,7 @@ def killable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Killable]:
 
 
 class Round:
-    """One part is killed, while somebody is at each step at each gate."""
+    """One part is killed while somebody is at each step at each gate."""
 
     def __init__(self, all_: Killable, part: str) -> None:
         self._all, self.part, self._began = all_, part, time.monotonic()
@@ -65,14 +65,14 @@ class Round:
     # --- before, meanwhile, afterwards -------------------------------------------------------------------------------
 
     def begin(self) -> None:
-        """Have people wait, and be in."""
+        """Have people wait, and have others in."""
         present = [case for case in self.cases if case.step not in {"asks", "asked"}]
         for case in present:
             case.ask()
         for case in present:
             case.until_waiting()
         self.note("all wait")
-        # Those last whose grants are short.
+        # Those whose grants are short come last.
         for case in self.at("open", "revoked") + self.at("ends"):
             case.approve()
             if case.gate == "rdp":
@@ -83,7 +83,7 @@ class Round:
         self.note("sessions are open")
 
     def kill(self) -> None:
-        """Ask, and give a yes, of which the gates don't hear before the part is killed."""
+        """Ask, give a yes, and kill the part before the gates hear of either."""
         with self._all.relay.held(), self._all.host.portal_relay.held():
             for case in self.at("asked"):
                 case.ask()
@@ -96,7 +96,7 @@ class Round:
         self.note(f"the {self.part} is killed")
 
     def meanwhile(self) -> None:
-        """What people do while the part is away, and what becomes of it."""
+        """What people do while the part is away, and what has to follow from it."""
         for case in self.at("asks"):
             case.connect()
         for case in self.at("approved"):
@@ -130,7 +130,7 @@ class Round:
         self.note("all is as it must be meanwhile")
 
     def afterwards(self) -> None:
-        """Start it again: who may is let in, and who asks now is asked about."""
+        """Start it again: those with a yes are let in, and those who asked meanwhile are let in after a yes."""
         self._all.start(self.part)
         self.note("it is up again")
         for case in self.at("waits"):
@@ -155,7 +155,7 @@ class Round:
     # --- what must be so when all is over ----------------------------------------------------------------------------
 
     def check(self) -> None:
-        """Have all end, by revocation or by themselves; nothing is left, and each asked once.
+        """End all sessions, by revocation or by their clients; nothing is left, and each has one request.
 
         What a login has left in the background stays until its grant ends.
         """
@@ -175,7 +175,7 @@ class Round:
         self.note("nothing is left")
 
     def check_requests(self, case: Case) -> None:
-        """There is one request, of which nobody is asked any more, and it has come to what it must."""
+        """There is one request, it no longer waits, and it has the outcome that it must have."""
         case.until(case.is_settled, "settled")
         assert len(case.requests) == 1, f"{case}: {case.requests}"
         [request] = case.requests
@@ -189,7 +189,7 @@ class Round:
             assert request.grant.status is GrantStatus.REVOKED, case
 
     def end(self) -> None:
-        """End what a failure has left."""
+        """End what a failure may have left."""
         for case in self.cases:
             case.end()
         with self._all.gates.api() as api:
@@ -203,7 +203,7 @@ class Round:
 
 
 def no_client_is_left(host: Host) -> None:
-    """Nothing runs any more that a login or a connection has started."""
+    """Nothing that a login or a connection has started is still running."""
     left = ["pgrep", "--full", "--list-full", LEFT_BY_CLIENTS]
     assert comes_about(lambda: not host.run(*left, check=False)), host.run(*left, check=False)
 

@@ -1,4 +1,4 @@
-"""Who is asked about at a login of the host."""
+"""Which logins of a host the gate asks about."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A portal that answers, and of some requests does not."""
+"""A portal that answers, except about some requests."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_list_that_cannot_be_read_keeps_nobody_out(gate_installation: GateInst
         with gates.started_again(gate) as again:
             again.until_said("could not be looked for")
             again.until_said("The portal answers.")
-            # What was left open is cancelled as soon as it can be found.
+            # The request that was left open is cancelled as soon as it can be found.
             portal.failing = set()
             gates.until_status(view.approval_id, Status.CANCELLED)
             opened(gates, again, other)

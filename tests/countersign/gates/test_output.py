@@ -1,4 +1,4 @@
-"""Gates whose output nobody takes: they let in, cut and end as they should."""
+"""Gates whose output nobody reads: they let in, cut and end as they should."""
 
 from __future__ import annotations
 

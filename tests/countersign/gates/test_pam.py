@@ -87,7 +87,7 @@ def test_without_a_terminal_sudo_is_told_at_once(host: GatedHost) -> None:
     out, said = ran(host.inside("su", "alice", "-c", "sudo id -u < /dev/null"), 1)
     assert STAYS_OPEN in out + said
     host.portal.approve(host.waiting("alice"))
-    # Nothing of ours is among what a program reads.
+    # The output that a program reads has nothing of ours in it.
     assert ran(host.inside("su", "alice", "-c", "sudo id -u"))[0] == "0\n"
 
 

@@ -1,4 +1,4 @@
-"""Many people at once at a host that asks by PAM: none is in before their yes, all are after it, and each leaves."""
+"""Many people at once at a host that asks by PAM: nobody is in before their yes, all are in after it, all leave."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.countersign.gates.networks import wait_until
 from tests.countersign.gates.pam_host import PASSWORD, Dialogue, GatedHost
 from tests.whole import IS_WHOLE
 
-# For all of them: each logs in by programs that take a processor for a while.
+# For all of them: each login runs programs that keep a processor busy for a while.
 CROWD_SECONDS = 600
 PASSES = "echo is-in; cat"
 # All 200 take minutes on a small machine.
@@ -38,7 +38,7 @@ def crowded(gated_host: GatedHost) -> GatedHost:
 
 @contextmanager
 def whom_grace_approves(host: GatedHost, people: list[str]) -> Iterator[None]:
-    """Within the block these need a yes."""
+    """Within the block these people need a yes."""
     with host.portal.api() as api:
         api.apply_policy(policy().replace("members: [alice, bob]", f"members: [alice, bob, {', '.join(people)}]"))
         try:
@@ -53,7 +53,7 @@ def test_many_people_wait_at_once_all_are_let_in_and_each_leaves_with_their_gran
 ) -> None:
     port, log, said = free_port(), tmp_path / "sshd.log", list[str]()
     crowded.serve_ssh(port, log, "MaxStartups=600", f"LoginGraceTime={CROWD_SECONDS}")
-    # At most three of one address wait.
+    # At most three may wait at one address.
     options = {one: [f"Port={port}", f"BindAddress=127.0.1.{n}"] for n, one in enumerate(PEOPLE, 1)}
 
     @contextmanager
@@ -62,7 +62,7 @@ def test_many_people_wait_at_once_all_are_let_in_and_each_leaves_with_their_gran
         yield
         said.append(f"{time.monotonic() - began:.1f} s until {what}")
 
-    # As they are unless said: with the few seconds of other tests a portal that is slow counts as away.
+    # The defaults: with the few seconds of the other tests, a slow portal counts as away.
     usual = crowded.config(grace="5m", retry_within="60s")
     with crowded.configured(usual), whom_grace_approves(crowded, PEOPLE), ExitStack() as stack:
 
@@ -86,10 +86,10 @@ def test_many_people_wait_at_once_all_are_let_in_and_each_leaves_with_their_gran
                 tried = {one: begin(crowded.ssh(one, PASSES, options=options[one])) for one in left}
                 left = [one for one in left if not gets_in(tried[one])]
                 by_key += [tried[one] for one in tried if one not in left]
-                # A program is told so where the portal has too much to do.
+                # A program is told to try again if the portal has too much to do.
                 assert all("try again" in tried[one].shown for one in left)
         assert not [one.shown for one in waiting + by_key if one.is_over]
-        # Nobody whom PAM let in was turned away by the session.
+        # Nobody whom PAM let in was refused the session.
         assert log.read_text().count("Accepted") == len(PEOPLE) + len(BY_KEY)
         with timed("all grants were revoked"):
             for number in numbers:

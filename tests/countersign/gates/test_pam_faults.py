@@ -1,4 +1,4 @@
-"""PAM as a gate: what dies, and who tries to get around it."""
+"""PAM as a gate: parts that die, and people who try to get around it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_killed_service_is_followed_by_one_that_knows_the_sessions(host: Gated
             assert (out, AWAY in said) == ("", True)
         assert ran(host.ssh("rescue", "id -un"))[0] == "rescue\n"
         assert ran(host.inside("su", "bob", "-c", "id -un"))[0] == "bob\n"
-        # A process that came later by the number of one that a session had is none of its.
+        # A later process that got the id of a session's process does not belong to the session.
         other = host.run("sh", "-c", "sleep 1013 > /dev/null 2>&1 & echo $!").strip()
         kept = sessions(host)
         forged = {**kept[0], "leader": [int(other), 1], "login": 2**32 - 1}
@@ -98,7 +98,7 @@ def test_an_account_of_another_spelling_is_not_let_in_by_the_grant_of_a_person(h
 
 
 def as_pam(host: GatedHost, environment: list[str]) -> tuple[int, str]:
-    """Start the program as pam_exec does, by an environment that may hold a name twice."""
+    """Start the program as pam_exec does, with an environment that may contain a name twice."""
     program = Path(COMMAND).with_name("countersign-gate")
     arguments = [str(program.with_name("python")), "-I", str(program), "pam"]
     code = (
@@ -154,7 +154,7 @@ def test_who_became_somebody_else_is_asked_about_still_and_ends_with_the_grant(h
         session.until("Password:")
         session.type(f"{PASSWORD}\n")
         session.until("bob@")
-        # Bob's own grant isn't asked for: it is Alice who sits there.
+        # No grant of Bob's is asked for: it is Alice who sits there.
         session.type("sudo sleep 1021 & sudo -u rescue sleep 1022 & sleep 1; kill -9 $PPID; echo $((40 + 2))\n")
         session.until("42")
         wait_until(lambda: len(host.processes("sleep 102[12]")) == 2)
@@ -183,7 +183,7 @@ def test_a_leader_that_its_person_kills_takes_nobody_out_of_the_session(host: Ga
 
 
 def is_told_at_once(host: GatedHost, address: str) -> bool:
-    """Whether a login of alice's from there does not wait: sshd shows nothing to who waits."""
+    """Whether a login of alice's from there does not wait: sshd shows nothing to those who wait."""
     login = host.ssh_by_dialogue("alice", "id -un", options=[f"BindAddress={address}"])
     done = subprocess.run(login, capture_output=True, text=True, timeout=SECONDS, check=False)
     return "waits for Grace Hopper" in done.stderr
@@ -200,7 +200,7 @@ def wait_from(host: GatedHost, *addresses: str) -> ExitStack:
 
 
 def test_no_more_than_three_of_one_address_wait_and_so_many_in_all(host: GatedHost) -> None:
-    # Of a test before, who is noticed to have gone only after a while.
+    # Logins of an earlier test, which sshd only notices to be gone after a while.
     wait_until(lambda: not host.processes(WAITING_SSHD))
     with host.configured(host.config(more="most_waits = 4")), wait_from(host, *["127.0.0.1"] * 3):
         number = host.waiting("alice")
@@ -241,7 +241,7 @@ def test_the_request_of_who_may_wait_no_longer_stays_open(host: GatedHost) -> No
         login = host.ssh_by_dialogue("alice", "id -un", options=["NumberOfPasswordPrompts=1"])
         out, said = ran(login, 255)
         assert "It stays open: connect again when it is approved." in out + said
-        # Long after the time to come back in: somebody else's was cancelled meanwhile.
+        # `retry_within` has passed by then, as somebody else's request was cancelled meanwhile.
         with Dialogue(host.ssh_by_dialogue("bob", "id -un")):
             gone = host.waiting("bob")
         host.portal.until_status(gone, Status.CANCELLED)

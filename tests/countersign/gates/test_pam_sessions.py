@@ -1,4 +1,4 @@
-"""The sessions that PAM let in: that somebody watches them, whatever becomes of the gate service and of its host."""
+"""Sessions that PAM let in are watched, whatever happens to the gate service and its host."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SESSIONS = "/run/countersign/sessions"
 
 @contextmanager
 def session_of_alice(host: GatedHost, command: str = "true") -> Iterator[tuple[int, Dialogue]]:
-    """The number of a request, and the session that its grant lets begin."""
+    """The number of a request, and a session that its grant permits."""
     number = granted(host, "alice")
     with Dialogue(host.ssh("alice", f"{command}; echo is-in; cat")) as session:
         session.until("is-in")
@@ -31,7 +31,7 @@ def session_of_alice(host: GatedHost, command: str = "true") -> Iterator[tuple[i
 
 
 def asked(host: GatedHost, **others: object) -> protocol.Service:
-    """What PAM asks about a login of alice, as root does."""
+    """Ask, as root, what PAM asks about a login of alice's; the connection that gets the answers."""
     service = protocol.Service(str(host.files / SOCKET))
     login = {"gate": "pam", "type": "account", "service": "sshd", "user": "alice", "rhost": "127.0.0.1", "pid": 2}
     service.send({**login, **others})
@@ -57,7 +57,7 @@ def test_without_the_portal_a_session_ends_with_its_grant_though_the_service_was
 
 
 def test_sshd_runs_nothing_in_a_session_that_could_not_be_opened(host: GatedHost) -> None:
-    """As where what PAM starts is killed."""
+    """As if the program that PAM starts were killed."""
     granted(host, "alice")
     pam = host.run("cat", "/etc/pam.d/sshd")
     host.write("/etc/pam.d/sshd", re.sub(r"(type=open_session .* stdout ).*", r"\1/bin/false", pam))
@@ -72,7 +72,7 @@ def test_sshd_runs_nothing_in_a_session_that_could_not_be_opened(host: GatedHost
 
 
 def test_a_session_on_record_without_its_end_ends_with_its_grant_too(host: GatedHost) -> None:
-    """As the services of before recorded them."""
+    """As earlier versions of the service recorded them."""
     with session_of_alice(host) as (number, session):
         host.end_gate("KILL")
         [kept] = json.loads(host.run("cat", SESSIONS))
@@ -116,7 +116,7 @@ def test_what_is_left_in_the_background_is_watched_though_no_file_could_be_opene
 def test_a_directory_of_accounts_that_hangs_holds_up_no_revocation(host: GatedHost) -> None:
     with ExitStack() as stack:
         number, session = stack.enter_context(session_of_alice(host, "sleep 1081 & true"))
-        # The shell has forked, and may have yet to become the other program.
+        # The shell has forked, but may not have become `sleep` yet.
         wait_until(lambda: host.processes("sleep 1081"))
         [sleeps] = host.processes("sleep 1081")
         host.run("mkfifo", "/run/hangs")
@@ -127,7 +127,7 @@ def test_a_directory_of_accounts_that_hangs_holds_up_no_revocation(host: GatedHo
             assert session.wait() == 255
             said = [answers(one, {"yes", "no"})[-1] for one in opening]
         finally:
-            # Whoever still opens it comes to its end.
+            # Those still opening it get through and come to its end.
             host.run("sh", "-c", "umount --lazy /etc/passwd; exec 3<> /run/hangs; rm /run/hangs")
         assert {one["code"] for one in said} == {protocol.UNAVAILABLE}
         assert "The accounts of this host can't be looked up now" in said[0]["no"]
@@ -149,7 +149,7 @@ def test_who_was_let_in_begins_their_session_though_the_portal_answers_late(host
     assert answer() == {"yes"}
     with host.portal_relay.held():
         assert answer(type="open_session", pid=theirs) == {"yes"}
-    # It is for them alone, and from there, and as long as the grant lasts.
+    # This holds only for this person, from this address, and while the grant lasts.
     for login in ({"user": "bob"}, {"rhost": "127.0.0.9"}):
         assert "no" in answer(type="open_session", pid=other, **login)
     host.portal.revoke(number)

@@ -29,7 +29,7 @@ def found(host: GatedHost, code: int) -> dict[tuple[str, str], str]:
 
 
 def installed(host: GatedHost, said: str = "") -> dict[str, str]:
-    """The state of each file; `said` is what it tells to do next."""
+    """The state of each file; `said` is what the command says to do next."""
     command = host.inside(COMMAND, "gate", "install", "pam", "--write", "--json")
     done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=True)
     assert said in " ".join(done.stderr.split()) if said else not done.stderr

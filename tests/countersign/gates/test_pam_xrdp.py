@@ -1,4 +1,4 @@
-"""PAM as the gate of a host with xrdp: who has a grant gets a desktop, and it ends with the grant."""
+"""PAM as the gate of a host with xrdp: a grant opens a desktop, which ends with the grant."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tests.countersign.gates.networks import SECONDS, wait_until
 from tests.countersign.gates.pam_host import PASSWORD, GatedHost
 from tests.countersign.gates.rdp_host import FOR_DESKTOPS, RdpHost, Screen, missing, serve_xrdp
 
-# What a desktop is here, and what it leaves in the background.
+# The command that stands for a desktop, and the one that it leaves in the background.
 DESKTOP, LEFT = "sleep 1006", "sleep 1007"
 
 
 @dataclass
 class Desktops:
-    """xrdp on a host, and a screen before it."""
+    """xrdp on a host, and a screen in front of it."""
 
     host: GatedHost
     xrdp: RdpHost
@@ -29,7 +29,7 @@ class Desktops:
 
     @contextmanager
     def client(self, person: str) -> Iterator[subprocess.Popen[bytes]]:
-        """FreeRDP, by which somebody logs in."""
+        """FreeRDP, with which somebody logs in."""
         process = self.screen.log_in(person, PASSWORD, f"127.0.0.1:{self.xrdp.port}")
         try:
             yield process
@@ -43,7 +43,7 @@ class Desktops:
 
     @property
     def processes(self) -> list[str]:
-        """Those of desktops."""
+        """The ids of the desktops' processes."""
         return self.host.processes(DESKTOP) + self.host.processes(LEFT)
 
 
@@ -65,14 +65,14 @@ def test_a_desktop_opens_after_the_yes_and_ends_with_the_grant(host: GatedHost, 
     host.portal.approve(number)
     with desktops.client("alice"):
         wait_until(lambda: len(desktops.processes) == 2)
-    # Whoever disconnects comes back to the same desktop.
+    # Whoever has disconnected comes back to the same desktop.
     before = desktops.processes
     with desktops.client("alice"):
         wait_until(lambda: desktops.said("login successful for user alice") == 2)
         assert desktops.processes == before
         host.portal.revoke(number)
         wait_until(lambda: not host.run("pgrep", "--uid", "alice", "--runstates", "DRSTt", check=False))
-    # Who connects again, as FreeRDP may have done by itself, is asked about anew.
+    # Connecting again, as FreeRDP may have done by itself, asks anew.
     with desktops.client("alice"):
         assert host.waiting("alice") != number
         wait_until(lambda: desktops.said("login failed for user alice") >= 2)

@@ -1,4 +1,4 @@
-"""The processes of a session, and its end: what could be overlooked of them."""
+"""The processes of a session when it ends: those that could be overlooked."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from countersign.gates.calls import Calls
 from countersign.gates.processes import Process, ProcessInfo
 from tests.countersign.gates.networks import SECONDS, wait_until
 
-# Its first thread ends (exit(2) ends a thread alone), and another one goes on.
+# Its first thread ends (exit(2) ends only one thread), and another one goes on.
 WITHOUT_FIRST_THREAD = """
 import ctypes, os, sys, threading, time
 threading.Thread(target=time.sleep, args=(1000,)).start()
@@ -30,7 +30,7 @@ print("up", flush=True)
 sys.stdin.readline()
 ctypes.CDLL(None).syscall({"x86_64": 60}.get(os.uname().machine, 93), 0)
 """
-# A login of its own leaves a process in the background that has a subordinate number.
+# A login of its own, which leaves a process with a subordinate user id in the background.
 SUBORDINATE = """
 import os, sys, time
 with open("/proc/self/loginuid", "w") as login:
@@ -135,5 +135,5 @@ async def test_where_no_thread_can_be_started_a_session_ends_all_the_same() -> N
 @pytest.mark.timeout(60)
 def test_what_is_below_a_session_is_found_in_one_pass_however_deep_it_is() -> None:
     every = [ProcessInfo(Process(pid, pid), pid - 1, 0, processes.NO_LOGIN) for pid in range(10_000_000, 10_100_000)]
-    # A tenth of a second; with a pass for each level, or each process, minutes.
+    # A tenth of a second; with a pass for each level, or for each process, it would be minutes.
     assert processes.of_session(every, [every[1].process], processes.NO_LOGIN, 1000) == every[1:]

@@ -1,4 +1,4 @@
-"""The gate for RDP, with FreeRDP before it and xrdp behind: nothing before the yes, and nothing after its end."""
+"""The gate for RDP between FreeRDP and xrdp: nothing passes before the yes, and nothing after its end."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ WRONG = packet(f"Cookie: msts=cs_rdp_{'0' * 72}\r\n".encode() + NEGOTIATION)
 
 @dataclass
 class Rdp:
-    """The gate, what is before and what is behind it."""
+    """The installation with the gate, and the host behind it."""
 
     installation: GateInstallation
     host: RdpHost
@@ -59,7 +59,7 @@ class Rdp:
         return httpx.post(url, json=body, headers=headers, trust_env=False, timeout=SECONDS)
 
     def file(self, number: int, person: str = "alice") -> Path:
-        """The file that its requester is handed."""
+        """The .rdp file that its requester is handed."""
         reply = self.post(person, f"requests/{number}/rdp-file")
         assert reply.status_code == 200, reply.text
         path = self.folder / f"{time.monotonic_ns()}.rdp"
@@ -77,7 +77,7 @@ def answers(port: int) -> bool:
 
 
 def told(port: int, sent: bytes, source: str = HERE) -> bytes:
-    """What comes back of what is sent, until the other side closes."""
+    """The first byte that comes back after this is sent; empty if the other side closes first."""
     with socket.create_connection((HERE, port), timeout=SECONDS, source_address=(source, 0)) as client:
         client.sendall(sent)
         try:
@@ -124,7 +124,7 @@ def shows_the_login_window(screen: Screen, process: subprocess.Popen[bytes]) -> 
 
 @contextmanager
 def timed(what: str) -> Iterator[None]:
-    """Print how long it took until a connection was cut, counted from before what cuts it."""
+    """Print how long the block took to have a connection cut."""
     began = time.monotonic()
     yield
     print(f"cut {time.monotonic() - began:.2f} s after {what}")
@@ -140,7 +140,7 @@ def test_the_login_window_opens_and_closes_with_a_revocation(rdp: Rdp, screen: S
                 rdp.installation.revoke(number)
                 process.wait(SECONDS)
         gate.until_said("RDP of alice to")
-        # A client that goes by itself ends its connection to the host.
+        # When a client leaves by itself, its connection to the host ends too.
         with client_of(screen, rdp.file(rdp.granted()), port) as process:
             shows_the_login_window(screen, process)
         gate.until_said("it was closed")
@@ -266,7 +266,7 @@ def test_many_sources_together_keep_out_nobody_who_was_handed_a_file(rdp: Rdp) -
         file = rdp.file(rdp.granted())
         held = [socket.create_connection((HERE, port), source_address=(one, 0)) for one in sources * 8]
         gate.until_said("too many wait to be let in")
-        # A file is no longer good once it let somebody in, and the gate hears of it within a second.
+        # The gate hears of the file within a second; the file is no longer good once it has let somebody in.
         wait_until(lambda: told(port, first_packet(file)) != b"")
         for one in held:
             one.close()

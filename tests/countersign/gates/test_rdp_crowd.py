@@ -1,4 +1,4 @@
-"""Many people at once at the gate for RDP, each by their own token, and its bounds for connections without a grant."""
+"""Many people at once at the gate for RDP, each with their own token, and its limits on connections without a grant."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.countersign.gates.test_rdp import HERE, answers, first_packet, told, 
 from tests.countersign.gates.test_rdp_packet import NEGOTIATION, packet
 from tests.local_servers import answering
 
-# How many ask the portal at the same time; the connections come all at once.
+# How many people ask the portal at the same time; their connections all come at once.
 ASKING = 20
 UNKNOWN = packet(f"Cookie: msts=cs_rdp_{'0' * 72}\r\n".encode() + NEGOTIATION)
 
@@ -41,7 +41,7 @@ def rdp_gate(gates: GateInstallation, url: str = "") -> Iterator[tuple[GateProce
             wait_until(lambda: answers(port))
             yield gate, port
         finally:
-            print(gate.said.read_text())  # shown where the test fails
+            print(gate.said.read_text())  # shown if the test fails
 
 
 @contextmanager
@@ -54,20 +54,20 @@ def echoing(gates: GateInstallation) -> Iterator[Echo]:
 
 @dataclass
 class Person:
-    """Somebody with a machine of their own, and what the portal calls their request."""
+    """Somebody with a machine of their own, and the number of their request."""
 
     portal: httpx.Client
     source: str
     number: int = 0
 
     def ask(self, device: str) -> None:
-        """Have a grant, which nobody has to approve."""
+        """Get a grant, which nobody has to approve."""
         body = {"device": device, "protocol": "rdp", "source_address": self.source}
         self.number = self.portal.post("requests", json=body).json()["approval_id"]
         wait_until(lambda: self.portal.get(f"requests/{self.number}").json()["grant"])
 
     def first_packet(self, folder: Path) -> bytes:
-        """What their client sends first, by a file that they are handed now."""
+        """What their client sends first, with a file that they are handed now."""
         reply = self.portal.post(f"requests/{self.number}/rdp-file")
         assert reply.status_code == httpx.codes.OK, reply.text
         file = folder / f"{self.number}.rdp"
@@ -116,7 +116,7 @@ def test_many_people_connect_at_once_and_each_leaves_with_their_grant(
         clients = [one.connect(port) for one in people]
         for client, sent in zip(clients, packets, strict=True):
             client.sendall(sent)
-        # Nobody else gets through among them.
+        # Unknown tokens among them get nothing through.
         unknown = [pool.submit(told, port, UNKNOWN, f"127.0.3.{n}") for n in range(ASKING)]
         for client in clients:
             assert client.recv(len(UNKNOWN)) == packet(NEGOTIATION)
@@ -155,7 +155,7 @@ def test_reading_the_requests_of_those_who_are_in_holds_up_nobody_who_comes(
             let_in(stack.enter_context(one.connect(port)), one.first_packet(tmp_path))
         portal.held = {f"GET /api/v1/requests/{one.number}" for one in people}
         for one in people:
-            one.first_packet(tmp_path)  # an event, for which the gate reads their request again
+            one.first_packet(tmp_path)  # an event that has the gate read their request again
         wait_until(lambda: len(portal.waiting) >= MOST_READING)
         let_in(stack.enter_context(comer.connect(port)), comer.first_packet(tmp_path))
 

@@ -13,7 +13,7 @@ from countersign.gates.rdp_packet import LARGEST_BYTES, FirstPacket, length_of, 
 
 TOKEN = "cs_rdp_" + "0" * 72
 ROUTING = f"Cookie: msts={TOKEN}\r\n".encode()
-# TLS and CredSSP, as FreeRDP and mstsc ask.
+# TLS and CredSSP, as FreeRDP and mstsc ask for.
 NEGOTIATION = bytes.fromhex("0100080003000000")
 WITH_ID = bytes.fromhex("0108080003000000") + bytes.fromhex("06002400") + bytes(32)
 

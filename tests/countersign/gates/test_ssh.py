@@ -1,4 +1,4 @@
-"""SSH through a bastion with real programs: nothing before the yes, everything after it, and an end."""
+"""SSH through a bastion with real programs: nothing passes before the yes, everything after it, until its end."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def granted(ssh_hosts: SshHosts) -> str:
 
 
 def ended(client: subprocess.Popen[str], text: str = "") -> tuple[int, str, str]:
-    """How a client ended, and what it printed. Its input stays open: where that ends, the person has gone."""
+    """A client's exit code and output. Without `text` its input stays open: its end means that they have gone."""
     if not text:
         client.wait(SECONDS)
     out, errors = client.communicate(text, timeout=SECONDS)
@@ -80,7 +80,7 @@ def test_the_shell_opens_once_it_is_approved_and_closes_when_it_is_revoked(
 
 
 def test_in_a_terminal_what_is_told_begins_and_ends_a_line(ssh_hosts: SshHosts) -> None:
-    """A terminal is raw in a session: what ends in a line feed alone would leave the next line in its middle."""
+    """A session's terminal is raw: after a line feed alone, the next line would begin in mid-line."""
     device = ssh_hosts.device()
     main, terminal = pty.openpty()
     command = ["ssh", "-F", str(ssh_hosts.config("alice")), "-tt", device, "echo up; exec sleep 600"]
@@ -92,7 +92,7 @@ def test_in_a_terminal_what_is_told_begins_and_ends_a_line(ssh_hosts: SshHosts) 
         while b"up\r\n" not in seen:
             seen += screen.read(65536)
         ssh_hosts.gates.revoke(number, "enough")
-        # The end of what the client's side of a terminal has to say is an error (pty(7)).
+        # Reading a terminal whose other side is closed is an error (pty(7)).
         with suppress(OSError):
             while part := screen.read(65536):
                 seen += part
@@ -104,7 +104,7 @@ def test_in_a_terminal_what_is_told_begins_and_ends_a_line(ssh_hosts: SshHosts) 
 
 def test_a_session_ends_with_its_grant(ssh_hosts: SshHosts) -> None:
     device = ssh_hosts.device()
-    # No grant is shorter than a minute.
+    # One minute is the least that can be asked for.
     question = ConnectionQuestion(
         requester="alice", device=device, protocol=ConnectionProtocol.SSH, minutes=1, source_address="127.0.0.1"
     )
@@ -180,7 +180,7 @@ def test_programs_are_answered_at_once_where_no_grant_lasts(
         client = ssh_hosts.begin("alice", "ssh", device, "true", wait="no")
     else:
         client = ssh_hosts.begin("alice", "ssh", "-T", "bastion", device, str(ssh_hosts.target_port), "--no-wait")
-    # As of a program that was started without any input.
+    # This ends its input, as that of a program that was started without any.
     out, errors = client.communicate(timeout=SECONDS)
     with capsys.disabled():
         print(f"\nAnswered {time.monotonic() - began:.2f} s after ssh was started.")
@@ -190,7 +190,7 @@ def test_programs_are_answered_at_once_where_no_grant_lasts(
 
 
 class Proxy(paramiko.ProxyCommand):  # type: ignore[misc]
-    """As paramiko has it, for a program that may have ended by itself."""
+    """paramiko's class, for a program that may have ended by itself."""
 
     def close(self) -> None:
         with suppress(ProcessLookupError):
@@ -206,7 +206,7 @@ class Proxy(paramiko.ProxyCommand):  # type: ignore[misc]
 
 
 def try_paramiko(hosts: SshHosts, device: str, seconds: float) -> str:
-    """What `id -un` prints by paramiko, which waits so long for the server's first line."""
+    """What `id -un` prints through paramiko, which waits this long for the server's first line."""
     config = hosts.config("alice")
     proxy = Proxy(f"ssh -F {config} -T bastion {device} {hosts.target_port}")
     client = paramiko.SSHClient()
@@ -229,7 +229,7 @@ def try_paramiko(hosts: SshHosts, device: str, seconds: float) -> str:
 
 
 def try_asyncssh(hosts: SshHosts, device: str, seconds: float) -> str:
-    """The same by asyncssh, which waits so long until it is logged in."""
+    """The same through asyncssh, which waits this long until it is logged in."""
 
     async def connect() -> str:
         async with asyncssh.connect(
@@ -247,7 +247,7 @@ def try_asyncssh(hosts: SshHosts, device: str, seconds: float) -> str:
     return asyncio.run(connect())
 
 
-# asyncssh leaves the program to itself that it connects by.
+# asyncssh does not clean up the program that it connects through.
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("attempt", [try_paramiko, try_asyncssh])
 def test_clients_that_do_not_wait_long_and_try_again_ask_once(

@@ -15,7 +15,7 @@ UNREACHABLE = 4  # ansible(1)
 
 
 def run(hosts: SshHosts, device: str, home: Path) -> tuple[int, str]:
-    """How a task that makes a file in alice's home ended, and what Ansible said; it must not wait."""
+    """Run a task that makes a file in alice's home, without waiting; Ansible's exit code and output."""
     login = ["--user", "alice", "--extra-vars", f"ansible_port={hosts.target_port}"]
     connects = ["--ssh-common-args", f"-F {hosts.config('alice')}"]
     task = ["--module-name", "command", "--args", "touch made-by-ansible"]

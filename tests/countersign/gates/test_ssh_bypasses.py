@@ -15,21 +15,21 @@ from sandbox.temporal_server import free_port
 from tests.countersign.gates.networks import SECONDS, wait_until
 from tests.countersign.gates.sshd import SshHosts
 
-# Where `sh` or anything else would run, this is printed.
+# This is printed if `sh` or anything else runs.
 REACHED = "reached-a-shell"
 
 
 @pytest.fixture(scope="module")
 def device(ssh_hosts: SshHosts) -> str:
-    """One that nobody connects to."""
+    """A device that nobody connects to."""
     return ssh_hosts.device()
 
 
 def tried(hosts: SshHosts, *arguments: str, person: str = "alice", key: str = "", program: str = "ssh") -> str:
-    """What a way around the gate brings on stderr; it must fail, and print nothing."""
+    """What an attempt to get around the gate prints on stderr; it must fail, and print nothing on stdout."""
     client = hosts.begin(person, program, *arguments, key=key, wait="no")
     assert client.stdin
-    # Its input stays open: where that ends, the person has gone, and is told nothing.
+    # Its input stays open: its end would mean that the person has gone, who is told nothing then.
     with suppress(BrokenPipeError):
         client.stdin.write(f"echo {REACHED}\n")
         client.stdin.flush()
@@ -109,7 +109,7 @@ def test_no_terminal_agent_or_display_is_given(ssh_hosts: SshHosts, options: lis
 )
 def test_no_other_command_runs_on_the_bastion(ssh_hosts: SshHosts, device: str, command: str) -> None:
     filled = command.replace("{device}", device).replace("{port}", str(ssh_hosts.target_port))
-    # A program's argument holds no NUL.
+    # A program's argument can't contain NUL.
     assert "uid=" not in tried(ssh_hosts, "-T", "bastion", *([filled.replace("\x00", "\\0")] if filled else []))
 
 
@@ -150,7 +150,7 @@ def test_a_second_channel_of_a_connection_asks_anew(ssh_hosts: SshHosts, tmp_pat
     wait_until(lambda: other.poll() is not None)
     third = [*second, "--no-wait"]
     assert "waits for" in tried(ssh_hosts, *third) or master.poll() is not None
-    # What is left of the first connection carries nothing to the target.
+    # The first connection carries nothing more.
     assert master.stdout.read() == ""
 
 
@@ -171,7 +171,7 @@ def test_a_second_channel_to_the_target_ends_with_the_first(ssh_hosts: SshHosts,
 
 
 def as_person(hosts: SshHosts, person: str, *command: str) -> tuple[int, str]:
-    """What an account gets that runs programs on the bastion, as one with a shell there could."""
+    """Run a program on the bastion as an account with a shell there could; its exit code and output."""
     inside = hosts.bastion.inside("setpriv", "--reuid", person, "--regid", "nogroup", "--clear-groups", *command)
     done = subprocess.run(inside, capture_output=True, text=True, timeout=SECONDS, check=False)
     return done.returncode, done.stdout + done.stderr

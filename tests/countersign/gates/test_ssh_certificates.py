@@ -38,7 +38,7 @@ def new_key(file: Path, *options: str) -> str:
 
 
 def read(certificate: str, folder: Path) -> str:
-    """What ssh-keygen says of it."""
+    """What ssh-keygen says about a certificate."""
     file = folder / "read-cert.pub"
     file.write_text(certificate)
     done = subprocess.run(["ssh-keygen", "-L", "-f", str(file)], capture_output=True, text=True, check=True)
@@ -71,7 +71,7 @@ def test_it_is_good_for_minutes_and_never_longer_than_the_grant(
     wanted = Wanted("alice", "db-1", "sftp", "192.0.2.7")
     for lasts, good in ((timedelta(hours=1), timedelta(minutes=5)), (timedelta(minutes=2), timedelta(minutes=2))):
         text = read(authority.sign(key, wanted, 1042, NOW + lasts, NOW), tmp_path)
-        # ssh-keygen shows the machine's own time.
+        # ssh-keygen shows local time.
         assert f"to {(NOW + good).astimezone():%Y-%m-%dT%H:%M:%S}" in text
         assert "force-command internal-sftp" in text
         assert text.endswith("Extensions: (none)")
@@ -97,7 +97,7 @@ def test_an_authority_that_others_can_read_is_refused_with_the_remedy(tmp_path: 
 
 @dataclass
 class Trusting:
-    """Two devices whose sshd trusts the authority alone, one of them for sftp."""
+    """Two devices whose sshd trusts nothing but the authority, one of them for sftp."""
 
     hosts: SshHosts
     shell: str
@@ -105,7 +105,7 @@ class Trusting:
     ports: dict[str, int]
 
     def around(self, person: str, device: str, *options: str) -> tuple[int, str]:
-        """What somebody gets who connects to the device's port itself."""
+        """What happens to somebody who connects directly to the device's port: ssh's exit code and output."""
         port = str(self.ports[device])
         given = ["-F", "none", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", "-p", port, *options]
         given += ["-o", "UserKnownHostsFile=/dev/null", "-o", "IdentitiesOnly=yes", "-l", person]

@@ -19,7 +19,7 @@ from tests.countersign.gates.portal_behind import portal_behind
 
 
 async def listed(url: str) -> set[str]:
-    """The sessions that are in the list of this server."""
+    """The ids of the sessions that this server lists."""
     warpgate = Warpgate(url, TOKEN, None)
     found = {one.id for one in await warpgate.sessions()}
     await warpgate.end()
@@ -117,10 +117,10 @@ def test_who_goes_leaves_no_request_behind_and_who_is_let_in_may_leave(gate_inst
         gates.approve(second.approval_id)
         wait_until(lambda: server.state(session) == "open")
         server.leave(session)
-        # The grant lasts on, and lets them in again at once.
+        # The grant still lasts, and lets them in again at once.
         again = server.connect("alice", "production")
         wait_until(lambda: server.state(again) == "open")
-        # That the first has left is noticed, and is not taken for the end of the other one.
+        # The gate notices that the first has left, and doesn't take this for the end of the other one.
         wait_until(lambda: server.told_to_close == {session})
         assert server.state(again) == "open"
 
@@ -199,7 +199,7 @@ def test_a_gate_that_was_killed_closes_what_it_let_in_when_it_is_back_and_one_th
         assert server.state(other) == "open"
 
 
-# The second is more than two pages have in common.
+# 600 is more than two pages have in common.
 @pytest.mark.parametrize("at_once", [1, 600])
 def test_a_list_of_which_some_end_while_it_is_read_lacks_nobody_else(at_once: int) -> None:
     with local_warpgate() as server:

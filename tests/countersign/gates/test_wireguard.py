@@ -1,4 +1,4 @@
-"""The gate before a real WireGuard interface, with a portal that says, and fails, as the test wants."""
+"""The gate with a real WireGuard interface, and a portal that answers and fails as the test wants."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.local_servers import answering
 ALICE, BOB, CAROL = (new_key() for _ in range(3))
 TROUBLES = ["fail", "refuse_token", "say_nonsense", "trickle"]
 LIKE_ANOTHER = [pytest.param(one, marks=pytest.mark.whole) for one in ("say_no_json", "hang_up", "say_nothing")]
-# `wg` that has the gate end when it has set peers.
+# A `wg` that ends the gate once it has set peers.
 ENDED_BY_SETTING = """#!/bin/sh
 {wg} "$@" || exit
 [ "$1" = syncconf ] && kill -TERM $PPID

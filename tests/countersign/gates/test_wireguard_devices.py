@@ -1,4 +1,4 @@
-"""Devices that connect by WireGuard, from the enrolment to the last ping, with all that is real but the cable."""
+"""Devices that connect by WireGuard, from the enrolment to the last ping; everything is real but the cable."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def here(
 
 @pytest.fixture
 def bobs(here: WireGuardInstallation) -> Iterator[Any]:
-    """A device of Bob's, of which nobody demands an approval."""
+    """A device of Bob's, which needs no approval."""
     yield here.enrol("bob")
     with suppress(AssertionError):
         ended(here.begin("bob", "leave"))
@@ -37,7 +37,7 @@ def test_no_ping_before_the_approval_pings_after_it_and_none_after_a_block(here:
         enrolling = here.begin_enrolling("alice")
         wait_until(lambda: ada.requests(status=Status.WAITING))
         [waiting] = ada.requests(status=Status.WAITING)
-        # Whoever does not wait for it gets nowhere with the same key.
+        # Somebody who does not wait for the yes gets nowhere with the same key.
         key = here.folder / "alice/countersign/device.key"
         assert key.stat().st_mode & 0o777 == 0o600
         connect_by_hand(here, "impatient0", key, "10.64.0.2")

@@ -18,7 +18,7 @@ from tests.countersign.gates.agent import Agent
 from tests.countersign.gates.networks import SECONDS, Network, Relay, gate_network
 from tests.countersign.installation import COMMAND, POLICY, Installation, installed
 
-# Within the tunnel, and what it goes through.
+# The gate's address inside the tunnel, and the addresses outside it.
 GATE, GATE_OUTSIDE, MACHINE_OUTSIDE = "10.64.0.1", "192.0.2.1", "192.0.2.2"
 DEVICES = """
 roles:
@@ -29,7 +29,7 @@ registered_devices: {network: 10.64.0.0/16}
 
 @dataclass(frozen=True)
 class WireGuardInstallation:
-    """All of it; the gate and the machine each reach the portal, which is in neither's network."""
+    """All of it. The portal is in neither network; the gate and the machine each reach it through a relay."""
 
     installation: Installation
     gate: Network
@@ -40,7 +40,7 @@ class WireGuardInstallation:
     folder: Path
 
     def agent(self, grace: str = "1h") -> Agent:
-        """The gate's program."""
+        """Start the gate."""
         return Agent(self.gate, self.portal_of_gate.url, self.installation.tokens["vpn-1"], self.folder, grace)
 
     def api(self, who: str) -> Api:
@@ -69,7 +69,7 @@ class WireGuardInstallation:
         return self.begin(who, "enrol", *gate, "--interface", f"{who}0", *options)
 
     def enrol(self, who: str) -> Any:
-        """Enrol somebody of whom no approval is demanded; what the command said."""
+        """Enrol somebody who needs no approval; what the command printed."""
         return ended(self.begin_enrolling(who))
 
     @property
@@ -78,7 +78,7 @@ class WireGuardInstallation:
 
 
 def ended(process: subprocess.Popen[str], code: int = 0) -> Any:
-    """What a command said, as JSON, once it has ended so."""
+    """What a command printed, as JSON, once it has ended with this code."""
     said, errors = process.communicate(timeout=SECONDS)
     assert process.returncode == code, (said, errors)
     return json.loads(said)
