@@ -12,7 +12,7 @@ from store.tables import feed, metadata
 from tests.databases import new_sqlite
 from tests.workflows.people import policy
 
-# The names of the tables that have rows. A test leaves some in few of them.
+# The names of the tables that have rows. A test leaves rows in only few of them.
 USED = text(" UNION ALL ".join(f"SELECT '{name}' WHERE EXISTS (SELECT 1 FROM {name})" for name in metadata.tables))
 
 
@@ -25,14 +25,14 @@ def migrated_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
 def module_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A database of each kind for the tests of a module alone."""
+    """A database of each kind for the tests of one module."""
     with new_database(request, tmp_path_factory) as url:
         yield url
 
 
 @contextmanager
 def new_database(request: pytest.FixtureRequest, folders: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a new database, of the kind that is the parameter, with all tables and nothing in them."""
+    """The URL of a new database, of the kind that is the parameter, with all tables, empty."""
     if request.param == "sqlite":
         yield new_sqlite(folders.mktemp("store") / "countersign.db")
         return

@@ -1,4 +1,4 @@
-"""Requests as their workflow would have them written, without a workflow."""
+"""Requests, written as their workflow would write them, but without a workflow."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def opening(**changed: Any) -> Opening:
 
 
 def opened(store: Store, **changed: Any) -> Opened:
-    """A request that has its number."""
+    """A newly opened request, with its number."""
     reply = transactions(store).opener.open(opening(**changed))
     assert reply.opened is not None
     return reply.opened
@@ -41,7 +41,7 @@ def opened(store: Store, **changed: Any) -> Opened:
 
 @lru_cache(maxsize=4)
 def transactions(store: Store) -> Transactions:
-    """What the engine does to this store; the same each time, as it remembers what it has looked at."""
+    """The engine's transactions on this store; the same object each time, as it remembers what it has looked at."""
     return Transactions(store)
 
 

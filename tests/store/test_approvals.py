@@ -12,7 +12,7 @@ NOON = datetime(2030, 5, 14, 12, tzinfo=UTC)
 
 
 def waiting(store: Store, minutes: int, *people: str) -> int:
-    """A request that waits for these people until so many minutes after noon."""
+    """A request that waits for these people until this many minutes after noon."""
     number = opened(store, device=f"web-{minutes}").approval_id
     write(store, asking(number, *people))
     with store.database.transaction() as connection:

@@ -1,4 +1,4 @@
-"""Searching the record: pages hold together what was asked for, in the order of time, on both databases."""
+"""Searching the record: the pages together have what was asked for, in order of time, on both databases."""
 
 from __future__ import annotations
 

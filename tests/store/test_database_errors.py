@@ -1,4 +1,4 @@
-"""What a failing database is to who called: unavailable, with why in the log and its address nowhere."""
+"""To its callers a failing database is unavailable; the reason is in the log, and its address nowhere."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def do(database: Database, statement: str) -> None:
 
 
 def look(url: str) -> str:
-    """Why one can't look into a database."""
+    """Why a database can't be read."""
 
     def connect() -> None:
         with database(url) as found, found.reading() as connection:
@@ -61,7 +61,7 @@ def look(url: str) -> str:
 
 
 def test_who_loses_a_deadlock_may_try_again(postgres_url: str) -> None:
-    """40P01, of two transactions that take two rows in opposite orders."""
+    """SQLSTATE 40P01: two transactions take two rows in opposite orders."""
     barrier = threading.Barrier(2)
 
     def take(database: Database, first: int, second: int) -> str:
@@ -88,7 +88,7 @@ def _take(connection: Connection, number: int) -> None:
 
 @contextmanager
 def clerk(postgres: Cluster, name: str, options: str = "") -> Iterator[str]:
-    """The URL of a database as somebody with rights as few as an installation needs."""
+    """The URL of a database for a role that has only the rights an installation needs."""
     user, password = f"clerk_{secrets.token_hex(4)}", secrets.token_hex(8)
     postgres.run(f"CREATE ROLE {user} LOGIN PASSWORD '{password}' {options}")
     try:
@@ -98,14 +98,14 @@ def clerk(postgres: Cluster, name: str, options: str = "") -> Iterator[str]:
 
 
 def test_too_many_connections(postgres: Cluster) -> None:
-    """53300."""
+    """SQLSTATE 53300."""
     with clerk(postgres, "postgres", "CONNECTION LIMIT 1") as url, database(url) as first, first.reading() as held:
         held.execute(text("SELECT 1"))
         assert look(url).startswith("it has no connection left")
 
 
 def test_a_wrong_password_a_missing_database_and_nobody_there(postgres: Cluster) -> None:
-    """28P01, 3D000, and a port where nothing listens."""
+    """SQLSTATE 28P01, 3D000, and a port where nothing listens."""
     address = make_url(postgres.url())
     wrong = address.set(password="wrong").render_as_string(hide_password=False)
     assert look(wrong).startswith("it refuses the login")
@@ -136,7 +136,7 @@ def test_what_waiting_mends_and_what_not(postgres: Cluster) -> None:
     ],
 )
 def test_other_faults_of_a_database(postgres_url: str, settings: str, statement: str, message: str) -> None:
-    """25006, 57014, 57P01 and 53400."""
+    """SQLSTATE 25006, 57014, 57P01 and 53400."""
 
     def fail() -> None:
         with one.transaction() as connection:

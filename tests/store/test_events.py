@@ -96,7 +96,7 @@ def test_sqlite_waits_for_another_process_instead_of_failing(sqlite_url: str) ->
         held = pool.submit(hold)
         assert holding.wait(120)
         writing = pool.submit(store.events.record, None, audit_event("asked_again"))
-        assert store.events.last_version() == 0  # who reads waits for nobody
+        assert store.events.last_version() == 0  # readers wait for nobody
         assert not writing.done()
         release.set()
         held.result()

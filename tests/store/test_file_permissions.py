@@ -1,4 +1,4 @@
-"""Nobody but the account that runs it may read what is kept here, also what an earlier version left open."""
+"""Only the account that runs it may read what is kept here, even what an earlier version left open."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from store.file_permissions import close_folder
 
 @pytest.fixture
 def var(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Where the defaults keep everything, with an account's usual rights for new files."""
+    """The folder where the defaults keep everything, with an account's usual rights for new files."""
     monkeypatch.chdir(tmp_path)
     before = os.umask(0o022)
     yield tmp_path / "var"
@@ -27,7 +27,7 @@ def var(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def open_to_others(folder: Path) -> list[str]:
-    """What others may look into."""
+    """The files and folders to which others have any rights."""
     return [str(path) for path in (folder, *folder.rglob("*")) if stat.S_IMODE(path.stat().st_mode) & 0o077]
 
 
@@ -60,7 +60,7 @@ def test_a_folder_of_somebody_s_choice_stays_as_it_is(var: Path) -> None:
 
 @pytest.fixture
 def old_state(var: Path) -> Path:
-    """What an earlier version of the sandbox kept, with everybody's rights."""
+    """What an earlier version of the sandbox kept, open to everybody."""
     var.mkdir(mode=0o755)
     (var / "token").write_text("cs_an_old_one")
     (var / "mail").mkdir()

@@ -1,4 +1,4 @@
-"""What somebody looks for: pages of a list and a page that is open find the same requests, on both databases."""
+"""Filters: the pages of a list and a page that is open find the same requests, on both databases."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_the_filters_find_something(store: Store) -> None:
 
 
 def _passes(found_by: dict[str, list[str]], sought: dict[str, str]) -> bool:
-    """As the script of the pages compares them."""
+    """Whether they match, as the script of the pages compares them."""
     return all(
         any(value.lower() in one for one in found_by["text"]) if name == "text" else value in found_by[name]
         for name, value in sought.items()

@@ -31,7 +31,7 @@ def replies(store: Store) -> Idempotency:
 
 
 def age(store: Store, by: timedelta) -> None:
-    """Let time pass for all claims."""
+    """Make all claims this old."""
     with store.database.transaction() as connection:
         connection.execute(update(idempotency).values(at=datetime.now(UTC) - by))
 

@@ -1,4 +1,4 @@
-"""The ledger of mail: of any number of watchers one handles a mail, and a claim that dies is taken over."""
+"""The ledger of mail: only one of many watchers handles a mail, and a claim whose lease is over is taken over."""
 
 from __future__ import annotations
 

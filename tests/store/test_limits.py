@@ -1,4 +1,4 @@
-"""All that the models allow has room in the columns; PostgreSQL, unlike SQLite, refuses what is longer."""
+"""All that the models allow fits into the columns; PostgreSQL, unlike SQLite, refuses what is longer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lists of requests: what is rare is found at once, however much there is beside it."""
+"""Lists of requests: rare ones are found at once, however many others there are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows read by the hundred are those that the database would give one by one."""
+"""Rows that are read many at a time are the same as those that the database gives one by one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from store.many_rows import many_rows
 from store.tables import answers, notifications
 
 AT = datetime(2026, 3, 29, 0, 59, 59, 123456, UTC)
-# What JSON, SQL or Python might read otherwise than it was written.
+# Texts that JSON, SQL or Python might read differently from what was written.
 ODD = [
     "",
     "it's",

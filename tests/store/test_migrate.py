@@ -1,4 +1,4 @@
-"""The migrations lead to the tables as they are written down, on both databases."""
+"""The migrations lead to the tables that store/tables.py defines, on both databases."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_the_migrations_make_just_the_tables_that_are_written_down(empty_databas
     settings = config()
     with database.transaction() as connection:
         settings.attributes["connection"] = connection
-        command.check(settings)  # raises where they differ
+        command.check(settings)  # raises if they differ
         assert set(inspect(connection).get_table_names()) == {*metadata.tables, "alembic_version"}
     database.close()
 

@@ -1,4 +1,4 @@
-"""The numbers of requests start where they are told to, and never fall back."""
+"""The numbers of requests start above the number that is given, and never go back."""
 
 from __future__ import annotations
 

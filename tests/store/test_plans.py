@@ -1,4 +1,4 @@
-"""What is done often reads no more where ten times as much is long over: by the work the databases say they do."""
+"""Frequent queries read no more if five times as much is long over, by the work that the databases report."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from sandbox.history import policy, write_history
 from store import Store
 from store.tables import FIRST_APPROVAL_ID
 
-# Of each of twenty people even the little is more than a page reads of what it leaves out.
+# Even LITTLE, divided among twenty people, is more for each than the rows that a page reads and leaves out.
 LITTLE, MUCH, WAITING, MOST_READ = 2_500, 10_000, 30, 100
 WAITS = FIRST_APPROVAL_ID + LITTLE + WAITING // 2
-# Indexes grow by a level at times, and what is newest is not always alike.
+# At times an index grows by a level, and the newest rows are not always alike.
 TOLERANCE = 1.5
-# PostgreSQL's driver takes its time for each row: a list has it read no more than a page of them.
+# PostgreSQL's driver is slow for each row, so a list has it read no more than a page of them.
 MOST_FETCHED = 60
 
 
@@ -35,12 +35,12 @@ def used_store(module_url: str) -> Iterator[Store]:
 
 
 def work(store: Store, thing: Callable[[], object]) -> int:
-    """How much a thing makes the database do."""
+    """How much work a call makes for the database."""
     return (_steps if store.database.is_sqlite else _rows)(store, thing)
 
 
 def _steps(store: Store, thing: Callable[[], object]) -> int:
-    """The instructions of SQLite's virtual machine, by tens."""
+    """How many tens of instructions SQLite's virtual machine runs."""
     count = 0
 
     def note() -> int:
@@ -50,7 +50,7 @@ def _steps(store: Store, thing: Callable[[], object]) -> int:
 
     pooled = store.database.engine.raw_connection()
     driver: Any = pooled.driver_connection
-    pooled.close()  # it goes back to the pool, whose only one it is
+    pooled.close()  # it goes back to the pool, which has no other
     driver.set_progress_handler(note, 10)
     try:
         thing()
@@ -60,10 +60,10 @@ def _steps(store: Store, thing: Callable[[], object]) -> int:
 
 
 def _rows(store: Store, thing: Callable[[], object]) -> int:
-    """The rows that PostgreSQL reads, also those that it then leaves out."""
+    """The rows that PostgreSQL reads, including those that it then leaves out."""
     asked = [one for one in statements(store, thing) if one[0].lstrip("( ").startswith("SELECT")]
     with store.database.transaction() as connection:
-        # A table that is as small as these is read as a whole, rightly; a large one then is not.
+        # Tables as small as these are rightly read as a whole, as large ones are not: plan as for large ones.
         connection.execute(text("SET LOCAL enable_seqscan = off"))
         plans = [
             connection.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters).scalar_one()
@@ -90,13 +90,13 @@ def test_what_is_over_makes_nothing_dearer_and_no_table_that_grows_is_read_as_a_
     before = _worked(store)
     write_history(store, MUCH, 0)
     after = _worked(store)
-    # PostgreSQL may go along another index than before, as it knows its tables by a sample: the bounded part of a list
-    # is read once more then. What grows would be thousands of rows.
+    # PostgreSQL knows its tables by a sample, so it may use another index than before, and then reads the bounded part
+    # of a list once more. A query whose cost grows would read thousands of rows.
     bounded = 2 * MOST_READ
     dearer = {name: (before[name], now) for name, now in after.items() if now > before[name] * TOLERANCE + bounded}
     assert not dearer
     for query in queries(store, WAITS):
-        query.ask()  # the first time a sweep looks at all that is open
+        query.ask()  # a sweep's first run looks at all that is open
         assert plan_of(store, query.ask, small=True).scanned == set(), query.name
         if query.kind in MOST_STATEMENTS:
             assert len(statements(store, query.ask)) <= MOST_STATEMENTS[query.kind], query.name
@@ -144,10 +144,10 @@ def _fetched(store: Store, thing: Callable[[], object]) -> int:
 
 
 def _worked(store: Store) -> dict[str, int]:
-    if not store.database.is_sqlite:  # which has no statistics unless somebody makes them
+    if not store.database.is_sqlite:  # it has no statistics unless somebody makes them
         with store.database.transaction() as connection:
             connection.execute(text("ANALYZE"))
     found = queries(store, WAITS)
     for query in found:
-        query.ask()  # the first time a sweep looks at all that is open
+        query.ask()  # a sweep's first run looks at all that is open
     return {query.name: work(store, query.ask) for query in found}

@@ -1,4 +1,4 @@
-"""One process that stops in the midst of a transaction stops no other: what reads goes on, what writes says so soon."""
+"""A process that stops in mid-transaction stops no other: reads go on, and writes soon say that they can't."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ async def test_reads_and_health_answer_and_writes_say_so_until_the_server_ends_t
     async with serving(Server(create_app(plan), "127.0.0.1", 0)) as url:
         portal = Portal(url)
         portal.tokens["ada"] = token
-        # A token of its own for each writer, as one may have few such calls under way.
+        # Each writer has a token of its own, as one token may have only few such calls under way.
         writers = [f"writer {n}" for n in range(POSTGRES_THREADS[0])]
         for one in writers:
             portal.tokens[one] = TokenActions(filled).create(Owner(kind="person", name="ada", is_admin=True), "tests")
@@ -141,7 +141,7 @@ def test_moments_are_read_whatever_way_the_server_would_write_them(postgres_url:
 
 
 def test_a_server_that_falls_silent_is_given_up(postgres: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As behind a firewall that forgot the connection: nothing comes back, and nothing says so."""
+    """As behind a firewall that forgot the connection: nothing comes back, not even an error."""
     monkeypatch.setattr("store.postgres.READ_SECONDS", 0.5)
     with postgres.database() as url:
         server = Database(url)
@@ -156,9 +156,9 @@ def test_a_server_that_falls_silent_is_given_up(postgres: Cluster, monkeypatch: 
             with pytest.raises(DatabaseUnavailable) as caught, database.reading() as connection:
                 connection.execute(text("SELECT pg_sleep(3)"))
             assert caught.value.why.endswith("it does not answer in time")
-            with database.reading() as connection:  # on another connection: the answer that comes late is nobody's
+            with database.reading() as connection:  # on another connection: nobody gets the late answer
                 assert connection.execute(text("SELECT 7")).scalar_one() == 7
             database.close()
         server.close()
-    # The driver leaves the sockets of connections that broke to the garbage collector, which warns of each.
+    # The driver leaves the sockets of broken connections to the garbage collector, which warns of each.
     gc.collect()

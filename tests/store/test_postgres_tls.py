@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL are encrypted where the server offers that, whatever its certificate is."""
+"""Connections to PostgreSQL are encrypted if the server offers that, whatever its certificate is."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def postgres_with_tls() -> Iterator[Cluster]:
             stop(server)
 
 
-@pytest.mark.usefixtures("postgres")  # skips where there is none
+@pytest.mark.usefixtures("postgres")  # skips if there is none
 def test_it_is_encrypted_without_reading_any_certificates_where_the_server_offers_that() -> None:
     with postgres_with_tls() as cluster, reading(cluster) as connection:
         assert connection.execute(IS_ENCRYPTED).scalar_one() is True

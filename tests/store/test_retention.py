@@ -1,4 +1,4 @@
-"""What was needed long ago is forgotten, a little at a time; what is needed, and the record, never."""
+"""Old rows are forgotten a little at a time; rows that are still needed, and the record, never."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_notifications_are_kept_while_anything_may_still_happen_to_their_request
         approval_id=ended, status=GrantStatus.ENDED, at=datetime.now(UTC), who="the clock", message="It ended."
     )
     transactions(store).granting.end(end)
-    with store.database.transaction() as connection:  # all of them left
+    with store.database.transaction() as connection:  # as if all had been sent
         connection.execute(update(notifications).values(state="sent"))
     record = kinds(store, over)
     forget(store, datetime.now(UTC))

@@ -1,4 +1,4 @@
-"""Worker and portal that start with their database wait for it, say so once, and say why where that is in vain."""
+"""Worker and portal wait for a database that is starting, say so once, and say why if it is in vain."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ READY = {WORKER: "ready: task queue", PORTAL: "Started server process"}
 WAITS = "the database can't be used: it is starting, or shutting down; it is tried again for 60 seconds"
 END_SECONDS = 120
 LEVEL_AND_LOGGER = re.compile(r" (?:INFO|WARNING|ERROR) [\w.]+: ")
-# Between the end of the wait and the start of the work.
+# What is logged between the end of the wait and the start of the work.
 SAID_MEANWHILE = {
     WORKER: [
         "no mail server is set (COUNTERSIGN_SMTP_HOST): this worker sends no mail",
@@ -73,7 +73,7 @@ def lines_until(process: subprocess.Popen[str], message: str) -> list[str]:
 
 @pytest.mark.parametrize("program", [WORKER, PORTAL], ids=["worker", "portal"])
 def test_it_waits_for_a_database_that_is_starting(program: tuple[str, ...], temporal_address: str) -> None:
-    namespace = asyncio.run(new_namespace(temporal_address))  # in another one are requests that this database lacks
+    namespace = asyncio.run(new_namespace(temporal_address))  # others have requests that this database lacks
     try:
         with (
             starting_postgres() as (cluster, start),

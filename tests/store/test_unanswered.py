@@ -1,4 +1,4 @@
-"""Who was asked, told for all we know, and never answered: what `doctor` warns of."""
+"""People who were asked, and told as far as we know, and never answered: what `doctor` warns of."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EARLIER = NOW - timedelta(hours=2)
 
 
 def asked(store: Store, device: str, *people: str, at: datetime = EARLIER, state: str = "sent") -> int:
-    """A request that waits, and about which these were mailed."""
+    """A waiting request about which these people were mailed."""
     number = opened(store, device=device).approval_id
     with store.database.transaction() as connection:
         for person in people:

@@ -1,4 +1,4 @@
-"""Who sees what: the condition of a query and the look at one request agree, on both databases."""
+"""Who sees what: the condition of a query and the check of one request agree, on both databases."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def store(module_url: str) -> Iterator[Store]:
 
 
 def filled(url: str) -> Store:
-    """A store with requests of two people for two devices by two protocols, of which every other is asked about."""
+    """A store with requests of two people for two devices by two protocols; Grace is asked about every second one."""
     store = Store(url)
     apply_policy(store, POLICY, "ada")
     for n, (who, device, protocol) in enumerate(
