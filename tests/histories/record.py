@@ -1,8 +1,8 @@
 """Record the histories that tests/workflows/test_replay.py replays: `python -m tests.histories.record`.
 
-Run it after a change of the workflows that open requests need not survive, or, with the names of stories, to add these;
-else leave the files as they are, since they stand for the requests that are open when a new version is deployed. Each
-file is the history of one workflow as Temporal's own tools export it, named after its story. A history holds no path
+Run it after a change to the workflows that open requests need not survive, or with the names of stories to add those.
+Otherwise leave the files as they are: they stand for the requests that are open when a new version is deployed. Each
+file is the history of one workflow as Temporal's own tools export it, named after its story. A history contains no path
 and no secret; what names the worker's process and machine is taken out.
 """
 
@@ -258,7 +258,7 @@ STORIES: list[Callable[[Deployment], Awaitable[str]]] = [
 
 
 async def about_device(deployment: Deployment, person: str, answers: str = "", verdict: str = "") -> Request:
-    """The request about a device that has just registered, and what somebody answers to it."""
+    """The request about a device that has just registered, answered with `verdict` by the person `answers`, if any."""
     fingerprint = Fingerprint(hostname="carbon", os="Debian", serial="PF-1", posture=Posture(tpm=True))
     presented = Presented(key=new_key(), fingerprint=fingerprint)
     found = await deployment.engine.devices.register(presented, Registrant(person, person=person))
@@ -272,14 +272,14 @@ async def about_device(deployment: Deployment, person: str, answers: str = "", v
 
 
 async def ended(request: Request, status: Status) -> str:
-    """The id of the request's workflow, once it has ended so."""
+    """The id of the request's workflow, once it has ended with this status."""
     outcome = await request.outcome()
     assert outcome.status is status, outcome
     return request.question.workflow_id
 
 
 async def grant_over(request: Request, status: GrantStatus) -> str:
-    """The id of the grant's workflow, once it has ended so."""
+    """The id of the grant's workflow, once it has ended with this status."""
     workflow_id = grant_workflow(request.id, request.deployment.store.reading.request(request.id).token_run)
     assert await request.deployment.client.temporal.get_workflow_handle(workflow_id).result() == status
     return workflow_id

@@ -31,7 +31,7 @@ WAIT_SECONDS = 120.0  # a program may take a minute to start on a busy machine
 STOP_SECONDS = 120.0
 CALL_SECONDS = 120.0  # an answer waits for a worker for 20
 POLL_SECONDS = 0.25
-# Before the portal of an older release closes a connection, after 5 seconds: what is sent in that moment is lost.
+# We close a connection before an older portal does, after 5 seconds: what is sent in that moment is lost.
 GIVEN_UP_SOON = httpx.Limits(keepalive_expiry=2.0)
 
 
@@ -40,7 +40,7 @@ class NoRelease(Exception):
 
 
 def code_of(commit: str, folder: Path) -> Path:
-    """The code of a commit, unpacked into the folder; raises NoRelease where the history here lacks it."""
+    """The code of a commit, unpacked into the folder; raises NoRelease if git or the commit is missing here."""
     try:
         done = subprocess.run(["git", "archive", "--format=tar", commit], cwd=ROOT, capture_output=True, check=False)
     except FileNotFoundError:
@@ -103,7 +103,7 @@ class Installation:
     # --- its programs ------------------------------------------------------------------------------------------------
 
     async def start(self, code: Path, *names: str) -> None:
-        """Start these programs with the code of a folder, and wait until they answer."""
+        """Start these programs with the code in a folder, and wait until they answer."""
         for name in names:
             with self.log(name).open("ab") as log:
                 self._running[name] = await asyncio.create_subprocess_exec(
@@ -122,7 +122,7 @@ class Installation:
             assert code in (0, -signal.SIGTERM), f"{name} ended with {code}: {self.log(name).read_text()[-2000:]}"
 
     async def command(self, code: Path, *arguments: str) -> str:
-        """Run a command of the code of a folder, such as `-m portal token list`; what it printed."""
+        """Run a command with the code in a folder, such as `-m portal token list`; what it printed."""
         process = await asyncio.create_subprocess_exec(
             sys.executable, *arguments, cwd=code, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
@@ -146,7 +146,7 @@ class Installation:
         self.tokens[who] = await self.command(code, "-m", "portal", "token", "create", *(options or ("--person", who)))
 
     def log(self, name: str) -> Path:
-        """The file with all that a program said."""
+        """The file with all output of a program."""
         return self.folder / f"{name}.log"
 
     def _must_run(self, name: str) -> None:
@@ -169,7 +169,7 @@ class Installation:
         return (await self._http.get(f"/api/v1{path}", headers=self._headers(who))).json()
 
     async def post(self, who: str, path: str, key: str = "", **body: Any) -> httpx.Response:
-        """Do something by the API, under an Idempotency-Key where one is given."""
+        """Do something by the API, with an Idempotency-Key if one is given."""
         headers = self._headers(who) | ({"Idempotency-Key": key} if key else {})
         return await self._http.post(f"/api/v1{path}", json=body, headers=headers)
 

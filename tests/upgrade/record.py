@@ -2,7 +2,7 @@
 
 Run it once for each release, from a checkout whose history has the commit, before the next release changes what is
 stored; leave what was recorded as it is, since it stands for the installations of that release. Worker and portal of
-that commit run against real servers until there is something of everything; it takes two minutes. Then these files are
+that commit run against real servers until there is some of everything, which takes two minutes. Then these files are
 written into `releases/<version>`:
 
 - `database.sql`: the SQLite database as text;
@@ -60,7 +60,7 @@ READS = {
 }
 PEOPLE = ("ada", "grace", "heidi", "alice", "bob", "carol", "dave")
 GATEWAY = ("--gateway", "bastion", "--device-group", "lab", "--protocol", "ssh")
-# What the database has to hold when all is done, by tables and conditions.
+# Queries for what the database must contain when all is done, by table and condition.
 HELD = {
     **{f"requests, {status}": f"SELECT 1 FROM requests WHERE status = '{status}'" for status in STATUSES},
     **{f"grants, {one}": f"SELECT 1 FROM grants WHERE status = '{one}'" for one in ("Active", "Ended", "Revoked")},
@@ -72,7 +72,7 @@ HELD = {
 
 
 async def ask_and_answer(here: Installation, slack: SlackServer) -> None:
-    """Bring an installation into a rich state; what takes a minute is asked first."""
+    """Fill an installation with requests in every state; those that take a minute are asked first."""
     ends = await here.ask("alice", "brief-1", reason="a look", minutes=1)
     await here.reply("grace", ends, "Approved")
     expires = await here.ask("alice", "brief-2", reason="nobody answers")
@@ -126,7 +126,7 @@ async def by_gateway(here: Installation) -> None:
 
 
 async def by_mail(here: Installation) -> None:
-    """Rejected by mail, away, not understood; and what is left of somebody who is disabled."""
+    """Rejected by mail, away, not understood; and the requests of somebody who is then disabled."""
     rejected = await here.ask("alice", "web-5", reason="install a game")
     await here.reply("grace", rejected, "Rejected.\n\nAsk again on Monday, please.")
     away = await here.ask("alice", "web-6", reason="read the logs")
@@ -157,7 +157,7 @@ async def by_slack(here: Installation, slack: SlackServer) -> None:
 
 
 async def shown(slack: SlackServer, number: int, place: str) -> Any:
-    """Wait for the message about a request that is for a person, or stands in a room."""
+    """Wait for the message about a request to a person or in a room."""
 
     async def look() -> Any:
         channel = place if place == ROOM else await people.dm_of(slack, place)
@@ -168,7 +168,7 @@ async def shown(slack: SlackServer, number: int, place: str) -> Any:
 
 
 async def has_happened(here: Installation, number: int, kind: str) -> bool:
-    """Whether the record of a request has this."""
+    """Whether the record of a request has an event of this kind."""
     return kind in await here.kinds(number)
 
 
@@ -179,7 +179,7 @@ async def apply(here: Installation, text: str) -> None:
 
 
 async def leave_open(here: Installation, database: Path) -> None:
-    """A notification that the mail server put off; and an answer that no worker has judged, which it stops for."""
+    """Leave a notification that the mail server put off, and, with the worker stopped, an answer that is not judged."""
     here.mail.faults.deferred.add("grace@example.test")
     unsent = await here.ask("alice", "databases-4", reason="nobody knows of it yet")
     tried = f"SELECT 1 FROM notices WHERE approval_id = {unsent} AND state = 'waiting' AND tries > 0"
@@ -197,13 +197,13 @@ async def waits_for(here: Installation, person: str) -> int:
 
 
 async def rows(database: Path, query: str) -> list[Any]:
-    """What a query finds in a SQLite database, whatever runs on it."""
+    """What a query finds in a SQLite database, even while programs use it."""
     with closing(sqlite3.connect(database)) as connection:
         return connection.execute(query).fetchall()
 
 
 async def answers(here: Installation) -> dict[str, Any]:
-    """What the API answers, by who asks and for what."""
+    """What the API answers, by the caller and the path."""
     numbers = [one["approval_id"] for one in await here.get("ada", "/requests?limit=200")]
     single = [f"/requests/{number}{what}" for number in numbers for what in ("", "/timeline")]
     wanted = {who: [*paths, *(single if who == "ada" else [])] for who, paths in READS.items()}
@@ -212,7 +212,7 @@ async def answers(here: Installation) -> dict[str, Any]:
 
 
 def folded(found: dict[str, Any]) -> dict[str, Any]:
-    """The same, with what stands in a list named by its number alone where it was also read on its own."""
+    """The same, with those entries of lists that were also read on their own replaced by their numbers."""
     result = dict(found)
     for key in found:
         by, known = singles(found, key)
@@ -232,7 +232,7 @@ def unfolded(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def singles(found: dict[str, Any], key: str) -> tuple[str, dict[int, Any]]:
-    """What may stand in the list that was read by this key, by its number, and the field that has the number."""
+    """What may be in the list that was read by this key: the field with an entry's number, and entries by number."""
     lines = [one for each, lines in found.items() if each.endswith("/timeline") for one in lines]
     if " /events" in key:
         return "version", {one["version"]: one for one in lines}
@@ -252,7 +252,7 @@ def as_sql(database: Path) -> str:
 
 
 async def save_histories(temporal_address: str, folder: Path) -> dict[str, str]:
-    """Write the history of each open workflow that has done something; its id, by the name of the file."""
+    """Write the history of each open workflow that has done something; the workflows' ids, by file name."""
     client = await Client.connect(temporal_address)
     ids = {}
     async for one in client.list_workflows("ExecutionStatus = 'Running'"):
@@ -266,12 +266,12 @@ async def save_histories(temporal_address: str, folder: Path) -> dict[str, str]:
 
 
 def as_json(value: object) -> str:
-    """As it is written into a file."""
+    """The text that is written into a file."""
     return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 async def record(commit: str) -> None:
-    """Run the release of this commit, and write down what is left of it."""
+    """Run the release of this commit, and record what it leaves."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         code = code_of(commit, folder / "code")

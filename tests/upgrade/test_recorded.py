@@ -34,7 +34,7 @@ MACHINE = re.compile(r"/(bin|etc|home|opt|root|tmp|usr|var|work|Users)/|[A-Z]:\\
 
 @dataclass(frozen=True)
 class Recorded:
-    """What tests/upgrade/record.py wrote of a release, with its days moved as if it had been written yesterday."""
+    """What tests/upgrade/record.py recorded of a release, with its days moved as if that had been yesterday."""
 
     folder: Path
 
@@ -51,7 +51,7 @@ class Recorded:
 
     @property
     def answers(self) -> dict[str, Any]:
-        """What its API answered, by who asked and for what."""
+        """What its API answered, by the caller and the path."""
         return unfolded(json.loads(self._moved("answers.json")))
 
     def _moved(self, name: str) -> str:
@@ -67,7 +67,7 @@ def recorded(request: pytest.FixtureRequest) -> Recorded:
 
 @pytest.fixture
 def old_database(recorded: Recorded, empty_database_url: str, tmp_path: Path) -> str:
-    """The recorded database, as that release left it, in SQLite and in PostgreSQL."""
+    """The recorded database as that release left it, in SQLite and in PostgreSQL."""
     url = empty_database_url
     file = Path(make_url(url).database or "") if url.startswith("sqlite") else tmp_path / "old.db"
     with closing(sqlite3.connect(file)) as connection:
@@ -100,7 +100,7 @@ def make_tables(new: Connection, revision: str) -> None:
 
 
 def copy_rows(old: sqlite3.Connection, new: Connection) -> None:
-    """Copy all rows, and have PostgreSQL count on from the highest number that SQLite gave out."""
+    """Copy all rows, and have PostgreSQL continue from the highest number that SQLite gave out."""
     tables = MetaData()
     tables.reflect(new)
     for table in tables.sorted_tables:
@@ -114,7 +114,7 @@ def copy_rows(old: sqlite3.Connection, new: Connection) -> None:
 
 
 def of_type(kind: object, value: Any) -> Any:
-    """A value as SQLite has it, for a column of PostgreSQL."""
+    """A value from SQLite, converted for a column of PostgreSQL."""
     if value is None:
         return None
     if isinstance(kind, JSON):
@@ -179,7 +179,7 @@ async def test_what_is_left_is_finished_although_temporal_lost_it(
                 if lasts:
                     await here.do("ada", "revoke", number, words="after the upgrade")
                 await here.reaches(number, grant__status="Revoked" if lasts else "Ended")
-            else:  # at most told to somebody who could not be told before
+            else:  # nothing changes, though somebody who could not be told before may be told now
                 settled = {key: view[key] for key in ("status", "words", "decisions", "grant")}
                 must_show(await here.view(number), settled, f"#{number}")
         assert await here.ask("alice", "web-1") == max(before) + 1

@@ -22,7 +22,7 @@ from tests.upgrade.record import RELEASES, rows
 POLICY = Path(__file__).parent / "policy.yaml"
 TOKENS = ("ada", "grace", "heidi", "alice")
 MAILED = ("ada", "grace", "heidi", "ivan", "alice")
-# What is asked for before the upgrade, in this order, and what becomes of it.
+# The devices that are asked for before the upgrade, in this order, by what happens to the request.
 DEVICES = {
     "expires": "brief-1",
     "ends": "brief-2",
@@ -98,7 +98,7 @@ class Story:
         await here.reply("grace", numbers["new"], "Approved")
 
     async def must_be_over(self) -> None:
-        """Each request ended as it had to, by those who decided it, and everything is on record once."""
+        """Each request ended as it had to, decided by the right people, and everything is on record once."""
         ends = {
             "expires": {"status": "Expired"},
             "ends": {"status": "Approved", "grant__status": "Ended"},
@@ -114,13 +114,13 @@ class Story:
         decided = {"mail": {"grace"}, "stored": {"grace", "heidi", "ivan"}, "half": {"grace", "heidi", "ada"}}
         for name, fields in ends.items():
             view = await self.here.reaches(self.numbers[name], **fields)
-            # By the time they came; a mail server tells it in whole seconds.
+            # As a set: they are in order of time, which a mail server gives in whole seconds.
             assert name not in decided or {one["person"] for one in view["decisions"]} == decided[name]
             kinds = Counter(await self.here.kinds(self.numbers[name]))
             assert [kinds["opened"], kinds[fields["status"].lower()]] == [1, 1], name
 
     async def must_be_told(self) -> None:
-        """Whoever asked was told of each outcome, and nobody of anything twice."""
+        """The requester was told of each outcome, and nobody was told anything twice."""
         await until(self._all_on_record, "each mail that was delivered is on record, once")
         for person in MAILED:
             inbox = await self.here.inbox(person)
@@ -134,7 +134,7 @@ class Story:
                 assert about == {str(number) for number in self.numbers.values()}
 
     async def finds(self, table: str, number: int, condition: str) -> bool:
-        """Whether there is such a row of a request, in tables as the earlier release has them."""
+        """Whether a request has such a row, in tables as the earlier release has them."""
         return bool(await rows(self.database, f"SELECT 1 FROM {table} WHERE approval_id = {number} AND {condition}"))
 
     async def _all_on_record(self) -> bool:
@@ -143,7 +143,7 @@ class Story:
 
 
 async def workflows(client: Client, query: str) -> list[WorkflowExecution]:
-    """What Temporal's lists have."""
+    """The workflows that Temporal lists for this query."""
     return [one async for one in client.list_workflows(query)]
 
 
@@ -177,7 +177,7 @@ async def test_all_that_was_under_way_is_finished(old: Path, tmp_path: Path) -> 
 
 
 async def must_be_well(client: Client, background: set[str], story: Story) -> None:
-    """What never ends is the same as before, every request's workflow is closed, and none failed."""
+    """The background workflows are the same as before, every request's workflow is closed, and none failed."""
     assert background
 
     async def closed() -> bool:
