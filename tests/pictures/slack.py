@@ -150,7 +150,7 @@ def _svg(canvas: Canvas, height: float) -> str:
 
 
 def main() -> None:
-    """Write them all, and take away what is none of them any more."""
+    """Write all pictures, and delete those that no longer exist here."""
     drawn = {f"{name}.svg": svg for name, svg in pictures().items()}
     for name, svg in drawn.items():
         (PICTURES / name).write_text(svg, encoding="utf-8")

@@ -82,7 +82,7 @@ def _linked(inner: str, like: Span) -> Span:
 
 
 def wrapped(lines: Iterable[list[Span]], width: float) -> Iterable[list[Span]]:
-    """The lines, broken between words where they are too wide."""
+    """The lines, broken between words if they are too wide."""
     for line in lines:
         row: list[Span] = []
         for word in (replace(span, text=word) for span in line for word in _words(span)):

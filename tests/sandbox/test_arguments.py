@@ -18,7 +18,7 @@ MODULES = [
     "sandbox.up",
     "sandbox.wireguard_tool",
 ]
-# What is given, the exit code, and what is said.
+# The argument, the exit code, and what is printed.
 HELP = ("-h", 0, "usage: python -m {module}")
 VERSION = ("--version", 0, f"countersign {version()}")
 WRONG = ("--verison", 2, "usage: python -m {module}")
@@ -35,7 +35,7 @@ WRONG = ("--verison", 2, "usage: python -m {module}")
 def test_help_the_version_and_what_is_not_known_start_nothing(
     module: str, argument: str, code: int, message: str, tmp_path: Path
 ) -> None:
-    # Nothing on PATH, and no cache: what would start a server, or fetch one, fails or says so.
+    # With nothing on PATH and no cache, an attempt to start or fetch a server fails or says so.
     variables = {"PATH": str(tmp_path), "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", module, argument]
     done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False)

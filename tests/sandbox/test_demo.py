@@ -1,4 +1,4 @@
-"""The demo as a person runs it: all of the story, and what is said when something in it does not happen."""
+"""The demo as a person runs it: the whole story, and what is printed when something in it does not happen."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sandbox.demo.processes import ROOT
 from sandbox.slack.tool import NoSlack, check_isolation, find_slack
 from sandbox.ssh_hosts import NoSsh, check_ssh
 
-# It waits for a minute of the policy to pass, and a busy machine adds to that.
+# The demo waits until a one-minute deadline of the policy passes, and a busy machine adds to that.
 WHOLE_STORY_SECONDS = 300
 DEADLINE_SECONDS = 240
 COMMAND = [sys.executable, "-m", "sandbox.demo"]

@@ -72,7 +72,7 @@ def test_a_block_that_nobody_draws_yet_is_no_silence() -> None:
 
 @pytest.fixture
 async def people(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Chat]:
-    """The story's people in a Slack where nobody listens to them."""
+    """The story's people in a Slack that Countersign is not connected to."""
     monkeypatch.setattr(chat, "SECONDS", 0.2)
     async with AsyncExitStack() as stack:
         try:

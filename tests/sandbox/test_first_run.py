@@ -42,7 +42,7 @@ def test_a_new_installation_gets_the_example_and_a_token_for_its_admin(empty_sql
 def test_with_slack_the_example_asks_there_too(sqlite_url: str, token_file: Path, has_slack: bool) -> None:
     found = prepare(sqlite_url, EXAMPLE, token_file, is_own=True, has_slack=has_slack)
     assert (found.is_example, found.asks_in_slack) == (True, has_slack)
-    # What is in force stays, also where Slack comes or goes.
+    # The policy in force stays, even if Slack comes or goes.
     assert prepare(sqlite_url, EXAMPLE, token_file, is_own=True, has_slack=not has_slack).asks_in_slack is has_slack
 
 

@@ -147,7 +147,7 @@ async def test_delivery_wakes_every_idler_even_just_before_it_idles() -> None:
                 selected.set()
                 delivered.wait(120)
                 imap.idle()
-                # Not idle_check: it waits on the socket, while the news may have come along with "+ Idling".
+                # Not idle_check: it waits on the socket, but the news may already have come along with "+ Idling".
                 news: bytes = imap._imap.readline()
                 imap.idle_done()
             return news

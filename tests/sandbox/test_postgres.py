@@ -50,7 +50,7 @@ def test_it_asks_for_its_password(postgres: Cluster) -> None:
         run(Cluster(postgres.port, "wrong").url(), "SELECT 1")
 
 
-@pytest.mark.usefixtures("postgres")  # skips where there is none
+@pytest.mark.usefixtures("postgres")  # skips if there is none
 def test_nothing_is_left_at_the_end() -> None:
     with throwaway_postgres() as cluster:
         assert run(cluster.url(), "SELECT 1") == 1
@@ -64,7 +64,7 @@ def test_without_postgresql_it_says_what_to_install(tmp_path: Path, monkeypatch:
         find_programs(debian=tmp_path)
 
 
-@pytest.mark.usefixtures("postgres")  # skips where there is none
+@pytest.mark.usefixtures("postgres")  # skips if there is none
 def test_a_killed_server_has_all_that_was_committed_when_it_starts_again() -> None:
     with killable_postgres() as server:
         url = server.cluster.url()

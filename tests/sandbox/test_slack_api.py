@@ -1,4 +1,4 @@
-"""The Slack of the tests is as strict as Slack, says as much, and fails on demand: over real connections."""
+"""The Slack of the tests is as strict as Slack, with the same errors, and fails on demand: over real connections."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ async def test_a_slack_that_does_not_come_up_says_why() -> None:
 
 
 def processes(url: str) -> list[str]:
-    """The local-slacks that believe to be at this address."""
+    """The ids of the local-slack processes that were given the port of this address."""
     port = url.rpartition(":")[2]
     found = [path.parent.name for path in Path("/proc").glob("[0-9]*/cmdline") if f"--port\0{port}\0" in _read(path)]
     return found
@@ -167,4 +167,4 @@ async def test_nothing_is_left_running_however_it_ends(end: signal.Signals) -> N
         return not processes(url)
 
     await until_seen(gone)
-    shutil.rmtree(folder, ignore_errors=True)  # nobody killed can tidy up
+    shutil.rmtree(folder, ignore_errors=True)  # a killed process can't tidy up

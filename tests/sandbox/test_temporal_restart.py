@@ -1,4 +1,4 @@
-"""A Temporal server with a database goes on where it was after it was started anew."""
+"""A Temporal server with a database goes on where it was after a restart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The last words of `make up`: that they are true, few, and last; and that doing what they say works."""
+"""The last lines of `make up`: they are true, few, and last, and doing what they say works."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_the_words_come_last_once_everything_answers(tmp_path: Path) -> None:
         up.send_signal(signal.SIGINT)
         up.communicate(timeout=DEADLINE_SECONDS)
     noise = [line.partition("| ")[2] for line in before if " worker " in line.partition("|")[0]]
-    # The process' own time is left out, as each line begins with one.
+    # The process's own time is left out, as each line already begins with one.
     assert noise == ["INFO worker: ready: task queue", "the last noise"]
 
 
@@ -161,7 +161,7 @@ def test_everything_ends_when_nobody_reads_any_more() -> None:
 
 @pytest.fixture
 async def elsewhere(tmp_path: Path, temporal_address: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
-    """Where an installation of this test alone can run."""
+    """Settings and servers for an installation that only this test uses."""
     ports = {f"COUNTERSIGN_{name}_PORT": str(free_port()) for name in ("PORTAL", "SANDBOX_SMTP", "SANDBOX_IMAP")}
     monkeypatch.setenv("TEMPORAL_ADDRESS", temporal_address)
     monkeypatch.setenv("COUNTERSIGN_DATABASE_URL", f"sqlite:///{tmp_path}/countersign.db")
@@ -196,7 +196,7 @@ async def test_doing_what_it_says_ends_in_an_approval() -> None:
     up, typed = await asyncio.to_thread(started)
     again = re.findall(r"countersign request .*", typed)[0]
     try:
-        # Asked again, it is the same request, which is waited for.
+        # Asking again joins the same request, and waits for it.
         shown = await asyncio.to_thread(
             subprocess.run,
             ["sh", "-ec", f"{typed}\n{again} --wait"],
@@ -213,7 +213,7 @@ async def test_doing_what_it_says_ends_in_an_approval() -> None:
 
 
 def started() -> tuple[subprocess.Popen[str], str]:
-    """Everything, once it runs, and what it says to type."""
+    """`make up`, once everything runs, and what it says to type."""
     up = subprocess.Popen([sys.executable, "-uc", START], stdout=subprocess.PIPE, text=True)
     assert up.stdout
     lines = []
