@@ -2,7 +2,7 @@
 
 GET session-approvals, POST session-approvals/{id}/approve?scope=Once and .../reject (200, 404), GET sessions, whose
 pages begin with the newest, POST sessions/{id}/close (201, 404), each with the header X-Warpgate-Token.
-TROUBLES are what it answers instead.
+TROUBLES are the bad answers that it can give instead.
 """
 
 from __future__ import annotations

@@ -222,7 +222,7 @@ class GatedHost(PamHost):
         return [one for one in self.portal.requests(person, self.device) if one.approval_id not in self.before]
 
     def waiting(self, person: str) -> int:
-        """The number of their request, once it waits and the gate has read it: it isn't told of a yes before that."""
+        """The number of their request, once it waits and the gate has read it: they aren't told of an earlier yes."""
         number = self.portal.until_waiting(person, self.device).approval_id
         wait_until(lambda: f"GET /api/v1/requests/{number}".encode() in self.portal_relay.answered)
         return number

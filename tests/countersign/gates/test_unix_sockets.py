@@ -1,4 +1,4 @@
-"""Where a gate can't listen, it says why."""
+"""A gate that can't listen says why."""
 
 from __future__ import annotations
 
