@@ -1,4 +1,4 @@
-"""What each event needs is there in every channel."""
+"""Every channel has the templates that each event needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The IMAP servers for the watcher's tests; where Dovecot is missing, its half is skipped with the reason."""
+"""The IMAP servers for the watcher's tests; without Dovecot, its half is skipped with the reason."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ Key = tuple[str, str]
 
 
 class MemoryLedger:
-    """Thread-safe, so that several watchers may share it; `changed` tells of every change."""
+    """Thread-safe, so that several watchers may share it; `changed` is notified of every change but a new claim."""
 
     def __init__(self) -> None:
         self.changed = threading.Condition()

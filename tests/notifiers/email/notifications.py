@@ -11,7 +11,7 @@ from notifiers.email.token import KeyRing
 from tests.samples import GRACE, notification
 
 SECRET = b"a secret of these tests only"
-# That a request waits is shown to its requester by channels whose messages can be changed.
+# OPENED shows requesters that their request waits. Only channels whose messages can be changed send it.
 MAILED = [event for event in Event if event is not Event.OPENED]
 
 

@@ -15,7 +15,7 @@ EMPTY_FOLDER_LINE = b'* LIST (\\HasNoChildren) "/" "INBOX"\r\n'
 
 
 class OddServer:
-    """One account, one INBOX; the mails moved out of it are in `moved`. Port and mail stay through `sessions`."""
+    """One account with an INBOX. `moved` has the mails moved out of it; `sessions` counts the connections made."""
 
     username = "countersign"
     password = "sandbox"

@@ -1,4 +1,4 @@
-"""The IMAP servers the watcher is tested on, behind one small face: the sandbox's pymap, and Dovecot."""
+"""The IMAP servers the watcher is tested on, behind one small interface: the sandbox's pymap, and Dovecot."""
 
 from __future__ import annotations
 

@@ -17,19 +17,19 @@ from typing import Any
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 USER, PASSWORD, ACCESS_TOKEN = "countersign", "p4ss-w0rd", "ya29.access-token"
-# An aborted transport lets go of its socket in the loop's next passes: one for itself, one for TLS, and some to spare.
+# An aborted transport closes its socket in the loop's next passes: one for itself, one for TLS, and some to spare.
 PASSES_TO_CLOSE = 5
 
 
 @dataclass
 class MailServer:
-    """Takes every mail, but for what `replies` says to a command ("RCPT nobody@acme.example": "550 5.1.1 Unknown")."""
+    """Accepts every mail, unless `replies` answers a command ("RCPT nobody@acme.example": "550 5.1.1 Unknown")."""
 
     replies: dict[str, str] = field(default_factory=dict)
     cut_at: str = ""
     hang_at: str = ""
     answer_after: float = 0.0  # seconds, once it has a mail
-    keep_back: asyncio.Event | None = None  # its word on a mail that comes now, until this is set
+    keep_back: asyncio.Event | None = None  # if given, answers to mails wait until it is set
     port: int = 0
     mails: list[EmailMessage] = field(default_factory=list)
     senders: list[str] = field(default_factory=list)
@@ -111,7 +111,7 @@ class MailServer:
         self.most_at_once = max(self.most_at_once, self.at_once)
 
     def cut_all(self) -> None:
-        """What a restart of the server, or a firewall with a short memory, does to connections that stand."""
+        """Cut all connections, as a restart of the server does, or a firewall that soon forgets them."""
         for connection in self.connections:
             _abort(connection)
 
@@ -153,11 +153,11 @@ async def serving(
 
 
 def certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
-    """A certificate for `localhost`, made now by openssl: its file, and the server's side of TLS with it."""
+    """Make a certificate for `localhost` with openssl; returns its file, and a server's TLS context that uses it."""
     key, cert = folder / "key.pem", folder / "cert.pem"
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     command += ["-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-    command += ["-addext", "basicConstraints=critical,CA:FALSE"]  # Temporal's library takes no authority for a server
+    command += ["-addext", "basicConstraints=critical,CA:FALSE"]  # Temporal's library accepts no CA as a server
     subprocess.run([*command, "-keyout", str(key), "-out", str(cert)], check=True, capture_output=True, timeout=120)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(cert, key)

@@ -1,4 +1,4 @@
-"""Authentication-Results as servers write them, and as who forges mail would like them to be read."""
+"""Authentication-Results as servers write them, and as forgers would like them to be read."""
 
 from time import perf_counter
 
@@ -11,7 +11,7 @@ TRUSTED = AuthenticityRule(mode="authentication_results", authserv_id="mx.exampl
 EXCHANGE = AuthenticityRule(mode="authentication_results", exchange_online=True)
 DMARC = "dmarc=pass header.from=corp.example"
 SPF = "spf=pass (sender IP is 192.0.2.1) smtp.mailfrom=corp.example"
-LONGEST = 10.0  # seconds, many times what it takes alone
+LONGEST = 10.0  # seconds, many times what it takes on an idle machine
 
 
 def passes(value: str, rule: AuthenticityRule = TRUSTED, sender: str = "grace@corp.example") -> bool:
@@ -85,7 +85,7 @@ def test_where_dmarc_says_anything_else_no_signature_helps(result: str) -> None:
 
 @pytest.mark.parametrize("dmarc", ["dmarc=pass (p=reject dis=none) d=corp.example", "dmarc=pass (p=none)"])
 def test_a_dmarc_pass_that_names_no_from_leaves_it_to_a_signature(dmarc: str) -> None:
-    # Cisco's gateways write this: esa4.example.iphmx.com.
+    # Cisco's gateways, such as esa4.example.iphmx.com, write this.
     spf = "spf=None smtp.pra=grace@corp.example; spf=Pass smtp.mailfrom=grace@corp.example"
     assert passes(f"mx.example.test; {spf}; dkim=pass (signature verified) header.i=@corp.example; {dmarc}")
     assert not passes(f"mx.example.test; {spf}; dkim=none (message not signed) header.i=none; {dmarc}")
@@ -127,7 +127,7 @@ def test_the_end_of_an_address_is_no_result() -> None:
     for forged in (f"x;{DMARC};y=z@evil.example", f'"x";{DMARC};"y"@evil.example', f"x;{DMARC}; y@evil.example"):
         assert not passes(f"mx.example.test; spf=pass smtp.mailfrom={forged}")
         assert not passes(f"spf=pass smtp.mailfrom={forged}", EXCHANGE)
-    # A sender may have such an address; this is how it has to be written, and how SRS writes them without quotes.
+    # A sender may have such an address, but it has to be quoted. SRS needs no quotes for its addresses.
     assert passes(f'mx.example.test; spf=pass smtp.mailfrom="x;dmarc=fail;y=z"@evil.example; {DMARC}')
     assert passes(f"mx.example.test; spf=pass smtp.mailfrom=SRS0=ab=cd=corp.example=grace@relay.example; {DMARC}")
     assert passes(f"mx.example.test; spf=pass; smtp.mailfrom=grace@corp.example; {DMARC}")
@@ -229,7 +229,7 @@ def test_exchange_onlines_forms() -> None:
         "dkim=pass (signature was verified) header.d=corp.example;{0} dmarc=pass action=none header.from=corp.example"
     )
     assert passes(f"{SPF}; {rest.format('')};compauth=pass reason=100", EXCHANGE)
-    # Until about 2021 it named the recipient's domain between the results.
+    # Until about 2021 Exchange Online named the recipient's domain between the results.
     assert passes(f"{SPF}; example.test; {rest.format('example.test;')};compauth=pass reason=100", EXCHANGE)
     guess = "header.d={};dmarc=bestguesspass action=none header.from=corp.example;compauth=pass reason=109"
     assert passes(f"{SPF}; dkim=pass (signature was verified) {guess.format('corp.example')}", EXCHANGE)

@@ -110,7 +110,7 @@ NO_TO = b"From:Date:Subject:Message-ID:Content-Type:MIME-Version"  # what Exchan
 
 
 def with_signature(results: str, *signatures: bytes, domain: bytes = b"example.com", rule: str = "mx") -> Authentic:
-    """Judge a mail that bears these `h=` (and what follows in that tag list) and the results by a trusted server."""
+    """Judge a mail with a signature for each `h=` (with any tags after it), and a trusted server's results."""
     fields = [b"DKIM-Signature: v=1; d=%s; a=rsa-sha256; h=%s; b=AA==\r\n" % (domain, each) for each in signatures]
     mail = b"".join(fields) + MAIL
     value = f"mx.example.test; {results}" if rule == "mx" else results
@@ -264,7 +264,7 @@ def test_name_servers_that_never_answer_are_waited_for_two_seconds_in_all() -> N
     assert not found.passed
     assert 1 <= len(waited) <= 2
     assert sum(waited[:1]) <= DNS_SECONDS == 2
-    assert all(later < 0.5 for later in waited[1:])  # what the first has left of it
+    assert all(later < 0.5 for later in waited[1:])  # what the first query left of the two seconds
 
 
 def test_with_no_rule_nothing_is_authentic() -> None:

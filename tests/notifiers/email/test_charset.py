@@ -1,4 +1,4 @@
-"""The charsets of mails, by all the names they are called, and what is left of texts that are cut."""
+"""The charsets of mails, by all their names, and what is left of texts that are cut."""
 
 import base64
 
@@ -18,7 +18,7 @@ def read(kind: str, body: bytes, *, packed: bool = False) -> Reply:
     return read_reply(HEAD + b"Content-Type: " + kind.encode() + b"\n" + encoding + b"\n" + body)
 
 
-# Of each charset of the WHATWG Encoding Standard the names that Python doesn't know or takes for something else.
+# For each charset of the WHATWG Encoding Standard, the names that Python doesn't know or takes for something else.
 @pytest.mark.parametrize(
     ("labels", "codec"),
     [
@@ -90,7 +90,7 @@ def test_html_may_not_call_itself_what_it_cannot_be(label: str, body: str, verdi
 
 
 FILLER = " " * (MUCH + 10)
-BLANKS = (" " * 1_500 + "\n") * (MUCH // 1_501) + "\n" * (MUCH % 1_501 - 8)  # an answer below ends at the cap
+BLANKS = (" " * 1_500 + "\n") * (MUCH // 1_501) + "\n" * (MUCH % 1_501 - 8)  # "Approved" after it ends at the cap
 
 
 @pytest.mark.parametrize(

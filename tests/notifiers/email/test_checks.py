@@ -1,4 +1,4 @@
-"""The table of checks: a plain answer decides, and each thing that is wrong is said, to whom it may be said."""
+"""The table of checks: a plain answer decides, and each fault is explained to those who may know it."""
 
 from functools import partial
 
@@ -206,7 +206,7 @@ def whose(reply: Reply, *people: str) -> tuple[str, token.Kind]:
 
 @pytest.mark.parametrize(("event", "kind"), [("asked", "answer"), ("answer_refused", "help"), ("settled", "undo")])
 def test_mails_of_earlier_versions_are_of_the_kind_that_their_id_says(event: str, kind: str) -> None:
-    """All of them had the same token."""
+    """In earlier versions all kinds of mail had the same token."""
     ours = OUR_MAIL.replace("asked", event)
     assert whose(REPLY.model_copy(update={"answers": [ours, OUR_MAIL]}), "grace") == ("grace", kind)
 

@@ -546,7 +546,7 @@ def test_everyone_told_reads_who_decided_when_and_their_comment() -> None:
         in said
     )
     assert "Nothing is left for you to do." in said
-    assert "Heidi rejected it." not in said  # it is said already
+    assert "Heidi rejected it." not in said  # the decisions above say it already
     late = text(settled(Status.EXPIRED, HEIDI, decisions=YES, levels=2, message="Nobody else decided in time."))
     assert "Nobody else decided in time." in late
 

@@ -1,4 +1,4 @@
-"""Whatever stands in a field, the mail stays ours: its headers, its lines, its links; and it never answers itself."""
+"""Whatever a field contains, the mail's headers, lines and links stay ours, and it never answers itself."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def writes_a_reply(link: str, reply_to: str) -> bool:
 
 
 def holds(mail: EmailMessage) -> None:
-    """The mail is one that we, and nobody else, wrote."""
+    """Check that nobody but us wrote anything of the mail."""
     read = parsed(mail)
     assert set(read.keys()) - {"In-Reply-To"} == set(HEADERS)
     assert len(read.keys()) == len(set(read.keys()))

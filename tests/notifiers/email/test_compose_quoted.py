@@ -117,7 +117,7 @@ def test_a_copy_without_any_mark_of_quoting_answers_nothing(told: RequestNotific
         assert replied(mail, *written).verdict == "none"
 
 
-NARROWEST = 66  # columns, of those that RFC 3676 names
+NARROWEST = 66  # columns, the least that RFC 3676 names
 
 
 @pytest.mark.parametrize("word", ["approve", "承認"])

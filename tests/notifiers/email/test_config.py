@@ -1,4 +1,4 @@
-"""What the channel is told is checked at once, field by field, and its secrets stay out of sight."""
+"""The channel's configuration is checked at once, field by field, and its secrets stay out of sight."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The doctor's look at mail, on real servers: each thing that can be wrong there, and its remedy."""
+"""The doctor's checks of mail, on real servers: each thing that can be wrong, and its remedy."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def mailbox(server: Server, **changed: Any) -> Mailbox:
 
 
 async def look(smtp: SmtpConfig | None, place: Mailbox | None, rule: AuthenticityRule = RULE) -> dict[str, Finding]:
-    """What all checks find; what one raises is a problem, as in the portal."""
+    """What all checks find; an error that a check raises becomes a problem, as in the portal."""
     email = EmailChannel(config(smtp) if smtp else None, place, rule, None)
     found: list[Finding] = []
     for check in email_checks(email):

@@ -1,4 +1,4 @@
-"""Mail within one tenant of Exchange Online: proven by what Exchange wrote, each header exactly once."""
+"""Mail within one tenant of Exchange Online is proven by the headers that Exchange wrote, each exactly once."""
 
 import pytest
 

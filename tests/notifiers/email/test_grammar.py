@@ -81,7 +81,7 @@ def test_a_plain_no_is_one(line: str) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        # A "please" is followed by a verb, and asks somebody else for it.
+        # A "please" with a verb asks somebody else to do it.
         "Ok, please explain.", "Yes, please clarify", "OK, bitte warten", "Tak, proszę odmówić",
         "No, please proceed", "Please ignore. Approved.", "Please Bob, approve", "Please, approve",
         "Sí, por favor espere", "tamam, lütfen reddediniz", "Onay rica ederim", "Grace, approve this request",
@@ -92,11 +92,11 @@ def test_a_plain_no_is_one(line: str) -> None:
         "Hi unapproved, yes", "Merhaba onaylamıyorum, tamam", "Hej ogodkänd, ok", "Hi 不批准，同意",
         "你好 不可以, 同意", "Hi だめ, はい", "Hi нет, approved", "Approved, thanks nevermind", "OK, best ignore",
         "Ciao Ma, approvato", "Approved, Kidding", "Approved, thanks not-yet",
-        # "Si" without its accent is "if" beside another answer; words of two languages are no sentence of one.
+        # "Si" without its accent is "if" beside another answer; words of two languages make no sentence.
         "Approuvé si", "Si oui", "si ok", "oui, si", "Conforme aprovado",
         # Signs that say something else, or nothing.
         "Approved 👎", "Approved ❌", "👍", "👍 👎 approved", "Rejected 👍", "✅", "Approved ;)",
-        # By anybody else it is hearsay.
+        # What somebody else said is hearsay.
         "Approved by Bob", "approved by him", "Bob approved", "Approved for him", "Sorry, approved", "Approved?",
         "Approve, not", "approve reject", "n\u0336o\u0336t approved",
         "Tak", "Já", "já", "Ret", "Red", "Approved, Monday", "Approved #1043", "Approved by Carol", "No, go ahead",

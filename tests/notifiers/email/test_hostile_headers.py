@@ -1,4 +1,4 @@
-"""A mail that decides, changed as somebody might who wants another mail of its sender to decide: none of these does."""
+"""Mails changed as an attacker would change another mail of their sender to make it decide: none of them does."""
 
 from pathlib import Path
 from typing import cast

@@ -1,4 +1,4 @@
-"""What an HTML body shows, and that nothing but what is surely shown gives a yes."""
+"""What an HTML body shows, and that only text that is surely shown can approve."""
 
 import time
 
@@ -52,7 +52,7 @@ HIDDEN = (
     "display:none;foo:bar", "display:none;display:none!important",
     "display:none;font-size:1px;color:#fff;line-height:1px;max-height:0px;opacity:0;overflow:hidden;mso-hide:all",
 )  # fmt: skip
-# What may hide text, or only seems to; such text never gives a yes, and still counts for a no and for the comment.
+# What may hide text, or only seems to. Such text never approves, but still counts for a rejection and the comment.
 DOUBTFUL = (
     "color:white;background:#333",
     "width:40px;overflow:hidden", "height:9px;overflow:hidden", "line-height:1px", "max-height:10px;overflow-y:hidden",
@@ -85,7 +85,7 @@ DOUBTFUL = (
     "text-decoration:underline;text-underline-offset:-.5em", "outline:10px solid #fff;outline-offset:-20px",
     "block-size:0;overflow:hidden", "color:lime", "border-inline-start:300px solid", "font-size:1",
 )  # fmt: skip
-# What may cover or push what stands above it, or can't be told at all.
+# What may cover or move the text above it, or has an unknown effect.
 MOVING = (
     "position:fixed", "position:absolute;top:0", "position:absolute;bottom:9px",
     "position:sticky", "position:abs", "position:relative;left:99px", "position:relative;top:-20px", "margin-top:-20px",
@@ -395,4 +395,4 @@ def test_however_it_is_made_it_is_read_soon(html: str) -> None:
         begin = time.process_time()
         for _ in range(share):
             html_text(text, share)
-        assert time.process_time() - begin < 10  # many times what it takes alone
+        assert time.process_time() - begin < 10  # many times what it takes on an idle machine

@@ -1,4 +1,4 @@
-"""The way in: what a mail says reaches the engine once; what decides nothing is recorded, and told where it may be."""
+"""Incoming mail: an answer reaches the engine once; what decides nothing is recorded, and explained where allowed."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -177,7 +177,7 @@ async def test_below_a_mail_that_says_why_none_counted_only_a_plain_answer_decid
     ours = f"<1042.1.{HELP}.answer_refused.{'a' * 16}@example.test>"
     old = OUR_MAIL.replace("asked", "answer_refused")
     engine = Engine()
-    # Beside what is under test, as the library would break ids so long.
+    # Written by hand, as the library would break ids this long.
     await taker(engine)(f"In-Reply-To: {ours}\n".encode() + mail(text, tag=f"+1042-1-{HELP}"))
     await taker(engine)(f"In-Reply-To: {old}\n".encode() + mail(text))
     assert [given.verdict for given in engine.given] == ([verdict] * 2 if verdict else [])

@@ -1,4 +1,4 @@
-"""Every mail of tests/mails/judged, with all its headers, comes to what expected.toml beside them says."""
+"""Every mail in tests/mails/judged, with all its headers, is judged as expected.toml beside them says."""
 
 import tomllib
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The files of languages hold what the reader knows of each, in one form."""
+"""The language files hold what the reader knows of each language, all in one form."""
 
 import tomllib
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The sign of life of a listener goes on while its server is away, and ends when its thread hangs."""
+"""A listener's beat goes on while its server is away, and stops when its thread hangs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WAIT_SECONDS = 120
 
 
 class Hanging(MemoryLedger):
-    """A ledger in which the thread hangs, until it is let go."""
+    """A ledger in which the thread hangs until `go_on` is set."""
 
     def __init__(self) -> None:
         super().__init__()

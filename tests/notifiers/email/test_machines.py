@@ -1,4 +1,4 @@
-"""Which signs make a mail a machine's, which don't, and which of its automatic replies tell that somebody is away."""
+"""What shows that a machine sent a mail, what doesn't, and which automatic replies mean that somebody is away."""
 
 import base64
 import time
@@ -201,4 +201,4 @@ def test_hostile_headers_take_no_time(name: str, unit: str) -> None:
     headers = "\r\n".join([f"{name}: {unit * 400}"] * 450)
     start = time.perf_counter()
     read_reply(f"From: a@b.example\r\n{headers}\r\n\r\nYes\r\n".encode())
-    assert time.perf_counter() - start < 10  # many times what it takes alone
+    assert time.perf_counter() - start < 10  # many times what it takes on an idle machine

@@ -27,7 +27,7 @@ def proxy(server: Server) -> Iterator[Proxy]:
 
 @pytest.fixture
 def settings(server: Server, proxy: Proxy) -> Mailbox:
-    # Silence is believed for long, so that only the fault itself can bring the watcher back.
+    # IDLE is renewed so rarely that only the fault itself can make the watcher reconnect.
     return mailbox_on(server, port=proxy.port, renew_idle_seconds=600)
 
 
@@ -52,7 +52,7 @@ def test_it_says_that_it_looks_while_nobody_answers(proxy: Proxy, settings: Mail
 
 
 def test_frozen_while_idling(server: Server, proxy: Proxy, settings: Mailbox, ledger: MemoryLedger) -> None:
-    """Nothing says that the line is dead: only not believing the silence finds out."""
+    """Nothing shows that the connection is dead; the watcher finds out only by renewing IDLE."""
     short = settings.model_copy(update={"renew_idle_seconds": 0.5, "network_seconds": 0.5})
     with Watching(short, ledger) as watching:
         watching.until(lambda: ledger.read_until is not None)

@@ -30,7 +30,7 @@ def offering(capabilities: str) -> str:
 
 @pytest.fixture
 def own_dovecot() -> Iterator[Dovecot]:
-    """A Dovecot that the test may stop without a thought for others."""
+    """A Dovecot of the test's own, which it may stop."""
     with Dovecot() as server:
         yield server
 
@@ -45,7 +45,7 @@ def test_a_renumbered_mailbox_is_read_again_but_nothing_is_handled_again(
         watching.until_handled(b"one", b"two")
         watching.until_read_through()
         account.stop()
-        for path in (account.maildir / ".Countersign.Done" / "cur").iterdir():  # all is back, as from a backup
+        for path in (account.maildir / ".Countersign.Done" / "cur").iterdir():  # as if restored from a backup
             path.rename(account.maildir / "cur" / path.name)
         account.renumber()
         account.deliver(mail("three"))
@@ -166,7 +166,7 @@ def test_what_cannot_be_moved_stays_and_holds_nothing_up(account: Account, ledge
 def test_a_mail_the_server_cannot_give_does_not_hide_the_others(account: Account, ledger: MemoryLedger) -> None:
     for body in ("one", "broken", "three"):
         account.deliver(mail(body))
-    with client_of(account) as person:  # makes the server know them all
+    with client_of(account) as person:  # so that the server knows them all
         assert len(person.search()) == 3
     broken = next(path for path in all_mails(account.maildir) if b"broken" in path.read_bytes())
     broken.chmod(0)

@@ -23,7 +23,7 @@ HOSTILE = [
 
 
 class StoreLedger(MemoryLedger):
-    """The store's ledger, watched: every call goes to the database first."""
+    """The store's ledger, which a test can wait on: claims and marks go to the database first."""
 
     def __init__(self, store: Store) -> None:
         super().__init__()

@@ -59,7 +59,7 @@ def test_a_field_that_must_come_once_is_found_twice_however_it_is_written(field:
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_a_line_of_white_space_continues_a_field(end: str) -> None:
-    """As Exim writes SpamAssassin's report, whose middle has empty lines (`$spam_report`)."""
+    """Exim writes SpamAssassin's report (`$spam_report`) like this, with empty lines in its middle."""
     report = "X-Ham-Report: no spam\n Content preview: x\n \n Content analysis details:\n \t\n \n pts rule\n \n"
     for head in (report + HEAD.decode(), HEAD.decode() + report, HEAD.decode().replace("Re: x", "Re:\n \n x\n ")):
         assert read_reply(f"{head}\nApproved\n".replace("\n", end).encode()).verdict == "approve"

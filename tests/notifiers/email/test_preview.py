@@ -1,4 +1,4 @@
-"""What a page shows of a mail: its text, without what could answer in its reader's place."""
+"""What a page shows of a mail: its text, without anything that could be used to answer for its recipient."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A setting of mail that is wrong ends the start with its name and the remedy, and never with its value."""
+"""A wrong mail setting ends the start with an error that has its name and the remedy, but never its value."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import pytest
 from notifiers.email.reply import KnownNames, read_reply
 
 MAILS = Path(__file__).parents[2] / "mails"
-# Who is concerned with the request that the mails are about, beside their sender, by the directory.
+# The names in the directory of the other people concerned with the request that the mails are about.
 OTHERS = ["Alice Arundel", "Bob Babbage", "Jürgen Müller"]
 EXPECTED: dict[str, dict[str, Any]] = tomllib.loads((MAILS / "expected.toml").read_text(encoding="utf-8"))
 

@@ -1,4 +1,4 @@
-"""Random and mutated mails: whatever comes, a Reply comes back, and what hides or turns an answer never decides."""
+"""Random and mutated mails: each is read as some Reply, and what hides or reverses an answer never decides."""
 
 import html
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Mails made to be slow: big, deep, repetitive. Each is read, refused or cut; how fast, the benchmarks measure."""
+"""Mails made to be slow: big, deep, repetitive. Each is read, refused or cut; the benchmarks measure how fast."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Handing mails to a real server: what arrives, which failures are whose, and what becomes of kept connections."""
+"""Sending mails to a real server: what arrives, whose failure a failure is, and what happens to kept connections."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands before a subject: replies of people, forwards, and the automatic replies of any language."""
+"""What precedes a subject: the prefixes of replies, forwards, and automatic replies in any language."""
 
 import time
 
@@ -10,7 +10,7 @@ OURS = "Acme - Connection Approval Notification - #1042"
 
 
 def read(subject: str) -> Reply:
-    """What a plain approval under this subject is read as."""
+    """Read a plain approval with this subject."""
     return read_reply(f"From: grace@example.com\r\nSubject: {subject}\r\n\r\nApprove\r\n".encode())
 
 
@@ -173,4 +173,4 @@ def test_hostile_subjects_take_no_time(unit: str) -> None:
     start = time.perf_counter()
     read(unit * 10_000)
     read((unit * 1_900)[:1_900] + OURS)
-    assert time.perf_counter() - start < 10  # many times what it takes alone
+    assert time.perf_counter() - start < 10  # many times what it takes on an idle machine

@@ -47,7 +47,7 @@ def test_each_kind_of_mail_has_its_own(run: str) -> None:
     assert len(set(made.values())) == len(token.KINDS)
     for kind, one in made.items():
         assert token.kind_of(RING, one, 1042, 1, "grace", run) == kind
-    # What versions before there were kinds have signed.
+    # What versions signed before there were kinds.
     assert made["answer"] == token.make(RING, 1042, 1, "grace", run)
 
 

@@ -1,4 +1,4 @@
-"""A token endpoint on loopback that keeps RFC 6749's rules, and Dovecot's question whether a token is good."""
+"""A token endpoint on loopback that keeps RFC 6749's rules, and tells Dovecot whether a token is good."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class TokenServer:
         self._server.server_close()
 
     def answer(self, form: dict[str, str]) -> tuple[int, bytes]:
-        """Grant or refuse, as RFC 6749 section 5 has it."""
+        """Issue a token or refuse, as in RFC 6749 section 5."""
         self.asked.append(form)
         if self.fault:
             return self.fault

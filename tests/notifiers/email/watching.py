@@ -22,7 +22,7 @@ Take = Callable[[bytes, datetime], None]
 
 
 def mailbox_on(server: Server, **changes: Any) -> Mailbox:
-    """The settings for a test server, with short patience."""
+    """The settings for a test server, with short timeouts."""
     settings: dict[str, Any] = {
         "host": server.host,
         "port": server.port,
@@ -75,7 +75,7 @@ class Watching:
         return [raw.partition(b"\r\n\r\n")[2].strip() for raw, _ in self.mails]
 
     def until(self, happened: Callable[[], bool]) -> None:
-        """Wait until the ledger has changed so that this holds."""
+        """Wait until this holds, looking again after each change of the ledger."""
         with self.ledger.changed:
             assert self.ledger.changed.wait_for(happened, self.seconds), f"handled so far: {self.bodies[:20]}"
 
@@ -85,17 +85,17 @@ class Watching:
         assert sorted(self.bodies) == sorted(bodies)
 
     def until_read_through(self, at: datetime | None = None) -> None:
-        """Wait until the mailbox was read through now, or through `at`."""
+        """Wait until the mailbox was read up to now, or up to `at`."""
         wanted = at or datetime.now(UTC)
         self.until(lambda: self.ledger.read_until is not None and self.ledger.read_until >= wanted)
 
     def until_connections(self, proxy: Proxy, count: int) -> None:
-        """Wait until so many connections were made through the proxy."""
+        """Wait until this many connections were made through the proxy."""
         with proxy.changed:
             assert proxy.changed.wait_for(lambda: proxy.connections >= count, SECONDS)
 
     def until_refused(self, proxy: Proxy, count: int) -> None:
-        """Wait until the proxy hung up on so many."""
+        """Wait until the proxy hung up on this many connections."""
         with proxy.changed:
             assert proxy.changed.wait_for(lambda: proxy.refused >= count, SECONDS)
 
