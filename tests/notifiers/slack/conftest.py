@@ -26,7 +26,7 @@ async def slack_deployment(
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session", params=["socket", "http"])
 async def shared_way_in(slack_deployment: Deployment, request: pytest.FixtureRequest) -> AsyncIterator[WayIn]:
-    """A Slack that reaches us by its socket, and then one that does by HTTP; skipped, with the reason, without one."""
+    """A Slack that reaches us by socket, then one that does by HTTP; without one, tests are skipped with the reason."""
     try:
         async with way_in(slack_deployment, request.param) as made:
             yield made
@@ -36,9 +36,9 @@ async def shared_way_in(slack_deployment: Deployment, request: pytest.FixtureReq
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def way(shared_way_in: WayIn, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[WayIn]:
-    """The way in, with all well, and nothing refused yet: what is refused often stands in one row of the record.
+    """The way in, with nothing failing and nothing refused yet, as repeated refusals share one row of the record.
 
-    Hours are over at once: who sends what can't be read is told so each time.
+    An hour takes no time, so whoever sends something unreadable is told so each time.
     """
     monkeypatch.setattr(rates, "HOUR_SECONDS", 0.0)
     await shared_way_in.forget()

@@ -11,9 +11,9 @@ LONGEST_HEADER, LONGEST_BUTTON, LONGEST_URL, LONGEST_VALUE = 150, 75, 3000, 2000
 CONFIRM = {"title": 100, "text": 300, "confirm": 30, "deny": 30}
 MOST_BLOCKS, MOST_VIEW_BLOCKS, MOST_ELEMENTS, MOST_CONTEXT = 50, 100, 25, 10
 LONGEST_TITLE, LONGEST_METADATA, LONGEST_INPUT = 24, 3000, 3000
-# Of the text beside the blocks: https://docs.slack.dev/reference/methods/chat.postMessage#truncating-content
+# For the text beside the blocks: https://docs.slack.dev/reference/methods/chat.postMessage#truncating-content
 LONGEST_TEXT = 4000
-# Of all blocks together as JSON: no page says it, and people met it at about 13,200 (slackapi/bolt-js issue 2509).
+# For all blocks together as JSON. It is undocumented; people hit it at about 13,200 (slackapi/bolt-js issue 2509).
 LONGEST_MESSAGE = 13_000
 
 

@@ -1,4 +1,4 @@
-"""A notification about no request and a configuration for the tests of Slack messages; and what people read."""
+"""For the tests of Slack messages: a notification about no request, a configuration, and what people read."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def config(**changes: Any) -> SlackConfig:
 
 
 def texts(blocks: object) -> Iterator[str]:
-    """All that people read of blocks, and what their buttons ask."""
+    """All that people read in blocks, with the labels and confirmations of buttons."""
     if isinstance(blocks, dict):
         for key, value in blocks.items():
             if key == "text" and isinstance(value, str):

@@ -1,4 +1,4 @@
-"""Asking in Slack: what may be typed, and what comes of it on the real engine."""
+"""Asking in Slack: what may be typed, and what the real engine makes of it."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_nothing_typed_takes_long(typed: str) -> None:
 
 
 async def connect(way: WayIn, text: str, user: str = ALICE) -> str:
-    """What somebody is told at once."""
+    """Type `/connect` as somebody; returns what they are told at once."""
     return str((await people.command(way.slack, "/connect", text, user, ROOM)).answer.get("text", ""))
 
 

@@ -1,4 +1,4 @@
-"""Whatever people write: messages keep Slack's limits, and nothing mentions, links, formats or plays our part."""
+"""Whatever people write, messages keep Slack's limits, and it can't mention, link, format or pretend to be ours."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def test_what_people_write_at_length_stands_in_plain_text_each_line_marked(evil:
 
 
 def device(said: str) -> DeviceQuestion:
-    """A device of which every value has changed, and none is like another."""
+    """A device whose values have all changed, and all differ from each other."""
     texts = Fingerprint.model_fields.keys() - {"posture"}
     before, after = ({name: f"{said}{n}"[-128:] for n, name in enumerate(texts, start)} for start in (0, 10))
     update = {"before": Fingerprint.model_validate(before), "fingerprint": Fingerprint.model_validate(after)}

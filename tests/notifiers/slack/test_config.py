@@ -1,4 +1,4 @@
-"""What the Slack channel is told is checked at once, and its secrets stay out of sight."""
+"""The Slack channel's configuration is checked at once, and its secrets stay out of sight."""
 
 from __future__ import annotations
 

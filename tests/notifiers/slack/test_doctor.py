@@ -1,4 +1,4 @@
-"""The doctor's look at Slack, on a real workspace: each thing that can be wrong there, and its remedy."""
+"""The doctor's checks of Slack, on a real workspace: each thing that can be wrong, and its remedy."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def slack(shared: FaultySlack) -> FaultySlack:
 
 
 def policy(*asked: str, **changed: Any) -> Policy:
-    """A policy by which these can be asked in Slack."""
+    """A policy under which these people can be asked in Slack."""
     usual: dict[str, Any] = {
         "users": {one: {"name": one.title(), "email": f"{one}@example.org"} for one in [*HERE, "nobody", "kim"]},
         "device_groups": {"db": {"devices": ["db-1"], "managers": asked, "require_managerial_approval": True}},
@@ -65,7 +65,7 @@ def config(slack: FaultySlack, **changed: Any) -> SlackConfig:
 
 
 async def look(config: SlackConfig | None, policy: Policy | None) -> list[Finding]:
-    """What all checks find; what one raises is a problem, as in the portal."""
+    """What all checks find; an error that a check raises becomes a problem, as in the portal."""
     found: list[Finding] = []
     for check in slack_checks(config):
         try:
@@ -113,7 +113,7 @@ async def test_room_scopes_are_wanted_only_where_there_are_rooms(slack: FaultySl
     ],
 )
 async def test_a_room_that_cannot_be_used(slack: FaultySlack, room: str, says: str) -> None:
-    # Local-slack shows an empty history of a room that is not there.
+    # Local-slack shows an empty history for a room that doesn't exist.
     slack.fail("conversations.history", faults.fails("channel_not_found"), channel="C0NOSUCH")
     state, message = wrong(await look(config(slack), policy("grace", rooms={"slack": room})))[room]
     assert (state, says in message) == ("problem", True), message

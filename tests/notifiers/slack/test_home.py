@@ -22,7 +22,7 @@ ALICE, GRACE = user_id("alice"), user_id("grace")
 
 
 async def home(way: WayIn, user: str, *wanted: str, gone: str = "") -> Json:
-    """The page, once all of this stands in it and that does not."""
+    """The page, once it shows all that is `wanted` and not what should be `gone`."""
 
     async def look() -> Json:
         view = people.home_of(way.slack, user) or {}
@@ -37,7 +37,7 @@ async def cancel_all(way: WayIn, approver: str) -> None:
     engine, reading = way.deployment.engine, way.deployment.store.reading
     while waiting := reading.waiting_for(approver)[0]:
         for one in waiting:
-            with suppress(Refused):  # what another test did ends it in this moment
+            with suppress(Refused):  # something that another test did may end it first
                 await engine.cancel(one.approval_id, Principal(one.question.requester), "page")
 
 

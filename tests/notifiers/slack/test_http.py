@@ -1,4 +1,4 @@
-"""Signed HTTP: what is not Slack's, or not ours, never gets further; the same request played again does nothing."""
+"""Signed HTTP: a request that isn't from Slack, or not for us, gets no further; a replayed one does nothing."""
 
 from __future__ import annotations
 

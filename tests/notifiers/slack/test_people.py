@@ -1,4 +1,4 @@
-"""Whose click it is, for how long that is believed, and whom nobody takes for one of ours."""
+"""Whose click it is, how long that is remembered, and who is never taken for one of our people."""
 
 from __future__ import annotations
 

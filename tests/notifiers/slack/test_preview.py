@@ -1,4 +1,4 @@
-"""What a page shows of a message: all that its reader reads there, with the names of its buttons."""
+"""What a page shows of a message: all that its reader sees in Slack, with the names of its buttons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is posted, where and how often; what changes; and what is said of every way that it can fail."""
+"""What is posted, where and how often; what changes; and how each failure is reported."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def settled(**changes: Any) -> RequestNotification:
 
 
 async def seen(slack: FaultySlack, where: str) -> list[dict[str, Any]]:
-    """What a person sees in the conversation with us, or what stands in a room."""
+    """The messages that a person sees in the conversation with us, or those in a room."""
     channel = where if where.startswith("C") else await people.dm_of(slack, user_id(where))
     return await people.messages(slack, channel)
 
@@ -111,7 +111,7 @@ async def test_an_outcome_is_told_below_the_requesters_status(
     status, outcome = await seen(slack, "alice")
     assert outcome["thread_ts"] == status["ts"]
     assert "you may connect" in outcome["text"]
-    # Without a status of theirs, the outcome is one, and changes.
+    # If the requester has no status message, the outcome becomes it, and is changed from then on.
     other = await notifier.send(settled(event=event, to=ALICE, id="another"))
     assert other.endswith((await seen(slack, "alice"))[-1]["ts"])
 

@@ -1,4 +1,4 @@
-"""The socket: cut, renewed, dead, silent, or not to be had at all; and the start and end of the way in."""
+"""The socket: cut, renewed, dead, silent or unavailable; and the start and end of the way in."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def way(slack_deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[WayIn]:
-    """A Slack of our own, whose connections can die, and an app that notices within a second what takes minutes."""
+    """A Slack of our own, whose connections can die, and an app that notices in a second what usually takes minutes."""
     for module in (connection, socket):
         monkeypatch.setattr(module, "PING_SECONDS", 1.0)
     monkeypatch.setattr(connection, "CLOSE_SECONDS", 0.5)
@@ -53,7 +53,7 @@ def opened(way: WayIn) -> int:
 
 
 async def open_twice(way: WayIn) -> None:
-    """Slack takes its connections in turn, so that one of two deliveries meets each of two."""
+    """Open the Home page twice: Slack uses its connections in turn, so each of two gets one delivery."""
     for _ in range(2):
         await people.open_home(way.slack, user_id("grace"))
 
@@ -140,7 +140,7 @@ async def test_a_connection_that_fell_silent_is_woken(way: WayIn, monkeypatch: p
 
 
 async def unheard(way: WayIn) -> bool:
-    """Whether Slack, asleep, delivered nothing of what somebody did; the app may wake it before."""
+    """Whether a sleeping Slack failed to deliver what somebody did; the app may wake it first."""
     way.slack.fall_asleep()
     try:
         await people.open_home(way.slack, user_id("grace"))

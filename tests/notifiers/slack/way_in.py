@@ -30,7 +30,7 @@ from tests.workflows.deployment import Deployment, Request, until
 from tests.workflows.people import PEOPLE, policy
 
 ROOM = "C01ROOM"
-# Somebody in Slack of whom the directory has never heard, and people whom nothing of theirs makes one of ours.
+# Slack users who never count as people of the directory, though they have the address of one.
 STRANGERS: dict[str, dict[str, Any]] = {
     "UGUEST": {"is_restricted": True},
     "USINGLE": {"is_ultra_restricted": True},
@@ -48,7 +48,7 @@ def user_id(person: str) -> str:
 
 
 def users() -> list[User]:
-    """Everybody of the directory; strangers with the address of grace, who is a manager; and nobody with an address."""
+    """Everybody in the directory; strangers with the address of grace, a manager; and somebody the directory lacks."""
     known = [User(user_id(one), one, f"{one}@example.test") for one in PEOPLE]
     strange = [User(each, each.lower(), "grace@example.test", flags) for each, flags in STRANGERS.items()]
     return [*strange, *known, User("UNOBODY", "nobody", "nobody@example.test")]
@@ -60,13 +60,13 @@ def value_of(request: Request, level: int = 1) -> str:
 
 
 def slack_policy(**changed: Any) -> str:
-    """The plain policy, with Slack to decide by."""
+    """The plain policy, under which answers by Slack count, too."""
     return policy(channels={"email": "decide", "slack": "decide"}, **changed)
 
 
 @dataclass
 class Recorded:
-    """Goes through to a real engine, and fails where a test says so."""
+    """Passes calls on to the real engine, and records, delays or fails them as a test says."""
 
     listener: Any
     failing: dict[str, Exception] = field(default_factory=dict)
@@ -88,7 +88,7 @@ class Recorded:
 
 @dataclass
 class WayIn:
-    """Slack, our app in it, and the engine behind."""
+    """Slack, our app in it, and the engine behind it."""
 
     slack: FaultySlack
     deployment: Deployment
@@ -117,7 +117,7 @@ class WayIn:
         return await insisting(lambda: people.click(self.slack, message, action, user_id(person)))
 
     async def ephemerals(self, user: str, count: int = 1, channel: str = "") -> list[str]:
-        """What a Slack user was told alone, once there is so much of it."""
+        """The ephemeral messages to a Slack user, once there are at least `count`."""
 
         async def look() -> list[str]:
             seen = await people.ephemerals(self.slack, user, channel)
@@ -126,7 +126,7 @@ class WayIn:
         return await until_seen(look)
 
     async def modal(self, person: str, callback: str) -> Json:
-        """The form that somebody has before them, once it is this one and filled."""
+        """The form that is open for somebody, once it is this one and filled."""
 
         async def look() -> Json:
             view = people.open_modal_of(self.slack, user_id(person)) or {}
@@ -136,12 +136,12 @@ class WayIn:
         return await until_seen(look)
 
     async def said_in_modal(self, person: str) -> str:
-        """The words in the place of a form."""
+        """What somebody is shown in place of a form."""
         view = await self.modal(person, "told")
         return str(view["blocks"][0]["text"]["text"])
 
     async def forget(self) -> None:
-        """Begin anew: nobody has a form open, nothing fails."""
+        """Start afresh: nobody has a form open, nothing fails."""
         self.slack.state.modals.clear()
         self.slack.faults.clear()
         self.seam.failing.clear()
@@ -149,7 +149,7 @@ class WayIn:
         self.seam.calls.clear()
 
     def refusals(self, request: Request) -> list[AuditEventView]:
-        """What the record says of answers to a request that didn't count."""
+        """The rows of the record about a request's answers that didn't count."""
         return [line for line in self.deployment.store.events.of(request.id) if line.kind == "answer_refused"]
 
 
@@ -216,5 +216,5 @@ async def serving(listener: SlackListener) -> AsyncIterator[str]:
 
 
 def fresh() -> str:
-    """A word that stands nowhere else."""
+    """A word that occurs nowhere else."""
     return uuid.uuid4().hex[:12]

@@ -1,4 +1,4 @@
-"""A Slack workspace for the tests of the way out, with some people who can't be written to."""
+"""A Slack workspace for the tests of sending, with some people who can't be written to."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.local_slack.server import FaultySlack
 from .notifications import config
 
 ROOM, CLOSED, PRIVATE = "C01ROOM", "C02CLOSED", "C03PRIVATE"
-# Whom nothing of theirs makes members of our workspace, and why not.
+# Users who never count as members of our workspace, and why.
 NOT_MEMBERS: dict[str, tuple[dict[str, Any], str]] = {
     "UBOT": ({"is_bot": True}, "is a bot's"),
     "UFLOW": ({"is_workflow_bot": True}, "is a bot's"),
@@ -40,7 +40,7 @@ def address(user: str) -> str:
 
 @asynccontextmanager
 async def workspace() -> AsyncIterator[FaultySlack]:
-    """The workspace; where it can't be had, what needs it is skipped with the reason."""
+    """The workspace; if it can't be had, the tests that need it are skipped with the reason."""
     users = [User(user_id(one), one, address(one)) for one in MEMBERS]
     users += [User(one, one.lower(), address(one), flags) for one, (flags, _) in NOT_MEMBERS.items()]
     users += [User("ULEFT", "left", address("ULEFT"), {"deleted": True})]
@@ -53,7 +53,7 @@ async def workspace() -> AsyncIterator[FaultySlack]:
 
 
 async def fresh(slack: FaultySlack) -> FaultySlack:
-    """The same workspace as on its first day."""
+    """The same workspace, reset to how it started."""
     await slack.inside.post("/_control/reset", {})
     state = slack.state
     slack.faults.clear()
