@@ -82,7 +82,7 @@ async def test_work_beats_and_stops_with_the_worker() -> None:
         try:
             await asyncio.Event().wait()
         finally:
-            await asyncio.sleep(0)  # what was begun is finished
+            await asyncio.sleep(0)  # it may finish what it began
             stopped.set()
 
     watching = asyncio.create_task(environment.run(background("read", listen)))

@@ -1,4 +1,4 @@
-"""Where PostgreSQL's sessions are in another time zone, what is stored, listed and mailed is the same time in UTC."""
+"""With PostgreSQL's sessions in another time zone, what is stored, listed and mailed is the same time in UTC."""
 
 from __future__ import annotations
 

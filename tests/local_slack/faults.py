@@ -22,7 +22,7 @@ class Fault:
     after: bool = False
 
     def afterwards(self) -> Fault:
-        """The same, once the call has gone through."""
+        """The same fault, after the call has gone through."""
         return replace(self, after=True)
 
 
@@ -32,12 +32,12 @@ def rate_limited(seconds: int) -> Fault:
 
 
 def server_error(status: int = 503) -> Fault:
-    """Slack is down: a page that is no JSON."""
+    """Slack is down, and answers with a page that isn't JSON."""
     return Fault(status)
 
 
 def hangs(seconds: float = UNTIL_CLOSED) -> Fault:
-    """No answer for so long; then the connection is cut."""
+    """No answer for this many seconds; then the connection is cut."""
     return Fault(hang=seconds, cut=True)
 
 
@@ -62,7 +62,7 @@ class Faults:
         self.waiting += [(method, fault, dict(where))] * times
 
     def take(self, method: str, args: Json) -> Fault | None:
-        """The fault that is due for this call, used up by it."""
+        """The fault that is due for this call, if any; the call uses it up."""
         for at, (wanted, fault, where) in enumerate(self.waiting):
             if wanted == method and all(args.get(key) == value for key, value in where.items()):
                 del self.waiting[at]
@@ -70,5 +70,5 @@ class Faults:
         return None
 
     def clear(self) -> None:
-        """Let all be well again."""
+        """Drop the faults that still wait."""
         self.waiting.clear()

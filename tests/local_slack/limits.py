@@ -12,7 +12,7 @@ from typing import Any
 
 from sandbox.slack.workspace import Json
 
-# What each thing may hold: the path of a text or a list, its least and its greatest length. `*` is each of a list.
+# For each kind of thing: the path of a text or a list, its least and greatest length. `*` is each item of a list.
 Lengths = dict[str, tuple[int, int]]
 LENGTHS: dict[str, Lengths] = {
     "message": {"blocks": (0, 50)},
@@ -76,7 +76,7 @@ ALL_BLOCKS = 13_000
 
 
 def refusal(method: str, args: Json) -> Json | None:
-    """What Slack answers to arguments that break a rule, as Slack says it; None where all is well."""
+    """Slack's answer to arguments that break a rule, in Slack's words; None if they break none."""
     if method in TEXT:
         return _message_refusal(args, TEXT[method])
     view = args.get("view")
@@ -185,7 +185,7 @@ def _input_problems(element: Json, at: str) -> Iterator[str]:
 
 
 def _problems(kind: str, thing: Json, at: str) -> Iterator[str]:
-    """What the three tables say against a thing of this kind."""
+    """The rules of the three tables that a thing of this kind breaks."""
     for name in REQUIRED.get(kind, ()):
         if thing.get(name) is None:
             yield f"missing required field: {name} [json-pointer:{at}]"
@@ -202,7 +202,7 @@ def _problems(kind: str, thing: Json, at: str) -> Iterator[str]:
 
 
 def _values(thing: Any, path: list[str], at: str) -> Iterator[tuple[str, str | list[Any]]]:
-    """What stands at the path, with its JSON pointer; nothing where there is nothing."""
+    """The texts and lists at the path, if any, each with its JSON pointer."""
     if not path:
         if isinstance(thing, str | list):
             yield at, thing

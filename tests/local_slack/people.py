@@ -1,4 +1,4 @@
-"""What people do in Slack beside what they do in the demo."""
+"""What people do in Slack, beyond what they do in the demo."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ async def until_seen(look: Callable[[], Awaitable[T]], seconds: float = WAIT_SEC
 
 
 async def shortcut(slack: SlackServer, callback_id: str, user: str) -> Delivery:
-    """Use a global shortcut; local-slack has none, so it is sent as a click and made a shortcut on its way."""
+    """Use a global shortcut; local-slack has none, so it is sent as a click and turned into a shortcut on its way."""
     return await send_prepared(slack, {"type": "shortcut", "callback_id": callback_id, "action_ts": now()}, user)
 
 
 async def close_modal(slack: SlackServer, user: str) -> Delivery | None:
-    """Close the modal without submitting; the app hears of it where it asked to."""
+    """Close the modal without submitting; the app is notified if it asked for that."""
     stack = slack.state.modals.get(user)
     if not stack:
         raise CannotDo("no modal is open")
@@ -45,7 +45,7 @@ async def close_modal(slack: SlackServer, user: str) -> Delivery | None:
 
 
 async def insisting(act: Callable[[], Awaitable[Delivery]], times: int = 3) -> Delivery:
-    """Do it again where the app can't be reached; where it only answers late, what was sent counts, so wait for it."""
+    """Do it again if the app can't be reached; if it only answers late, what was sent counts, so wait for that."""
     for _ in range(times - 1):
         try:
             return await act()

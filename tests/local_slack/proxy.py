@@ -64,7 +64,7 @@ class FaultyProxy(Proxy):
         return len(self._sockets)
 
     async def deliver_again(self, delivery: Delivery) -> None:
-        """Send what was sent before once more: the same payload, over a socket in an envelope of its own."""
+        """Send the payload of a delivery once more; over a socket, in a new envelope."""
         if self._state.workspace.mode == "socket":
             envelope = {"envelope_id": secrets.token_hex(8), "type": delivery.kind, "payload": delivery.payload}
             await self._deliver({**envelope, "accepts_response_payload": True})
@@ -134,7 +134,7 @@ class FaultyProxy(Proxy):
         return web.Response(status=fault.status, headers=fault.headers, text="Slack is having trouble.")
 
     async def _send(self, line: Line, envelope: Json) -> None:
-        """Not to a dead connection, and nothing that is to be answered while Slack has fallen asleep."""
+        """Send nothing to a dead connection, and nothing that the app should answer while Slack is asleep."""
         if line in self._dead:
             return
         is_delivery = "envelope_id" in envelope

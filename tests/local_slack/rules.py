@@ -71,7 +71,7 @@ def _by_channel(state: State, method: str, channel_id: str) -> Json | None:
 
 
 def _by_person(state: State, method: str, args: Json) -> Json | None:
-    """Local-slack opens a conversation with anybody, also with people who don't exist."""
+    """Refuse people whom Slack would refuse: local-slack opens conversations even with people who don't exist."""
     channel = str(args.get("channel", ""))
     if method == "chat.postMessage" and channel.startswith("U") and channel not in state.people:
         return no("channel_not_found")
@@ -86,7 +86,7 @@ def _by_person(state: State, method: str, args: Json) -> Json | None:
 
 
 def _by_view(state: State, method: str, args: Json) -> Json | None:
-    """What Slack says against a call about views, if anything (the methods' pages: `views.open`, `views.update`)."""
+    """Slack's refusal of a call about views, if any (the methods' pages: `views.open`, `views.update`)."""
     if method in ("views.open", "views.push"):
         trigger = state.triggers.get(str(args.get("trigger_id")))
         if trigger is None:

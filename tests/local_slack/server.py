@@ -1,4 +1,4 @@
-"""Slack as sandbox.slack has it, which may fail, and may reach the app over HTTP."""
+"""The Slack of sandbox.slack, made able to fail, and to reach the app over HTTP."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from .proxy import FaultyProxy
 
 
 class FaultySlack(SlackServer):
-    """A Slack that is as strict as its documentation, and fails as it is told.
+    """A Slack that is as strict as its documentation, and fails when told to.
 
-    `fail("chat.postMessage", faults.rate_limited(2))` lets the next call fail; with `.afterwards()` on the fault the
+    `fail("chat.postMessage", faults.rate_limited(2))` makes the next call fail; with `.afterwards()` on the fault the
     message is posted all the same. With `mode="http"` Slack posts, signed, to `request_url`, one address for events,
     interactions and commands, which may be set once the app listens.
-    Stricter than Slack: a message of more than 40,000 characters is refused, where Slack cuts it. Laxer: only the block
-    types that limits.py lists.
+    It is stricter than Slack in two ways: it refuses a message of more than 40,000 characters, which Slack cuts, and
+    any block type that limits.py doesn't list.
     """
 
     def __init__(
@@ -64,11 +64,11 @@ class FaultySlack(SlackServer):
         self.proxy.twice += times
 
     async def deliver_again(self, delivery: Delivery) -> None:
-        """Send an interaction once more, as whoever is unsure whether it arrived does; returns once it was sent."""
+        """Send an interaction once more, as if unsure whether it arrived; returns once it was sent."""
         await self.proxy.deliver_again(delivery)
 
     def lose_answers(self, times: int = 1) -> None:
-        """Cut the connection as the app answers a delivery, so that Slack never has the answer."""
+        """Cut the connection as the app answers a delivery, so that Slack never gets the answer."""
         self.proxy.answers_to_lose += times
 
     @property
@@ -77,7 +77,7 @@ class FaultySlack(SlackServer):
         return self.proxy.sockets
 
     async def cut_sockets(self) -> int:
-        """Cut every WebSocket of the app, as a network that fails does; returns how many there were."""
+        """Cut every WebSocket of the app, as a failing network does; returns how many there were."""
         return await self.proxy.cut_sockets()
 
     async def ask_to_reconnect(self, reason: str = "refresh_requested") -> None:
@@ -85,7 +85,7 @@ class FaultySlack(SlackServer):
         await self.proxy.ask_to_reconnect(reason)
 
     def kill_sockets(self) -> int:
-        """Let every WebSocket of the app die, and Slack go on counting and using it; returns how many it counts."""
+        """Let every WebSocket of the app die while Slack goes on counting and using it; returns how many it counts."""
         return self.proxy.kill_sockets()
 
     async def forget_the_dead(self) -> int:

@@ -21,7 +21,7 @@ CLIENT_ID, CLIENT_SECRET = "countersign", "a secret: with % and +, to be encoded
 
 @asynccontextmanager
 async def provider(port: int, callback: str) -> AsyncIterator[str]:
-    """The address of a running provider whose one client is led back to `callback`."""
+    """Run the provider, whose one client is redirected to `callback`; yields its address."""
     if not shutil.which("node"):
         pytest.skip("Node.js is not installed (Debian's package is npm)")
     folder = await asyncio.to_thread(fetched)
@@ -42,7 +42,7 @@ async def provider(port: int, callback: str) -> AsyncIterator[str]:
 
 
 def fetched() -> Path:
-    """The folder with the provider and what it needs, by the lock beside this file; npm checks the hashes."""
+    """The folder with the provider and its dependencies, as the lock beside this file says; npm checks the hashes."""
     lock = (HERE / "package-lock.json").read_bytes()
     folder = default_cache().parent / f"oidc-provider-{hashlib.sha256(lock).hexdigest()[:12]}"
     folder.mkdir(parents=True, exist_ok=True)
