@@ -15,7 +15,7 @@ from tests.slack.forge.aim import Genuine, genuine_ones
 async def shared_context(
     request: pytest.FixtureRequest, temporal_address: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Context]:
-    """All of Countersign with Slack, in each of the two ways in which Slack may reach it."""
+    """All of Countersign with Slack, once for each way in which Slack may reach it."""
     try:
         async with slack_deployment(temporal_address, tmp_path_factory.mktemp("slack"), request.param) as context:
             yield context
@@ -25,7 +25,7 @@ async def shared_context(
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def context(shared_context: Context, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Context]:
-    """The same under the plain policy, with nothing that fails; who sends what can't be read is told so each time."""
+    """The same under the plain policy, with nothing failing; everything that can't be read is answered each time."""
     await shared_context.until_connected()
     monkeypatch.setattr(rates, "HOUR_SECONDS", 0.0)
     shared_context.deployment.apply(slack_policy())
@@ -39,7 +39,7 @@ async def context(shared_context: Context, monkeypatch: pytest.MonkeyPatch) -> A
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def genuine(shared_context: Context) -> AsyncIterator[Genuine]:
-    """What Slack itself sent, for forgers to begin with, under the plain policy: it is made before `context` is."""
+    """What Slack itself sent under the plain policy, for forgers to start from; it is made before `context`."""
     shared_context.deployment.apply(slack_policy())
     await shared_context.until_connected()
     yield await genuine_ones(shared_context)

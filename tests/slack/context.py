@@ -1,4 +1,4 @@
-"""All of Countersign with Slack: a real worker that posts, a real portal that hears, and people who click and reply."""
+"""All of Countersign with Slack: a real worker that posts, a real portal that listens, and people who answer."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.local_slack.server import FaultySlack
 from tests.workflows.deployment import Deployment, Request, new_namespace, until
 from tests.workflows.people import PEOPLE, policy
 
-# For tests of what goes out, which goes the same way however Slack reaches us; what comes in is tested both ways.
+# For tests of sending, which is the same however Slack reaches us. What Slack sends us is tested both ways.
 MOSTLY_BY_SOCKET = pytest.mark.parametrize(
     "shared_context", ["socket", pytest.param("http", marks=pytest.mark.whole)], indirect=True, scope="session"
 )
@@ -40,7 +40,7 @@ def user_id(person: str) -> str:
 
 
 def slack_policy(**changed: Any) -> str:
-    """The plain policy, told by mail and by Slack."""
+    """The plain policy, under which answers by mail and by Slack count."""
     return policy(**{"channels": {"email": "decide", "slack": "decide"}} | changed)
 
 
@@ -52,12 +52,12 @@ class Context:
     slack: FaultySlack
 
     async def until_connected(self) -> None:
-        """Wait until what Slack sends reaches the app: the one socket of Socket Mode, where the app has that."""
+        """Wait until Slack can reach the app; in Socket Mode, until there is exactly one socket."""
         if self.slack.state.workspace.mode == "socket":
             await until(lambda: self.slack.sockets == 1, "the one socket to Slack")
 
     def count_anew(self) -> None:
-        """Forget how often things were refused, as after an hour: the next has a row of the record of its own."""
+        """Forget how often things were refused, as after an hour, so that the next refusal gets a row of its own."""
         with self.deployment.store.database.transaction() as connection:
             connection.execute(delete(repeats))
 
@@ -66,19 +66,19 @@ class Context:
         return [one for one in await self.all_messages(person, number) if not _is_reply(one)]
 
     async def replies(self, person: str, number: int) -> list[Json]:
-        """What stands below them."""
+        """The replies below those messages."""
         return [one for one in await self.all_messages(person, number) if _is_reply(one)]
 
     async def all_messages(self, person: str, number: int) -> list[Json]:
-        """Both."""
+        """The messages to somebody about a request, and the replies below them."""
         return await self.in_channel(await people.dm_of(self.slack, user_id(person)), number)
 
     async def in_channel(self, channel: str, number: int) -> list[Json]:
-        """What stands in a channel about a request."""
+        """The messages in a channel about a request."""
         return [one for one in await people.messages(self.slack, channel) if f"#{number}" in words_of(one)]
 
     async def message(self, person: str, number: int, *words: str, without: str = "") -> Json:
-        """The one message of somebody about a request, once it has these words and not the others."""
+        """The one message to somebody about a request, once it has these `words` and is `without` the others."""
 
         async def look() -> list[Json]:
             found = await self.messages(person, number)
@@ -87,7 +87,7 @@ class Context:
         return await self.one_of(look, f"{person} #{number} {words}")
 
     async def in_room(self, number: int, *words: str, room: str = ROOM, without: str = "") -> Json:
-        """The same of a room."""
+        """The same for a room."""
 
         async def look() -> list[Json]:
             return [one for one in await self.in_channel(room, number) if _says(one, words, without)]
@@ -95,7 +95,7 @@ class Context:
         return await self.one_of(look, f"{room} #{number} {words}")
 
     async def one_of(self, look: Callable[[], Awaitable[list[Json]]], what: str) -> Json:
-        """Wait for the one message that is looked for."""
+        """Wait until the message that `look` finds is there; there may be only one."""
         deadline = time.monotonic() + SECONDS
         while not (found := await look()):
             assert time.monotonic() < deadline, f"there is no message: {what}"
@@ -108,7 +108,7 @@ class Context:
         return await insisting(lambda: people.click(self.slack, message, action, user_id(person)))
 
     async def ephemerals(self, person: str, words: str) -> str:
-        """What somebody alone was shown, once there is something with these words."""
+        """The last ephemeral message to somebody with these words, once there is one."""
 
         async def look() -> str:
             seen = [str(one["text"]) for one in await people.ephemerals(self.slack, user_id(person))]
@@ -117,7 +117,7 @@ class Context:
         return await until_seen(look, SECONDS)
 
     async def settled(self, request: Request, words: str, *who: str) -> None:
-        """Each of these people's one message says so, and has nothing left to press but to give a grant back."""
+        """Check that each person's one message has these words, and no button left but a requester's to give back."""
         for person in who:
             message = await self.message(person, request.id, words)
             holds = words == "Approved" and person == request.question.requester
@@ -134,13 +134,13 @@ def words_of(message: Json) -> str:
 
 
 def actions_of(message: Json) -> list[str]:
-    """What can be pressed on it; links count for nothing."""
+    """The actions of a message's buttons; links don't count."""
     elements = [one for block in message.get("blocks") or [] for one in block.get("elements") or []]
     return [one["action_id"] for one in elements if one.get("type") == "button" and "url" not in one]
 
 
 def still_asks(message: Json) -> bool:
-    """Whether it offers anything about a request that is settled, beside giving its grant back."""
+    """Whether a message about a settled request still has a button other than the one to give its grant back."""
     return bool(set(actions_of(message)) - {"give_back"})
 
 
@@ -155,7 +155,7 @@ def _says(message: Json, words: tuple[str, ...], without: str) -> bool:
 
 @asynccontextmanager
 async def slack_deployment(temporal: str, folder: Path, mode: Mode, awake: bool = True) -> AsyncIterator[Context]:
-    """Countersign as a whole, with everybody of the directory in Slack; `judy` alone is missing there."""
+    """Countersign as a whole, with everybody in the directory in Slack but `judy`."""
     async with AsyncExitStack() as stack:
         users = [User(user_id(one), one, f"{one}@example.test") for one in PEOPLE if one != "judy"]
         stranger = User("USTRANGER", "stranger", "stranger@example.test")

@@ -89,7 +89,7 @@ async def site(temporal_address: str, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture(autouse=True)
 def told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without what keeps two people from being told too often."""
+    """Turn off the limit on messages to a conversation, as here two people get them all."""
     monkeypatch.setattr("notifiers.slack.client.rate_limit.SECONDS_A_MESSAGE", 0.0)
 
 
@@ -157,7 +157,7 @@ async def test_a_new_device_is_decided_by(site: Site, channel: str, verdict: str
     assert (again["id"], again["status"], site.admits(first["id"])) == (first["id"], status, status == "approved")
 
 
-# What is done, what the device is after it, what its client is told, and whether a gate lets it through.
+# The action, the device's status after it, what its client is told, and whether a gate lets the device through.
 CHANGES = [
     ("block", DeviceStatus.BLOCKED, "blocked", False),
     ("archive", DeviceStatus.ARCHIVED, "archived", False),
@@ -192,7 +192,7 @@ async def test_what_is_done_to_a_device_holds_at_once(
     for action, status, told, admitted in CHANGES:
         if action == "approve":
             await by_api(site, (await site.register(key))["approval_id"], Verdict.APPROVE)
-        elif action == "leave":  # the command for it is for the machine that is the device
+        elif action == "leave":  # its command works only on the machine that is the device
             assert await done_by_api(site, "alice", action, device)
         else:
             assert not await do(site, "alice", action, device)

@@ -22,16 +22,16 @@ from tests.workflows.deployment import Request, until
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), MOSTLY_BY_SOCKET]
 
-# Longer than a message takes on a busy machine: one that takes longer is sent again.
+# Longer than a message takes on a busy machine, as one that takes longer is sent again.
 AGAIN_SECONDS = 5.0 if IS_WHOLE else 2.0
 
 
 @pytest.fixture(autouse=True)
 def quick(context: Context, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Whatever failed is tried again soon, in the proportions of the real thing; and Slack is whole afterwards."""
+    """Retry failures soon, with all delays in their real proportions, and repair Slack afterwards."""
     monkeypatch.setattr("engine.notifications.notifying.FIRST_RETRY", timedelta(seconds=AGAIN_SECONDS))
     monkeypatch.setattr("engine.notifications.outbox.LIVE_SECONDS", AGAIN_SECONDS * 0.8)
-    # The sweeper may be first at a message that fell behind, and waits for longer.
+    # The sweeper may be the first to get to a message that fell behind, and waits longer.
     monkeypatch.setattr("engine.notifications.outbox.LATER_LIVE_SECONDS", AGAIN_SECONDS * 1.6)
     monkeypatch.setattr("activities.periodic_tasks.PAUSE", timedelta(seconds=0.3))
     monkeypatch.setattr("engine.recovery.LEFT_OVER_AFTER", timedelta(seconds=1))
@@ -51,7 +51,7 @@ async def dm(context: Context, person: str) -> str:
 
 
 async def posted(context: Context, request: Request) -> list[str]:
-    """The notifications that stand in Slack about a request, by the marks of their messages, wherever they are."""
+    """The ids of all notifications in Slack about a request, by the metadata of their messages."""
     channels = [one["id"] for one in (await context.slack.inside.get("/_control/state"))["channels"]]
     messages = [one for channel in channels for one in await people.messages(context.slack, channel)]
     ids = [str(one["metadata"].get("event_payload", {}).get("id", "")) for one in messages]
@@ -59,13 +59,13 @@ async def posted(context: Context, request: Request) -> list[str]:
 
 
 def noticed(context: Context, request: Request) -> Counter[str]:
-    """Who was told of what by Slack, as the record has it."""
+    """Who was notified of what by Slack, and how often, according to the record."""
     rows = context.deployment.store.events.of(request.id)
     return Counter(f"{row.who} {row.detail}" for row in rows if (row.kind, row.channel) == ("noticed", "slack"))
 
 
 async def all_in_order(context: Context, request: Request, *expected: str) -> None:
-    """In the end the record has all that is expected, once, and no message stands there twice."""
+    """Wait until the record has all that is expected; it has each once, and no message is in Slack twice."""
     await until(lambda: set(expected) <= set(noticed(context, request)), f"{expected}: {noticed(context, request)}")
     assert set(noticed(context, request).values()) == {1}
     ids = await posted(context, request)
@@ -89,7 +89,7 @@ FAULTS = [
 
 
 async def until_nothing_to_press(context: Context, request: Request, *who: str) -> None:
-    """Wait until no message of these people offers anything about a request any more."""
+    """Wait until these people's messages about a request have no button left but the one to give its grant back."""
     deadline = time.monotonic() + SECONDS
     for person in who:
         while any(still_asks(one) for one in await context.all_messages(person, request.id)):
@@ -143,7 +143,7 @@ async def test_as_long_as_slack_wants_us_to_wait_nothing_is_called(context: Cont
         return [at - times[0] for at in times]
 
     await until(lambda: max(since_it_was_said()) > 3, "it goes on")
-    assert len([seconds for seconds in since_it_was_said() if seconds < 3]) <= 2  # the second was under way
+    assert len([seconds for seconds in since_it_was_said() if seconds < 3]) <= 2  # a second call was under way
     await second.says("grace", channel="email")
     for request in (first, second):
         await context.settled(request, "Approved", "alice")
@@ -204,7 +204,7 @@ async def test_changes_out_of_order_end_with_the_last(
 
 
 def first_change_is_slow(monkeypatch: pytest.MonkeyPatch, message: Json, seconds: float) -> asyncio.Event:
-    """Slack takes its time with the next change of this message, so that it is overtaken; set once it was made."""
+    """Delay the next change of this message in Slack, so that it is overtaken; the event is set once it was made."""
     real, waiting, made = answers.answer_to, [message["ts"]], asyncio.Event()
 
     async def answer_to(state: State, inside: Inside, method: str, token: str, args: Json) -> Json:

@@ -59,7 +59,7 @@ async def out_of_reach(context: Context) -> AsyncIterator[None]:
 
 
 async def clicked_until_taken(context: Context, request: Request, person: str) -> None:
-    """They press Approve until Slack shows no warning sign, or the request has their answer all the same."""
+    """Press Approve until Slack shows no warning sign, or until the request has the answer all the same."""
     deadline = time.monotonic() + 30
     while True:
         try:
@@ -126,7 +126,7 @@ async def test_a_click_whose_connection_is_cut_before_it_is_answered_counts_once
     await context.settled(request, "Approved", "grace", "alice")
     async with second_portal(context) as url:  # it remembers no click
         context.slack.request_url, ours = url, context.slack.request_url
-        for _ in range(2):  # over sockets, each has one
+        for _ in range(2):  # in Socket Mode, once to each portal
             await delivered_again(context, click)
         context.slack.request_url = ours
     assert answers_by_slack(request) == ["answered grace"]
@@ -134,7 +134,7 @@ async def test_a_click_whose_connection_is_cut_before_it_is_answered_counts_once
 
 
 async def delivered_again(context: Context, delivery: Delivery) -> None:
-    """Slack sends a delivery once more, until it is acknowledged: its connection may just end."""
+    """Have Slack send a delivery again until it is acknowledged, as its connection may just be ending."""
     deadline = time.monotonic() + 30
     while True:
         await until(lambda: not by_socket(context) or context.slack.sockets > 0, "a socket is open")
@@ -190,7 +190,7 @@ async def test_a_form_that_is_delivered_twice_counts_once(context: Context) -> N
 
 
 async def form_of(context: Context, person: str) -> bool:
-    """Whether somebody has the filled form before them."""
+    """Whether a form to fill in is open for somebody."""
     view = people.open_modal_of(context.slack, user_id(person))
     return view is not None and any(block["type"] == "input" for block in view["blocks"])
 
@@ -244,7 +244,7 @@ async def played(context: Context, body: str, url: str = "", at: float = 0, sign
 
 @asynccontextmanager
 async def second_portal(context: Context) -> AsyncIterator[str]:
-    """Another portal of the same installation; gives where Slack's requests go there."""
+    """Another portal of the same installation; yields its address for Slack's requests."""
     server = Server(create_app(plan(context.deployment.settings)), "127.0.0.1", 0)
     before = context.slack.sockets
     serving = asyncio.create_task(server.serve())

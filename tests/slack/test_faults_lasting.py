@@ -1,4 +1,4 @@
-"""What stays wrong for a while: Slack is down, rooms and messages are gone, a process is killed between two things."""
+"""What stays wrong for a while: Slack is down, rooms and messages are gone, a process is killed between two steps."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SHARED = {"rooms": {"slack": ROOM}}
 
 
 def down(context: Context, fault: faults.Fault) -> None:
-    """Nothing goes out to Slack until its faults are cleared."""
+    """Fail all that goes out to Slack, until its faults are cleared."""
     for method in OUT:
         context.slack.fail(method, fault, times=500)
 
@@ -126,7 +126,7 @@ async def test_a_room_without_the_app_is_asked_person_by_person(
 
 
 def lose(context: Context, what: str) -> None:
-    """Our room is archived, or the app removed from it."""
+    """Archive our room, or remove the app from it."""
     if what == "archived":
         context.slack.state.archived.add(ROOM)
     else:
@@ -136,7 +136,7 @@ def lose(context: Context, what: str) -> None:
 
 
 def give_back(context: Context) -> None:
-    """Undo that."""
+    """Undo what `lose` did."""
     context.slack.state.archived.discard(ROOM)
     members = next(one.members for one in context.slack.state.workspace.channels if one.id == ROOM)
     if BOT not in members:
@@ -145,7 +145,7 @@ def give_back(context: Context) -> None:
 
 
 async def reads(context: Context, person: str, message: str) -> bool:
-    """Whether somebody has a form with these words before them, or was told them alone."""
+    """Whether the open form of somebody, or an ephemeral message to them, has these words."""
     form = people.open_modal_of(context.slack, user_id(person))
     told = await people.ephemerals(context.slack, user_id(person))
     return message in str(form) + str(told)

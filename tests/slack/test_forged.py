@@ -1,7 +1,7 @@
-"""Forged, replayed and foreign clicks: more than a hundred kinds each way Slack may reach us, and none counts.
+"""Forged, replayed and foreign clicks: at least a hundred kinds for each way Slack may reach us, and none counts.
 
-Each family of kinds is sent at a request, in the way in which Slack sends; after each kind all has to stand as it
-stood. Then comes the genuine thing by the same way, and counts: so it could have counted all along.
+Each family of kinds is sent at a request, in the way in which Slack sends; after each kind everything has to be as it
+was. Then a genuine action is sent the same way, and counts, which shows that it could have counted all along.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.slack.forge.families import FAMILIES, Family, families
 from tests.slack.forge.kinds import Kind
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-# What may come onto the record while nothing is decided.
+# What may be recorded while nothing is decided.
 HARMLESS = {"answer_refused", "noticed"}
 SECONDS = 5.0
 
@@ -51,7 +51,7 @@ async def test_none_is_accepted(
 
 
 async def problem_with(aim: Aim, kind: Kind) -> str:
-    """What became of a forgery that should not have; "" where it was refused as it should be."""
+    """What went wrong with a forgery; "" if it was refused as it should be."""
     events = aim.context.deployment.store.events
     aim.context.count_anew()
     stood, version = aim.status_lines(), events.last_version()
@@ -71,7 +71,7 @@ async def problem_with(aim: Aim, kind: Kind) -> str:
 
 
 async def recorded(aim: Aim, version: int) -> list[AuditEventView]:
-    """What was recorded since, once a refusal is among it; or after a while, what else there is."""
+    """What was recorded since, once there is a refusal among it; after SECONDS, whatever there is."""
     deadline = time.monotonic() + SECONDS
     while True:
         lines = aim.context.deployment.store.events.since(version)
@@ -81,7 +81,7 @@ async def recorded(aim: Aim, version: int) -> list[AuditEventView]:
 
 
 def spoken_of(records: list[logging.LogRecord]) -> str:
-    """What the log says of a failure; Temporal's library may speak of another test's worker, which is ending."""
+    """The failures in the log, but for Temporal's library: it may log those of another test's worker that is ending."""
     ours = [one for one in records if not one.name.startswith("temporalio")]
     failures = [one for one in ours if one.levelno >= logging.ERROR or one.exc_info]
     return "; ".join(f"{one.name}: {one.getMessage()[:300]} {one.exc_info or ''}" for one in failures)

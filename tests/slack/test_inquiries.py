@@ -22,7 +22,7 @@ def written(request: Request, person: str, text: str) -> SubmittedComment:
 
 
 def engine_of(context: Context) -> Engine:
-    """That of a process which sends nothing by itself, as its workers have Slack."""
+    """The engine of a process that sends nothing by itself, as the workers have Slack."""
     return Engine(context.deployment.client, context.deployment.store)
 
 
@@ -32,7 +32,7 @@ async def below(context: Context, person: str, number: int) -> Json:
 
 
 def quoted(message: Json) -> list[str]:
-    """The texts in it that Slack reads no markup in."""
+    """The texts of a message in which Slack reads no markup."""
     texts = [block["text"] for block in message["blocks"] if "text" in block]
     return [text["text"] for text in texts if text["type"] == "plain_text"]
 

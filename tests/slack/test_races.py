@@ -1,7 +1,7 @@
-"""A click and a reply by mail at the same moment, again and again: one outcome, and everybody knows it, once.
+"""A click and a reply by mail at the same moment, again and again: one outcome, and everybody is told it once.
 
-The moment is made the same by aiming: both are let go together, the click a little later by what a mail needs to be
-read; whoever came first is let go a little later the next time. So each wins about half of the races.
+To be judged at the same moment, the click is sent later than the mail, by the time that reading a mail takes. After
+each race this delay is changed in favour of the one that lost. So each wins about half of the races.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from tests.workflows.deployment import EVENT, Request, until
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(400)]
 
-# Of each group of devices: who clicks, and who writes. Each lane runs one race after another.
+# For each group of devices, who clicks and who writes. Each lane runs one race after another.
 LANES = {
     "web": ("ada", "bob"),
     "vaults": ("carol", "erin"),
@@ -41,16 +41,16 @@ LANES = {
 REQUESTERS = {1: "alice", 2: "dave"}
 GROUPS = {1: "engineers", 2: "operators"}
 VERDICTS = (("approve", "approve"), ("approve", "reject"), ("reject", "approve"))
-# By socket, each kind in each group of devices at least.
+# By socket, the whole run has at least one race of each kind in each group of devices.
 RACES = {"socket": 80 if IS_WHOLE else 24, "http": 40}
 STEP_SECONDS = 0.03
 PATIENCE_SECONDS = 120
-# What was left over is tried again after ten seconds, by a sweeper that comes every five: then nothing comes any more.
+# A sweeper that runs every five seconds retries what was left over for ten; after that nothing more comes.
 SWEPT_SECONDS = 16
 
 
 class Kind(NamedTuple):
-    """What is said by Slack and by mail, how many it takes, and whether one person says both."""
+    """The verdicts by Slack and by mail, the quorum, and whether both are of one person."""
 
     clicked: str
     written: str
@@ -58,7 +58,7 @@ class Kind(NamedTuple):
     by_one: bool
 
 
-# Who approves twice, where it takes two, has said one thing.
+# With a quorum of two, one person's two approvals count only once.
 KINDS = [
     Kind(*verdicts, quorum, by_one)
     for verdicts, quorum, by_one in product(VERDICTS, (1, 2), (False, True))
@@ -68,7 +68,7 @@ KINDS = [
 
 @dataclass
 class Race:
-    """One of them, when it is over."""
+    """A race that is over."""
 
     kind: Kind
     request: Request
@@ -79,7 +79,7 @@ class Race:
 
 @dataclass
 class Arena:
-    """Where they are run: a deployment whose mailbox is read, and the mails as they were delivered."""
+    """Where races are run: a deployment whose mailbox is read, and the mails as they were delivered."""
 
     context: Context
     mails: dict[tuple[str, int], dict[str, EmailMessage]] = field(default_factory=lambda: defaultdict(dict))
@@ -140,7 +140,7 @@ class Arena:
         return Race(kind, request, clicker, writer, other)
 
     async def ready_to_click(self, person: str, request: Request, verdict: str) -> Callable[[], Awaitable[object]]:
-        """The finger on the last button: for a rejection, that of a form which is open and filled in."""
+        """Prepare all but the last press of a button, which is returned; to reject, it submits a form that is open."""
         prompt = await self.prompt(person, request.id)
         if verdict == "approve":
             return lambda: self.context.click(prompt, "approve", person)
@@ -151,7 +151,7 @@ class Arena:
 
 
 def has_form(context: Context, person: str) -> bool:
-    """Whether somebody has the filled form before them."""
+    """Whether a form to fill in is open for somebody."""
     view = people.open_modal_of(context.slack, user_id(person))
     return view is not None and any(block["type"] == "input" for block in view["blocks"])
 
@@ -193,7 +193,7 @@ async def arena(
 
 @pytest.fixture(autouse=True)
 def watched(arena: Arena, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Mails are noted as they come, and what keeps a few people from being told too often is off: here are few."""
+    """Note mails as they come, and turn off the limits on messages to a person, as there are few people here."""
     deliver = arena.context.deployment.mail.deliver
 
     async def noting(recipient: str, content: bytes, *, sender: str = "", login: str = "", helo: str = "") -> None:
@@ -241,7 +241,7 @@ def one_outcome(race: Race) -> None:
 
 
 async def not_told_yet(arena: Arena, races: list[Race]) -> list[str]:
-    """What is not as it should be yet, or any more, with what each person was told on each channel."""
+    """What is not yet, or no longer, right about what each person was told on each channel."""
     everybody = {person for race in races for person in (race.clicker, race.other, requester_of(race))}
     seen = {person: await messages_to(arena.context, person) for person in everybody}
     explained = await explanations(arena.context, everybody)
@@ -254,7 +254,7 @@ def requester_of(race: Race) -> str:
 
 
 def wrongs_of(arena: Arena, race: Race, seen: dict[str, dict[int, list[Json]]], explained: list[str]) -> Iterator[str]:
-    """Each person of one race, on each channel."""
+    """What is wrong with what each person of one race was told, on each channel."""
     number, requester = race.request.id, requester_of(race)
     decided = {one.channel for one in race.request.deployment.store.reading.request(number).decisions}
     if len(refused := race.request.lines("answer_refused")) != 2 - len(decided):
@@ -271,7 +271,7 @@ def wrongs_of(arena: Arena, race: Race, seen: dict[str, dict[int, list[Json]]], 
         if person == race.writer and "email" not in decided:
             mails = sorted([*mails, "answer_refused"])
         got = sorted(arena.kinds_of_mail(person, number))
-        # Where the mail server is too busy to take the question before it is settled, nobody is asked any more.
+        # If the mail server is too busy to take the question before the request is settled, nobody is asked any more.
         was_late = person != race.writer and got == [kind for kind in mails if kind != "asked"]
         if got != mails and not was_late:
             yield f"#{number} {person} got the mails {got} instead of {mails}"
@@ -280,7 +280,7 @@ def wrongs_of(arena: Arena, race: Race, seen: dict[str, dict[int, list[Json]]], 
 
 
 async def messages_to(context: Context, person: str) -> dict[int, list[Json]]:
-    """The app's messages to somebody, by the request that their mark names."""
+    """The app's messages to somebody, by the request that their metadata names."""
     found: dict[int, list[Json]] = defaultdict(list)
     for message in await people.messages(context.slack, await people.dm_of(context.slack, user_id(person))):
         notification = str(message["metadata"].get("event_payload", {}).get("id", ""))
@@ -290,7 +290,7 @@ async def messages_to(context: Context, person: str) -> dict[int, list[Json]]:
 
 
 async def explanations(context: Context, everybody: set[str]) -> list[str]:
-    """What anybody alone was told in Slack: beside a message, or in the form they sent; not that it takes a while."""
+    """What people were told privately in Slack, beside a message or in a form; not that their answer is kept."""
     told = [str(one["text"]) for person in everybody for one in await people.ephemerals(context.slack, user_id(person))]
     answers = [one.answer.get("view") for one in context.slack.deliveries]
     views = [view for view in [*answers, *(one["view"] for one in context.slack.calls_of("views.update"))] if view]

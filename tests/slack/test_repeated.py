@@ -1,4 +1,4 @@
-"""What is sent again and again and decides nothing fills no record, and is counted to the last."""
+"""What is sent again and again and decides nothing doesn't fill the record, but every time is counted."""
 
 from __future__ import annotations
 

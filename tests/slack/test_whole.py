@@ -1,4 +1,4 @@
-"""From the question to the grant with Slack, on everything real: what each person sees, whoever decides by whatever."""
+"""From the question to the grant with Slack, all of it real: what each person sees, whoever decides and however."""
 
 from __future__ import annotations
 

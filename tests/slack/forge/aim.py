@@ -24,7 +24,7 @@ ABSENT = object()
 
 @dataclass(frozen=True)
 class Genuine:
-    """What Slack itself sent when its people did something, and it counted."""
+    """What Slack itself sent when people did things that counted."""
 
     click: Json
     form: Json
@@ -58,7 +58,7 @@ def about(request: Request, level: int = 1, verdict: str = "approve") -> Json:
 
 @dataclass
 class Aim:
-    """What is aimed at: `request`, whose `prompt` somebody got, and `other`, where grace is not asked."""
+    """The targets: `request`, whose `prompt` somebody got, and `other`, about which grace is not asked."""
 
     context: Context
     genuine: Genuine
@@ -80,18 +80,18 @@ class Aim:
         return one | _fresh(self.context)
 
     def opener(self) -> Json:
-        """A genuine click that opens a form, which Slack opens."""
+        """A genuine click that opens a form; Slack will open it."""
         one = self.click("approve_with_comment")
         opened = Fault(body={"ok": True, "view": {"id": "V1"}})
         self.context.slack.fail("views.open", opened, trigger_id=one["trigger_id"])
         return one
 
     def cancel(self) -> Json:
-        """A genuine Cancel of the requester."""
+        """A genuine Cancel by the requester."""
         return self.click("cancel", "alice")
 
     def revoke(self) -> Json:
-        """A genuine Revoke of who approved."""
+        """A genuine Revoke by the approver."""
         return self.click("revoke")
 
     def form(self) -> Json:
@@ -118,7 +118,7 @@ class Aim:
         return deepcopy(self.genuine.opening) | {"event_id": f"Ev{uuid.uuid4().hex[:10].upper()}"}
 
     def status_lines(self) -> list[object]:
-        """How both requests stand, and all that was ever recorded of them but refusals."""
+        """The state of both requests, and everything on record about them but refusals."""
         reading = self.context.deployment.store.reading
         views = [reading.request(one.id) for one in (self.request, self.other)]
         stand = [(one.status, one.level, one.decisions, one.grant) for one in views]
@@ -126,7 +126,7 @@ class Aim:
         return [*stand, *(line for line in lines if not line.startswith("answer_refused"))]
 
     async def judged(self) -> None:
-        """Wait until no stored answer waits to be judged: a click is acknowledged before that."""
+        """Wait until all stored answers to the requests are judged, as a click is acknowledged before that."""
 
         async def done() -> bool:
             later = self.context.deployment.store.reading.request(self.request.id).deadline
@@ -136,7 +136,7 @@ class Aim:
         await until_seen(done, SECONDS)
 
     def account(self, **fields: Any) -> str:
-        """The id of an account of which Slack's `users.info` says this, and otherwise what it says of grace."""
+        """The id of a new account, about which `users.info` says the same as about grace but for these fields."""
         user = f"U{uuid.uuid4().hex[:10].upper()}"
         usual = {"id": user, "team_id": TEAM, "profile": {"email": "grace@example.test"}, "is_email_confirmed": True}
         said = {name: value for name, value in (usual | fields).items() if value is not ABSENT}

@@ -16,7 +16,7 @@ TOO_MUCH = b"x" * 1_100_000
 
 
 def _body(made: Callable[[bytes], bytes]) -> PostChange:
-    """The body changed after it was signed."""
+    """Change the body after it was signed."""
 
     def change(post: Post, _: Aim) -> None:
         post.body = made(post.body)
@@ -58,7 +58,7 @@ CHANGED: dict[str, PostChange] = {
 
 
 def _signed(body: bytes, kind: str = "") -> PostChange:
-    """Another body, signed well."""
+    """Replace the body, and sign it validly."""
 
     def change(post: Post, _: Aim) -> None:
         post.body = body

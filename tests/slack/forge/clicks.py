@@ -18,7 +18,7 @@ ARABIC = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
 DEEP = "[" * 5000 + "]" * 5000
 OTHER_TEAM = "T0OTHER"
 
-# What Slack says of accounts that all claim the address of grace, who is asked.
+# What Slack says about accounts that could be taken for grace, who is asked.
 ACCOUNTS: dict[str, dict[str, Any]] = {
     "a bot": {"is_bot": True},
     "a workflow bot": {"is_workflow_bot": True},
@@ -45,14 +45,14 @@ ACCOUNTS: dict[str, dict[str, Any]] = {
     "an address and a line": {"profile": {"email": "grace@example.test\n"}},
     "her name and no address of hers": {"name": "grace", "profile": {"email": "x@y.test", "display_name": "grace"}},
 }
-# Slack tells the address of everybody to whom it tells any: without one, our app is set up wrong, and nobody is known.
+# Slack gives an app everybody's address or nobody's: without one, our app is set up wrong, and nobody is known.
 NO_ADDRESS: dict[str, dict[str, Any]] = {
     "no address": {"profile": {}},
     "an empty address": {"profile": {"email": ""}},
     "a list of addresses": {"profile": {"email": ["grace@example.test"]}},
     "no profile": {"profile": None},
 }
-# Who somebody is, and where they are, as the payload itself says it.
+# What the payload itself says about who sent it, and from where.
 SENDERS: dict[str, Change] = {
     "a person who is not asked": put("user.id", user_id("bob")),
     "the requester approves": put("user.id", user_id("alice")),
@@ -161,7 +161,7 @@ _VALUES: dict[str, Callable[[int], Any]] = {
 
 
 def _with_run(value: Any, genuine: str) -> Any:
-    """A value that is one but for its run, with the right run; another one as it is."""
+    """A value that lacks only its run, with the right run; any other value as it is."""
     return value + genuine[genuine.rindex(":") :] if re.fullmatch(r"[0-9]+:[0-9]{1,3}", str(value)) else value
 
 
@@ -202,7 +202,7 @@ _NO_TYPES: tuple[Any, ...] = (
     ["block_actions"],
     ABSENT,
 )
-# Deliveries that we never asked for: answered, and no more.
+# Deliveries that we never asked for: they are answered, and nothing else happens.
 UNASKED: dict[str, Change] = {
     f"type {kind!a}"[:60]: put("type", kind) for kind in (*_TYPES, "view_closed", *_NO_TYPES)
 } | {

@@ -1,4 +1,4 @@
-"""The kinds by families: each with what it aims at, and with the genuine thing that counts there afterwards."""
+"""Families of kinds, each with its target, and with a genuine action that counts there afterwards."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Control = Callable[[Aim], Awaitable[None]]
 
 
 async def waiting(context: Context, genuine: Genuine) -> Aim:
-    """It waits for grace; another waits for ivan."""
+    """The request waits for grace, and the other one for ivan."""
     request = await context.deployment.ask("alice")
     other = await context.deployment.ask("carol", "vaults")
     await context.message("ivan", other.id)
@@ -28,14 +28,14 @@ async def waiting(context: Context, genuine: Genuine) -> Aim:
 
 
 async def approved(context: Context, genuine: Genuine) -> Aim:
-    """Grace approved it, and alice has the grant."""
+    """Grace approved the request, and alice has the grant."""
     aim = await waiting(context, genuine)
     await counts(aim)
     return aim
 
 
 async def disabled(context: Context, genuine: Genuine) -> Aim:
-    """It waits for heidi and ivan, and heidi has left since she was asked."""
+    """The request waits for heidi and ivan, and heidi was disabled after she was asked."""
     context.deployment.apply(slack_policy())
     request = await context.deployment.ask("carol", "databases")
     other = await context.deployment.ask("carol", "vaults")
@@ -47,7 +47,7 @@ async def disabled(context: Context, genuine: Genuine) -> Aim:
 
 
 def unheard(use: Literal["link_only", "off"]) -> Aiming:
-    """It waits for grace, whose answers by Slack don't count."""
+    """The request waits for grace, whose answers by Slack don't count."""
 
     async def aiming(context: Context, genuine: Genuine) -> Aim:
         context.deployment.apply(slack_policy(channels={"email": "decide", "slack": use}))
@@ -105,7 +105,7 @@ async def asks(aim: Aim) -> None:
 
 @dataclass(frozen=True)
 class Family:
-    """Kinds that aim at one request, one after another; at last comes what `control` does."""
+    """Kinds that are sent at one request, one after another; `control` is the genuine action at the end."""
 
     name: str
     kinds: list[Kind]
@@ -121,7 +121,7 @@ def _unheard(use: Literal["link_only", "off"]) -> Family:
 
 
 def _as_it_is(payload: object, aim: Aim) -> None:
-    """Genuine in all, and in the wrong place."""
+    """Change nothing: it is genuine, but in the wrong place."""
 
 
 async def _send_odd(odd: object, aim: Aim) -> int:
@@ -172,7 +172,7 @@ FAMILIES = [
 
 
 def families(mode: Mode) -> list[Family]:
-    """Those that make sense where Slack reaches us in this way."""
+    """The families that make sense in this mode."""
     return [one for one in FAMILIES if mode in one.modes]
 
 

@@ -16,7 +16,7 @@ DEEP = "[" * 1500 + "]" * 1500
 
 
 def metadata(said: Any) -> Change:
-    """A form whose `private_metadata` is this text, or a good one's fields with some changed."""
+    """A form whose `private_metadata` is this text, or the good one with these fields changed."""
 
     def change(payload: Json, aim: Aim) -> None:
         view = payload["view"]
@@ -74,7 +74,7 @@ FORMS: dict[str, Change] = {
     "a view without an id": put("view.id", ABSENT),
     "a view's id with a path": put("view.id", "V1/../V2"),
 }
-# The form opens before anybody is asked anything; then it says why there is nothing to fill in.
+# The form opens before anything is looked up; then it says why there is nothing to fill in.
 OPENERS: dict[str, Change] = {
     "opened by who is not asked": put("user.id", user_id("bob")),
     "opened by the requester": put("user.id", user_id("alice")),
@@ -146,7 +146,7 @@ EVENTS: dict[str, Change] = {
     "an address check with a list": lambda it, _: it.update(type="url_verification", challenge=["x"]),
     "a limit reached": put("type", "app_rate_limited"),
 }
-# An opening that can't be read is refused on the record, like all else that Slack signed and nobody can read.
+# An opening that can't be read is recorded as refused.
 BAD_EVENTS: dict[str, Change] = {
     "opened in no workspace": put("team_id", ABSENT),
     "opened by nobody": put("event.user", ABSENT),

@@ -1,7 +1,7 @@
 """Kinds of forgeries: each a name, and what it sends.
 
-A forger here holds more than any would: what he changes is signed again with the true secret, or comes by the true
-socket, unless the kind is about that. So each kind is stopped by the one check that it is about, or by none.
+A forger here has more than any real one would: what is changed is signed again with the true secret, or sent over the
+true socket, unless the kind is about that. So only the check that a kind is about can stop it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Act = Callable[[Aim], Awaitable[int]]
 class Kind:
     """One kind of forgery: `act` sends it and returns the status of the answer, which is one of `answers`.
 
-    `recorded` says whether the record has to show that it was refused, or has to show nothing.
+    With `recorded`, the record has to show that it was refused; without, it has to show no refusal.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Kind:
 def kinds(
     base: Callable[[Aim], Json], changes: Mapping[str, Change], *, recorded: bool = True, wire: Wire = "interactive"
 ) -> list[Kind]:
-    """A kind for each change of what is genuine."""
+    """A kind for each change of the genuine payload."""
 
     def acting(change: Change) -> Act:
         async def act(aim: Aim) -> int:
@@ -48,9 +48,9 @@ def kinds(
 
 
 def put(path: str, value: Any) -> Change:
-    """Put this at a place such as `actions.0.value`; `ABSENT` takes away what is there.
+    """Set the value at a path such as `actions.0.value`; `ABSENT` removes what is there.
 
-    A function is asked, with the aim, for the value.
+    A function is called with the aim to get the value.
     """
 
     def change(payload: Json, aim: Aim) -> None:

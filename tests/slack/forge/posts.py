@@ -17,17 +17,17 @@ PostChange = Callable[[Post, Aim], object]
 
 
 def header(name: str, *values: str) -> PostChange:
-    """The header with these values, or none."""
+    """Set the header to these values, or remove it if there are none."""
     return lambda post, _: post.headers.update({name: list(values)}) if values else post.headers.pop(name)
 
 
 def _signature(made: Callable[[str], str]) -> PostChange:
-    """The signature made into another one."""
+    """Replace the signature by what `made` makes of it."""
     return lambda post, _: post.headers.update({SIGNATURE: [made(post.headers[SIGNATURE][0])]})
 
 
 def _digest(made: Callable[[Post, bytes], str]) -> PostChange:
-    """A signature over the right text, in another way."""
+    """Sign the right text in another way."""
     return lambda post, _: post.headers.update(
         {SIGNATURE: [made(post, f"v0:{post.headers[STAMP][0]}:".encode() + post.body)]}
     )
@@ -104,12 +104,12 @@ SIGNATURES: dict[str, PostChange] = {
 
 
 def _at(seconds: float) -> PostChange:
-    """Signed well, so long from now."""
+    """Sign validly, for a time this many seconds from now."""
     return lambda post, _: post.sign(at=str(int(time.time() + seconds)))
 
 
 def _at_text(made: Callable[[str], str]) -> PostChange:
-    """Signed well, over a time written in this way."""
+    """Sign validly, with the time written in this way."""
     return lambda post, _: post.sign(at=made(str(int(time.time()))))
 
 
@@ -168,7 +168,7 @@ ELSEWHERE: dict[str, PostChange] = {
 
 
 def posts(changes: Mapping[str, PostChange], *answers: int) -> list[Kind]:
-    """A kind for each change of a genuine post; none comes onto the record, unless Slack signed it."""
+    """A kind for each change of a genuine post; the record shows no refusal of any."""
 
     def acting(change: PostChange) -> Act:
         async def act(aim: Aim) -> int:

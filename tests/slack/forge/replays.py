@@ -1,4 +1,4 @@
-"""What was genuine once, and counted, played again: as it was, for another request, another level, another verdict."""
+"""What was genuine and counted once, replayed: as it was, or for another request, level or verdict."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.slack.forge.sending import Post, send
 
 @dataclass(kw_only=True)
 class Halfway(Aim):
-    """A request that two people answered: grace by a form, heidi by a click; ivan is still to come."""
+    """A request that two people answered: grace by a form, heidi by a click; ivan has yet to answer."""
 
     form_of_grace: Json
     click_of_heidi: Json
@@ -27,7 +27,7 @@ class Halfway(Aim):
 
 
 async def half_decided(context: Context, genuine: Genuine) -> Aim:
-    """It came to level 2, where it has one of two approvals."""
+    """The request came to level 2, where it has one of two approvals."""
     request, other = await context.deployment.ask("alice", "databases"), await context.deployment.ask("carol", "vaults")
     await context.message("ivan", other.id)
     aim = Aim(context, genuine, request, await context.message("grace", request.id), other)
@@ -44,7 +44,7 @@ async def half_decided(context: Context, genuine: Genuine) -> Aim:
 
 
 async def last_counts(aim: Aim) -> None:
-    """Who is still to come clicks, and it is approved by three people."""
+    """The last approver's genuine click counts, and the request is approved by three people."""
     assert await send(aim.context, aim.click()) == 200
     outcome = await aim.request.outcome()
     assert outcome.status is Status.APPROVED
@@ -65,7 +65,7 @@ def _form(aim: Aim) -> Json:
 
 
 def _later(change: Change) -> Change:
-    """A click of its own, a moment later."""
+    """Make it a new click, a moment later."""
 
     def changed(payload: Json, aim: Aim) -> None:
         payload["actions"][0]["action_ts"] = aim.click()["actions"][0]["action_ts"]
@@ -83,14 +83,14 @@ def _of_ivan(aim: Aim) -> Json:
 
 
 def _as_it_was(payload: Json, aim: Aim) -> None:
-    """Played again."""
+    """Change nothing."""
 
 
 def _value(made: Callable[[Aim], str]) -> Change:
     return put("actions.0.value", made)
 
 
-# Known by where, who and when, so they are answered as they were and looked at no further.
+# These are known by their place, person and time, so they are answered as before and looked at no further.
 _CLICKS: dict[str, Change] = {
     "a click again": _as_it_was,
     "a click again by another trigger": put("trigger_id", "1.2.0"),
@@ -110,7 +110,7 @@ _FORMS: dict[str, Change] = {
         _about()(it, aim),
     )[0],
 }
-# A moment later they are clicks of their own, by people whose answer counted already, or can't.
+# A moment later they are new clicks, by people whose answer counted already, or can't count.
 _LATER: dict[str, Change] = {
     "a second approval": _later(_as_it_was),
     "for the level before": _later(_value(lambda aim: value_of(aim.request))),

@@ -27,7 +27,7 @@ SECONDS = 10.0
 async def send(context: Context, payload: Any, wire: Wire = "interactive") -> int:
     """Send it as Slack would: by the app's socket, or posted and signed. Returns the status of the answer.
 
-    Of the socket's answers it is 200, or 0 where none comes.
+    Over the socket the status is 200, or 0 if no answer comes.
     """
     if context.slack.workspace.mode == "socket":
         return await _by_socket(context, payload, wire)
@@ -64,7 +64,7 @@ class Post:
 
     @classmethod
     def of(cls, context: Context, payload: Any, wire: Wire = "interactive") -> Post:
-        """A genuine one."""
+        """A genuine post of this payload."""
         is_json = wire == "events_api"
         fields = payload if wire == "slash_commands" else {"payload": json.dumps(payload)}
         body = (json.dumps(payload) if is_json else urlencode(fields)).encode()
@@ -72,7 +72,7 @@ class Post:
         return cls(context.slack.request_url, context.slack.signing_secret, body, headers).sign()
 
     def sign(self, at: str = "", secret: str = "", version: str = "v0") -> Post:
-        """Sign the body as it stands, at this time, or now."""
+        """Sign the current body for this time, or for now."""
         at = at or str(int(time.time()))
         self.headers |= {STAMP: [at], SIGNATURE: [self.signature(at, self.body, secret, version)]}
         return self
