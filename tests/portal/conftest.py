@@ -84,7 +84,7 @@ def _hand_out(portal: Portal) -> None:
     portal.tokens["bastion"] = TokenActions(portal.store).create(bastion, "tests")
     gate = Owner(kind="gateway", name="vpn-1", variants=["device"])
     portal.tokens["gate"] = TokenActions(portal.store).create(gate, "tests")
-    # A gateway that took the name of a person is still no person.
+    # A gateway with the name of a person still isn't a person.
     portal.tokens["twin"] = TokenActions(portal.store).create(
         Owner(kind="gateway", name="alice", target_groups=["web"], variants=["ssh"]), "tests"
     )

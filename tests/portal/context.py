@@ -17,7 +17,7 @@ from portal.server import Server
 from store import Store
 from tests.http_clients import plain_client
 
-# Other tests use the same Temporal server: devices and numbers of our own make ids of our own.
+# Other tests use the same Temporal server. With devices and numbers of our own, our ids differ from theirs.
 MARK = uuid.uuid4().hex[:8]
 WEB, DB, LAB, SHORT, VAULT = (f"{name}-{MARK}" for name in ("web", "db", "lab", "short", "vault"))
 
@@ -47,7 +47,7 @@ grant_minutes: 600
 
 
 class Portal:
-    """The API as people and gateways use it; `tokens` is what each was given."""
+    """The API as people and gateways use it; `tokens` has each one's token."""
 
     store: Store
 
@@ -58,7 +58,7 @@ class Portal:
         self.devices = iter(f"web-{n}-{MARK}" for n in range(DEVICES))
 
     def client(self, name: str) -> httpx.AsyncClient:
-        """One client for each of those who have a token; `nobody` has none."""
+        """The client of somebody with a token, or of `nobody`, who has none."""
         if name not in self.clients:
             headers = {"Authorization": f"Bearer {self.tokens[name]}"} if name != "nobody" else {}
             self.clients[name] = plain_client(base_url=self.url, headers=headers, timeout=70)
@@ -102,7 +102,7 @@ def without_temporal(database_url: str) -> Plan:
 
 
 async def until(so: Callable[[], bool], seconds: float = 120) -> None:
-    """Poll until it is so; TimeoutError when it takes longer."""
+    """Poll until it is so; raises TimeoutError if it takes longer."""
     async with asyncio.timeout(seconds):
         while not so():  # noqa: ASYNC110 - what is looked at knows no events
             await asyncio.sleep(0.01)
@@ -127,6 +127,6 @@ async def _serve(server: Server) -> None:
         await server._serve()
     except SystemExit as error:  # which would end the tests, too
         raise RuntimeError("the portal did not start; the log says why") from error
-    except pytest.skip.Exception:  # it may not listen here (--no-servers); Python crashes where this is left half open
+    except pytest.skip.Exception:  # it may not listen here (--no-servers); Python crashes if this is left half open
         await server.lifespan.shutdown()
         raise

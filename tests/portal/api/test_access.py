@@ -1,4 +1,4 @@
-"""Sessions and tokens over HTTP: listed in pages, and ended by who may."""
+"""Sessions and tokens over HTTP: listed in pages, and ended by those who may."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -63,7 +63,7 @@ async def test_who_may_not_list_or_end_is_told_so(portal: Portal, path: str) -> 
     assert (await portal.get("alice", path, everybody="true")).json()["type"].endswith("admin-only")
     assert (await portal.get("bastion", path)).json()["type"].endswith("person-only")
     assert (await portal.post("bastion", f"{path}/{of_grace}/end")).status_code == 403
-    # Not even that of a person whose name a gateway has taken, nor one that there is not.
+    # Nobody else may end it, neither a person nor a gateway with a person's name; nor one that doesn't exist.
     for who, which in (("alice", of_grace), ("twin", of_grace), ("alice", "x"), ("alice", "0" * 12)):
         assert (await portal.post(who, f"{path}/{which}/end")).status_code in (403, 404)
     assert of_grace in await all_of(portal, "grace", path)
@@ -102,7 +102,7 @@ async def test_the_use_of_a_token_is_written_once_a_minute(portal: Portal) -> No
     first = await used()
     assert first
     assert first >= before
-    # Another portal may know nothing of that.
+    # Another portal may not know of that use.
     TokenActions(portal.store).note_use(found.id, now=first + timedelta(seconds=59))
     assert await used() == first
     TokenActions(portal.store).note_use(found.id, now=first + timedelta(seconds=60))

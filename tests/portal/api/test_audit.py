@@ -27,7 +27,7 @@ FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1"]
 
 
 def written(portal: Portal, number: int | None, who: str, details: list[str]) -> None:
-    """Rows of the record, as if somebody had tried what they may not."""
+    """Write rows to the record, as if somebody had tried what they may not do."""
     now = datetime.now(UTC)
     rows = [AuditEvent(kind="answer_refused", at=now, who=who, channel="portal", detail=one) for one in details]
     with portal.store.database.transaction() as connection:
@@ -88,7 +88,7 @@ async def test_an_export_is_whole_in_parts_and_recorded_itself(portal: Portal) -
     [row] = (await portal.get("ada", "/audit", kind="audit_exported", person="ada", limit=1)).json()
     assert row["words"] == f"as jsonl, person {who}"
     assert "token" in row["proof"]
-    # The export of everything ends with the rows that there were when it began, among them its own.
+    # An export has the rows that there were when it began, and the row about itself.
     newest = await lines(portal, kind="audit_exported")
     assert newest[0]["detail"] == "as jsonl, kind audit_exported"
 
@@ -112,7 +112,7 @@ DISABLED = POLICY.replace("carol@example.test}", "carol@example.test, disabled: 
 
 @pytest.mark.parametrize(("reader", "changed"), [("ada", NO_ROLE), ("carol", DISABLED)])
 async def test_an_export_ends_where_its_reader_is_no_admin_any_more(portal: Portal, reader: str, changed: str) -> None:
-    """By the policy, or, for who is one by their token, once they are disabled."""
+    """By a new policy, or, if their token makes them an admin, once they are disabled."""
     who = f"somebody-{uuid.uuid4().hex}"
     written(portal, None, who, [str(n) for n in range(40 * PART)])
     token = f"of {reader}"

@@ -1,4 +1,4 @@
-"""Every route answers as the API's description says, whatever is sent, and never by a failure of ours."""
+"""Every route answers as the API's description says, whatever is sent, and never with a server error."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.whole import IS_WHOLE
 schemathesis.serializer.alias("message/rfc822", "text/plain")
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-# Of each operation, for each who asks.
+# For each operation and each caller.
 EXAMPLES = 15 if IS_WHOLE else 5
 CONFORMANCE = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 ALWAYS_THE_SAME = settings(
@@ -46,7 +46,7 @@ async def test_every_route_answers_as_described(portal: Portal, who: str) -> Non
 
 
 def try_all(description: dict[str, Any], url: str, token: str) -> set[tuple[str, str]]:
-    """Send what is valid and what is not to every operation; raises what an answer has against it."""
+    """Send valid and invalid requests to every operation; raises what is wrong with an answer."""
     schema = schemathesis.openapi.from_dict(description)
     schema.config.update(base_url=url)
     tried: set[tuple[str, str]] = set()
@@ -64,7 +64,7 @@ def try_one(operation: schemathesis.APIOperation[Any, Any, Any, Any], token: str
     @given(case=operation.as_strategy())
     def one(case: schemathesis.Case[Any]) -> None:
         if "timeout" in case.operation.query:
-            case.query["timeout"] = 0  # or it waits for as long as that
+            case.query["timeout"] = 0  # or the call waits that long
         case.call_and_validate(session=session, headers={"Authorization": f"Bearer {token}"}, checks=CONFORMANCE)
 
     one()

@@ -24,7 +24,7 @@ async def operations(portal: Portal) -> dict[str, dict[str, Any]]:
 
 
 async def site(portal: Portal, path: str) -> Any:
-    """What is beside the API, on the same server."""
+    """A page outside the API, on the same server."""
     return await portal.client("nobody").get(portal.url.removesuffix("/api/v1") + path)
 
 

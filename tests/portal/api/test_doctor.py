@@ -1,4 +1,4 @@
-"""`GET /doctor`: every part is looked at, for ten seconds at most, and no fault of a part is one of the answer."""
+"""`GET /doctor`: every part is checked, for ten seconds at most, and no part that fails makes the answer fail."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from portal.api.examples import EXAMPLES
 from portal.api.problems import MEDIA_TYPE, TYPES
 from tests.portal.context import Portal
 
-# The parts of paths; each other one is 1.
+# The parameters in paths; all others are 1.
 PARTS = {"device_id": "d3f9c01a7b42e", "action": "revoke", "role": "admin", "person": "alice"}
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -42,7 +42,7 @@ def parts(description: dict[str, Any]) -> Iterator[Part]:
 
 
 def example(one: Part, description: dict[str, Any]) -> Any:
-    """The example of its own, or the one that it shares with others."""
+    """The part's own example, or the one that it shares with others."""
     if "example" in one.content:
         return one.content["example"]
     assert one.content["examples"] == {one.part: {"$ref": f"#/components/examples/{one.part}"}}, one

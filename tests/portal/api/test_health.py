@@ -1,4 +1,4 @@
-"""`/health` and `doctor` with the real programs: no worker lives, nothing can be written, clocks that differ."""
+"""`/health` and `doctor` with the real programs: without a worker, with a full disk, with clocks that differ."""
 
 from __future__ import annotations
 
@@ -63,14 +63,14 @@ async def working(environment: dict[str, str], log: Path) -> AsyncIterator[async
 
 
 async def until_health(portal: Portal, **wanted: object) -> None:
-    """Poll until `/health` says so; fail after a minute."""
+    """Poll until `/health` says so; fail after two minutes."""
     async with asyncio.timeout(120):
         while not wanted.items() <= (await portal.get("nobody", "/health")).json().items():  # noqa: ASYNC110
             await asyncio.sleep(0.1)
 
 
 async def findings(portal: Portal, state: str) -> dict[str, str]:
-    """What the doctor finds in this state: its words by what they are about."""
+    """The doctor's findings with this state: the words of each, by what it is about."""
     return {one["about"]: one["words"] for one in (await portal.get("root", "/doctor")).json() if one["state"] == state}
 
 
@@ -136,7 +136,7 @@ async def test_a_disk_on_which_nothing_can_be_written_is_told_and_so_is_its_reco
     async with process(environment, free_tcp_port) as serving_here:
         portal = Portal(f"http://127.0.0.1:{free_tcp_port}", {"root": token})
         await until_health(portal, writable=True)
-        # Files may not grow any more, as on a disk that is full; Python ignores the signal that comes with it.
+        # Files may not grow any more, as on a full disk; Python ignores the signal that comes with it.
         resource.prlimit(serving_here.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
         await until_health(portal, database=True, writable=False)
         assert "disk" in (await findings(portal, "problem"))["database"]

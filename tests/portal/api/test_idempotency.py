@@ -128,7 +128,7 @@ async def test_a_grant_that_ended_before_a_crash_has_ended_when_it_is_said_again
 
 
 def lose_the_reply(portal: Portal, key: str) -> None:
-    """What is left where a portal dies before it has kept its reply."""
+    """Make the database look as if a portal had died before it stored its reply."""
     with portal.store.database.transaction() as connection:
         lost = update(idempotency).where(idempotency.c.key == key)
         connection.execute(lost.values(reply=null(), at=datetime.now(UTC) - 2 * LEASE))

@@ -17,7 +17,7 @@ HERE = "127.0.0.1"
 
 @pytest.fixture(scope="module")
 def rdp_1(portal: Portal) -> str:
-    """A gateway that is for RDP."""
+    """A gateway for RDP."""
     owner = Owner(kind="gateway", name="rdp-1", target_groups=["web"], variants=["rdp"])
     portal.tokens["rdp-1"] = TokenActions(portal.store).create(owner, "tests")
     return "rdp-1"

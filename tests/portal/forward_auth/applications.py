@@ -1,4 +1,4 @@
-"""Web applications behind the real nginx and Caddy, by the files that are installed for them, which ask a portal."""
+"""Web applications behind the real nginx and Caddy, which ask a portal as the files installed for them say."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ PAGE = {"Accept": "text/html"}
 
 @dataclass
 class Application:
-    """An application that keeps what it was asked, and answers with it."""
+    """An application that keeps the headers of its requests, and always answers with the same page."""
 
     seen: list[dict[str, list[str]]] = field(default_factory=list)
 
@@ -64,7 +64,7 @@ class Application:
 
 @asynccontextmanager
 async def application() -> AsyncIterator[tuple[str, Application]]:
-    """An application; yields where it listens, too."""
+    """An application; yields its address, too."""
     app = Application()
     server = uvicorn.Server(uvicorn.Config(app, port=0, lifespan="off", log_config=None, access_log=False))
     task = asyncio.create_task(server._serve())
@@ -77,7 +77,7 @@ async def application() -> AsyncIterator[tuple[str, Application]]:
 
 
 def nginx(sites: Mapping[str, str], home: Path, port: int) -> list[str]:
-    """Run it with the file of each host."""
+    """Configure nginx with the file of each host; returns the command to run it."""
     listens = {"listen 443 ssl;": f"listen 127.0.0.1:{port} ssl;"}
     (home / "countersign.conf").write_text("\n".join(replaced(site, listens) for site in sites.values()))
     user = "user root root;" if os.geteuid() == 0 else ""
@@ -88,21 +88,21 @@ def nginx(sites: Mapping[str, str], home: Path, port: int) -> list[str]:
 def caddy(sites: Mapping[str, str], home: Path, port: int) -> list[str]:
     """The same for Caddy."""
     own = [replaced(site, {f"\n{host} {{": f"\nhttps://{host}:{port} {{"}) for host, site in sites.items()]
-    # As docs/http.md has an operator write it.
+    # As docs/http.md tells an operator to write it.
     options = replaced("{\n" + ADMIN + "}\n", own_socket(home))
     (home / "Caddyfile").write_text("\n".join([options, *own]))
     return [str(found("caddy")), "run", "--config", str(home / "Caddyfile"), "--adapter", "caddyfile"]
 
 
 PROXIES: dict[str, Callable[[Mapping[str, str], Path, int], list[str]]] = {"nginx": nginx, "caddy": caddy}
-# For tests in which the portal and the gate service matter more than the proxy; test_http_relay.py has both always.
+# For tests in which the portal and the gate service matter more than the proxy; test_http_relay.py always has both.
 ONE_PROXY_OR_BOTH = ["nginx", pytest.param("caddy", marks=pytest.mark.whole)]
 
 
 def _command(
     name: str, config: GateConfig, relay: bool, tokens: Mapping[str, str], home: Path, port: int, *files: str
 ) -> list[str]:
-    """The proxy by the files that are installed for it, with tokens, and `files`: its own certificate and key."""
+    """The command to run the proxy with the files installed for it, tokens, and its certificate and key (`files`)."""
     headers, sites = dict[str, str](), dict[str, str]()
     for one in proxy_files(name, config, relay):
         if one.path.suffix == ".headers":
@@ -119,7 +119,7 @@ def _command(
 
 
 def _config(application: str, portal: str, relay: Path | None) -> GateConfig:
-    """What gate.toml says of the applications, which are all one. `relay` is the folder with the relay's sockets."""
+    """The gate.toml for the applications, which are all the same. `relay` is the folder with the relay's sockets."""
     address, _, port = application.rpartition(":")
     target = Target(address=address, ports={"http": int(port)})
     http = HttpSection(proxy_user=getpass.getuser(), portal=portal, applications=DEVICES)
@@ -131,7 +131,7 @@ def _config(application: str, portal: str, relay: Path | None) -> GateConfig:
 
 @dataclass
 class Scene:
-    """Applications behind a proxy that asks a portal. It answers at `proxy`; its certificate is of `authority`."""
+    """Applications behind a proxy that asks a portal. It answers at `proxy`; `authority` issued its certificate."""
 
     site: Site
     application: Application
@@ -142,12 +142,12 @@ class Scene:
 
     @property
     def port(self) -> int:
-        """The proxy's."""
+        """The proxy's port."""
         return urlsplit(self.proxy).port or 443
 
     @property
     def app(self) -> str:
-        """Where the application is for a browser that finds its name."""
+        """The application's address, for a browser that can resolve its name."""
         return f"https://{HOST}:{self.port}"
 
     async def get(
@@ -169,19 +169,19 @@ class Scene:
             )
 
     async def portal(self, person: str, address: str) -> httpx.Response:
-        """What a browser gets from the portal that has signed in there."""
+        """What the portal answers to somebody's browser that is signed in there."""
         cookie = await asyncio.to_thread(self.site.session, person)
         async with plain_client(timeout=60) as client:
             return await client.get(address, headers={"Cookie": f"session={cookie}"})
 
     async def started(self, host: str = HOST, to: str = "/") -> tuple[str, str]:
-        """The address of the portal's page that a browser is led to, and the secret that it gets."""
+        """The portal's page that a browser is redirected to, and the secret that the browser gets."""
         reply = await self.get("/.countersign/start", params={"to": to}, host=host)
         assert reply.status_code == 303, reply.text
         return reply.headers["Location"], cookie_of(reply, BROWSER)
 
     async def coming_back(self, person: str, host: str = HOST, to: str = "/") -> tuple[str, str]:
-        """Path and query of the address by which somebody whose grant lasts is led back, and their browser's secret."""
+        """The path and query that somebody with a grant is sent back to, and their browser's secret."""
         address, secret = await self.started(host, to)
         page = await self.portal(person, address)
         found = re.fullmatch(r"0; url=https://[^/]*(/.*)", page.headers.get("Refresh", ""))
@@ -189,7 +189,7 @@ class Scene:
         return found[1], secret
 
     async def opened(self, person: str, host: str = HOST) -> dict[str, str]:
-        """The cookies of a browser by which somebody whose grant lasts has opened an application."""
+        """The cookies of a browser in which somebody with a grant has opened an application."""
         back, secret = await self.coming_back(person, host)
         reply = await self.get(back, {BROWSER: secret}, host=host)
         assert reply.status_code == 303, reply.text
@@ -197,7 +197,7 @@ class Scene:
 
     @asynccontextmanager
     async def granted(self, person: str, host: str = HOST, **more: object) -> AsyncIterator[int]:
-        """The number of a request of somebody that grace has approved; its grant is revoked at the end."""
+        """Have grace approve a request of somebody; yields its number, and revokes its grant at the end."""
         body = {"device": DEVICES[host], "protocol": "http", "source_address": "127.0.0.1", **more}
         portal = self.site.portal
         if person not in portal.tokens:
@@ -211,12 +211,12 @@ class Scene:
             await self.revoked(number)
 
     async def revoked(self, number: int) -> None:
-        """Have somebody's grant revoked, if it lasts."""
+        """Revoke a request's grant, if it lasts."""
         await self.site.portal.post("grace", f"/requests/{number}/revoke", {"reason": "Enough."})
 
 
 def cookie_of(reply: httpx.Response, name: str) -> str:
-    """A cookie that was set."""
+    """The value of a cookie that the reply sets, with the attributes that it must have."""
     jar: SimpleCookie = SimpleCookie()
     for one in reply.headers.get_list("set-cookie"):
         jar.load(one)
@@ -230,7 +230,7 @@ def cookie_of(reply: httpx.Response, name: str) -> str:
 async def behind(name: str, site: Site, folder: Path, relay: Path | None = None) -> AsyncIterator[Scene]:
     """Applications behind this proxy, which asks the portal of an installation with APPLICATIONS as its policy.
 
-    `relay` is the folder with the sockets of the relay that stands between, if one does.
+    `relay` is the folder with the sockets of the relay between them, if there is one.
     """
     tokens = {
         device: TokenActions(site.store).create(

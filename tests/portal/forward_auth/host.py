@@ -35,7 +35,7 @@ from tests.portal.forward_auth.raw_application import RawApplication, Relayed
 from tests.portal.pages.conftest import Site
 from tests.store.requests import approved
 
-# How long a grant for WIKI lasts, and open connections without an answer of the portal.
+# How long a grant for WIKI lasts, and how long connections stay open without an answer of the portal.
 BRIEF_SECONDS, GRACE_SECONDS = 15, 4
 POLICY = APPLICATIONS.replace(f"[{APP}, {WIKI}]}}", f"[{APP}]}}\n  brief: {{devices: [{WIKI}], grant_minutes: 15s}}", 1)
 NO_TEMPORAL = "127.0.0.1:1"
@@ -43,7 +43,7 @@ NO_TEMPORAL = "127.0.0.1:1"
 
 @dataclass
 class Killable:
-    """A process that is started again by the same command; `answers` says whether it is there."""
+    """A process that can be started again with the same command; `answers` says whether it is ready."""
 
     command: Sequence[str]
     environment: Mapping[str, str]
@@ -62,7 +62,7 @@ class Killable:
             return subprocess.Popen(self.command, cwd=ROOT, env=self.environment, stdout=output, stderr=output)
 
     def stop(self) -> int:
-        """End it as an operator does; its exit code."""
+        """End it as an operator does; returns its exit code."""
         assert self.process
         self.process.terminate()
         return self.process.wait(STOP_SECONDS)
@@ -76,7 +76,7 @@ class Killable:
 
 @dataclass
 class Host:
-    """All of it."""
+    """The host with all its parts."""
 
     site: Site
     database_url: str
@@ -88,7 +88,7 @@ class Host:
     stop_database: Callable[[], None]
 
     def approved(self, person: str, device: str) -> datetime:
-        """Until when the grant lasts that somebody has got."""
+        """Give somebody a grant; returns when it ends."""
         asked = {"requester": person, "device": device, "protocol": "http", "source_address": "127.0.0.1"}
         view = self.site.store.reading.request(approved(self.site.store, **asked))
         assert view
@@ -96,7 +96,7 @@ class Host:
         return view.grant.ends_at
 
     def set_grants(self, person: str, status: str, only_first: bool = False) -> None:
-        """Have somebody's grants, or their first, be of this status."""
+        """Give somebody's grants, or only the first of them, this status."""
         with self.site.store.database.transaction() as connection:
             numbers = select(grants.c.approval_id).where(grants.c.requester == person)
             chosen = numbers.order_by(grants.c.approval_id).limit(1 if only_first else None).scalar_subquery()
@@ -130,7 +130,7 @@ class Scenes:
 
     @property
     def relay(self) -> Relayed:
-        """What talks through the relay."""
+        """The applications behind the relay, to talk to."""
         return Relayed(self.relayed, self.application, Path("none"))
 
     def reached(self) -> tuple[int, int]:
@@ -156,7 +156,7 @@ def _database() -> Iterator[tuple[Cluster, Callable[[], None], Callable[[], None
 
 @asynccontextmanager
 async def serving_host() -> AsyncIterator[Host]:
-    """Run it until the end of the block."""
+    """Run a host until the end of the block."""
     # The path of a Unix socket may have 107 characters.
     with _database() as (cluster, start, end), tempfile.TemporaryDirectory() as made:
         folder, port = Path(made), free_port()

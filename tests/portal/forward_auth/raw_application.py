@@ -68,7 +68,7 @@ class RawApplication:
 
 @dataclass
 class Relayed:
-    """Applications behind a proxy and the relay. `path` is the relay's socket, `portal` what it asks, where known."""
+    """Applications behind a proxy and the relay. `path` is the relay's socket, `portal` what it asks, if known."""
 
     scene: Scene
     application: RawApplication
@@ -91,7 +91,7 @@ class Relayed:
     async def talking(
         self, cookies: Mapping[str, str], host: str = HOST
     ) -> AsyncIterator[Callable[[], Awaitable[object]]]:
-        """A WebSocket and a download, both under way; yields what waits until both are over."""
+        """A WebSocket and a download, both under way; yields a function that waits until both are over."""
         talk, say, head = await self.connected("/socket", cookies, UPGRADE, host)
         assert head.startswith("HTTP/1.1 101"), head
         say.write(b"42")

@@ -1,4 +1,4 @@
-"""What somebody may send who has no access, past nginx and Caddy: none of it comes to an application."""
+"""What somebody without access may send to nginx and Caddy: none of it reaches an application."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ PATHS = (
     ),
     *("/.countersign/\\..\\secret", "/.countersign/..;/secret"),
 )
-# By these, servers and frameworks are told of another address than that of the request.
+# With these headers, servers and frameworks are told another address than the request's.
 OTHER_ADDRESSES = ("X-Original-URL", "X-Rewrite-URL", "X-Original-URI", "X-Forwarded-Uri", "X-Forwarded-Prefix")
 
 
 async def raw(scene: Scene, sent: str, name: str = HOST, source: str = "127.0.0.1") -> str:
-    """What is answered to these bytes on one connection."""
+    """The answer to these bytes, sent on one connection."""
     context = ssl.create_default_context(cadata=scene.certificate)
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     reader, writer = await asyncio.open_connection(
@@ -95,7 +95,7 @@ async def test_another_host_in_the_request_line_opens_nothing(scene: Scene) -> N
             for name in (HOST, OTHER):
                 answer = await raw(scene, get(scene, target, cookie, host), name)
                 told = scene.application.seen[seen:]
-                # A proxy may go by the request line alone: by it, too, she comes to the application that she may use.
+                # A proxy may go by the request line alone, if that names the application that she may use.
                 assert status(answer) >= 300 or target.startswith(f"https://{HOST}"), (target, host, answer)
                 assert all(one["host"] == [f"{HOST}:{port}"] for one in told), (target, host, told)
 

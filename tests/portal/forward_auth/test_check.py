@@ -95,7 +95,7 @@ async def test_the_application_sees_no_cookie_of_ours_and_no_header_of_a_client(
             ("X-Forwarded-Proto", "http"),
             ("X-Forwarded-Uri", "//evil.example/"),
             ("Remote-Groups", "admins"),
-            # What is named in Connection is dropped by proxies; in HTTP/2 nobody would be asked about what follows.
+            # Proxies drop the headers that Connection names; after an upgrade to HTTP/2 nobody would be asked any more.
             ("Connection", "Upgrade, HTTP2-Settings, Remote-User"),
             ("Upgrade", "h2c"),
             ("HTTP2-Settings", "AAMAAABkAAQAAP__"),
@@ -170,7 +170,7 @@ async def test_a_code_works_once_in_the_browser_that_came_and_at_its_host(scene:
         _, other = await scene.started()
         back, secret = await scene.coming_back("alice")
         assert await tried(back, other) == refused
-        # Whoever has seen a code has used it up, for its own browser too.
+        # A code that came with another browser is used up, for its own browser, too.
         assert await tried(back, secret) == refused
         back, secret = await scene.coming_back("alice")
         assert await tried(back, secret, OTHER) == refused

@@ -15,7 +15,7 @@ from tests.portal.forward_auth.applications import APP, BROWSER, COOKIE, CROWD, 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 BROWSERS_EACH = 20
-# Each is a new connection, with TLS, of a test that shares its processor.
+# Each is a new connection with TLS, to servers that share the test's processor.
 AT_ONCE = 40
 PATIENCE_SECONDS = 120
 PAUSE_SECONDS = 0.5
@@ -39,7 +39,7 @@ async def test_200_browsers_ask_once_for_each_person_and_all_are_let_in(scene: S
             shown = (await portal.get(address, headers={"Cookie": f"session={session}"})).text
             if once := ONCE.search(shown):
                 headers = {"Cookie": f"session={session}", "Origin": site.url}
-                # "Try again", where the machine is busy.
+                # 503 says "try again": the machine is busy.
                 while (asked := await portal.post(address, data={"once": once[1]}, headers=headers)).status_code == 503:
                     assert loop.time() < began + PATIENCE_SECONDS, asked.text
                     await asyncio.sleep(PAUSE_SECONDS)

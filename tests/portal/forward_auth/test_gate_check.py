@@ -15,7 +15,7 @@ from tests.portal.forward_auth.applications import APP, COOKIE, HOST, Scene
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 SECONDS = 300
-# The command where the application's name leads to this machine.
+# Runs a command for which the application's name leads to this machine.
 IN_NAMESPACE = 'mount --bind "$1" /etc/hosts && shift && exec "$@"'
 
 

@@ -183,7 +183,7 @@ async def test_another_account_opens_nothing(relay: Relayed) -> None:
             "X-Forwarded-For: 127.0.0.1\r\n\r\n"
         )
         for sent in (forged, ""):
-            # Whoever sends nothing keeps no connection open either.
+            # Sending nothing keeps no connection open either.
             command = [sys.executable, "-c", SAYS, str(relay.path), str(NOBODY), sent]
             said = await asyncio.to_thread(
                 subprocess.run, command, capture_output=True, text=True, check=True, timeout=HEAD_SECONDS / 2
@@ -205,7 +205,7 @@ async def test_another_account_opens_nothing(relay: Relayed) -> None:
 async def test_what_the_proxy_says_has_to_be_what_the_grant_is_for(relay: Relayed, headers: str, status: int) -> None:
     async with relay.scene.granted("alice") as number:
         reader, writer = await asyncio.open_unix_connection(relay.path)
-        # What comes behind the first request is no request.
+        # What follows the first request is not read as another.
         second = "GET /second HTTP/1.1\r\nHost: x\r\n\r\n"
         writer.write(f"GET / HTTP/1.1\r\nHost: x\r\n{headers.format(number=number)}\r\n\r\n{second}".encode())
         async with asyncio.timeout(SECONDS):

@@ -1,4 +1,4 @@
-"""What a portal keeps of whom it has let pass: no more than there is, none of another database, and a turn for each."""
+"""What a portal remembers of whom it let pass: nothing invented or of another database; and fair turns for all."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ async def test_an_older_database_that_was_put_in_place_lets_nobody_in_who_was_le
     await until(lambda: asked.forward_auth.feed.read_through > 1)
     assert (await asked(cookie=asked.cookie)).status_code == 200
     await until(lambda: asked.forward_auth.feed._reading.is_set() is not is_idle)
-    # As it was before the request was opened.
+    # Make the database what it was before the request was opened.
     with closing(sqlite3.connect(asked.database)) as database:
         database.execute("DELETE FROM grants")
         database.execute("DELETE FROM events WHERE version > 1")

@@ -1,6 +1,6 @@
-"""What people have of web applications while something is killed or stopped, and when time is up.
+"""How web applications can be reached while a part is killed or stopped, and when time is up.
 
-By the real nginx and Caddy, PostgreSQL, and processes of the portal and the gate service, killed by SIGKILL.
+With the real nginx and Caddy, PostgreSQL, and processes of the portal and the gate service, killed by SIGKILL.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def now() -> float:
 
 
 async def until_status(scene: Scene, cookies: Mapping[str, str], passes: bool, name: str = "") -> float:
-    """When somebody passes, or passes no more."""
+    """Wait until somebody passes, or no longer does; returns the time of that."""
     async with asyncio.timeout(SECONDS):
         at = {"host": name} if name else {}
         while ((await scene.get("/", cookies, **at)).status_code == 200) != passes:  # noqa: ASYNC110 - as a browser does
@@ -72,7 +72,7 @@ async def until_status(scene: Scene, cookies: Mapping[str, str], passes: bool, n
 
 
 async def opened(scenes: Scenes, person: str) -> tuple[dict[str, str], dict[str, str]]:
-    """The cookies of somebody who passes, with and without the relay."""
+    """The cookies of somebody who passes, without the relay and with it."""
     direct, relayed = await scenes.direct.opened(person), await scenes.relayed.opened(person)
     await until_status(scenes.direct, direct, True)
     await until_status(scenes.relayed, relayed, True)
@@ -80,7 +80,7 @@ async def opened(scenes: Scenes, person: str) -> tuple[dict[str, str], dict[str,
 
 
 async def nobody_passes(scenes: Scenes, direct: Mapping[str, str], relayed: Mapping[str, str]) -> None:
-    """Nothing that anybody sends comes to an application."""
+    """Check that nothing that is sent, with these cookies or without, reaches an application."""
     before = scenes.reached()
     for scene, cookies in ((scenes.direct, direct), (scenes.relayed, relayed)):
         for sent in (cookies, {}):
@@ -119,7 +119,7 @@ async def test_without_portal_or_database_nobody_passes_until_it_is_there_again(
     await until(lambda: scenes.application.open == 0)
 
 
-# What nginx says is ours; Caddy says nothing.
+# nginx answers with words of ours, Caddy with none.
 SILENT = {"nginx": (503, "The portal does not answer"), "caddy": (504, "")}
 
 
@@ -129,7 +129,7 @@ async def test_a_portal_that_says_nothing_keeps_nobody_waiting(host: Host, proxy
         site = Site(url, Portal(url), host.site.store, host.site.mail)
         async with host.scenes(proxy, tmp_path, site) as scenes:
             began, reached = now(), scenes.reached()
-            # It gives up after a minute, as people do, and so do these proxies unless they are told otherwise.
+            # The client gives up after a minute, as people do, and so do these proxies if not configured otherwise.
             replies = [await scene.get("/") for scene in (scenes.direct, scenes.relayed)]
             print(f"{proxy} said so after {(now() - began) / 2:.1f} s")
             status, message = SILENT[proxy]
@@ -153,7 +153,7 @@ async def test_a_killed_gate_service_cuts_what_it_relays_and_is_used_again_once_
     before = scenes.reached()[1]
     assert (await scenes.relayed.get("/", relayed)).status_code == 502
     assert scenes.reached()[1] == before
-    # Where there is no relay, nothing changes.
+    # Without the relay, nothing changes.
     assert (await scenes.direct.get("/", direct)).status_code == 200
     await host.gate.start()
     began = now()

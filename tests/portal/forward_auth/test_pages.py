@@ -23,7 +23,7 @@ PHONE = {"width": 360, "height": 740}
 
 @asynccontextmanager
 async def browser(scene: Scene, person: str, **options: object) -> AsyncIterator[Page]:
-    """A page of somebody who has signed in to the portal, in a browser that finds the application's name here."""
+    """A page of somebody signed in to the portal, in a browser for which the application's name is this machine."""
     async with async_playwright() as playwright:
         found = await playwright.chromium.launch(
             executable_path=CHROMIUM, args=["--no-sandbox", "--host-resolver-rules=MAP *.example.test 127.0.0.1"]
