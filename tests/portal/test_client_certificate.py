@@ -1,4 +1,4 @@
-"""Certificates of clients through the real nginx and Caddy, by the recipes in `deploy/`; and forged ones."""
+"""Client certificates through the real nginx and Caddy, set up as `deploy/` says; and forged ones."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ ADA = Principal("ada", admin=True)
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-# The portal believes this address, and no other of this machine.
+# The portal trusts the first of these addresses, and no other of this machine.
 PROXY, STRANGER = "127.0.0.1", "127.0.0.2"
 PATH = "/tests/certificate"
 REGISTER = "/api/v1/devices/register"
-# Of a certificate that is too long in either form, and no longer than the head of a request may be.
+# With this many names a certificate is too long in either form, but no longer than a request's head may be.
 NAMES = 158
 ADDRESSES = count(1)
 
@@ -62,10 +62,10 @@ class Scene:
     elsewhere: Authority
     server: Issued
     folder: Path
-    client: str = ""  # where the client is, in each test elsewhere, as what is refused there again and again is counted
+    client: str = ""  # the client's address: another in each test, as repeated refusals of an address are counted
 
     def refused(self) -> list[tuple[str, str]]:
-        """Why certificates were refused, and of which address."""
+        """Why certificates were refused, and from which address."""
         rows = [one for one in self.store.events.since(0, 10**6) if one.kind == "certificate_refused"]
         return [(one.detail, one.proof["from"]) for one in rows]
 
@@ -97,7 +97,7 @@ async def scene(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene
 
 @pytest_asyncio.fixture(params=sorted(PROXIES), scope="module", loop_scope="session")
 async def proxy(request: pytest.FixtureRequest, scene: Scene) -> AsyncIterator[str]:
-    """Where a server with TLS in front of the portal answers."""
+    """The address of a server with TLS in front of the portal."""
     if found(request.param) is None:
         pytest.skip(f"{request.param} is not installed (Debian's package is {request.param})")
     home = scene.folder / request.param
@@ -127,7 +127,7 @@ async def through(
     path: str = PATH,
     body: object = None,
 ) -> httpx.Response:
-    """What a client gets that has a certificate, or none, and may send headers of its own."""
+    """The reply to a client, through the proxy; it may have a certificate, and headers of its own."""
     context = ssl.create_default_context(cadata=scene.server.pem)
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     if presented:
@@ -147,7 +147,7 @@ async def through(
 
 
 async def straight(scene: Scene, address: str, *headers: tuple[str, str], path: str = PATH) -> httpx.Response:
-    """What somebody at this address gets who connects to the portal itself."""
+    """The reply to a client at this address that connects to the portal itself."""
     transport = httpx.AsyncHTTPTransport(local_address=address)
     async with httpx.AsyncClient(base_url=scene.url, transport=transport) as client:
         return await client.send(client.build_request("GET", path, headers=[("Host", HOST), *headers]))
@@ -186,7 +186,7 @@ async def test_one_of_a_trusted_authority_is_valid(scene: Scene, proxy: str) -> 
 
 async def test_one_that_has_expired_gets_nobody_in(scene: Scene, proxy: str) -> None:
     reply = await through(scene, proxy, scene.authority.issue(lasts=-DAY / 2))
-    if reply.status_code == 400:  # nginx knows by itself that the date is over
+    if reply.status_code == 400:  # nginx itself refuses an expired certificate
         assert "The SSL certificate error" in reply.text
     else:
         assert reply.json()["valid"] is False

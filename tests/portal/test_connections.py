@@ -1,4 +1,4 @@
-"""Connections that are held for nothing: closed in time, and never in the way of those who ask something."""
+"""Connections that are held for nothing are closed in time, and never keep out those who ask something."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ PATIENCE = 120
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def server(sqlite_url: str) -> AsyncIterator[Server]:
-    """A portal of at most eight connections, whose clients have to be quick."""
+    """A portal of at most eight connections; each test sets how quick its clients have to be."""
     made = Server(create_app(without_temporal(sqlite_url)), "127.0.0.1", 0, 16)
     made.room.most = 8
     async with serving(made):
@@ -86,7 +86,7 @@ async def test_a_head_that_comes_in_drips_has_no_more_time(server: Server) -> No
 
     async def drip(writer: asyncio.StreamWriter) -> None:
         for n in range(1000):
-            if writer.is_closing():  # a write then is a warning in the log
+            if writer.is_closing():  # to write then logs a warning
                 return
             writer.write(f"X-{n}: y\r\n".encode())
             await asyncio.sleep(SOON / 4)
@@ -98,7 +98,7 @@ async def test_a_head_that_comes_in_drips_has_no_more_time(server: Server) -> No
             reply = await to_the_end(reader)
         finally:
             dripping.cancel()
-        # A drop that reaches the closed connection resets it, which may take the reply with it.
+        # A drip that reaches the closed connection resets it, and then the reply may be lost.
         assert reply.startswith(b"HTTP/1.1 408 ") or not reply
 
 
@@ -182,7 +182,7 @@ async def test_where_all_connections_are_taken_the_idle_make_room(server: Server
 async def test_thousands_of_half_open_connections_leave_it_answering_and_its_log_short(
     tmp_path: Path, sqlite_url: str
 ) -> None:
-    """As a process of its own that may open few files: 64 connections of these, of which hundreds are wanted."""
+    """The portal is a process that may open few files: they are enough for 64 connections, and hundreds are wanted."""
     port, log = free_port(), tmp_path / "log"
     told = os.environ | {
         "COUNTERSIGN_DATABASE_URL": sqlite_url,
@@ -195,7 +195,7 @@ async def test_thousands_of_half_open_connections_leave_it_answering_and_its_log
     try:
         await until(lambda: b"Uvicorn running" in log.read_bytes())
         flood = asyncio.create_task(_flood(port))
-        # From an address of its own: whoever floods it is in their own way.
+        # From an address of its own, as a flood keeps out those at its own address.
         transport = httpx.AsyncHTTPTransport(local_address="127.0.0.2")
         async with httpx.AsyncClient(transport=transport, timeout=PATIENCE) as client:
             for _ in range(5):
@@ -213,7 +213,7 @@ async def test_thousands_of_half_open_connections_leave_it_answering_and_its_log
 
 
 async def _flood(port: int) -> None:
-    """Hold half-open connections, always 400 of them, each as long as it is let."""
+    """Keep 400 half-open connections, each for as long as the portal lets it stay."""
 
     loop = asyncio.get_running_loop()
 

@@ -1,4 +1,4 @@
-"""Fair turns: of many who have work for few threads, each gets a turn."""
+"""Fair turns: if many have work for few threads, each gets a turn."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def threads() -> Iterator[ThreadPoolExecutor]:
 
 
 def submit(turns: FairExecutor, whose: str, done: list[str]) -> Future[None]:
-    """Have `whose` name written down in its turn."""
+    """Submit work of `whose` that adds its name to `done`."""
 
     def within() -> Future[None]:
         WHOSE.set(whose)

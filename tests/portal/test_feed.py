@@ -1,4 +1,4 @@
-"""The one feed: nobody who waits misses anything, over HTTP and beneath it."""
+"""The one feed: nobody who waits misses anything, whether over HTTP or in the process."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from store import Store
 from store.reading import FeedPage
 from tests.portal.context import Portal, serving, until
 
-# So often in a row nothing more was read.
+# How many polls in a row must find that nothing more was read.
 QUIET_POLLS = 30
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -94,7 +94,7 @@ async def test_every_waiter_sees_every_last_change(events: list[tuple[int, int]]
     record = Record()
 
     async def follow(feed: Feed, about: int) -> None:
-        """Waits again and again, as a gateway does, until the last event about it was seen."""
+        """Wait again and again, as a gateway does, until the last event about a request was seen."""
         last = max((n for n, (one, _) in enumerate(events, 1) if one == about), default=0)
         seen = 0
         while seen < last:
@@ -244,7 +244,7 @@ async def test_events_are_those_one_may_see_each_told_once(portal: Portal) -> No
 async def test_events_come_as_they_happen(portal: Portal) -> None:
     listening = asyncio.create_task(portal.get("carol", "/events", timeout=60))
     numbers = []
-    while not listening.done():  # it starts to listen at some moment of its own
+    while not listening.done():  # nobody knows when it starts to listen
         numbers.append(await portal.opened("carol"))
         await asyncio.sleep(0.05)
     assert {line["approval_id"] for line in (await listening).json()} <= set(numbers)
@@ -280,7 +280,7 @@ async def test_an_event_costs_one_read_whoever_watches(portal: Portal, settings:
             for name in 10 * ("ada", "alice", "grace")
         ]
         await until(lambda: len(feed._waiting) == len(watchers))
-        # Who waits for a request looks at it first, each for themselves; and the feed looks where it begins.
+        # At first each waiter for a request reads it for itself, and the feed reads where it begins.
         seen: list[int] = []
 
         def all_have_looked() -> bool:
@@ -295,7 +295,7 @@ async def test_an_event_costs_one_read_whoever_watches(portal: Portal, settings:
     await other.aclose()
     assert {reply.headers.get(VERSION_HEADER) or str(reply.json()["version"]) for reply in replies} == {str(version)}
     assert {one["name"] for reply in replies[:30] for one in reply.json()} == {"Grace"}
-    # The request is read once, with its events and people; and once more it is read whom the event concerns.
+    # One read is of the request with its events and people, the other of those whom the event concerns.
     assert len(reads_of_requests(asked)) == 2
 
 
@@ -336,7 +336,7 @@ async def test_what_is_not_read_yet_is_told_from_what_an_older_database_lacks() 
 
 
 async def test_who_has_read_more_than_there_is_goes_on_from_the_newest(portal: Portal) -> None:
-    """As where an older database was put in place of the one that was read."""
+    """As when the database that was read has been replaced by an older one."""
     newest = int((await portal.get("ada", "/events", timeout=0)).headers[VERSION_HEADER])
     for timeout in (0, 0.1):
         reply = await portal.get("ada", "/events", after=newest + 10_000, timeout=timeout)
@@ -382,7 +382,7 @@ async def test_a_topic_is_read_once_for_all_and_only_after_the_events_that_may_c
         version = record.add(7)
         assert set(await asyncio.gather(*waiters)) == {version}
         assert reads == 2
-        # It is read again where that is asked for, and by each while nothing tells of changes.
+        # It is read again if that is asked for, and by every caller while the feed isn't reading changes.
         assert await follow(feed, 0) == version
         assert await feed.shared(about_seven, look, -1) == version
         await until(lambda: not feed._reading.is_set())

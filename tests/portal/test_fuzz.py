@@ -1,4 +1,4 @@
-"""Whatever is sent, what comes back is an answer or a problem in words; never a failure of ours."""
+"""Whatever is sent, what comes back is an answer or a problem in words, never a server error."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ async def test_any_query(portal: Portal, path: str, data: st.DataObject) -> None
     at_once = {"timeout": "0"} if "timeout" in QUERIES[path] else {}
     try:
         reply = await portal.client("ada").get(path, params=query | at_once)
-    except UnicodeEncodeError:  # what no client can send
+    except UnicodeEncodeError:  # no client can send it
         return
     assert reply.status_code in {200, 404, 422}, (query, reply.text)
 

@@ -1,4 +1,4 @@
-"""One token in nobody else's way: what it may have under way at once, and whose turn it is."""
+"""No token gets in the way of others: how much it may have under way at once, and whose turn it is."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ async def test_more_waits_of_one_token_than_it_may_have_are_refused(small: Porta
     assert (await small.get("ada", "/me")).status_code == 200
     assert (await small.get("nobody", "/health")).json()["database"] is True
     for wait in waits:
-        wait.cancel()  # whoever goes away is not waited for
+        wait.cancel()  # a wait ends when its client goes away
     await asyncio.gather(*waits, return_exceptions=True)
     await answered(small)
 
@@ -111,7 +111,7 @@ async def test_few_large_bodies_of_one_token_are_read_at_the_same_time(small: Po
 
 
 async def test_much_work_of_one_token_does_not_keep_another_waiting(portal: Portal) -> None:
-    """Every list is read by the one thread that SQLite has: who has many of them waits for themselves."""
+    """SQLite's only thread reads all lists, so those of a token that asks for many wait for each other."""
     for name in ("ada", "bob"):
         assert (await portal.get(name, "/me")).status_code == 200
     much, done = 200, 0

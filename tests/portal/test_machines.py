@@ -40,7 +40,7 @@ Headers = list[tuple[str, str]]
 
 
 class Machine:
-    """A service token, a provisioning key, and what calling with them is answered."""
+    """A service token, a provisioning key, and calls with them."""
 
     def __init__(self, portal: Portal) -> None:
         self.portal = portal
@@ -65,12 +65,12 @@ class Machine:
         return await self.portal.client("nobody").post("/devices/register", json=sent or body(), headers=headers)
 
     def provisioned(self, devices: int, skips_approval: bool = True) -> Headers:
-        """A new provisioning key for so many devices of carol."""
+        """The header with a new provisioning key for this many devices of carol."""
         wanted = NewProvisioningKey(label="kiosks", person="carol", devices=devices, skips_approval=skips_approval)
         return [(KEY, self.keys.make(wanted, ADA, {}).key)]
 
     async def is_known(self, headers: Headers) -> bool:
-        """Whether it is known who calls, though a machine may not do this; else nothing was proven."""
+        """Whether the caller was recognised, though a machine may not do this; if not, nothing was proven."""
         reply = await self.call(headers)
         kind = reply.json()["type"].rpartition("/")[2]
         if reply.status_code == 403:
@@ -89,7 +89,7 @@ async def machine(portal: Portal) -> Machine:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def registering(machine: Machine) -> AsyncIterator[Machine]:
-    """The same under a policy by which the devices of carol need an approval."""
+    """The same under a policy under which the devices of carol need an approval."""
     apply_policy(machine.portal.store, POLICY + DEVICES, "ada")
     yield machine
     with machine.portal.store.database.transaction() as connection:  # other tests count the devices of carol

@@ -246,7 +246,7 @@ def test_a_database_that_is_away(environment: dict[str, str]) -> None:
 
 @asynccontextmanager
 async def process(environment: dict[str, str], port: int) -> AsyncIterator[asyncio.subprocess.Process]:
-    """`python -m portal serve`, which answers."""
+    """`python -m portal serve`, once it answers."""
     told = os.environ | environment | {"COUNTERSIGN_PORTAL_PORT": str(port), "TEMPORAL_ADDRESS": "127.0.0.1:1"}
     serving = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "portal", "serve", cwd=ROOT, env=told, stderr=asyncio.subprocess.PIPE
@@ -270,7 +270,7 @@ async def test_it_serves_until_it_is_told_to_end_and_sends_waiters_home(environm
     async with process(environment, port) as serving, plain_client(headers=headers) as client:
         assert (await client.get(f"{url}/me")).json()["name"] == "ada"
         waiting = asyncio.create_task(client.get(f"{url}/events", params={"timeout": 60}, timeout=70))
-        # Answered on another connection after the first was read: the waiter is in.
+        # This is answered on another connection after the first was read, so the waiter waits by now.
         assert (await client.get(f"{url}/health")).status_code == 503
         serving.send_signal(signal.SIGTERM)
         assert (await waiting).json() == []

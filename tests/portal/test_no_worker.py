@@ -1,4 +1,4 @@
-"""Asking while no worker runs: the request is open and goes on by itself, and whoever asked hears so."""
+"""Asking while no worker runs: the request is open and goes on by itself, and whoever asked is told so."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ async def test_a_question_without_a_worker_is_open_and_goes_on_once_one_is_back(
         await waiting.process.communicate()
         assert waiting.process.returncode == 0
         await until_listed(alone, ["web-2", "web-3", "web-4"])
-    # Without a worker again: the one that is open has its number now.
+    # Without a worker again, but the open request has its number now.
     reply = await alone.post("alice", "/requests", question)
     assert (reply.status_code, reply.json()["approval_id"]) == (202, number)
 

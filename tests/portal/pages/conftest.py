@@ -31,7 +31,7 @@ from tests.portal.context import MARK, POLICY, Portal, serving, until
 from tests.workflows.deployment import new_namespace
 from tests.workflows.sandboxed import sandboxed
 
-# Without windows of its own it takes a fifth of the processor.
+# The headless shell, which has no windows, takes a fifth of the processor time.
 CHROMIUM = shutil.which("chromium-headless-shell") or shutil.which("chromium") or ""
 # How long a page may take on a machine that is busy with other tests.
 BUSY_MS = 120_000
@@ -60,7 +60,7 @@ class Site:
         return await context.new_page()
 
     async def link_for(self, person: str, at_least: int = 1) -> str:
-        """The newest link to sign in by that was mailed to somebody."""
+        """The newest sign-in link that was mailed to somebody, once there are `at_least` this many."""
         async with asyncio.timeout(60):
             while True:
                 mails = await asyncio.to_thread(Person(person, self.mail.smtp_port, self.mail.imap_port).inbox)
@@ -80,7 +80,7 @@ class Site:
         return sum(bool(LINK.search(text_of(mail))) for mail in mails)
 
     async def signed_in(self, person: str, go_to: str = "/", ago: timedelta = JUST_NOW, **options: object) -> Page:
-        """A page of somebody who signed in so long ago."""
+        """A page of somebody who signed in this long ago."""
         page = await self.page(**options)
         cookie = await asyncio.to_thread(self.session, person, ago)
         await page.context.add_cookies([{"name": "session", "value": cookie, "url": self.url}])
@@ -88,7 +88,7 @@ class Site:
         return page
 
     def session(self, person: str, ago: timedelta = JUST_NOW) -> str:
-        """The cookie of a session of somebody that began so long ago."""
+        """The cookie of a session of somebody's that began this long ago."""
         now = datetime.now(UTC) - ago
         row = {"person": person, "signed_in_by": "email link", "browser": "A test", "source_address": "127.0.0.1"}
         times = {"started_at": now, "confirmed_at": now, "ends_at": now + timedelta(hours=1)}
@@ -96,7 +96,7 @@ class Site:
             return sessions.start(connection, row | times)
 
     async def signed_in_by_link(self, person: str, go_to: str = "/") -> Page:
-        """The same by a link that was mailed."""
+        """A page of somebody who signs in with a mailed link."""
         page = await self.page()
         before = await self.links_of(person)
         await page.goto(go_to)
@@ -133,7 +133,7 @@ async def installed(temporal_address: str, folder: Path, policy: str = POLICY) -
     async with MailServer() as server:
         settings = Settings(
             TEMPORAL_ADDRESS=temporal_address,
-            # Its devices are called as those of the tests of the API, which use the same server.
+            # Its devices have the same names as those of the API's tests, which use the same server.
             TEMPORAL_NAMESPACE=await new_namespace(temporal_address),
             database_url=new_sqlite(folder / "countersign.db"),
             task_queue=f"pages-{MARK}",

@@ -11,7 +11,7 @@ LAPTOP = {"hostname": "carbon", "os": "Debian", "os_version": "12", "posture": {
 
 
 async def registered(site: Site, person: str, key: str = "", **fingerprint: Any) -> dict[str, Any]:
-    """What a device of somebody is told as it registers."""
+    """Register a device of somebody's; returns the reply."""
     sent = {"key": key or new_key(), "fingerprint": LAPTOP | fingerprint}
     reply = await site.portal.post(person, "/devices/register", sent)
     assert reply.status_code == 200, reply.text

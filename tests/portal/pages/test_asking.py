@@ -1,4 +1,4 @@
-"""The page on which one asks: devices are found, and it is said who would have to agree before anything is asked."""
+"""The page to ask on: it finds devices, and says who would have to agree before anything is asked."""
 
 import re
 

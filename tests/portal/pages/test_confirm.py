@@ -19,7 +19,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def number(site: Site) -> int:
-    """A request of alice that grace may approve after a fresh sign-in alone."""
+    """A request of alice's that grace may approve only after a fresh sign-in."""
     reply = await site.portal.post("alice", "/requests", {"device": VAULT, "protocol": "ssh"})
     found: int = reply.json()["approval_id"]
     return found

@@ -22,7 +22,7 @@ LINK = re.compile(r"http://\S+/device\?code=[A-Z-]+")
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """That of somebody who has set nothing."""
+    """The environment of somebody who has configured nothing."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith("COUNTERSIGN_")}
     return ours | {"XDG_CONFIG_HOME": str(folder), "COLUMNS": "200"}
 
@@ -78,7 +78,7 @@ async def test_a_person_logs_a_command_line_in_and_out(site: Site, tmp_path: Pat
     assert (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (0o600, 0o700)
     code, said = await ran(tmp_path, "whoami")
     assert (code, said.startswith("heidi, a person")) == (0, True)
-    # What is given wins, and the token goes to no other portal.
+    # What is given wins over the login, and the login's token is sent to no other portal.
     code, said = await ran(tmp_path, "whoami", COUNTERSIGN_TOKEN=site.portal.tokens["grace"], COUNTERSIGN_URL=site.url)
     assert (code, said.startswith("grace")) == (0, True)
     elsewhere = site.url.replace("127.0.0.1", "localhost")

@@ -32,7 +32,7 @@ WITHOUT_SCRIPTS: dict[str, Any] = {"java_script_enabled": False}
 
 @pytest.fixture(autouse=True)
 def policy(installation: Site) -> Iterator[None]:
-    """A policy by which alice's devices have to be approved; afterwards nobody has any."""
+    """A policy under which alice's devices have to be approved; afterwards it is the plain policy again."""
     apply_policy(installation.store, POLICY + RULES, "ada")
     yield
     apply_policy(installation.store, POLICY, "ada")
@@ -50,14 +50,14 @@ async def press(page: Page, button: str, reason: str = "") -> None:
 
 
 async def clear(site: Site, person: str) -> None:
-    """Archive what somebody has, so that no test finds the devices of another."""
+    """Archive somebody's devices, so that no test finds those of another test."""
     for one in site.store.registered_devices.page(WantedDevices(person=person)):
         await site.portal.post("ada", f"/devices/{one.id}/archive", {"reason": "test"})
 
 
 @pytest.fixture(autouse=True)
 def tokens(installation: Site) -> None:
-    """What the API is called with by an admin, and by somebody whose devices no other test counts."""
+    """The API tokens of an admin, and of somebody whose devices no other test counts."""
     for person in {"ada", "bob"} - installation.portal.tokens.keys():
         owner = Owner(kind="person", name=person)
         installation.portal.tokens[person] = TokenActions(installation.store).create(owner, "tests")

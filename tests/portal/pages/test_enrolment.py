@@ -1,4 +1,4 @@
-"""The enrolment rules in the browser, as it shows them without scripts: in the order of trial, and which answers."""
+"""The enrolment rules in a browser without scripts: the order in which they are tried, and which one answers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ enrolment:
 
 @pytest.fixture(autouse=True)
 def policy(installation: Site) -> Iterator[None]:
-    """These rules are in force, and for none of the next tests."""
+    """Put these rules in force for one test."""
     apply_policy(installation.store, POLICY + ENROLMENT, "ada")
     yield
     apply_policy(installation.store, POLICY, "ada")
@@ -42,7 +42,7 @@ def policy(installation: Site) -> Iterator[None]:
 async def opened(
     site: Site, person: str, path: str = "/enrolment", form: dict[str, Any] | None = None
 ) -> httpx.Response:
-    """A page as somebody gets it who is signed in; with a form, as its answer."""
+    """The page that somebody gets who is signed in, or, with a form, the answer to it."""
     cookies = {"session": site.session(person)}
     async with plain_client(base_url=site.url, cookies=cookies, timeout=60) as client:
         if form is None:

@@ -19,7 +19,7 @@ from tests.portal.pages.conftest import Site
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-# What a browser sends with a post that another site made, or a page of ours that stands in another.
+# What a browser sends with a post from another site, or from a page of ours inside another page.
 FOREIGN: list[dict[str, str]] = [
     {"Sec-Fetch-Site": "cross-site"},
     {"Sec-Fetch-Site": "same-site"},
@@ -92,7 +92,7 @@ ELSEWHERE = [
     "/%0d%0aSet-Cookie:a=b\r\nX: y",
     "/ä",
 ]
-# What no form of ours can send, and in which field.
+# Values that no form of ours can send, and in which field.
 BROKEN = [
     ("/requests/{number}/answer", "level", "0"),
     ("/requests/{number}/answer", "verdict", "maybe"),

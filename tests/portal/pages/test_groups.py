@@ -13,7 +13,7 @@ from tests.portal.pages.conftest import Site
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 WITHOUT_SCRIPTS: dict[str, Any] = {"java_script_enabled": False}
-# Written as people do: with comments, quotes, and a list that stands for another.
+# Written as people do, with comments and both kinds of quotes.
 TEXT = POLICY + "# the end\nchannels: {'email': \"decide\"} # how people are told\n"
 
 

@@ -84,7 +84,7 @@ async def test_what_waits_is_shown_in_pages_the_most_urgent_first_and_each_card_
     assert await cards.evaluate_all("all => all.map((one) => Number(one.id.slice(1)))") == numbers[2:4]
     await expect(grace.get_by_role("heading", name="What you were asked before")).to_have_count(0)
 
-    # What comes now is less urgent than what this page shows, and stands on another; what it shows goes on changing.
+    # New requests are less urgent than those on this page, so they are on another; those on it go on changing.
     later = await site.portal.opened("alice")
     await site.portal.post("grace", f"/requests/{numbers[3]}/decide", {"verdict": "reject"})
     await expect(grace.locator(f"li#r{numbers[3]}")).to_contain_text("Rejected")

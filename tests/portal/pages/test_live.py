@@ -1,4 +1,4 @@
-"""Pages that go on showing requests as they are."""
+"""Pages that keep showing the current state of requests."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""What each page owes its reader: nothing serious for axe in either theme, no need to scroll sideways or of scripts."""
+"""On each page axe finds nothing serious in either theme, and nobody needs scripts or has to scroll sideways."""
 
 import re
 from typing import Any, Literal
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 SERIOUS = {"serious", "critical"}
 WIDTH_OF_A_PHONE = 360
 PHONE: dict[str, Any] = {"viewport": {"width": WIDTH_OF_A_PHONE, "height": 740}}
-# All that the dark theme may change are colours.
+# The dark theme may change only colours, so only the contrast is checked again.
 THEMES: dict[Literal["dark", "light"], dict[str, Any]] = {
     "dark": {"runOnly": ["color-contrast"], "resultTypes": ["violations"]},
     "light": {"resultTypes": ["violations"]},

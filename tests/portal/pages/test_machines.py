@@ -11,7 +11,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def shown_once(page: Page, site: Site) -> list[str]:
-    """The secrets on a page that shows them; the list that follows has none."""
+    """The secrets on a page that shows them; also checks that the list that follows has none."""
     shown = await page.locator("code.secret").all_inner_texts()
     await page.get_by_role("link", name=re.compile("^To the")).click()
     await page.wait_for_url(re.compile(r"/(service-tokens|provisioning-keys)$"))

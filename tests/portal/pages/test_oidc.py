@@ -64,7 +64,7 @@ async def portal_with(issuer: str, port: int, database: str) -> AsyncIterator[Po
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def real(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Portal]:
-    """With npm's oidc-provider."""
+    """A portal with npm's oidc-provider."""
     ours, theirs = free_port(), free_port()
     async with (
         oidc.provider(theirs, f"http://127.0.0.1:{ours}{CALLBACK}") as issuer,
@@ -75,7 +75,7 @@ async def real(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Portal
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def lying(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Portal, HostileProvider]]:
-    """With one that says whatever a test wants."""
+    """A portal with a provider that says whatever a test wants."""
     database = new_sqlite(tmp_path_factory.mktemp("lying") / "countersign.db")
     async with (
         HostileProvider() as hostile,
@@ -85,7 +85,7 @@ async def lying(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple
 
 
 async def begun(browser: httpx.AsyncClient, go_to: str = "/requests?before=7", **more: str) -> str:
-    """Where a browser is led that begins to sign in."""
+    """Begin to sign in; returns where the browser is redirected."""
     await browser.get("/sign-in")
     reply = await browser.post("/sign-in/oidc", data={"go_to": go_to, **more}, headers=OURS)
     assert reply.status_code == 200, reply.text
@@ -95,7 +95,7 @@ async def begun(browser: httpx.AsyncClient, go_to: str = "/requests?before=7", *
 
 
 async def consented(address: str, login: str) -> str:
-    """The address that the provider leads back to, when somebody has signed in there and consented."""
+    """Sign in at the provider and consent; returns the address that it redirects back to."""
     async with plain_client(timeout=30) as person:
         reply = await person.get(address)
         for _ in range(10):
@@ -115,7 +115,7 @@ async def consented(address: str, login: str) -> str:
 
 
 async def returned(portal: Portal, login: str) -> httpx.Response:
-    """What a browser gets whose person signs in at the provider."""
+    """The portal's reply to a browser whose person has signed in at the provider."""
     async with portal.browser() as browser:
         return await browser.get(await consented(await begun(browser), login))
 
@@ -169,7 +169,7 @@ async def test_a_fresh_sign_in_is_one_at_the_provider_and_counts_from_then(real:
         assert (query["prompt"], query["max_age"]) == (["login"], ["0"])
         before = datetime.now(UTC) - timedelta(seconds=1)
         assert before <= await confirmed_at(browser, fresh="true") <= datetime.now(UTC)
-        # The provider, which was not asked to, does not say when its person proved who they are.
+        # The provider was not asked to say when its person proved who they are, so it doesn't.
         assert (await confirmed_at(browser)).year == 1970
 
 
@@ -316,7 +316,7 @@ async def test_a_new_key_of_the_provider_is_fetched(lying: tuple[Portal, Hostile
 
 
 async def brought(portal: Portal, hostile: HostileProvider, claims: dict[str, Any], forged: str = "") -> httpx.Response:
-    """What a browser gets that brings a code for an ID token with these claims."""
+    """The portal's reply to a browser that brings a code for an ID token with these claims."""
     async with portal.browser() as browser:
         query = parse_qs(urlsplit(await begun(browser)).query)
         assert query["code_challenge_method"] == ["S256"]

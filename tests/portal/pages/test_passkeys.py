@@ -42,13 +42,13 @@ AUTHENTICATOR = {
 
 @dataclass
 class Portal:
-    """A portal by a name, as passkeys are bound to no address of numbers."""
+    """A portal with a host name, as passkeys can't be bound to an IP address."""
 
     url: str
     store: Store
 
     def session(self, person: str, ago: timedelta = timedelta(0)) -> str:
-        """The cookie of a session that began so long ago."""
+        """The cookie of a session that began this long ago."""
         at = datetime.now(UTC) - ago
         row = {"person": person, "signed_in_by": "link", "browser": "A test", "source_address": "127.0.0.1"}
         times = {"started_at": at, "confirmed_at": at, "ends_at": at + timedelta(hours=1)}
@@ -82,7 +82,7 @@ class Person:
         await expect(self.page.locator(".line", has_text=label)).to_have_count(1)
 
     async def credential(self) -> str:
-        """What this person's browser answers to be confirmed, before it is sent."""
+        """The credential that this person's browser would send to confirm who they are."""
         await self.page.goto("/confirm")
         await self.page.evaluate("document.querySelector('[data-passkey]').submit = () => {}")
         await self.page.get_by_role("button", name="Use a passkey").click()
@@ -126,7 +126,7 @@ async def person(portal: Portal, browser: Browser, contexts: list[BrowserContext
 
 
 def aged(portal: Portal, cookie: str) -> None:
-    """Have this session have been confirmed long ago."""
+    """Make it long ago that this session was confirmed."""
     with portal.store.database.transaction() as connection:
         of = session_table.c.id == cookie.partition("_")[0]
         connection.execute(update(session_table).where(of).values(confirmed_at=datetime.now(UTC) - LONG_AGO))
@@ -142,7 +142,7 @@ async def sent(portal: Portal, cookie: str, credential: str) -> httpx.Response:
 
 
 async def challenged(portal: Portal, cookie: str) -> None:
-    """Have a challenge wait for this session."""
+    """Start a challenge for this session."""
     headers = {"Sec-Fetch-Site": "same-origin"}
     address = portal.url.replace("localhost", "127.0.0.1")
     async with httpx.AsyncClient(base_url=address, cookies={"session": cookie}, headers=headers) as client:

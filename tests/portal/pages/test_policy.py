@@ -1,4 +1,4 @@
-"""The policy in the browser: nothing holds before its plan was confirmed, and nobody's change is lost."""
+"""The policy in the browser: nothing applies before its plan was confirmed, and nobody's change is lost."""
 
 import re
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ WITHOUT_SCRIPTS: dict[str, Any] = {"java_script_enabled": False}
 
 @pytest.fixture(autouse=True)
 def policy(installation: Site) -> Iterator[int]:
-    """The version that is in force; what a test applies holds for none of the next."""
+    """The version that is in force; what a test applies is undone after it."""
     yield apply_policy(installation.store, POLICY, "ada")
     apply_policy(installation.store, POLICY, "ada")
 
@@ -89,7 +89,7 @@ async def test_two_admins_at_once_lose_nothing(site: Site, policy: int) -> None:
     assert await ada.get_by_label("The text, in YAML").input_value() == mine
     link = await alert.get_by_role("link").get_attribute("href")
     assert link == f"/policy/difference?old={policy}&new={theirs}"
-    # Who has looked at it goes on from there.
+    # An admin who has looked at the difference goes on from there.
     await ada.get_by_label("The text, in YAML").fill(POLICY + "# theirs\n# mine\n")
     again = apply_policy(site.store, POLICY + "# theirs\n# once more\n", "heidi")
     await ada.get_by_role("button", name="Look at the plan").click()

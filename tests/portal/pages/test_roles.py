@@ -55,7 +55,7 @@ async def test_turning_the_switch_on_leaves_and_lists_the_devices_that_are_known
 
 
 async def looks_well_without_scripts(site: Site, path: str) -> None:
-    """Axe needs scripts, so the page is opened once more."""
+    """Axe needs scripts, so open the page once more, with them."""
     page = await site.signed_in("ada", path, viewport=PHONE["viewport"])
     await looks_well(page, path)
 

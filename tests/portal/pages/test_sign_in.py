@@ -32,7 +32,7 @@ async def test_another_browser_can_not_use_the_link(site: Site) -> None:
     await expect(other.get_by_role("alert")).to_contain_text("only in the browser where you asked")
     await other.goto("/approvals")
     await expect(other.get_by_role("heading", level=1)).to_have_text("Sign in")
-    # It is still good where it was asked for.
+    # It is still good in the browser where it was asked for.
     await asked.goto(link)
     await asked.get_by_role("button", name="Sign in").click()
     await expect(asked.get_by_role("heading", level=1)).to_have_text("Approvals")
