@@ -111,7 +111,7 @@ async def test_few_large_bodies_of_one_token_are_read_at_the_same_time(small: Po
 
 
 async def test_much_work_of_one_token_does_not_keep_another_waiting(portal: Portal) -> None:
-    """SQLite's only thread reads all lists, so those of a token that asks for many wait for each other."""
+    """SQLite's only thread reads all lists, but a token that asks for many keeps only itself waiting."""
     for name in ("ada", "bob"):
         assert (await portal.get(name, "/me")).status_code == 200
     much, done = 200, 0

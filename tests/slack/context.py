@@ -95,7 +95,7 @@ class Context:
         return await self.one_of(look, f"{room} #{number} {words}")
 
     async def one_of(self, look: Callable[[], Awaitable[list[Json]]], what: str) -> Json:
-        """Wait until the message that `look` finds is there; there may be only one."""
+        """Wait until `look` finds a message, which has to be the only one."""
         deadline = time.monotonic() + SECONDS
         while not (found := await look()):
             assert time.monotonic() < deadline, f"there is no message: {what}"
@@ -117,7 +117,7 @@ class Context:
         return await until_seen(look, SECONDS)
 
     async def settled(self, request: Request, words: str, *who: str) -> None:
-        """Check that each person's one message has these words, and no button left but a requester's to give back."""
+        """Wait for each person's message with these words; its only button is a requester's, to give the grant back."""
         for person in who:
             message = await self.message(person, request.id, words)
             holds = words == "Approved" and person == request.question.requester

@@ -65,7 +65,7 @@ def noticed(context: Context, request: Request) -> Counter[str]:
 
 
 async def all_in_order(context: Context, request: Request, *expected: str) -> None:
-    """Wait until the record has all that is expected; it has each once, and no message is in Slack twice."""
+    """Wait until the record has all that is expected; check that it has each once, and Slack no message twice."""
     await until(lambda: set(expected) <= set(noticed(context, request)), f"{expected}: {noticed(context, request)}")
     assert set(noticed(context, request).values()) == {1}
     ids = await posted(context, request)

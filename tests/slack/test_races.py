@@ -1,7 +1,7 @@
 """A click and a reply by mail at the same moment, again and again: one outcome, and everybody is told it once.
 
-To be judged at the same moment, the click is sent later than the mail, by the time that reading a mail takes. After
-each race this delay is changed in favour of the one that lost. So each wins about half of the races.
+So that both are judged at the same moment, the click is sent later than the mail, by as long as reading one takes.
+After each race this delay is changed in favour of the one that lost. So each wins about half of the races.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ VERDICTS = (("approve", "approve"), ("approve", "reject"), ("reject", "approve")
 RACES = {"socket": 80 if IS_WHOLE else 24, "http": 40}
 STEP_SECONDS = 0.03
 PATIENCE_SECONDS = 120
-# A sweeper that runs every five seconds retries what was left over for ten; after that nothing more comes.
+# What has been left over for ten seconds is retried by a sweeper that runs every five; then nothing more comes.
 SWEPT_SECONDS = 16
 
 

@@ -15,7 +15,7 @@ EMPTY_FOLDER_LINE = b'* LIST (\\HasNoChildren) "/" "INBOX"\r\n'
 
 
 class OddServer:
-    """One account with an INBOX. `moved` has the mails moved out of it; `sessions` counts the connections made."""
+    """One account with an INBOX, the same in all `sessions`; `moved` has the mails that were moved out of it."""
 
     username = "countersign"
     password = "sandbox"

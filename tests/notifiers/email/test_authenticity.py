@@ -110,7 +110,7 @@ NO_TO = b"From:Date:Subject:Message-ID:Content-Type:MIME-Version"  # what Exchan
 
 
 def with_signature(results: str, *signatures: bytes, domain: bytes = b"example.com", rule: str = "mx") -> Authentic:
-    """Judge a mail with a signature for each `h=` (with any tags after it), and a trusted server's results."""
+    """Judge a mail with a signature for each of these `h=` (and any tags after it), and a trusted server's results."""
     fields = [b"DKIM-Signature: v=1; d=%s; a=rsa-sha256; h=%s; b=AA==\r\n" % (domain, each) for each in signatures]
     mail = b"".join(fields) + MAIL
     value = f"mx.example.test; {results}" if rule == "mx" else results

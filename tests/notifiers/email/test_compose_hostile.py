@@ -119,7 +119,7 @@ def writes_a_reply(link: str, reply_to: str) -> bool:
 
 
 def holds(mail: EmailMessage) -> None:
-    """Check that nobody but us wrote anything of the mail."""
+    """Check that we, and nobody else, wrote the mail."""
     read = parsed(mail)
     assert set(read.keys()) - {"In-Reply-To"} == set(HEADERS)
     assert len(read.keys()) == len(set(read.keys()))

@@ -1,4 +1,4 @@
-"""What stands where in a mail, and which mails can be read in two ways."""
+"""What is where in a mail, and which mails can be read in two ways."""
 
 import pytest
 

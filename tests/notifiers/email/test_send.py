@@ -1,4 +1,4 @@
-"""Sending mails to a real server: what arrives, whose failure a failure is, and what happens to kept connections."""
+"""Sending mails to a real server: what arrives, whose fault a failure is, and what happens to kept connections."""
 
 from __future__ import annotations
 

@@ -170,7 +170,7 @@ async def test_a_code_works_once_in_the_browser_that_came_and_at_its_host(scene:
         _, other = await scene.started()
         back, secret = await scene.coming_back("alice")
         assert await tried(back, other) == refused
-        # A code that came with another browser is used up, for its own browser, too.
+        # A code that was tried in another browser is used up, for its own browser, too.
         assert await tried(back, secret) == refused
         back, secret = await scene.coming_back("alice")
         assert await tried(back, secret, OTHER) == refused

@@ -15,7 +15,7 @@ from tests.portal.forward_auth.applications import APP, BROWSER, COOKIE, CROWD, 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 BROWSERS_EACH = 20
-# Each is a new connection with TLS, to servers that share the test's processor.
+# Each is a new connection with TLS, and the test shares its processor.
 AT_ONCE = 40
 PATIENCE_SECONDS = 120
 PAUSE_SECONDS = 0.5

@@ -1,4 +1,4 @@
-"""What a portal remembers of whom it let pass: nothing invented or of another database; and fair turns for all."""
+"""What a portal remembers of whom it let pass: nothing invented, nothing of another database; and fair turns."""
 
 from __future__ import annotations
 

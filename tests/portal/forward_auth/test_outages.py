@@ -63,7 +63,7 @@ def now() -> float:
 
 
 async def until_status(scene: Scene, cookies: Mapping[str, str], passes: bool, name: str = "") -> float:
-    """Wait until somebody passes, or no longer does; returns the time of that."""
+    """Wait until somebody passes, or no longer does; returns when that was."""
     async with asyncio.timeout(SECONDS):
         at = {"host": name} if name else {}
         while ((await scene.get("/", cookies, **at)).status_code == 200) != passes:  # noqa: ASYNC110 - as a browser does

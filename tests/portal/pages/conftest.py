@@ -60,7 +60,7 @@ class Site:
         return await context.new_page()
 
     async def link_for(self, person: str, at_least: int = 1) -> str:
-        """The newest sign-in link that was mailed to somebody, once there are `at_least` this many."""
+        """The newest sign-in link that was mailed to somebody, once there are `at_least` links."""
         async with asyncio.timeout(60):
             while True:
                 mails = await asyncio.to_thread(Person(person, self.mail.smtp_port, self.mail.imap_port).inbox)

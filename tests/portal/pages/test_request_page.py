@@ -1,4 +1,4 @@
-"""One request: who was told and what it said, answers that did not count, its access, and asking again."""
+"""One request: who was told and in what words, answers that did not count, its access, and asking again."""
 
 from __future__ import annotations
 
