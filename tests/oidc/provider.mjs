@@ -1,5 +1,5 @@
-// A provider with its own pages to sign in and consent. Any login is taken, without its password: it is the mail address,
-// verified unless it begins with "unverified".
+// A provider with its own pages to sign in and consent. It accepts any login with any password. The login is the mail
+// address, which is verified unless it begins with "unverified".
 import { Provider } from 'oidc-provider';
 
 const [port, client_id, client_secret, redirect_uri] = process.argv.slice(2);
