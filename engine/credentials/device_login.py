@@ -32,6 +32,7 @@ LOGINS_FROM_ONE_SOURCE = 100
 LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
 CODE_LENGTH = 8
 LONGEST_MACHINE = 100
+TOO_MANY = "Too many logins were begun from your network within an hour; try again later."
 NO_LOGIN = "No login waits with this code: it may be mistyped, answered already, or older than ten minutes."
 
 
@@ -59,11 +60,9 @@ class CommandLineLogins(EnginePart):
         }
         with self.database.transaction() as connection:
             if logins.begun_since(connection, source_address, now - WINDOW) >= LOGINS_FROM_ONE_SOURCE:
-                raise TooMany(
-                    "Too many logins were begun from your network within an hour; try again later.",
-                    limit=LOGINS_FROM_ONE_SOURCE,
-                    retry_after=int(WINDOW.total_seconds()),
-                )
+                _refused(connection, TOO_MANY, "", source_address, now)
+                again = int(WINDOW.total_seconds())
+                raise Recorded from TooMany(TOO_MANY, limit=LOGINS_FROM_ONE_SOURCE, retry_after=again)
             code = _new_code()
             while not logins.rows.add(connection, row | {"user_code": code}):
                 code = _new_code()
@@ -127,7 +126,11 @@ def _waiting(connection: Connection, typed: str, person: str, source_address: st
     """The login that waits with this code, as a person typed it. Raises NotFound, recorded."""
     row = logins.waiting(connection, re.sub(r"[^A-Z]", "", typed.upper()), now)
     if row is None:
-        refused = event("login_refused", person, NO_LOGIN, {"from": source_address}, now, PORTAL)
-        append_or_count(connection, None, refused, person)
+        _refused(connection, NO_LOGIN, person, source_address, now)
         raise Recorded from NotFound(NO_LOGIN)
     return row
+
+
+def _refused(connection: Connection, why: str, person: str, source_address: str, now: datetime) -> None:
+    refused = event("login_refused", person, why, {"from": source_address}, now, PORTAL)
+    append_or_count(connection, None, refused, person or source_address)

@@ -36,7 +36,7 @@ PHRASES = {
     "login_asked": "began to log in with a command line",
     "login_allowed": "allowed a command line to act for them",
     "login_denied": "did not allow a command line to act for them",
-    "login_refused": "typed a login code that there is not",
+    "login_refused": "could not log in with a command line",
     "signed_in": "signed in",
     "confirmed": "signed in again, to confirm who they are",
     "passkey_added": "added a passkey",

@@ -115,6 +115,8 @@ def test_from_one_address_come_so_many_logins_an_hour(store: Store) -> None:
         rules.begin("a", HERE)
     with pytest.raises(TooMany, match="Too many logins"):
         rules.begin("a", HERE)
+    refused = store.events.since(store.events.last_version() - 1)
+    assert [(one.kind, one.proof) for one in refused] == [("login_refused", {"from": HERE})]
     rules.begin("a", "192.0.2.8")
     moved(store, asked_at=timedelta(hours=1))
     rules.begin("a", HERE)
