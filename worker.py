@@ -92,6 +92,7 @@ async def run(
             PeriodicTask("answers left over", engine.submit_left_over),
             PeriodicTask("devices left over", engine.devices.ask_left_over),
             PeriodicTask("workflows that are gone", engine.settle_lost),
+            PeriodicTask("grants that are over", engine.end_overdue),
             PeriodicTask("answers that counted", engine.remind_workflows, until_it_worked=True),
             PeriodicTask("what admins are told of", engine.alert_admins),
             PeriodicTask("what expires soon", engine.tell_of_expiry, pause=TELL_OF_EXPIRY_EVERY),

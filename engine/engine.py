@@ -89,7 +89,8 @@ class Engine:
         # Not about a request.
         self.notify = self._resources.notify
         # What sweepers do.
-        self.enforce_directory, self.settle_lost = sweeping.enforce_directory, settling.settle_lost
+        self.enforce_directory = sweeping.enforce_directory
+        self.settle_lost, self.end_overdue = settling.settle_lost, settling.end_overdue
         self.alert_admins, self.tell_of_expiry = alerts.of_inboxes, alerts.of_expiry
         self.submit_left_over, self.remind_workflows = recovery.submit_left_over, recovery.remind_workflows
 

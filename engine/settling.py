@@ -29,15 +29,18 @@ class Settling:
     async def settle_lost(self) -> None:
         """Check the waiting requests in turn, a few each time, and cancel those whose workflow has ended or was lost.
 
-        Nothing else would ever settle them. Also ends grants that are still Active OVERDUE_AFTER past their end.
+        Nothing else would ever settle them.
         """
         rows = await self._run(self._requests.waiting_after, self._checked_through, CHECKED_AT_ONCE)
         self._checked_through = rows[-1][0] if len(rows) == CHECKED_AT_ONCE else 0
         await run_each([partial(self._settle_if, *row) for row in rows])
-        ended_by = datetime.now(UTC) - OVERDUE_AFTER
-        late = await self._run(grants.overdue, self._database, ended_by, CHECKED_AT_ONCE)
-        for approval_id in late:
-            await self._run(self._transactions.granting.end, time_over(approval_id, datetime.now(UTC)))
+
+    async def end_overdue(self) -> None:
+        """End the grants that are still Active OVERDUE_AFTER past their end, whether Temporal can be reached or not."""
+        now = datetime.now(UTC)
+        late = await self._run(grants.overdue, self._database, now - OVERDUE_AFTER, CHECKED_AT_ONCE)
+        end = self._transactions.granting.end
+        await run_each([partial(self._run, end, time_over(approval_id, now)) for approval_id in late])
 
     async def settle_if_lost(self, approval_id: int) -> bool:
         """Do the same for one request; returns whether it is settled now, perhaps by another process."""
