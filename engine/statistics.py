@@ -76,7 +76,7 @@ def _durations(each: Iterable[tuple[str, float]]) -> list[Durations]:
 
 
 def _responses(counted: Counted, policy: Policy) -> list[Response]:
-    """Who was asked, the slowest first."""
+    """Who was asked, the slowest first: before all others, those who let requests expire and never answered."""
     took: dict[str, list[float]] = defaultdict(list)
     approvers = counted.asked
     asked = Counter(
@@ -101,7 +101,11 @@ def _responses(counted: Counted, policy: Policy) -> list[Response]:
         )
         for person, times in asked.items()
     ]
-    return sorted(made, key=lambda one: (one.median_seconds, one.let_expire), reverse=True)[:MOST_PEOPLE]
+    return sorted(made, key=_slowness, reverse=True)[:MOST_PEOPLE]
+
+
+def _slowness(one: Response) -> tuple[bool, float, int]:
+    return not one.answered and one.let_expire > 0, one.median_seconds, one.let_expire
 
 
 def _level_began(request: Row[Any], answers: Iterable[Row[Any]], level: int) -> datetime:

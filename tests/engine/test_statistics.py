@@ -76,6 +76,16 @@ def test_times_outcomes_and_refusals_are_those_worked_out_by_hand(store: Store) 
     assert overview_of(store, 90).requests == 6
 
 
+def test_who_lets_requests_expire_and_never_answers_is_the_slowest(store: Store) -> None:
+    decided(store, 600, "ssh", "email")
+    for person, protocol in (("bob", "rdp"), ("carol", "sftp")):
+        number = opened(store, protocol=protocol).approval_id
+        write(store, asking(number, person))
+        if person == "bob":
+            write(store, a_transition(number, "1.expired", status=Status.EXPIRED, message="Expired."))
+    assert [one.person for one in overview_of(store, 30).people] == ["bob", "grace", "carol"]
+
+
 def test_of_many_requests_the_newest_are_counted_and_that_is_said(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
