@@ -6,6 +6,7 @@ Source of the format: https://html.spec.whatwg.org/multipage/server-sent-events.
 
 import json
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
@@ -64,7 +65,8 @@ async def live(
 
 async def _stream(context: Context, caller: Caller, cookie: str, version: int) -> AsyncIterator[str]:
     yield f"retry: {RETRY_MS}\n\n"
-    with context.streams.one(caller.credential.id):
+    # A CountersignError ends the stream, and the browser opens another one after RETRY_MS.
+    with suppress(CountersignError), context.streams.one(caller.credential.id):
         while (found := await _next(context, caller, version)) is not None:
             events, version = found
             if events is None:
@@ -73,10 +75,7 @@ async def _stream(context: Context, caller: Caller, cookie: str, version: int) -
             if not events:
                 yield f"id: {version}\ndata: \n\n"
             if any(event.kind in RIGHTS for event in events):
-                try:
-                    again = await context.run(auth.by_session, context.store, cookie)
-                except CountersignError:
-                    return
+                again = await context.run(auth.by_session, context.store, cookie)
                 if again is None:
                     return
                 caller = again

@@ -1,11 +1,15 @@
 """Pages that keep showing the current state of requests."""
 
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
 import pytest
 from playwright.async_api import Page, expect
 
+from portal.context import STREAMS_AT_ONCE
+from portal.pages.live import RETRY_MS
 from store import sessions
+from tests.http_clients import plain_client
 from tests.portal.pages.conftest import Site
 from tests.portal.pages.test_requests import asked
 from tests.proxy import Proxy
@@ -104,3 +108,13 @@ async def test_who_signs_in_next_is_not_shown_what_the_last_one_saw(site: Site) 
     device = next(site.portal.devices)
     reply = await site.portal.post("alice", "/requests", {"device": device, "protocol": "ssh"})
     await expect(grace.locator(f"article#r{reply.json()['approval_id']}")).to_be_visible()
+
+
+async def test_a_session_with_too_many_streams_is_told_to_come_back(site: Site) -> None:
+    cookies, after = {"session": site.session("alice")}, site.store.events.last_version()
+    async with plain_client(base_url=site.url, cookies=cookies) as client, AsyncExitStack() as open_ones:
+        streams = [client.stream("GET", f"/live?after={after}") for _ in range(STREAMS_AT_ONCE)]
+        lines = [(await open_ones.enter_async_context(stream)).aiter_lines() for stream in streams]
+        assert {await anext(each) for each in lines} == {f"retry: {RETRY_MS}"}
+        one_more = await client.get(f"/live?after={after}")
+        assert (one_more.status_code, one_more.text) == (200, f"retry: {RETRY_MS}\n\n")
