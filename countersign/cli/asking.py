@@ -138,6 +138,8 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List requests, the newest first; what waits for your answer, the most urgent first."""
+    if to_approve and status:
+        raise typer.BadParameter("What waits for your answer is all Waiting; leave --status or --to-approve out.")
     me = person(api.me(), "Leave --mine and --to-approve out.") if mine or to_approve else ""
     views = api.approvals(limit) if to_approve else api.requests(status, me if mine else "", limit=limit)
     if mine:

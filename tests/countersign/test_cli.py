@@ -271,6 +271,8 @@ def test_the_list_shows_what_waits_for_whom(by: Run, installation: Installation)
     assert {one["status"] for one in by("grace", "list", "--status", "approved", "--json").json} == {"Approved"}
     assert len(by("alice", "list", "--limit", "1", "--json").json) == 1
     assert by("carol", "list", "--to-approve").out == "Nothing waits for your answer.\n"
+    wrong = by("grace", "list", "--to-approve", "--status", "expired")
+    assert (wrong.code, "leave --status or --to-approve out" in " ".join(wrong.err.split())) == (2, True), wrong
 
 
 def test_show_has_the_timeline_in_json_too(by: Run, installation: Installation) -> None:
