@@ -15,8 +15,9 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import NamedTuple, NoReturn
 
+from rich.box import SIMPLE
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from sqlalchemy import text
 
 from benchmarks.plans import plan_of, statements
@@ -34,6 +35,8 @@ PAST = int(os.environ.get("PAST", "1000000"))
 WAITING, LASTING = 10_000, 500
 TIMES, SECONDS = 100, 5.0
 WARM = 3
+# How many of the queries that use an index are named.
+NAMED = 3
 DATABASES = ("SQLite", "PostgreSQL")
 MOST_STATEMENTS: dict[Kind, int] = {"list": 6, "event": 3, "sweep": 3}
 
@@ -161,20 +164,26 @@ def end_by(broken: Sequence[str], console: Console) -> NoReturn:
 
 
 def _table(database: str, past: int, found: list[Cost]) -> Table:
-    title = f"{database}: {past:,} past, {WAITING:,} waiting; milliseconds"
-    table = Table("what", "statements", "half", "99 of 100", "of processor", "at most", "read as a whole", title=title)
+    table = Table(
+        "what",
+        *(Column(name, justify="right") for name in ("SQL", "p50", "p99", "CPU", "limit")),
+        title=f"{database}: {past:,} past, {WAITING:,} waiting; milliseconds",
+        caption="SQL: statements; CPU: of this process; a sweep's limit is for its p50",
+        box=SIMPLE,
+    )
     for one in found:
-        limit = LIMITS[one.query.kind]
-        row = [str(one.statements), f"{one.half:.1f}", f"{one.nearly_all:.1f}", f"{one.processor:.1f}", f"{limit:.0f}"]
-        style = "red" if over_limits(database, [one]) else ""
-        table.add_row(one.query.name, *row, ", ".join(sorted(one.scanned)), style=style)
+        times = (one.half, one.nearly_all, one.processor)
+        row = [str(one.statements), *(f"{time:.1f}" for time in times), f"{LIMITS[one.query.kind]:.0f}"]
+        table.add_row(one.query.name, *row, style="red" if over_limits(database, [one]) else "")
     return table
 
 
 def _relied_on(found: list[Cost]) -> Table:
-    table = Table("index", "used by", title="What these queries rely on")
+    table = Table("index", "used by", title="What these queries rely on", box=SIMPLE)
     for index in sorted({index for one in found for index in one.indexes}):
-        table.add_row(index, ", ".join(one.query.name for one in found if index in one.indexes))
+        used_by = [one.query.name for one in found if index in one.indexes]
+        more = f" and {len(used_by) - NAMED} more" if len(used_by) > NAMED else ""
+        table.add_row(index, "; ".join(used_by[:NAMED]) + more)
     return table
 
 
