@@ -142,16 +142,16 @@ app = typer.Typer(add_completion=False, context_settings=HELP_OPTIONS, pretty_ex
 @app.command()
 def main(
     check: Annotated[
-        bool, typer.Option("--check", help="Look at the settings and at all that they name, and start nothing.")
+        bool, typer.Option("--check", help="Check the settings and all that they name, without starting anything.")
     ] = False,
     replay: Annotated[
-        bool, typer.Option("--replay", help="Replay all that is open with this version, and start nothing.")
+        bool, typer.Option("--replay", help="Replay all open workflows with this version, without starting anything.")
     ] = False,
     version: VersionOption = False,
 ) -> None:
     """Decide, send notifications and read answers, until SIGTERM or Ctrl-C.
 
-    Exit codes: 0 ended, 1 something that is needed can't be reached, 2 a setting is wrong.
+    Exit codes: 0 stopped, 1 something that it needs can't be reached, 2 a setting is wrong.
     """
     try:
         settings = load()

@@ -23,5 +23,5 @@ def print_version(wanted: bool) -> None:
 
 # The option of every command line: `version: VersionOption = False`.
 VersionOption = Annotated[
-    bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version, and end.")
+    bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version and exit.")
 ]

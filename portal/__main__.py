@@ -63,10 +63,10 @@ app = typer.Typer(
     context_settings=HELP_OPTIONS,
     # Pretty exceptions would show a command's arguments.
     pretty_exceptions_enable=False,
-    help="Countersign's pages and HTTP API, its tokens and links.",
+    help="Run Countersign's pages and HTTP API, and manage tokens, sign-in links and the policy.",
 )
 token_app = typer.Typer(no_args_is_help=True, help="API tokens: each belongs to one person or one gateway.")
-policy_app = typer.Typer(no_args_is_help=True, help="Apply the first policy, or one where no admin can apply any.")
+policy_app = typer.Typer(no_args_is_help=True, help="Apply the first policy, or one if no admin is left who can.")
 app.add_typer(token_app, name="token")
 app.add_typer(policy_app, name="policy")
 messages = Console(stderr=True, highlight=False)
@@ -76,12 +76,12 @@ messages = Console(stderr=True, highlight=False)
 def options(
     version: VersionOption = False,
 ) -> None:
-    """Countersign's HTTP API, and its tokens."""
+    """Run Countersign's pages and HTTP API, and manage tokens, sign-in links and the policy."""
 
 
 @app.command()
 def serve() -> None:
-    """Serve the API until Ctrl-C."""
+    """Serve the pages and the API until Ctrl-C."""
     from countersign.client.library import log_through_python
     from portal.app import create_app
     from portal.server import Server
@@ -106,20 +106,21 @@ def serve() -> None:
 @token_app.command()
 def create(
     person: Annotated[str, typer.Option(help="The person it is for.")] = "",
-    admin: Annotated[bool, typer.Option("--admin", help="An admin, whatever the policy says.")] = False,
+    admin: Annotated[bool, typer.Option("--admin", help="Make it an admin's, whatever the policy says.")] = False,
     gateway: Annotated[str, typer.Option(help="The name of the gateway it is for.")] = "",
-    device: Annotated[list[str] | None, typer.Option(help="One of its devices; may be repeated.")] = None,
-    device_group: Annotated[list[str] | None, typer.Option(help="A group of its devices; may be repeated.")] = None,
+    device: Annotated[list[str] | None, typer.Option(help="A device the gateway asks for; may be repeated.")] = None,
+    device_group: Annotated[list[str] | None, typer.Option(help="A device group it asks for; may be repeated.")] = None,
     protocol: Annotated[
-        list[ConnectionProtocol] | None, typer.Option(case_sensitive=False, help="What it asks for; may be repeated.")
+        list[ConnectionProtocol] | None,
+        typer.Option(case_sensitive=False, help="A protocol it asks for; may be repeated."),
     ] = None,
     registers_devices: Annotated[
-        bool, typer.Option("--registers-devices", help="It registers the devices that people connect with.")
+        bool, typer.Option("--registers-devices", help="The gateway registers the devices that people connect with.")
     ] = False,
-    lasts: Annotated[str, typer.Option(help="For how long, such as 12h or 90d; without it until it is ended.")] = "",
+    lasts: Annotated[str, typer.Option(help="How long, such as 12h or 90d (default: until it is ended).")] = "",
     label: Annotated[str, typer.Option(help="What it is for, as lists show it.")] = "",
 ) -> None:
-    """Make a token. It is printed alone on standard output, this once."""
+    """Create a token, and print it alone on standard output. It is shown only once."""
     with _failures_as_messages(), _store() as store:
         by_scope = bool((device or device_group) and protocol)
         if person and not (gateway or device or device_group or protocol or registers_devices):
@@ -138,7 +139,7 @@ def create(
 
 @token_app.command("list")
 def list_(limit: Annotated[int, typer.Option(metavar="N", min=1, help="How many at most.")] = 50) -> None:
-    """List the newest tokens, without their secrets; those that ended by themselves are kept for a month."""
+    """List the newest tokens, without their secrets. Expired ones are listed for a month."""
     table = Table("id", "for", "may", "label", "since", "used", "ends", "ended")
     with _failures_as_messages(), _store() as store:
         found = store.tokens.newest(limit + 1)
@@ -162,8 +163,8 @@ def end(
 
 
 @app.command("sign-in-link")
-def sign_in_link(person: Annotated[str, typer.Argument(help="Who signs in by it.")]) -> None:
-    """Make a link by which a person can sign in once, in any browser, within 15 minutes; for where no mail comes."""
+def sign_in_link(person: Annotated[str, typer.Argument(help="Who will sign in with it.")]) -> None:
+    """Create a link with which a person who gets no mail can sign in once, in any browser, within 15 minutes."""
     from engine.credentials.sign_in import SignIn
     from notifiers import channels
 
@@ -183,9 +184,9 @@ def apply_policy(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Apply it without asking, whatever it takes away.")] = False,
 ) -> None:
-    """Put a policy in force, or name all its mistakes. Where it takes something away you are asked first.
+    """Put a policy in force, or name all its mistakes. If it takes something away, you are asked first.
 
-    The worker carries out what it means for what is open, as soon as it runs.
+    The worker applies it to open requests and grants as soon as it runs.
     """
     with _failures_as_messages(), _store() as store:
         read = ReadPolicy.of(content(file))
@@ -204,9 +205,9 @@ def apply_policy(
 
 @policy_app.command("show")
 def show_policy(
-    version: Annotated[int | None, typer.Argument(metavar="VERSION", min=1, help="Another than that in force.")] = None,
+    version: Annotated[int | None, typer.Argument(metavar="VERSION", min=1, help="An earlier version.")] = None,
 ) -> None:
-    """Print the policy that is in force, or a version of it, as it was written."""
+    """Print the policy in force, or an earlier version, as it was written."""
     with _failures_as_messages(), _store() as store:
         found, text = store.policies.text(version)
         messages.print(f"version {found}")

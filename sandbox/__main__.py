@@ -35,13 +35,15 @@ app = typer.Typer(
 console = Console(highlight=False)
 
 SmtpPort = Annotated[
-    int, typer.Option(envvar="COUNTERSIGN_SANDBOX_SMTP_PORT", help="Where the mail server takes mail.")
+    int, typer.Option(envvar="COUNTERSIGN_SANDBOX_SMTP_PORT", help="The port where the mail server accepts mail.")
 ]
-ImapPort = Annotated[int, typer.Option(envvar="COUNTERSIGN_SANDBOX_IMAP_PORT", help="Where it shows mailboxes.")]
-Domain = Annotated[str, typer.Option(envvar="COUNTERSIGN_SANDBOX_DOMAIN", help="The domain of its people.")]
+ImapPort = Annotated[
+    int, typer.Option(envvar="COUNTERSIGN_SANDBOX_IMAP_PORT", help="The port where mailboxes are read.")
+]
+Domain = Annotated[str, typer.Option(envvar="COUNTERSIGN_SANDBOX_DOMAIN", help="The domain of its people's addresses.")]
 ApprovalId = Annotated[int, typer.Argument(help="The request's number, without #.")]
 As = Annotated[str, typer.Option("--as", help="Who writes: the local part of their address.")]
-MailOf = Annotated[str, typer.Option(help="Answer the copy in this person's inbox instead of one's own.")]
+MailOf = Annotated[str, typer.Option(help="Answer the copy in this person's inbox instead of the writer's own.")]
 
 
 @app.callback()
@@ -96,7 +98,7 @@ def reply(
     text: Annotated[str, typer.Argument(help='What to write, such as "Approved".')],
     as_: As,
     client: Annotated[Client, typer.Option(help="Write and quote as this mail client does.")] = Client.PLAIN,
-    forged_by: Annotated[str, typer.Option(help="Somebody else, who sends it in this person's name.")] = "",
+    forged_by: Annotated[str, typer.Option(help="Somebody else who sends it in the writer's name.")] = "",
     mail_of: MailOf = "",
     smtp_port: SmtpPort = SMTP_PORT,
     imap_port: ImapPort = IMAP_PORT,
@@ -114,7 +116,7 @@ def reply(
 def forward(
     approval_id: ApprovalId,
     as_: As,
-    to: Annotated[str, typer.Option(help="Who gets it.")],
+    to: Annotated[str, typer.Option(help="Who receives it.")],
     text: Annotated[str, typer.Option(help="A note on top.")] = "",
     smtp_port: SmtpPort = SMTP_PORT,
     imap_port: ImapPort = IMAP_PORT,

@@ -19,7 +19,7 @@ commands = typer.Typer()
 @commands.command()
 @with_portal
 def whoami(api: Api, as_json: AsJson = False) -> None:
-    """Say whose token this is, and what it is for."""
+    """Show whose token this is; for a gateway's, also its devices and protocols."""
     me = api.me()
     page = Text.assemble((me.name, "bold"), f", a {me.kind}", " and an admin" if me.admin else "")
     if me.kind == "gateway":
@@ -32,7 +32,7 @@ def whoami(api: Api, as_json: AsJson = False) -> None:
 @commands.command()
 @with_portal
 def health(api: Api, as_json: AsJson = False) -> None:
-    """Say whether the portal, its database, Temporal and a worker are there."""
+    """Check whether the portal, its database, Temporal and a worker can be reached."""
     found = api.health()
     parts = [
         mark(works).append(f" {name}{'' if works else f' {why}'}", "default") for name, works, why in _parts(found)

@@ -13,8 +13,8 @@ from countersign.http import Api
 from countersign.models import Verdict
 from countersign.views import RequestView
 
-CommentText = Annotated[str, typer.Argument(metavar="TEXT", help="What to pass on; it decides nothing.")]
-Comment = Annotated[str, typer.Argument(metavar="COMMENT", help="What the requester and the record are told.")]
+CommentText = Annotated[str, typer.Argument(metavar="TEXT", help="The text to send; it decides nothing.")]
+Comment = Annotated[str, typer.Argument(metavar="COMMENT", help="A comment for the requester and the record.")]
 
 commands = typer.Typer()
 
@@ -40,7 +40,7 @@ _answers(Verdict.REJECT, "Reject a request that waits for your answer; one rejec
 @commands.command()
 @with_portal
 def comment(api: Api, number: Number, text: CommentText, as_json: AsJson = False) -> None:
-    """Write to those who are asked about your request; or, where you are asked, to the requester."""
+    """Write to the approvers of your request who have not answered; or, as an approver, to the requester."""
     _show_view(api.comment(number, text), as_json)
 
 
@@ -55,14 +55,14 @@ def cancel(api: Api, number: Number, comment: Comment = "", as_json: AsJson = Fa
 @commands.command()
 @with_portal
 def revoke(api: Api, number: Number, comment: Comment = "", as_json: AsJson = False) -> None:
-    """End the grant of a request that you were asked about, before its time."""
+    """End a grant early. For the approvers of its request, and admins."""
     _show_view(api.revoke(number, comment), as_json)
 
 
 @commands.command("give-back")
 @with_portal
 def give_back(api: Api, number: Number, comment: Comment = "", as_json: AsJson = False) -> None:
-    """End a grant of yours that you need no longer; a gateway, one that it asked for."""
+    """End a grant that is no longer needed. For its requester, or a gateway that asked for it."""
     _show_view(api.give_back(number, comment), as_json)
 
 

@@ -37,13 +37,15 @@ CALLED = {
 
 Minutes = Annotated[
     int | None,
-    typer.Option(metavar="N", min=1, max=LONGEST_GRANT // MINUTE, help="How long, if less than the policy gives."),
+    typer.Option(metavar="N", min=1, max=LONGEST_GRANT // MINUTE, help="How long, if less than the policy allows."),
 ]
 Wanted = Annotated[
     Status | None,
-    typer.Option("--status", metavar="STATUS", case_sensitive=False, help=f"Only these: {', '.join(Status)}."),
+    typer.Option(
+        "--status", metavar="STATUS", case_sensitive=False, help=f"Only with this status: {', '.join(Status)}."
+    ),
 ]
-Limit = Annotated[int, typer.Option(metavar="N", min=1, max=LONGEST_LIST, help="How many at most, the newest first.")]
+Limit = Annotated[int, typer.Option(metavar="N", min=1, max=LONGEST_LIST, help="How many at most.")]
 
 commands = typer.Typer()
 
@@ -54,16 +56,16 @@ def request(
     api: Api,
     device: Device,
     protocol: How,
-    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; the approvers read it.")] = "",
-    ticket: Annotated[str, typer.Option(metavar="TEXT", help="A ticket it belongs to.")] = "",
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Reason, shown to the approvers.")] = "",
+    ticket: Annotated[str, typer.Option(metavar="TEXT", help="The ticket that it belongs to.")] = "",
     minutes: Minutes = None,
-    for_: Annotated[str, typer.Option("--for", metavar="PERSON", help="Who wants to connect; you, unless said.")] = "",
-    source_address: Annotated[str, typer.Option(metavar="IP", help="Where the connection will come from.")] = "",
+    for_: Annotated[str, typer.Option("--for", metavar="PERSON", help="Who wants to connect (default: you).")] = "",
+    source_address: Annotated[str, typer.Option(metavar="IP", help="The address it will come from.")] = "",
     renew: Annotated[bool, typer.Option("--renew", help="Ask for more time while a grant lasts.")] = False,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait for the decision, and end with it.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the decision, and exit with it.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Ask for a connection. Whoever asked before, and still waits or holds a grant, gets the same request."""
+    """Ask for a connection. If a request for it already waits, or its grant lasts, you get that request."""
     question = read_question(
         {
             "requester": for_ or person(api.me(), "Name who wants to connect with --for."),
@@ -132,12 +134,12 @@ def _asked(api: Api, question: Question, wait: bool, as_json: bool) -> Asked:
 def list_(
     api: Api,
     status: Wanted = None,
-    mine: Annotated[bool, typer.Option("--mine", help="Only what you asked for.")] = False,
-    to_approve: Annotated[bool, typer.Option("--to-approve", help="Only what waits for your answer.")] = False,
+    mine: Annotated[bool, typer.Option("--mine", help="Only your own requests.")] = False,
+    to_approve: Annotated[bool, typer.Option("--to-approve", help="Only those that wait for your answer.")] = False,
     limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
-    """List requests, the newest first; what waits for your answer, the most urgent first."""
+    """List requests, the newest first; with --to-approve, the most urgent first."""
     if to_approve and status:
         raise typer.BadParameter("What waits for your answer is all Waiting; leave --status or --to-approve out.")
     me = person(api.me(), "Leave --mine and --to-approve out.") if mine or to_approve else ""
@@ -158,10 +160,10 @@ def list_(
 def show_(
     api: Api,
     number: Number,
-    whole: Annotated[bool, typer.Option("--all", help="Every row and every check, also of what was repeated.")] = False,
+    whole: Annotated[bool, typer.Option("--all", help="Show every row and check, including repeats.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show a request: the facts, who is asked, what they said, the grant, and everything that happened."""
+    """Show a request: the facts, who is asked, their answers, the grant, and everything that happened."""
     view, timeline = api.request(number), api.timeline(number)
     page = request_page.page(view, timeline, times.now(), whole=whole)
     show_result({**view.model_dump(mode="json"), "timeline": timeline}, page, as_json)

@@ -16,7 +16,7 @@ from countersign.times import moment
 
 LONGEST_LIST = 200
 
-commands = typer.Typer(no_args_is_help=True, help="Client certificates: whose are trusted, and which are revoked.")
+commands = typer.Typer(no_args_is_help=True, help="Trust certificate authorities, and revoke certificates.")
 
 TheId = Annotated[str, typer.Argument(metavar="AUTHORITY_ID", help="The authority's id, as `list` shows it.")]
 
@@ -24,7 +24,7 @@ TheId = Annotated[str, typer.Argument(metavar="AUTHORITY_ID", help="The authorit
 @commands.command("list")
 @with_portal
 def list_(api: Api, as_json: AsJson = False) -> None:
-    """List the authorities that are trusted, their host names, and their revocation lists."""
+    """List the trusted authorities, with their host names and revocation lists."""
     _show(api.certificate_authorities(), as_json)
 
 
@@ -32,8 +32,8 @@ def list_(api: Api, as_json: AsJson = False) -> None:
 @with_portal
 def add(
     api: Api,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Their certificates, in PEM; or one, in DER.")],
-    host: Annotated[list[str], typer.Option(metavar="NAME", help="A host name it is trusted for; may be repeated.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Their certificates in PEM, or one in DER.")],
+    host: Annotated[list[str], typer.Option(metavar="NAME", help="A host name to trust them for; may be repeated.")],
     as_json: AsJson = False,
 ) -> None:
     """Trust certificate authorities for these host names."""
@@ -43,7 +43,7 @@ def add(
 @commands.command()
 @with_portal
 def remove(api: Api, authority_id: TheId, as_json: AsJson = False) -> None:
-    """Trust an authority no longer. What it has revoked stays revoked."""
+    """Stop trusting an authority. The certificates that it revoked stay revoked."""
     removed = api.remove_authority(authority_id)
     show_result(removed, Text(f"Removed {removed.name}."), as_json)
 
@@ -64,7 +64,7 @@ def revocation_list(
 def revoke(
     api: Api,
     authority_id: TheId,
-    serial: Annotated[str, typer.Argument(metavar="SERIAL", help="Its serial number, in hexadecimal.")],
+    serial: Annotated[str, typer.Argument(metavar="SERIAL", help="The serial number, in hexadecimal.")],
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, for the record.")] = "",
     as_json: AsJson = False,
 ) -> None:
@@ -77,12 +77,12 @@ def revoke(
 @with_portal
 def presented(
     api: Api,
-    serial: Annotated[str, typer.Option(metavar="SERIAL", help="Only those with this, in hexadecimal.")] = "",
+    serial: Annotated[str, typer.Option(metavar="SERIAL", help="Only with this serial number, in hexadecimal.")] = "",
     sha256: Annotated[str, typer.Option(metavar="HEX", help="Only the one with this fingerprint.")] = "",
     limit: Annotated[int, typer.Option(metavar="N", min=1, max=LONGEST_LIST, help="How many at most.")] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """List the certificates that were presented and valid, the newest first."""
+    """List the certificates that were valid when they were presented, the newest first."""
     found = api.client_certificates(serial, sha256, limit)
     show_result(found, each(map(_certificate, found), "No such certificate was presented."), as_json)
 

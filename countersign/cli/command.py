@@ -36,7 +36,7 @@ from countersign.version import HELP_OPTIONS, VersionOption
 # No tracebacks by Typer: they would show the arguments of a command.
 app = typer.Typer(
     name="countersign",
-    help="Ask for connections, answer requests, and see what becomes of them.",
+    help="Ask for connections, answer requests, and follow them.",
     epilog="Exit codes: 0 yes, 1 no, 2 bad input, 3 not allowed, 4 unavailable, 5 not found.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -65,7 +65,7 @@ app.add_typer(doctor.commands)
 def options(
     version: VersionOption = False,
 ) -> None:
-    """Ask for connections, answer requests, and see what becomes of them."""
+    """Ask for connections, answer requests, and follow them."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -56,9 +56,9 @@ def _keep(asked: str, devices: list[str]) -> None:
 
 
 Device = Annotated[
-    str, typer.Argument(metavar="DEVICE", help="What to connect to, by its id.", autocompletion=device_names)
+    str, typer.Argument(metavar="DEVICE", help="The id of the device to connect to.", autocompletion=device_names)
 ]
 How = Annotated[
     ConnectionProtocol,
-    typer.Argument(metavar="PROTOCOL", case_sensitive=False, help=f"How: {', '.join(ConnectionProtocol)}."),
+    typer.Argument(metavar="PROTOCOL", case_sensitive=False, help=f"How to connect: {', '.join(ConnectionProtocol)}."),
 ]

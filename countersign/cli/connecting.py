@@ -34,7 +34,7 @@ def connect_to(
     device: Device,
     protocol: How = ConnectionProtocol.SSH,
     arguments: Annotated[
-        list[str] | None, typer.Argument(metavar="-- ARGUMENTS", help="What your client is given, too, behind `--`.")
+        list[str] | None, typer.Argument(metavar="-- ARGUMENTS", help="More arguments for your client, after `--`.")
     ] = None,
     bastion: Annotated[
         str,
@@ -42,18 +42,22 @@ def connect_to(
             metavar="HOST",
             envvar="COUNTERSIGN_BASTION",
             show_default=False,
-            help="The SSH host that leads to devices; kept for the next time.",
+            help="The SSH host that leads to the devices; remembered for the next time.",
         ),
     ] = "",
     client: Annotated[
-        str, typer.Option(metavar="COMMAND", help="Your RDP client, with {} for where it connects.", show_default=False)
+        str,
+        typer.Option(metavar="COMMAND", help="Your RDP client; {} becomes the address and port.", show_default=False),
     ] = "",
     port: Annotated[int, typer.Option(metavar="N", min=1, max=65535, help="The device's port for rdp.")] = 3389,
-    address: Annotated[str, typer.Option(metavar="URL", help="Where the application is, for http.")] = "",
+    address: Annotated[str, typer.Option(metavar="URL", help="The application's address, for http.")] = "",
     url: Url = DEFAULT_URL,
     token: Token = "",
 ) -> None:
-    """Connect by your own client, through the gate: it asks, waits and lets you in. Ctrl-C withdraws while it waits."""
+    """Connect with your own client, through a gate that asks for you, waits, and lets you in.
+
+    Ctrl-C while it waits withdraws the request.
+    """
     asked = {"requester": "anybody", "device": device, "protocol": protocol}
     subject = read_question(asked, {"device": "DEVICE"}).subject
     if protocol is ConnectionProtocol.HTTP:

@@ -24,11 +24,11 @@ commands = typer.Typer()
 @with_portal
 def devices(
     api: Api,
-    query: Annotated[str, typer.Argument(metavar="QUERY", help="Only those with this in their id.")] = "",
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="Only those whose id contains this.")] = "",
     limit: Annotated[int, typer.Option(metavar="N", min=1, max=LONGEST_LIST, help="How many at most.")] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """List the devices that you may ask to connect to, and by which protocols."""
+    """List the devices that you may ask to connect to, with their protocols."""
     found = api.devices(query, limit)
     lines = (Text.assemble((one.device, "bold"), f"  {', '.join(one.protocols)}") for one in found)
     show_result(found, each(lines, "There is no such device that you may ask for."), as_json)
@@ -40,10 +40,10 @@ def who_approves(
     api: Api,
     device: Device,
     protocol: How,
-    for_: Annotated[str, typer.Option("--for", metavar="PERSON", help="Who would ask; you, unless said.")] = "",
+    for_: Annotated[str, typer.Option("--for", metavar="PERSON", help="Who would ask (default: you).")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Say who would have to agree to a connection, and why. Asks nobody."""
+    """Show who would have to agree to a connection, and why. Asks nobody."""
     found = api.who_approves(device, protocol, for_)
     show_result(found, _page(found), as_json)
     raise typer.Exit(Code.NO if found.outcome in {"rejected", "refused"} else Code.OK)

@@ -24,13 +24,13 @@ commands = typer.Typer()
 
 @commands.command()
 def doctor(
-    gate: Annotated[bool, typer.Option("--gate", help="Look at the gates of this host, as root, instead.")] = False,
-    config: Annotated[Path, typer.Option(metavar="FILE", help="What the gates of this host are to do.")] = Path(CONFIG),
+    gate: Annotated[bool, typer.Option("--gate", help="Check the gates of this host instead, as root.")] = False,
+    config: Annotated[Path, typer.Option(metavar="FILE", help="With --gate: the gates' configuration.")] = Path(CONFIG),
     url: Url = DEFAULT_URL,
     token: Token = "",
     as_json: AsJson = False,
 ) -> None:
-    """Say what is wrong with this installation and what to do about it, before a request meets it. Admins only."""
+    """Check this installation, and say what is wrong and what to do about it. Admins only."""
     # In a terminal, a spinner on standard error: standard output gets only the findings.
     with console(stderr=True).status(LOOKING):
         found = _of_gates(config) if gate else _of_installation(url, token)

@@ -15,36 +15,36 @@ from countersign.times import SECOND, duration
 if TYPE_CHECKING:
     from countersign.enrolment.explain import EnrolmentExplained
 
-commands = typer.Typer(no_args_is_help=True, help="See who may enrol a device.")
+commands = typer.Typer(no_args_is_help=True, help="Find out who may enrol a device.")
 
 
 @commands.callback()
 def enrolment() -> None:
-    """See who may enrol a device."""
+    """Find out who may enrol a device."""
 
 
 @commands.command()
 @with_portal
 def explain(
     api: Api,
-    person: Annotated[str, typer.Option(metavar="PERSON", help="Whose device it is; a machine's, unless said.")] = "",
-    source_address: Annotated[str, typer.Option(metavar="ADDRESS", help="Where it connects from.")] = "",
+    person: Annotated[str, typer.Option(metavar="PERSON", help="Whose device it is (default: a machine's).")] = "",
+    source_address: Annotated[str, typer.Option(metavar="ADDRESS", help="The IP address it connects from.")] = "",
     country: Annotated[
-        str, typer.Option(metavar="LETTERS", help="The country, such as DE; that of the address, unless said.")
+        str, typer.Option(metavar="LETTERS", help="The country, such as DE (default: that of the address).")
     ] = "",
     login_method: Annotated[str, typer.Option(metavar="METHOD", help="How the person signed in.")] = "",
     claim: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="What the provider says of them; may be repeated.")
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="A claim of the identity provider; may be repeated.")
     ] = None,
-    service_token: Annotated[str, typer.Option(metavar="ID", help="The service token that it presents.")] = "",
+    service_token: Annotated[str, typer.Option(metavar="ID", help="The id of its service token.")] = "",
     common_name: Annotated[
         str, typer.Option(metavar="NAME", help="The common name of a valid client certificate that it presents.")
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Say which enrolment rule would answer, and why each that is tried before it does not match. Admins only.
+    """Show which enrolment rule would match, and why each rule before it does not. Admins only.
 
-    Registers nothing. External evaluations that the rules come to are asked.
+    Registers nothing, but calls the external evaluations of the rules that are tried.
     """
     # Other commands need not load the rules.
     from countersign.enrolment.explain import EnrolmentQuestion, claims_of

@@ -24,23 +24,23 @@ GRACE = "5m"
 LONGEST_GRACE = timedelta(days=1)
 STDOUT, STDERR = 1, 2
 
-commands = typer.Typer(help="Let in who is approved, and nobody else.", no_args_is_help=True)
+commands = typer.Typer(help="Set up, run and check gates, which let in only who is approved.", no_args_is_help=True)
 commands.command()(install)
 commands.command()(check)
 
 
 @commands.command()
 def wireguard(
-    interface: Annotated[str, typer.Option(metavar="NAME", help="The interface, such as wg0, whose peers are kept.")],
+    interface: Annotated[str, typer.Option(metavar="NAME", help="The interface whose peers to manage, such as wg0.")],
     grace: Annotated[
         str, typer.Option(metavar="DURATION", help="How long peers stay while the portal does not answer.")
     ] = GRACE,
-    token_file: Annotated[Path | None, typer.Option(metavar="FILE", help="The file that holds the token.")] = None,
+    token_file: Annotated[Path | None, typer.Option(metavar="FILE", help="A file with the token.")] = None,
     url: Url = DEFAULT_URL,
     token: Token = "",
     as_json: AsJson = False,
 ) -> None:
-    """Have an interface's peers be the approved devices, until it is stopped; then it has none."""
+    """Keep the peers of an interface equal to the approved devices. All are removed when it is stopped."""
     # Other commands need not load them.
     from countersign.gates.config import read_token
     from countersign.gates.wireguard import Gate
@@ -58,9 +58,9 @@ def wireguard(
 
 @commands.command()
 def serve(
-    config: Annotated[Path, typer.Option(metavar="FILE", help="What the gates of this host are to do.")] = Path(CONFIG),
+    config: Annotated[Path, typer.Option(metavar="FILE", help="The gates' configuration.")] = Path(CONFIG),
 ) -> None:
-    """Serve the gates of this host, such as `countersign-gate ssh`, until it is stopped; then nobody is let in."""
+    """Run the service that the gates of this host need, such as `countersign-gate ssh`, to let anybody in."""
     import asyncio
 
     from countersign.gates.config import read_config

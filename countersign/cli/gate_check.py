@@ -25,42 +25,40 @@ def check(
         str,
         typer.Argument(
             metavar="ADDRESS",
-            help="Where the gateway lets people in: tcp://HOST:PORT or an http address.",
+            help="Where the gateway lets people in: tcp://HOST:PORT, http://... or https://...",
             show_default=False,
         ),
     ] = "",
-    device: Annotated[
-        str, typer.Option(metavar="DEVICE", help="The device that the gateway lets into, for this check.")
-    ],
-    protocol: Annotated[str, typer.Option(metavar="PROTOCOL", help="And how, such as ssh.")],
-    person: Annotated[str, typer.Option(metavar="PERSON", help="Who the gateway takes the connection to be from.")],
+    device: Annotated[str, typer.Option(metavar="DEVICE", help="The device that the gateway asks for.")],
+    protocol: Annotated[str, typer.Option(metavar="PROTOCOL", help="The protocol that it asks for, such as ssh.")],
+    person: Annotated[str, typer.Option(metavar="PERSON", help="The person that it asks for.")],
     client: Annotated[
         str,
         typer.Option(
             metavar="COMMAND",
-            help="In place of ADDRESS: a client that connects, and prints what comes through.",
+            help="Instead of ADDRESS: a command that connects, and prints what it receives.",
             show_default=False,
         ),
     ] = "",
     send: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="What a client sends first, over TCP; a line of text, unless said."),
+        typer.Option(metavar="FILE", help="What the client sends first, over TCP (default: a line of text)."),
     ] = None,
     header: Annotated[
         list[str] | None, typer.Option(metavar="NAME: VALUE", help="A header to send, over HTTP; may be repeated.")
     ] = None,
     patience: Annotated[
-        str, typer.Option(metavar="DURATION", help="How long a gateway may take for each step.")
+        str, typer.Option(metavar="DURATION", help="How long the gateway may take for each step.")
     ] = "30s",
     gone_within: Annotated[
-        str, typer.Option(metavar="DURATION", help="How long a request may stay open whose person has gone.")
+        str, typer.Option(metavar="DURATION", help="How long a request may stay open after its person has left.")
     ] = "150s",
     person_token: Annotated[
         str,
         typer.Option(
             metavar="TOKEN",
             envvar="COUNTERSIGN_PERSON_TOKEN",
-            help="The person's own token, where people ask at the portal themselves: then the check asks for them.",
+            help="The person's own token, if people ask at the portal themselves: the check then asks with it.",
             show_default=False,
         ),
     ] = "",
@@ -68,7 +66,7 @@ def check(
     token: Token = "",
     as_json: AsJson = False,
 ) -> None:
-    """Check a gateway: connect as somebody would, with an approver's token, who approves, revokes and rejects that."""
+    """Check a gateway: connect as a person would, and with an approver's token approve, revoke and reject that."""
     from countersign.gates.gateway_check import Check, Wants
     from countersign.gates.gateway_connections import GatewayAddress
 

@@ -36,13 +36,13 @@ class Proxy(StrEnum):
 
 def install(
     gate: Annotated[
-        Kind, typer.Argument(metavar="GATE", help="What to set up: ssh, pam, http, or the gate service alone.")
+        Kind, typer.Argument(metavar="GATE", help="What to set up: ssh, pam, http, or service: the gate service alone.")
     ],
-    write: Annotated[
-        bool, typer.Option("--write", help="Write the files, as root; without it they are shown.")
-    ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Write also over files that somebody changed.")] = False,
-    group: Annotated[str, typer.Option(metavar="NAME", help="The Unix group of the people who come by SSH.")] = GROUP,
+    write: Annotated[bool, typer.Option("--write", help="Write the files, as root, instead of showing them.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Also overwrite files that somebody changed.")] = False,
+    group: Annotated[
+        str, typer.Option(metavar="NAME", help="The Unix group of the people who connect by SSH.")
+    ] = GROUP,
     proxy: Annotated[
         Proxy, typer.Option(metavar="NAME", help="The proxy in front of web applications: nginx or caddy.")
     ] = Proxy.NGINX,
@@ -51,7 +51,7 @@ def install(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show the files that set a gate up on this host, or write them; a file that somebody changed is left as it is."""
+    """Show or write the files that set up a gate on this host. A file that somebody changed is left as it is."""
     # Other commands need not load them.
     from countersign.gates import install as files
 

@@ -27,7 +27,7 @@ commands = typer.Typer()
 
 @commands.command()
 def login(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
-    """Log in through your browser; the commands of this machine then act for you, for twelve hours."""
+    """Log in through your browser. Commands on this machine then act for you, for twelve hours."""
     kept = kept_login.read()
     with Api(url or (kept.url if kept else LOCAL_URL)) as api:
         warn_unencrypted(api)
@@ -52,7 +52,7 @@ def login(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
 
 @commands.command()
 def logout(as_json: AsJson = False) -> None:
-    """End the login of this machine: its token is good for nothing from then on."""
+    """Log out: end the token of this machine's login."""
     kept = kept_login.read()
     if kept is None:
         raise NotFound("This machine is not logged in.")

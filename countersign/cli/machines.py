@@ -30,9 +30,9 @@ ONCE = "Keep it safe: it is shown only now."
 M = TypeVar("M", bound=Model)
 
 TokenId = Annotated[str, typer.Argument(metavar="ID", help="The client id, as `service-token list` shows it.")]
-KeyId = Annotated[str, typer.Argument(metavar="ID", help="Its id, as `provisioning-key list` shows it.")]
+KeyId = Annotated[str, typer.Argument(metavar="ID", help="The key's id, as `provisioning-key list` shows it.")]
 
-service_tokens = typer.Typer(no_args_is_help=True, help="Service tokens, by which machines register. Admins only.")
+service_tokens = typer.Typer(no_args_is_help=True, help="Service tokens, with which machines register. Admins only.")
 provisioning_keys = typer.Typer(no_args_is_help=True, help="Keys with which many machines register. Admins only.")
 
 
@@ -41,10 +41,10 @@ provisioning_keys = typer.Typer(no_args_is_help=True, help="Keys with which many
 def create_token(
     api: Api,
     name: Annotated[str, typer.Argument(metavar="NAME", help="What it is for, as lists and the record show it.")],
-    lasts: Annotated[str, typer.Option(help="For how long, such as 90d; ten years at most.")] = "365d",
+    lasts: Annotated[str, typer.Option(help="How long it is valid, such as 90d; ten years at most.")] = "365d",
     as_json: AsJson = False,
 ) -> None:
-    """Make a service token, and print its id and secret, this once."""
+    """Create a service token, and print its id and secret. They are shown only once."""
     wanted = _wanted(NewServiceToken, name=name, lasts=lasts)
     made = api.make_service_token(wanted)
     _show_secret(made, _headers(made), as_json)
@@ -55,10 +55,10 @@ def create_token(
 def rotate(
     api: Api,
     token_id: TokenId,
-    overlap: Annotated[str, typer.Option(help="How long the secret before still works, from 1h to 30d.")] = "7d",
+    overlap: Annotated[str, typer.Option(help="How long the old secret still works, from 1h to 30d.")] = "7d",
     as_json: AsJson = False,
 ) -> None:
-    """Make a new secret, and print it, this once; the one before works for a while still."""
+    """Create a new secret, and print it. It is shown only once; the old one still works for a while."""
     rotation = _wanted(Rotation, overlap=overlap)
     made = api.rotate_service_token(token_id, rotation)
     _show_secret(made, _headers(made), as_json)
@@ -87,11 +87,11 @@ def _changes(action: ServiceTokenAction, does: str) -> None:
         show_result(changed, Text.assemble((changed.name, "bold"), f" ({changed.id}) {state}."), as_json)
 
 
-_changes("refresh", "Have it last for a year from now.")
-_changes("disable", "Refuse whoever sends it, until it is enabled.")
-_changes("enable", "Take it again.")
-_changes("end-previous-secret", "End the secret that it had before it was rotated.")
-_changes("revoke", "End it for good, and with it the devices that it registered.")
+_changes("refresh", "Extend a service token to at least one year from now.")
+_changes("disable", "Disable a service token: it is refused until it is enabled again.")
+_changes("enable", "Enable a disabled service token again.")
+_changes("end-previous-secret", "End the old secret of a rotated service token at once.")
+_changes("revoke", "Revoke a service token for good, and the devices that it registered.")
 
 
 @provisioning_keys.command("create")
@@ -99,13 +99,13 @@ _changes("revoke", "End it for good, and with it the devices that it registered.
 def create_key(
     api: Api,
     label: Annotated[str, typer.Argument(metavar="LABEL", help="What it is for, as lists and the record show it.")],
-    person: Annotated[str, typer.Option(metavar="PERSON", help="Whose the devices become.")],
+    person: Annotated[str, typer.Option(metavar="PERSON", help="Who the devices will belong to.")],
     devices: Annotated[int, typer.Option(metavar="N", min=1, max=MOST_DEVICES, help="How many may register.")],
-    lasts: Annotated[str, typer.Option(help="For how long, such as 12h; a year at most.")] = "7d",
-    skips_approval: Annotated[bool, typer.Option("--skips-approval", help="They need no approval.")] = False,
+    lasts: Annotated[str, typer.Option(help="How long it is valid, such as 12h; a year at most.")] = "7d",
+    skips_approval: Annotated[bool, typer.Option("--skips-approval", help="The devices need no approval.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make a provisioning key, and print it alone on standard output, this once."""
+    """Create a provisioning key, and print it alone on standard output. It is shown only once."""
     asked = {"label": label, "person": person, "devices": devices, "lasts": lasts, "skips_approval": skips_approval}
     wanted = _wanted(NewProvisioningKey, **asked)
     made = api.make_provisioning_key(wanted)

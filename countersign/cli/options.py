@@ -45,7 +45,7 @@ Url = Annotated[
         metavar="URL",
         envvar="COUNTERSIGN_URL",
         show_default=False,
-        help=f"Where the portal is; where you are logged in, else {LOCAL_URL}.",
+        help=f"The portal's address (default: where you are logged in, else {LOCAL_URL}).",
     ),
 ]
 Token = Annotated[
@@ -54,7 +54,7 @@ Token = Annotated[
         metavar="TOKEN",
         envvar="COUNTERSIGN_TOKEN",
         show_default=False,
-        help="Who you are. Better in the variable: others on this machine can read a command's options.",
+        help="Your token. Better in the variable: others on this machine can read a command's options.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]

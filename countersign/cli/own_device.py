@@ -47,10 +47,10 @@ def enrol(
     endpoint: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where the gate's WireGuard listens.")] = "",
     gate_key: Annotated[str, typer.Option(metavar="KEY", help="The gate's public key.")] = "",
     network: Annotated[
-        list[str] | None, typer.Option(metavar="NETWORK", help="What is reached through it, such as 10.64.0.0/16.")
+        list[str] | None, typer.Option(metavar="NETWORK", help="A network behind the gate, such as 10.64.0.0/16.")
     ] = None,
     interface: Annotated[str, typer.Option(metavar="NAME", help="The interface to bring up.")] = "countersign0",
-    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; the approvers read it.")] = "",
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Reason, shown to the approvers.")] = "",
     wait: Annotated[bool, typer.Option(help="Wait for the decision.")] = True,
     as_json: AsJson = False,
 ) -> None:
@@ -80,7 +80,7 @@ def enrol(
 
 @commands.command()
 def status(url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False) -> None:
-    """Say what this machine is to the portal, and whether its interface is up."""
+    """Show the status of this machine as a device, and whether its interface is up."""
     kept = _must_be_kept()
     with connect(url or kept.url, token) as api:
         device = api.registered_device(kept.id)
@@ -96,7 +96,7 @@ def status(url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False) -
 
 @commands.command()
 def leave(url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False) -> None:
-    """Have this machine be a device no longer: take its interface down, and forget its key."""
+    """Remove this machine from your devices: take its interface down, and delete its key."""
     kept = _must_be_kept()
     with connect(url or kept.url, token) as api, suppress(NotFound):
         # An archived device has left already.

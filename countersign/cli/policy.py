@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 PolicyFile = Annotated[Path, typer.Argument(metavar="FILE", help="The policy, in YAML; - reads standard input.")]
 Version = Annotated[int, typer.Argument(metavar="VERSION", min=1, help="A version, as `policy list` shows it.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what it would do, and do nothing.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what it would change.")]
 EndGrants = Annotated[bool, typer.Option("--end-grants", help="Also end the grants that this policy would not give.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Apply it without asking, whatever it takes away.")]
 
@@ -29,9 +29,9 @@ commands = typer.Typer(no_args_is_help=True, help="Check, apply and show the pol
 
 @commands.command()
 def check(file: PolicyFile, as_json: AsJson = False) -> None:
-    """Check a policy file here, without the portal: every mistake, with its line and what to write instead.
+    """Check a policy file without the portal: name every mistake, with its line and what to write instead.
 
-    It also warns of what may stand there, but is surely not meant.
+    Also warns of what is allowed, but surely not intended.
     """
     # Other commands need not load what reads a policy.
     from countersign.policy import file as policy_file
@@ -56,7 +56,7 @@ def apply(
 ) -> None:
     """Show what a policy file changes, then put it in force as a new version, all or nothing. Admins only.
 
-    Where it takes something away you are asked first.
+    If it takes something away, you are asked first.
     """
     from countersign.policy import file as policy_file
 
@@ -75,7 +75,7 @@ def roll_back(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Put an earlier version in force again, as a new one; shown and asked about as by `policy apply`. Admins only."""
+    """Put an earlier version in force again, as a new one. Shows and asks as `policy apply` does. Admins only."""
     text = api.policy(version).text
     _apply(api, text, dry_run=dry_run, end_grants=end_grants, yes=yes, as_json=as_json)
 
@@ -84,10 +84,10 @@ def roll_back(
 @with_portal
 def show_(
     api: Api,
-    version: Annotated[int | None, typer.Argument(metavar="VERSION", min=1, help="Another version than that.")] = None,
+    version: Annotated[int | None, typer.Argument(metavar="VERSION", min=1, help="An earlier version.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print the policy that is in force, or a version of it, as it was written."""
+    """Print the policy in force, or an earlier version, as it was written. Admins only."""
     policy = api.policy(version)
     if as_json:
         show_json(policy)
@@ -104,7 +104,7 @@ def list_(
     limit: Annotated[int, typer.Option(min=1, max=200, help="How many at most.")] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """List who applied which version of the policy when, the newest first, which is in force. Admins only."""
+    """List the versions of the policy, who applied each and when, the newest first. Admins only."""
     versions = api.policy_versions(limit=limit)
     table = listing("version", "applied", "by", "")
     for n, one in enumerate(versions):
@@ -118,7 +118,9 @@ def list_(
 def diff(
     api: Api,
     old: Version,
-    new: Annotated[int | None, typer.Argument(metavar="VERSION", min=1, help="The one in force, unless given.")] = None,
+    new: Annotated[
+        int | None, typer.Argument(metavar="VERSION", min=1, help="The other version (default: the one in force).")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Print what differs between two versions of the policy, as `diff -u` does. Admins only."""

@@ -33,11 +33,11 @@ STYLES = {
 }
 ACTIONS = {
     DeviceAction.BLOCK: "Block a device at once, connected or not. Admins only.",
-    DeviceAction.UNBLOCK: "Take a block or a denial back: the device waits for an approval again. Admins only.",
-    DeviceAction.ARCHIVE: "Take a device out of the lists until it is restored. Admins only.",
-    DeviceAction.RESTORE: "Take a device back into the lists, as it was. Admins only.",
-    DeviceAction.REVOKE: "Let a device connect no more. Admins only.",
-    DeviceAction.UNREVOKE: "Take that back: the device is as it was. Admins only.",
+    DeviceAction.UNBLOCK: "Undo a block or a denial: the device waits for an approval again. Admins only.",
+    DeviceAction.ARCHIVE: "Hide a device from the lists until it is restored. Admins only.",
+    DeviceAction.RESTORE: "Put a device back into the lists, as it was. Admins only.",
+    DeviceAction.REVOKE: "Stop a device from connecting. Admins only.",
+    DeviceAction.UNREVOKE: "Undo a revocation: the device is as it was. Admins only.",
 }
 
 commands = typer.Typer(help="The devices that people connect with.", no_args_is_help=True)
@@ -64,13 +64,13 @@ def list_(
     key: Annotated[str, typer.Option(metavar="KEY", help="Only those with this public key, in base64.")] = "",
     status: Annotated[
         DeviceStatus | None,
-        typer.Option(metavar="STATUS", case_sensitive=False, help=f"Only those that are {', '.join(DeviceStatus)}."),
+        typer.Option(metavar="STATUS", case_sensitive=False, help=f"Only with this status: {', '.join(DeviceStatus)}."),
     ] = None,
-    query: Annotated[str, typer.Option(metavar="TEXT", help="Only those with this in name, id or person.")] = "",
+    query: Annotated[str, typer.Option(metavar="TEXT", help="Only if name, id or person contains this.")] = "",
     limit: Annotated[int, typer.Option(metavar="N", min=1, max=LONGEST_LIST, help="How many at most.")] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """List the devices that you connect with; for admins, those of everybody. Archived ones only where asked for."""
+    """List the devices that you connect with; for admins, everybody's. Archived ones only with --status Archived."""
     found = api.registered_devices(person, serial, key, status, query, limit)
     show_result(found, _table(found, console().width) if found else "There is no such device.", as_json)
 
@@ -78,7 +78,7 @@ def list_(
 @commands.command("show")
 @with_portal
 def show_(api: Api, device: DeviceId, as_json: AsJson = False) -> None:
-    """Show a device: its status, what it says of itself, and what of that has changed when."""
+    """Show a device: its status, what it reports about itself, and how that has changed."""
     found, history = api.registered_device(device), api.device_snapshots(device)
     show_result({**found.model_dump(mode="json"), "snapshots": history}, _page(found, history), as_json)
 
@@ -89,7 +89,7 @@ def _act(action: DeviceAction, says: str) -> None:
     def act(
         api: Api,
         device: DeviceId,
-        reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; it is shown with the device.")] = "",
+        reason: Annotated[str, typer.Option(metavar="TEXT", help="The reason, shown with the device.")] = "",
         as_json: AsJson = False,
     ) -> None:
         found = api.act_on_device(device, action, reason)

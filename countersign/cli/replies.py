@@ -18,23 +18,23 @@ from countersign.errors import BadQuestion
 from countersign.http import Api
 from countersign.http_answers import CheckedReply, Explanation
 
-MailFile = Annotated[Path, typer.Argument(metavar="FILE", help="A mail as it came (.eml); - reads standard input.")]
+MailFile = Annotated[Path, typer.Argument(metavar="FILE", help="A mail as it arrived (.eml); - reads standard input.")]
 
 # How many bytes of the mail are searched for header fields.
 LONGEST_HEAD = 256 * 1024
 
-commands = typer.Typer(no_args_is_help=True, help="How replies by mail are read.")
+commands = typer.Typer(no_args_is_help=True, help="Find out how replies by mail are read.")
 
 
 @commands.callback()
 def group() -> None:
-    """How replies by mail are read."""
+    """Find out how replies by mail are read."""
 
 
 @commands.command()
 @with_portal
 def explain(api: Api, file: MailFile, as_json: AsJson = False) -> None:
-    """Say what a reply by mail decides, or why it decides nothing, check by check. Nothing is changed."""
+    """Show what a reply by mail decides, or why it decides nothing, check by check. Changes nothing."""
     mail = files.content(file)
     if not is_mail(mail):
         raise BadQuestion(

@@ -25,7 +25,7 @@ commands = typer.Typer()
 @commands.command()
 @with_portal
 def watch(api: Api, number: OneNumber = None, as_json: AsJson = False) -> None:
-    """Print what happens, until Ctrl-C; with an ID, until the request is settled and its grant is over."""
+    """Print what happens, until Ctrl-C; with an ID, until that request is settled and its grant is over."""
     screen = console()
     for row in _all(api) if number is None else _of(api, number):
         if as_json:
