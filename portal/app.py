@@ -66,12 +66,14 @@ from portal.pages.route import no_such_page
 
 ABOUT = """
 Countersign decides whether a person may connect. A gateway or a person asks (`POST /requests`), approvers answer, and
-who waits (`GET /requests/{id}/wait`) is told at once. **Yes** means: the grant's status is `Active`, its `ends_at` lies
-ahead, and its `source_address` is the one the connection comes from (unless `same_source_address` is false).
+`GET /requests/{id}/wait` returns as soon as something changes. **Yes** means: the grant's status is `Active`, its
+`ends_at` is in the future, and its `source_address` is the one that the connection comes from (unless
+`same_source_address` is false).
 
-Send `Authorization: Bearer cs_...` with everything but `/health` and `/login`. A person's token asks, reads, cancels
-and answers as that person; a gateway's asks for its own devices and protocols. Send an `Idempotency-Key` with a POST to
-be free to repeat it. Every error is `application/problem+json` (RFC 9457); its `detail` says what to do.
+Send `Authorization: Bearer cs_...` with everything but `/health` and `/login`. With a person's token you ask, read,
+cancel and answer as that person; with a gateway's, you ask for its own devices and protocols. Send an `Idempotency-Key`
+with a POST, so that you can repeat it safely. Every error is `application/problem+json` (RFC 9457); its `detail` says
+what to do.
 """
 
 API = (

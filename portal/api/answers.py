@@ -31,7 +31,7 @@ class Deciding(Model):
     verdict: Verdict
     comment: PlainText = Field(default="", max_length=LONGEST_COMMENT)
     level: Annotated[int | None, NO_BOOL] = Field(
-        default=None, ge=1, le=1000, description="the level that you saw; without it, the one that is asked now"
+        default=None, ge=1, le=1000, description="the level that you saw; without it, the current one"
     )
 
 
@@ -53,7 +53,7 @@ class Comment(Model):
     responses={
         202: {
             "model": Judgement,
-            "description": "Stored; it will be judged. Ask again, with the same Idempotency-Key.",
+            "description": "Stored; it will be judged. Repeat the call with the same Idempotency-Key for the result.",
         },
         **ABOUT_REQUEST,
     },
@@ -61,7 +61,7 @@ class Comment(Model):
 async def decide(
     approval_id: ApprovalId, answer: Deciding, context: ContextHere, caller: CallerHere, idempotency: IdempotencyHere
 ) -> JSONResponse:
-    """Approve or reject, as the person whose token this is. 409: it did not count; `detail` says why."""
+    """Approve or reject a request, as the person whose token this is. 409: it did not count; `detail` says why."""
     view = await may_try(context, caller, approval_id, answer)
 
     async def as_it_is(body: Body) -> Body:
@@ -119,9 +119,9 @@ async def decided(context: Context, caller: Caller, view: RequestView, answer: D
 async def comment(
     approval_id: ApprovalId, comment: Comment, context: ContextHere, caller: CallerHere, idempotency: IdempotencyHere
 ) -> JSONResponse:
-    """Pass a text on: the requester's to those who are asked and have not answered, an approver's to the requester.
+    """Write to the approvers who have not answered, or, as an approver, to the requester.
 
-    Returns the request as it is then.
+    Returns the request as it then is.
     """
     caller.must_be_person()
     view = await visible_request(context, caller, approval_id)
@@ -146,7 +146,7 @@ async def pass_on(context: Context, caller: Caller, view: RequestView, text: str
 async def cancel(
     approval_id: ApprovalId, undo: UndoReason, context: ContextHere, caller: CallerHere, idempotency: IdempotencyHere
 ) -> JSONResponse:
-    """Withdraw a request that waits: its requester may, an admin, and a gateway that opened it and asked alone."""
+    """Withdraw a request that waits. For its requester, admins, and a gateway that opened it, unless others joined."""
     await visible_request(context, caller, approval_id)
 
     async def withdraw(undo_id: str) -> JSONResponse:
@@ -160,7 +160,7 @@ async def cancel(
 async def revoke(
     approval_id: ApprovalId, undo: UndoReason, context: ContextHere, caller: CallerHere, idempotency: IdempotencyHere
 ) -> JSONResponse:
-    """End a grant early: an approver of the request may, and an admin. Returns the request as it is then."""
+    """End a grant early. For the approvers of the request, and admins. Returns the request as it then is."""
     caller.must_be_person()
     await visible_request(context, caller, approval_id)
 
@@ -175,9 +175,9 @@ async def revoke(
 async def give_back(
     approval_id: ApprovalId, undo: UndoReason, context: ContextHere, caller: CallerHere, idempotency: IdempotencyHere
 ) -> JSONResponse:
-    """End a grant early that is not needed any more: its requester may, and a gateway that asked for it.
+    """End a grant that is no longer needed. For its requester, and a gateway that asked for it.
 
-    Returns the request as it is then.
+    Returns the request as it then is.
     """
     await visible_request(context, caller, approval_id)
 

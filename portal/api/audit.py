@@ -51,12 +51,12 @@ router = token_router("audit")
 
 
 def _wanted(
-    person: Annotated[Name, Query(description="Only what this person did, or `gateway:<name>`, or a program.")] = "",
-    device: Annotated[Name, Query(description="Only what is about requests for this device.")] = "",
-    request: Annotated[int | None, Query(ge=1, le=LARGEST, description="Only what is about this request.")] = None,
+    person: Annotated[Name, Query(description="Only what this person, `gateway:<name>` or program did.")] = "",
+    device: Annotated[Name, Query(description="Only rows about requests for this device.")] = "",
+    request: Annotated[int | None, Query(ge=1, le=LARGEST, description="Only rows about this request.")] = None,
     kind: Annotated[Name, Query(description="Only rows of this kind, such as `answer_refused`.")] = "",
-    since: Annotated[Moment | None, Query(description="Only what happened then or later; in UTC, unless said.")] = None,
-    until: Annotated[Moment | None, Query(description="Only what happened before; in UTC, unless said.")] = None,
+    since: Annotated[Moment | None, Query(description="Only what happened then or later; in UTC by default.")] = None,
+    until: Annotated[Moment | None, Query(description="Only what happened before; in UTC by default.")] = None,
 ) -> WantedEvents:
     return WantedEvents(person, device, request, kind, since, until)
 
@@ -71,13 +71,15 @@ async def search(
     context: ContextHere,
     caller: CallerHere,
     wanted: WantedHere,
-    before: Annotated[int | None, Query(ge=1, le=LARGEST, description="The version of the row before it.")] = None,
+    before: Annotated[
+        int | None, Query(ge=1, le=LARGEST, description="Only rows after the one with this version.")
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=LONGEST_PAGE)] = 50,
 ) -> list[AuditEventView]:
     """A page of the record, newest first; of a request or a device, the newest request first. For admins.
 
-    Where there may be more, the header `Link` leads to the next page. A page may be shorter than `limit`, or empty, and
-    still lead on: one call searches only so far.
+    If there may be more, the header `Link` leads to the next page. A page may be shorter than `limit`, or empty, and
+    still have a next one: each call searches only a limited number of rows.
     """
     caller.must_be_admin()
     page, goes_on = await context.run(context.store.audit.page, replace(wanted, before=before, limit=limit))
@@ -97,9 +99,9 @@ async def search(
 async def export(
     context: ContextHere, caller: CallerHere, wanted: WantedHere, format: Format = "jsonl"
 ) -> StreamingResponse:
-    """All rows of the record that are searched for, as CSV or JSON Lines; recorded itself. For admins.
+    """All matching rows of the record, as CSV or JSON Lines. The export itself is recorded. For admins.
 
-    Cells of CSV that a spreadsheet would take for formulas begin with an apostrophe.
+    CSV cells that a spreadsheet would take for formulas begin with an apostrophe.
     """
     return await exported(context, caller, wanted, format)
 

@@ -41,14 +41,14 @@ router = token_router("certificates", CertificatesRoute)
 
 @router.get("/certificate-authorities", responses=ADMINS)
 async def authorities(context: ContextHere, caller: CallerHere) -> list[CertificateAuthority]:
-    """The authorities whose client certificates are trusted, each with its host names and its revocation list."""
+    """The trusted certificate authorities, each with its host names and its revocation list. For admins."""
     caller.must_be_admin()
     return await context.run(context.store.certificates.authorities)
 
 
 @router.post("/certificate-authorities", responses=CHANGED)
 async def trust(context: ContextHere, caller: CallerHere, body: NewAuthorities) -> list[CertificateAuthority]:
-    """Trust all authorities of a PEM file for these host names, or none of them.
+    """Trust all authorities of a PEM file for these host names, or none of them. For admins.
 
     409: one is trusted already; remove it first to change its host names.
     """
@@ -61,10 +61,10 @@ async def trust(context: ContextHere, caller: CallerHere, body: NewAuthorities) 
 
 @router.post("/certificate-authorities/revocation-lists", responses=CHANGED)
 async def add_list(context: ContextHere, caller: CallerHere, body: NewRevocationList) -> CertificateAuthority:
-    """Take a revocation list (CRL), in place of the one before; the answer is the authority that issued it.
+    """Replace the revocation list (CRL) of the authority that signed it, which is returned. For admins.
 
-    From the end of a list (`ends_at`) until the next one comes, no certificate of its authority is valid. 409: no
-    trusted authority has signed it, or a newer one is known.
+    After the end of a list (`ends_at`), no certificate of its authority is valid until a new list is uploaded. 409: no
+    trusted authority signed it, or a newer one is known.
     """
     added = await context.run(context.engine.certificates.add_list, body.pem, caller.principal, caller.credential.proof)
     return await _one(context, added)
@@ -72,7 +72,7 @@ async def add_list(context: ContextHere, caller: CallerHere, body: NewRevocation
 
 @router.post("/certificate-authorities/{authority_id}/remove", responses=OF_ONE)
 async def remove(context: ContextHere, caller: CallerHere, authority_id: TheId) -> CertificateAuthority:
-    """Trust an authority no longer. What it has revoked stays revoked, should it be trusted again."""
+    """Stop trusting an authority. If it is trusted again, what it revoked is still revoked. For admins."""
     caller.must_be_admin()
     removed = await _one(context, authority_id)
     await context.run(context.engine.certificates.distrust, authority_id, caller.principal, caller.credential.proof)
@@ -81,7 +81,7 @@ async def remove(context: ContextHere, caller: CallerHere, authority_id: TheId) 
 
 @router.post("/certificate-authorities/{authority_id}/revoke", responses=OF_ONE)
 async def revoke(context: ContextHere, caller: CallerHere, authority_id: TheId, body: Revoking) -> CertificateAuthority:
-    """Revoke a certificate of this authority by its serial number, in hexadecimal, for good."""
+    """Revoke a certificate of this authority for good, by its serial number in hexadecimal. For admins."""
     await context.run(context.engine.certificates.revoke, authority_id, body, caller.principal, caller.credential.proof)
     return await _one(context, authority_id)
 
@@ -92,12 +92,16 @@ async def presented(
     response: Response,
     context: ContextHere,
     caller: CallerHere,
-    serial: Annotated[str, Query(max_length=2 * LONGEST_SERIAL, description="in hexadecimal")] = "",
-    sha256: Annotated[str, Query(pattern=f"{FINGERPRINT}|^$", description="of the certificate in DER")] = "",
-    before: Annotated[str, Query(pattern=f"{FINGERPRINT}|^$", description="only those behind the one with this")] = "",
+    serial: Annotated[str, Query(max_length=2 * LONGEST_SERIAL, description="the serial number, in hexadecimal")] = "",
+    sha256: Annotated[
+        str, Query(pattern=f"{FINGERPRINT}|^$", description="the SHA-256 of the certificate in DER")
+    ] = "",
+    before: Annotated[
+        str, Query(pattern=f"{FINGERPRINT}|^$", description="only those after the one with this SHA-256")
+    ] = "",
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> list[ClientCertificate]:
-    """A page of the certificates that were valid when they were presented, newest first."""
+    """A page of the certificates that were valid when they were presented, newest first. For admins."""
     caller.must_be_admin()
     try:
         wanted = serial_number(serial) if serial else ""

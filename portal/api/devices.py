@@ -17,8 +17,8 @@ from portal.auth import Caller, CallerHere
 from portal.context import Context, ContextHere
 
 MOST_DEVICES = 200
-Search = Annotated[str, Query(max_length=LONGEST_ID, description="Only those with this in their id.")]
-Requester = Annotated[Id | None, Query(description="Who would ask; you, unless said.")]
+Search = Annotated[str, Query(max_length=LONGEST_ID, description="Only those whose id contains this.")]
+Requester = Annotated[Id | None, Query(description="Who would ask (default: you).")]
 
 router = token_router("devices")
 
@@ -30,12 +30,12 @@ async def devices(
     context: ContextHere,
     caller: CallerHere,
     query: Search = "",
-    after: Annotated[str, Query(max_length=LONGEST_ID, description="Only those behind this id.")] = "",
+    after: Annotated[str, Query(max_length=LONGEST_ID, description="Only those after this id.")] = "",
     limit: Annotated[int, Query(ge=1, le=MOST_DEVICES)] = 50,
 ) -> list[Device]:
-    """The devices that you may ask to connect to, sorted by id, and by which protocols.
+    """A page of the devices that you may ask to connect to, with their protocols, sorted by id.
 
-    Where there may be more, the header `Link` leads to the next page.
+    If there may be more, the header `Link` leads to the next page.
     """
     found = await devices_of(context, caller, query, after, limit)
     if len(found) == limit:
@@ -47,10 +47,9 @@ async def devices(
 async def route(
     context: ContextHere, caller: CallerHere, device: Id, protocol: ConnectionProtocol, requester: Requester = None
 ) -> WhoApproves:
-    """Who would have to agree to a connection, and why, or why it would be refused; nothing is asked.
+    """Who would have to agree to a connection, and why, or why it would be refused. Asks nobody.
 
-    `asked` of each level are those who would be asked. Requests that are open and grants that last are left out of
-    account.
+    `asked` at each level lists who would be asked. Open requests and active grants are ignored.
     """
     if requester is None and not caller.is_person:
         raise RequestValidationError([{"type": "missing", "loc": ("query", "requester")}])

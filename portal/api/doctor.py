@@ -18,7 +18,7 @@ router = token_router("health")
 
 @router.get("/doctor", responses=described(HTTPStatus.FORBIDDEN))
 async def doctor(context: ContextHere, caller: CallerHere) -> list[Finding]:
-    """Check all that Countersign needs, for ten seconds at most; problems come first. For admins."""
+    """Check everything that Countersign needs, within ten seconds. Problems come first. For admins."""
     caller.must_be_admin()
     return await diagnosis(context)
 

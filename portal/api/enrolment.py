@@ -13,9 +13,10 @@ router = token_router("enrolment")
 
 @router.post("/enrolment/explain", responses=described(HTTPStatus.FORBIDDEN, *WITH_BODY))
 async def explain(body: EnrolmentQuestion, context: ContextHere, caller: CallerHere) -> EnrolmentExplained:
-    """Which enrolment rule would answer, and why each before it does not match. For admins. Registers nothing.
+    """Which enrolment rule would match, and why each rule before it does not. For admins.
 
-    External evaluations to which the rules come are asked. A country that is left out is looked up by the address.
+    Registers nothing, but calls the external evaluations of the rules that are tried. A country that is left out is
+    looked up by the address.
     """
     caller.must_be_admin()
     return await explained(context, body)

@@ -31,15 +31,15 @@ async def events(
     caller: CallerHere,
     response: Response,
     after: Annotated[
-        int | None, Query(ge=0, le=LARGEST, description="The version to go on from; without it, from now on.")
+        int | None, Query(ge=0, le=LARGEST, description="Only what happened after this version (default: from now on).")
     ] = None,
     timeout: Seconds = 30,  # noqa: ASYNC109 - the name in the URL
 ) -> list[AuditEventView]:
     """What happened after a version to requests that you may see, oldest first, as soon as there is something.
 
-    It may be nothing before the time is over, where much has to be looked through: then go on at once.
+    The list may be empty before the time is over, if there is much to search: then call again at once.
 
-    The header `Countersign-Version` is the `after` of the next call, so that nothing is missed or told twice.
+    The header `Countersign-Version` is the `after` of the next call, so that no event is missed or sent twice.
     """
     version = await context.run(context.store.events.last_version) if after is None else after
     more = False

@@ -27,9 +27,12 @@ router = token_router("health")
 
 
 @open_to_all.head("/health", include_in_schema=False)
-@open_to_all.get("/health", responses={503: {"model": Health, "description": "Something is missing."}})
+@open_to_all.get(
+    "/health",
+    responses={503: {"model": Health, "description": "Something can't be reached, or the database accepts no writes."}},
+)
 async def health(context: ContextHere, response: Response) -> Health:
-    """Whether the database, Temporal and a worker are there. Needs no token."""
+    """Whether the database, Temporal and a worker can be reached. Needs no token."""
     temporal = asyncio.create_task(context.client.reachable())
     database = writable = worker = False
     # What takes longer counts as away; a database whose writers are blocked still reads.
@@ -59,7 +62,7 @@ def _channels(context: Context) -> dict[str, ChannelHealth]:
 
 @router.get("/me")
 async def me(caller: CallerHere) -> Me:
-    """Whose token this is."""
+    """Whose token this is, and for a gateway's, its devices and protocols."""
     scope = caller.visibility.scope
     return Me(
         name=caller.name.removeprefix(GATEWAY),

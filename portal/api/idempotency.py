@@ -32,8 +32,8 @@ Key = Annotated[
         min_length=1,
         max_length=200,
         pattern=r"^[!-~]+$",
-        description="Any text of your choice: the same POST with the same key is done once; a repeat is told how it is "
-        "now.",
+        description="Any text of your choice. The same POST with the same key is done once; a repeat gets that reply, "
+        "brought up to date.",
     ),
 ]
 Body = dict[str, Any]

@@ -25,20 +25,20 @@ open_to_all = APIRouter(tags=["login"], route_class=OpenBodyRoute, responses=des
 
 
 class Machine(Model):
-    """What wants to log in, as it calls itself."""
+    """The program that wants to log in, as it describes itself."""
 
     machine: PlainText = Field(default="", max_length=LONGEST_MACHINE)
 
 
 class DeviceCode(Model):
-    """What a program polls with."""
+    """The code that a program polls with."""
 
     device_code: str = Field(pattern="^[0-9a-f]{64}$")
 
 
 @open_to_all.post("/login")
 async def begin(request: Request, response: Response, machine: Machine, context: ContextHere) -> LoginBegun:
-    """Begin a login: show its person `user_code` and `verification_uri`, and poll with `device_code`.
+    """Begin a login: show the person `user_code` and `verification_uri`, and poll with `device_code`.
 
     Needs no token.
     """
@@ -59,7 +59,7 @@ async def begin(request: Request, response: Response, machine: Machine, context:
 
 @open_to_all.post("/login/token", response_model=LoginToken)
 async def poll(device: DeviceCode, context: ContextHere) -> JSONResponse:
-    """The token, once its person has allowed it. Needs no token.
+    """The token, once the person has allowed the login. Needs no token.
 
     Until then 400, with an `error` of RFC 8628: `authorization_pending`, `slow_down` (poll 5 seconds less often),
     `access_denied` or `expired_token`.

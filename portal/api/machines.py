@@ -34,7 +34,7 @@ async def tokens(context: ContextHere, caller: CallerHere, page: PageHere) -> li
 
 @router.post("/service-tokens", status_code=HTTPStatus.CREATED, responses=MADE)
 async def make_token(context: ContextHere, caller: CallerHere, wanted: NewServiceToken) -> ServiceTokenSecret:
-    """Make a service token; its secret can be read only now, so an Idempotency-Key is not taken. For admins."""
+    """Create a service token. Its secret is shown only once, so Idempotency-Key is not supported. For admins."""
     return await context.run(context.engine.service_tokens.make, wanted, caller.principal, caller.proof)
 
 
@@ -42,7 +42,7 @@ async def make_token(context: ContextHere, caller: CallerHere, wanted: NewServic
 async def rotate_token(
     context: ContextHere, caller: CallerHere, token_id: TheId, rotation: Rotation
 ) -> ServiceTokenSecret:
-    """Make a new secret, which can be read only now; the one before works for `overlap` still. For admins."""
+    """Create a new secret, which is shown only once. The old one still works for `overlap`. For admins."""
     return await context.run(
         context.engine.service_tokens.rotate, token_id, rotation.overlap, caller.principal, caller.proof
     )
@@ -52,9 +52,10 @@ async def rotate_token(
 async def change_token(
     context: ContextHere, caller: CallerHere, token_id: TheId, action: ServiceTokenAction
 ) -> ServiceToken:
-    """Refresh (it then lasts a year from now), disable, enable or revoke it, or end the secret before. For admins.
+    """Refresh, disable, enable or revoke a service token, or end its old secret. For admins.
 
-    Revoking is for good, and ends the devices that it registered. Doing it again changes nothing.
+    A refreshed token lasts at least a year from now. Revoking is for good, and revokes the devices that it registered.
+    Doing it again changes nothing.
     """
     return await context.run(context.engine.service_tokens.change, token_id, action, caller.principal, caller.proof)
 
@@ -68,11 +69,11 @@ async def keys(context: ContextHere, caller: CallerHere, page: PageHere) -> list
 
 @router.post("/provisioning-keys", status_code=HTTPStatus.CREATED, responses=MADE)
 async def make_key(context: ContextHere, caller: CallerHere, wanted: NewProvisioningKey) -> ProvisioningKeySecret:
-    """Make a key with which so many machines register; it can be read only now. For admins."""
+    """Create a key with which up to `devices` machines can register. It is shown only once. For admins."""
     return await context.run(context.engine.provisioning_keys.make, wanted, caller.principal, caller.proof)
 
 
 @router.post("/provisioning-keys/{key_id}/end", responses=CHANGED)
 async def end_key(context: ContextHere, caller: CallerHere, key_id: TheId) -> ProvisioningKey:
-    """End it for good; the devices that registered with it stay. Ending it again changes nothing. For admins."""
+    """End a key for good. The devices that registered with it stay. Ending it again changes nothing. For admins."""
     return await context.run(context.engine.provisioning_keys.end, key_id, caller.principal, caller.proof)

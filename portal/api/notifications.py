@@ -19,7 +19,7 @@ router = token_router("notifications")
 
 @router.get("/requests/{approval_id}/notifications", responses=described(HTTPStatus.NOT_FOUND))
 async def list_(approval_id: ApprovalId, context: ContextHere, caller: CallerHere) -> list[NotificationView]:
-    """To whom messages about a request were written, by which channel, and what became of each, oldest first.
+    """The notifications about a request: to whom, by which channel, and whether each was sent. Oldest first.
 
     They are kept for as long as COUNTERSIGN_KEEP_NOTIFICATIONS_DAYS says.
     """
@@ -31,7 +31,7 @@ async def list_(approval_id: ApprovalId, context: ContextHere, caller: CallerHer
 async def one(
     approval_id: ApprovalId, notification_id: NotificationId, context: ContextHere, caller: CallerHere
 ) -> NotificationText:
-    """One of them, and what it said."""
+    """One notification about a request, with its text."""
     return await text_of(context, caller, approval_id, notification_id)
 
 

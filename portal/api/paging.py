@@ -26,7 +26,7 @@ class Page:
 
     request: Request
     response: Response
-    before: Annotated[str, Query(max_length=16, description="Only those behind the one with this id.")] = ""
+    before: Annotated[str, Query(max_length=16, description="Only those after the one with this id.")] = ""
     limit: Annotated[int, Query(ge=1, le=LONGEST_LIST)] = 50
 
     def of(self, found: list[R]) -> list[R]:

@@ -43,9 +43,9 @@ router = token_router("policy", PolicyRoute)
 
 
 class Checked(Model):
-    """Each mistake of a policy, with its line; none means that it can be applied.
+    """The mistakes of a policy, each with its line. If there are none, it can be applied.
 
-    `warnings` are not mistakes, but will not work as this installation is set up now.
+    `warnings` name what is allowed, but won't work as this installation is set up now, or is surely not intended.
     """
 
     problems: list[str]
@@ -58,10 +58,10 @@ class Applying:
 
     replaces: Annotated[
         int | None,
-        Query(ge=0, le=LARGEST_VERSION, description="the version in force that it was planned against; 0: none"),
+        Query(ge=0, le=LARGEST_VERSION, description="the version in force when it was planned; 0 for none"),
     ] = None
     end_grants: EndGrants = False
-    give_up_admin: Annotated[bool, Query(description="apply it although you would be no admin any more")] = False
+    give_up_admin: Annotated[bool, Query(description="apply it even if you would no longer be an admin")] = False
 
 
 ApplyingHere = Annotated[Applying, Depends()]
@@ -69,7 +69,7 @@ ApplyingHere = Annotated[Applying, Depends()]
 
 @router.get("/policy", responses=described(HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND))
 async def show(context: ContextHere, caller: CallerHere, version: Version | None = None) -> PolicyText:
-    """The policy in force, or a version of it, as it was written. For admins: it names everybody and their address."""
+    """The policy in force, or an earlier version, as it was written. For admins, as it has everybody's address."""
     caller.must_be_admin()
     return await policies.version_of(context, version)
 
@@ -83,9 +83,9 @@ async def versions(
     before: Version | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> list[AppliedPolicy]:
-    """Who applied which version when, the newest first; the first is in force. For admins.
+    """A page of the versions of the policy: who applied each, and when. The newest, in force, is first. For admins.
 
-    Where there may be more, the header `Link` leads to the next page.
+    If there may be more, the header `Link` leads to the next page.
     """
     caller.must_be_admin()
     found = await context.run(context.store.policies.versions, before, limit)
@@ -98,9 +98,10 @@ async def versions(
 async def difference(
     context: ContextHere, caller: CallerHere, old: Version, new: Version | None = None
 ) -> PolicyDifference:
-    """What differs between two versions, line by line; without `new`, between one and the policy in force. For admins.
+    """What differs between two versions, line by line; without `new`, between `old` and the one in force. For admins.
 
-    Each part has a few equal lines (`sign` is a space) around those of the old one alone (`-`) and the new one (`+`).
+    In each part, `sign` is `-` for a line that only the old version has, `+` for one that only the new version has, and
+    a space for the few equal lines around them.
     """
     caller.must_be_admin()
     return await policies.compared(
@@ -119,8 +120,8 @@ async def apply(
 ) -> JSONResponse:
     """Put a policy file in force, or name all its mistakes. For admins.
 
-    Who it disables can no longer decide; their requests are then cancelled, and their grants revoked. 409: another
-    version is in force than the one it `replaces`, or you would be no admin any more.
+    People whom it disables can no longer decide; their requests are cancelled, and their grants revoked. 409: another
+    version is in force than the one it `replaces`, or you would no longer be an admin.
     """
     caller.must_be_admin()
     text = await request.body()
@@ -140,7 +141,7 @@ async def roll_back(
     later: BackgroundTasks,
     applying: ApplyingHere,
 ) -> JSONResponse:
-    """Put an earlier version in force again, as a new one. For admins; refused as `POST /policy` is."""
+    """Put an earlier version in force again, as a new one. Refused like `POST /policy`. For admins."""
     caller.must_be_admin()
     text = (await policies.version_of(context, version)).text
     return await idempotency(lambda _: _put_in_force(context, caller, text, applying, later))
@@ -165,10 +166,10 @@ async def plan(request: Request, context: ContextHere, caller: CallerHere, end_g
 
 @router.post("/policy/change", responses=described(HTTPStatus.FORBIDDEN, *WITH_BODY))
 async def change(body: PolicyEdit, context: ContextHere, caller: CallerHere) -> PolicyText:
-    """The text in force with one change, and the version that it replaces. For admins.
+    """The text of the policy in force with one change made to it, and the version that it replaces. For admins.
 
-    Nothing is changed: plan and apply the text. All else in it stays as it was written, comments too. 409: there is no
-    such place, or it is written in a way that can be changed in the text alone.
+    Applies nothing: plan and apply the text yourself. The rest of it stays as it was written, with its comments. 409:
+    there is no such place, or it is written in a way that only a person can edit.
     """
     caller.must_be_admin()
     return await policies.changed(context, body)
@@ -176,7 +177,7 @@ async def change(body: PolicyEdit, context: ContextHere, caller: CallerHere) -> 
 
 @router.post("/policy/check", openapi_extra=YAML, responses=OF_FILE)
 async def check(request: Request, context: ContextHere, caller: CallerHere) -> Checked:
-    """Name all mistakes of a policy file, and change nothing."""
+    """Name all mistakes of a policy file. Changes nothing."""
     caller.must_be_person()
     try:
         return Checked(problems=[], warnings=await policies.warnings_of(context, await request.body()))

@@ -85,12 +85,14 @@ class Problem(Model):
     model_config = ConfigDict(extra="allow")
 
     type: str = Field(
-        description="the kind of problem, the same for ever; see docs/api.md", examples=[f"{TYPES}refused"]
+        description="the kind of problem, which never changes; see docs/api.md", examples=[f"{TYPES}refused"]
     )
     title: str
     status: int
     detail: str
-    errors: list[FieldProblem] | None = Field(default=None, description="of a malformed question: each wrong field")
+    errors: list[FieldProblem] | None = Field(
+        default=None, description="of a malformed body or query: each wrong field"
+    )
     problems: list[str] | None = Field(default=None, description="of a wrong policy: each mistake, with its line")
 
 

@@ -51,15 +51,15 @@ HandedOut = Annotated[Response, Depends(handed_out)]
     },
 )
 async def file(handed_out: HandedOut) -> Response:
-    """A file for RDP clients that lets one connection through the gate, within two minutes, from where you call.
+    """A file for RDP clients that lets one connection through the gate, within two minutes, from the caller's address.
 
-    For the requester, while a grant for RDP lasts. It holds a one-time routing token and no password.
+    For the requester, while a grant for RDP lasts. The file holds a one-time routing token and no password.
     """
     return handed_out
 
 
 @router.post("/rdp-tokens/redeem", responses=described(HTTPStatus.FORBIDDEN, *WITH_BODY))
 async def redeem(context: ContextHere, caller: CallerHere, sent: RoutingToken) -> RoutedConnection:
-    """Whose connection begins with this routing token, for the gateway of its device. It is used up, even by a no."""
+    """Whose connection begins with this routing token, for the gateway of its device. Even a refusal uses it up."""
     must_be_gateway(caller.principal)
     return await context.run(context.engine.rdp_tokens.redeem, sent, caller.principal, caller.proof)

@@ -71,11 +71,11 @@ for_machines = token_router("registered_devices", DeviceRoute)
 
 
 class Registering(Presented):
-    """A device that registers. What follows `person` is for gateways: what they know of who connects."""
+    """A device that registers. All fields from `person` to `login_method` are for gateways."""
 
-    person: Id | None = Field(default=None, description="whose device it is; you, unless a gateway says it")
+    person: Id | None = Field(default=None, description="whose device it is, if a gateway registers it")
     source_address: SourceAddress = ""
-    country: Country = Field(default="", max_length=2, description="ISO 3166-1, two letters; looked up, unless said")
+    country: Country = Field(default="", max_length=2, description="ISO 3166-1, two letters (default: looked up)")
     claims: dict[LongestClaim, list[LongestClaim]] = Field(default={}, max_length=MOST_CLAIMS)
     login_method: str = Field(default="", max_length=LONGEST_ID)
     justification: PlainText = Field(default="", max_length=LONGEST_REASON)
@@ -101,10 +101,10 @@ class Changed(Model):
 async def register(
     request: Request, body: Registering, context: ContextHere, caller: CallerHere, wait: Seconds = 0
 ) -> Registered:
-    """Register a device, or say that a known one is here; may wait for its approval.
+    """Register a device, or report that a known one connects. With `wait`, waits for its approval.
 
-    Call it at every connection: `approved` holds for this one. A device is its key and its serial number; with another
-    of either it is a new one.
+    Call it for every connection: `approved` is for this one only. A device is identified by its key and its serial
+    number: if either differs, it is a new device.
     """
     presented = Presented(key=body.key, key_type=body.key_type, fingerprint=body.fingerprint)
     by = _registrant(request, body, caller)
@@ -152,10 +152,10 @@ async def admitted(
     request: Request,
     context: ContextHere,
     caller: CallerHere,
-    version: Annotated[str, Query(max_length=LONGEST_ID, description="The version that is known already.")] = "",
+    version: Annotated[str, Query(max_length=LONGEST_ID, description="The version that you already have.")] = "",
     wait: Seconds = 0,
 ) -> Peers:
-    """The devices that a gate lets through now, as soon as they are others than in `version`.
+    """The devices that a gate lets through now, as soon as their `version` differs, or after `wait` seconds.
 
     For the token of a gateway that registers devices.
     """
@@ -180,7 +180,9 @@ def _wanted(
     serial: Annotated[str, Query(max_length=LONGEST_VALUE, description="Only those with this serial number.")] = "",
     key: Annotated[str, Query(max_length=LONGEST_ID, description="Only those with this key, in base64.")] = "",
     status: DeviceStatus | None = None,
-    query: Annotated[str, Query(max_length=LONGEST_QUERY, description="Part of the name, id or person.")] = "",
+    query: Annotated[
+        str, Query(max_length=LONGEST_QUERY, description="Only if name, id or person contains this.")
+    ] = "",
 ) -> WantedDevices:
     return WantedDevices(person or "", serial, key, status, query)
 
@@ -189,9 +191,9 @@ def _wanted(
 async def registered(
     context: ContextHere, caller: CallerHere, wanted: Annotated[WantedDevices, Depends(_wanted)], page: PageHere
 ) -> list[RegisteredDevice]:
-    """A page of registered devices, the newest first: your own, for an admin those of everybody.
+    """A page of registered devices, the newest first: your own, or, for admins, everybody's.
 
-    Archived ones are listed only where that status is asked for.
+    Archived devices are listed only if you ask for that `status`.
     """
     visible = replace(wanted, person=whose_devices(caller.principal, wanted.person))
     return page.of(await context.run(context.store.registered_devices.page, visible, page.before, page.limit))
@@ -205,9 +207,9 @@ async def one(device_id: TheDevice, context: ContextHere, caller: CallerHere) ->
 
 @router.get("/devices/{device_id}/snapshots", responses=described(HTTPStatus.NOT_FOUND))
 async def snapshots(device_id: TheDevice, context: ContextHere, caller: CallerHere) -> list[Snapshot]:
-    """What a registered device said of itself, each time that it was something else, the newest first.
+    """What a registered device reported about itself, each time that this changed, the newest first.
 
-    The last 100 of them; `changed` names what was another than the time before.
+    The last 100 reports; `changed` names what differs from the report before.
     """
     await visible_device(context, caller, device_id)
     return await context.run(context.store.registered_devices.snapshots, device_id)
@@ -227,11 +229,11 @@ async def visible_device(context: Context, caller: Caller, device_id: str) -> Re
 async def act(
     device_id: TheDevice, action: DeviceAction, context: ContextHere, caller: CallerHere, why: Reason
 ) -> RegisteredDevice:
-    """Do something to a device; all but `leave` is for admins.
+    """Change the status of a device. All actions but `leave` are for admins.
 
-    `block` at once, which survives archiving; `unblock` it, or take a denial back: it waits for an approval again.
-    `archive`: it leaves the lists, and stays archived until somebody will `restore` it. `revoke`: it may connect no
-    more; `unrevoke`: it is as it was. `leave`: remove your own device, where the policy lets devices leave.
+    `block` blocks it at once, and survives archiving; `unblock` undoes a block or a denial: it waits for an approval
+    again. `archive` hides it from lists until somebody restores it with `restore`. `revoke` stops it from connecting;
+    `unrevoke` undoes that. `leave` removes your own device, if the policy allows devices to leave.
     """
     await visible_device(context, caller, device_id)
     return await context.engine.devices.act(device_id, action, caller.principal, why.reason, PORTAL, caller.proof)
@@ -241,7 +243,7 @@ async def act(
 async def act_on_all(
     person: Id, action: Literal["revoke", "unrevoke"], context: ContextHere, caller: CallerHere, why: Reason
 ) -> Changed:
-    """Revoke all devices of a person, or take that back; those that are archived are left as they are. For admins."""
+    """Revoke all devices of a person, or undo that. Archived devices are left as they are. For admins."""
     return Changed(devices=await all_of_person(context, caller, person, action, why.reason))
 
 

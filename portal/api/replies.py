@@ -35,9 +35,10 @@ router = token_router("replies", MailRoute)
     responses=described(HTTPStatus.FORBIDDEN, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
 )
 async def explain(request: Request, context: ContextHere, caller: CallerHere) -> dict[str, Any]:
-    """Say what a reply decides, or why not, check by check. The body is the mail as it arrived; nothing is changed.
+    """What a reply by mail decides, or why it decides nothing, check by check. Changes nothing.
 
-    Who is no admin may have only their own mail explained, so as to learn nothing of others' addresses and tokens.
+    The body is the mail as it arrived. If you are not an admin, it must be your own mail, so that you learn nothing
+    about the addresses and tokens of others.
     """
     caller.must_be_person()
     if not context.explainers:

@@ -31,12 +31,12 @@ LONGEST_WAIT_SECONDS = 60
 LARGEST = 2**53 - 1
 LONGEST_TIMELINE = 500
 LINKED = {
-    "Link": {"description": 'The next page, with `rel="next"`, where there may be one.', "schema": {"type": "string"}}
+    "Link": {"description": 'The next page, with `rel="next"`, if there may be one.', "schema": {"type": "string"}}
 }
 
 router = token_router("requests")
 
-ApprovalId = Annotated[int, Path(ge=1, le=LARGEST, description="The number people see, without #.")]
+ApprovalId = Annotated[int, Path(ge=1, le=LARGEST, description="The request's number, without #.")]
 Seconds = Annotated[
     float, Query(ge=0, le=LONGEST_WAIT_SECONDS, description="How long to wait for something new, in seconds.")
 ]
@@ -63,10 +63,10 @@ else:
     response_model=Asked,
     status_code=HTTPStatus.CREATED,
     responses={
-        200: {"model": Asked, "description": "Joined the request that waits, or answered by a grant that lasts."},
+        200: {"model": Asked, "description": "Joined the request that waits, or answered by an active grant."},
         202: {
             "model": DelayedView,
-            "description": "Open, but nobody is working on it. Ask again, with the same Idempotency-Key.",
+            "description": "Open, but no worker is working on it. Ask again, with the same Idempotency-Key.",
         },
         **described(HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, *WITH_BODY),
     },
@@ -74,8 +74,8 @@ else:
 async def ask(body: Asking, context: ContextHere, caller: CallerHere, idempotency: IdempotencyHere) -> JSONResponse:
     """Ask for something, such as whether a requester may connect to a device.
 
-    201: a request was opened; see its status, it may be approved already. 200: one was open, or a grant lasts: `grant`
-    says until when. 202: it is open and goes on by itself, once a worker is back. 409: refused; `detail` says why.
+    201: a request was opened; see its `status`, as it may be approved already. 200: one was open, or a grant lasts, and
+    `grant` says until when. 202: it is open, and goes on once a worker is back. 409: refused; `detail` says why.
     """
     question = _question(body, caller)
     return await idempotency(
@@ -123,11 +123,13 @@ def _message(view: RequestView, body: Body) -> str:
 def _filters(
     person: Annotated[Id | None, Query(description="Only those that this person made or was asked about.")] = None,
     device: Annotated[Id | None, Query(description="Only those for this device.")] = None,
-    user_group: Annotated[Id | None, Query(description="Only those of members of this group, as it is now.")] = None,
-    device_group: Annotated[Id | None, Query(description="Only those for devices of this group, as it is now.")] = None,
+    user_group: Annotated[Id | None, Query(description="Only those of current members of this group.")] = None,
+    device_group: Annotated[Id | None, Query(description="Only those for devices now in this group.")] = None,
     text: Annotated[
         PlainText,
-        Query(max_length=LONGEST_TEXT, description="Part of the reason, ticket, device or requester, in either case."),
+        Query(
+            max_length=LONGEST_TEXT, description="Part of the reason, ticket, device or requester, whatever its case."
+        ),
     ] = "",
 ) -> Filters:
     return Filters(person or "", device or "", user_group or "", device_group or "", text)
@@ -150,8 +152,8 @@ async def newest(
 ) -> list[RequestView]:
     """A page of the requests that you may see, newest first.
 
-    Where there may be more, the header `Link` leads to the next page. A page may be shorter than `limit`, or empty, and
-    still lead on: it holds 100 at most, and one call searches only so far.
+    If there may be more, the header `Link` leads to the next page. A page may be shorter than `limit`, or empty, and
+    still have a next one: it holds 100 requests at most, and each call searches only a limited number.
     """
     wanted = Wanted(status, requester or "", approver or "", caller.visibility, before, limit, filters, active_grant)
     page, goes_on = await context.run(context.store.reading.page, wanted)
@@ -166,12 +168,12 @@ async def approvals(
     response: Response,
     context: ContextHere,
     caller: CallerHere,
-    after: Annotated[int, Query(ge=0, le=LARGEST, description="Only those behind the one of this number.")] = 0,
+    after: Annotated[int, Query(ge=0, le=LARGEST, description="Only those after the one with this number.")] = 0,
     limit: Annotated[int, Query(ge=1, le=LONGEST_LIST)] = 50,
 ) -> list[RequestView]:
     """A page of the requests that wait for your answer, the most urgent first. For people.
 
-    Where there are more, the header `Link` leads to the next page. It holds 100 at most.
+    If there are more, the header `Link` leads to the next page. A page holds 100 requests at most.
     """
     person = caller.must_be_person()
     page, goes_on = await context.run(context.store.reading.waiting_for, person, after, limit)
@@ -198,7 +200,7 @@ async def timeline(
 ) -> list[AuditEventView]:
     """What happened to a request, oldest first: who, when, by which channel, on what proof.
 
-    Where there may be more, the header `Link` leads to the next page.
+    If there may be more, the header `Link` leads to the next page.
     """
     await visible_request(context, caller, approval_id)
     page = await context.run(context.store.events.of, approval_id, after, limit)
@@ -213,12 +215,12 @@ async def wait(
     approval_id: ApprovalId,
     context: ContextHere,
     caller: CallerHere,
-    after: Annotated[int, Query(ge=0, le=LARGEST, description="The version that is known already.")] = 0,
+    after: Annotated[int, Query(ge=0, le=LARGEST, description="The version that you already have.")] = 0,
     timeout: Seconds = 30,  # noqa: ASYNC109 - the name in the URL
 ) -> RequestView:
-    """The request as soon as its `version` is newer than `after`, else as it is when the time is over.
+    """The request as soon as its `version` is higher than `after`, or as it is after `timeout` seconds.
 
-    The end of its grant makes it newer too.
+    The end of its grant also increases the version.
     """
 
     async def shared() -> RequestView:

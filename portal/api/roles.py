@@ -23,7 +23,7 @@ router = token_router("roles")
 
 
 class RoleView(Model):
-    """A role: the `people` and `user_groups` that the policy names, and how many have it."""
+    """A role: the `people` and `user_groups` to whom the policy gives it, and how many people have it."""
 
     role: Id
     people: list[Id]
@@ -57,9 +57,9 @@ def _view(policy: Policy, name: str, role: Role) -> RoleView:
 async def unasked_devices(
     role: TheRole, context: ContextHere, caller: CallerHere, page: PageHere
 ) -> list[RegisteredDevice]:
-    """A page of devices of a role's people that are approved although nobody was ever asked about them, newest first.
+    """A page of the approved devices of a role's people that nobody was ever asked about, newest first. For admins.
 
-    They were known before the role required an approval, and stay as they are. For admins.
+    They were known before the role required an approval, and stay as they are.
     """
     caller.must_be_admin()
     _, policy = await context.run(context.store.policies.current)
