@@ -51,7 +51,7 @@ SerialNumber = Annotated[str, AfterValidator(serial_number)]
 
 
 class RevocationList(Model):
-    """What an authority has revoked (a CRL), so many as `revoked`. From its end on nothing of it is valid."""
+    """A revocation list (CRL) with `revoked` entries. After its end no certificate of its authority is valid."""
 
     issued_at: datetime
     ends_at: datetime
@@ -75,7 +75,7 @@ class CertificateAuthority(Model):
 
 
 class ClientCertificate(Model):
-    """A certificate that was valid when it was presented, by the SHA-256 of its DER; `serial` is in hexadecimal."""
+    """A certificate that was valid when presented. `sha256` is the hash of its DER; `serial` is in hexadecimal."""
 
     sha256: str
     serial: str
@@ -88,7 +88,7 @@ class ClientCertificate(Model):
 
 
 class NewAuthorities(Model):
-    """Certificates of authorities, and the host names that they are trusted for."""
+    """Certificates of authorities, and the host names to trust them for."""
 
     pem: str = Field(max_length=LARGEST_PEM, description="one or more certificates, in PEM")
     hosts: list[HostName] = Field(min_length=1, max_length=MOST_HOSTS)

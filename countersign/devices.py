@@ -10,7 +10,7 @@ from countersign.permissions import Principal, may_ask_for
 
 
 class Device(Model):
-    """A device, and the protocols by which somebody may ask for it."""
+    """A device, and the protocols by which you may ask for it."""
 
     device: str
     protocols: list[ConnectionProtocol]

@@ -36,7 +36,7 @@ LABELS = {
 
 
 class Posture(Model):
-    """Whether a device has what protects it; None: not known, which is never the same as no."""
+    """Which protections a device has. None means not known, which is never the same as no."""
 
     disk_encrypted: bool | None = None
     firewall: bool | None = None
@@ -47,7 +47,7 @@ class Posture(Model):
 
 
 class Fingerprint(Model):
-    """What a device says of itself; None: not known."""
+    """What a device reports about itself; None means not known."""
 
     hostname: Known = None
     platform: Known = None

@@ -6,7 +6,7 @@ from countersign.models import Model, SentAsWords
 
 
 class Me(Model):
-    """Whose token it is, and for which devices and protocols a gateway's is."""
+    """Whose token it is, and for a gateway's, its devices and protocols."""
 
     name: str
     kind: Literal["person", "gateway"]
@@ -16,7 +16,7 @@ class Me(Model):
 
 
 class LoginBegun(Model):
-    """A login that was begun (RFC 8628, 3.2): what its program polls with, and what its person types where.
+    """A login that was begun (RFC 8628, 3.2): the program's code, and the person's, with the page to enter it on.
 
     `expires_in` and `interval` are seconds.
     """
@@ -38,7 +38,7 @@ class LoginToken(Model):
 
 
 class ChannelHealth(Model):
-    """Whether what people do in a channel reaches the portal now; the message says what is known of that."""
+    """Whether what people do in a channel reaches the portal now; the message says more."""
 
     ok: bool
     message: SentAsWords
@@ -47,7 +47,7 @@ class ChannelHealth(Model):
 class Health(Model):
     """Whether what the portal needs can be reached now, and the health of the channels that it listens to.
 
-    `writable`: the database accepts writes. `worker`: one is alive, so that requests go on.
+    `writable`: the database accepts writes. `worker`: a worker is running, so that requests go on.
     """
 
     database: bool
@@ -58,7 +58,7 @@ class Health(Model):
 
 
 class Check(Model):
-    """One condition for a mail to decide: what was seen, whether that fulfils it, and why not."""
+    """One check of a mail: what it saw, whether it passed, and if not, why."""
 
     name: str
     saw: str
@@ -67,7 +67,7 @@ class Check(Model):
 
 
 class CheckedReply(Model):
-    """What would become of a mail; `message` is for its sender."""
+    """What a mail would decide, and the checks behind that; `words` is for its sender."""
 
     decides: bool
     verdict: Literal["approve", "reject", "none"]
@@ -80,7 +80,7 @@ class CheckedReply(Model):
 
 
 class Explanation(Model):
-    """How a mail is read, and what would become of it."""
+    """How a mail is read, and what it would decide."""
 
     reply: dict[str, Any]
     judged: CheckedReply

@@ -36,10 +36,10 @@ Overlap = Annotated[timedelta, WRITTEN, Length("hours", LONGEST_OVERLAP, SHORTES
 
 
 class ServiceToken(Model):
-    """A service token as admins see it; its `id` is the client id, and its secret is nowhere.
+    """A service token as admins see it, without its secret. Its `id` is the client id.
 
-    `used_at`: when it was last used, to a minute. `previous_secret_ends_at`: until when the secret works that it had
-    before it was rotated.
+    `used_at`: when it was last used, to the minute. `previous_secret_ends_at`: until when the secret from before it was
+    rotated still works.
     """
 
     id: str
@@ -62,20 +62,20 @@ class ServiceToken(Model):
 
 
 class NewServiceToken(Model):
-    """What is wanted of a service token. `lasts` is a duration; a number alone means days."""
+    """A service token to create. `lasts` is a duration; a number alone means days."""
 
     name: Label
     lasts: TokenLength = YEAR
 
 
 class Rotation(Model):
-    """For how long the secret before works beside the new one: from an hour to 30 days; a number alone means hours."""
+    """How long the old secret works beside the new one: from an hour to 30 days; a number alone means hours."""
 
     overlap: Overlap
 
 
 class ServiceTokenSecret(Model):
-    """What a machine sends: both can be read now, the secret never again."""
+    """What a machine sends: its client id and its secret, which is shown only once."""
 
     client_id: str
     client_secret: str
@@ -83,10 +83,10 @@ class ServiceTokenSecret(Model):
 
 
 class ProvisioningKey(Model):
-    """A provisioning key as admins see it; its secret is nowhere.
+    """A provisioning key as admins see it, without its secret.
 
-    `used` of at most `devices` have registered with it, and become those of `person`. `skips_approval`: they need
-    none. `used_at`: when it was last sent, to a minute.
+    `used` of at most `devices` have registered with it; they belong to `person`. `skips_approval`: they need no
+    approval. `used_at`: when it was last sent, to the minute.
     """
 
     id: str
@@ -109,7 +109,7 @@ class ProvisioningKey(Model):
 
 
 class NewProvisioningKey(Model):
-    """What is wanted of a provisioning key. `lasts` is a duration; a number alone means days."""
+    """A provisioning key to create. `lasts` is a duration; a number alone means days."""
 
     label: Label
     person: Id
@@ -119,7 +119,7 @@ class NewProvisioningKey(Model):
 
 
 class ProvisioningKeySecret(Model):
-    """The key itself, which can be read now and never again."""
+    """The key itself, which is shown only once."""
 
     key: str
     provisioning_key: ProvisioningKey

@@ -169,9 +169,9 @@ class GeneralEvent(StrEnum):
 class Subject(Model):
     """What is asked for. `kind` is one of `countersign.kinds`.
 
-    `key` identifies it: there is one open request for it, and it is the id of that request's workflow. `target` is what
-    access is asked to, and `variant` which of several ways to it, as a connection's protocol: gateways find requests by
-    both, and none by a subject without a variant. `fields` are what people are shown of it, by name.
+    `key` identifies it: it has at most one open request, whose workflow has this id. `target` is what access is asked
+    to, and `variant` the way to it, such as a connection's protocol: gateways find requests by both, and none whose
+    subject has no variant. `fields` are the values that people are shown, by name.
     """
 
     kind: str
@@ -228,7 +228,7 @@ class Question(Model):
     renew: bool = Field(
         default=False,
         exclude_if=lambda renew: not renew,
-        description="While a grant lasts: ask for another one that goes on beside it, in place of being told yes.",
+        description="While a grant lasts: ask for another one beside it, instead of getting a yes at once.",
     )
 
     @property
@@ -350,7 +350,7 @@ class Answer(Model):
 class Decision(Model):
     """An answer that counted. `level` counts from 1.
 
-    `lapsed`: an approval that no longer counts, as its approver was disabled while the level was open (rule 2).
+    `lapsed`: an approval that no longer counts, because its approver was disabled while the level was open (rule 2).
     """
 
     answer_id: str
@@ -364,7 +364,7 @@ class Decision(Model):
 
 
 class Judgement(Model):
-    """What became of a stored answer: a message for its sender, and the request's `status` after it.
+    """The result of a stored answer: a message for its sender, and the request's `status` after it.
 
     `details` are those of the refusal (`CountersignError.details`); they are never sent.
     """
@@ -378,8 +378,8 @@ class Judgement(Model):
 class GrantView(Model):
     """The time-boxed permission of one approval, and how it ended.
 
-    Yes means: Active, `ends_at` lies ahead, and the connection comes from `source_address`, unless the policy's
-    `same_source_address` is false.
+    Yes means: it is Active, `ends_at` is in the future, and the connection comes from `source_address`, unless the
+    policy's `same_source_address` is false.
     """
 
     approval_id: int
@@ -409,7 +409,7 @@ class Outcome(Model):
 
 
 class Asked(Model):
-    """The reply to an `ask`: the request for this question, which was opened now or joined.
+    """The reply to a question: its request, which was opened now or `joined`.
 
     `reason`, `ticket`, `minutes` and `source_address` are those of the request, and may differ from those of the
     question.

@@ -18,14 +18,14 @@ ROUTING = "Cookie: msts="
 
 
 class RoutingToken(Model):
-    """What a gate found in the first packet of a connection, and where that came from."""
+    """The routing token that a connection began with, and the address that it came from."""
 
     token: str = Field(max_length=LONGEST_TOKEN)
     source_address: SourceAddress
 
 
 class RoutedConnection(Model):
-    """Whose connection it is, to which device, by which request, and until when it is granted."""
+    """Whose connection it is, to which device, for which request, and when its grant ends."""
 
     person: Id
     device: Id

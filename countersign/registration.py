@@ -66,7 +66,7 @@ def status_of(columns: Mapping[Any, Any]) -> DeviceStatus:
 
 
 class DeviceAction(StrEnum):
-    """What may be done to a registered device, beside deciding on the request that it waits for."""
+    """What may be done to a registered device, besides deciding on its request."""
 
     BLOCK = "block"
     UNBLOCK = "unblock"
@@ -78,7 +78,7 @@ class DeviceAction(StrEnum):
 
 
 class Presented(Model):
-    """What a device presents: its public key, in base64, and what it says of itself."""
+    """What a device presents: its public key, in base64, and what it reports about itself."""
 
     key: KeyText
     key_type: KeyType = "x25519"
@@ -91,10 +91,10 @@ class Presented(Model):
 
 
 class Registered(Model):
-    """What becomes of a registration: the answer, why, and the request that is open about it.
+    """The result of a registration: its status, why, and the request that is open about it.
 
-    `address`: what it has in the network of the policy, once it was approved. `session_ends_at`: when it has to
-    register again at the latest.
+    `address`: its address in the policy's network, once it is approved. `session_ends_at`: when it has to register
+    again at the latest.
     """
 
     id: str
@@ -106,9 +106,9 @@ class Registered(Model):
 
 
 class RegisteredDevice(Model):
-    """A device that somebody connects with. `person` is empty for a machine's, whose `email` is that of no person.
+    """A device that somebody connects with. For a machine's, `person` is empty and `email` is nobody's.
 
-    `rule` is the enrolment rule that let it in. `last_seen_at` is when it last registered, to a minute.
+    `rule` is the enrolment rule that let it in. `last_seen_at` is when it last registered, to the minute.
     """
 
     id: str
@@ -137,7 +137,7 @@ def owner(person: str, service_token: str) -> str:
 
 
 class Snapshot(Model):
-    """What a device said of itself at some moment, and which of it had changed."""
+    """What a device reported about itself at some moment, and what had `changed`."""
 
     at: datetime
     source_address: str
@@ -146,7 +146,7 @@ class Snapshot(Model):
 
 
 class Admitted(Model):
-    """A device that a gate lets through, with its key and address, until it has to register again."""
+    """A device that a gate lets through, with its key and address; `until` is when it has to register again."""
 
     id: str
     key: str
@@ -156,7 +156,7 @@ class Admitted(Model):
 
 
 class Peers(Model):
-    """The devices that a gate lets through; `version` changes with them."""
+    """The devices that a gate lets through; `version` changes whenever they do."""
 
     version: str
     peers: list[Admitted]

@@ -11,9 +11,9 @@ from countersign.models import ChannelUse, Confirm, Decision, GrantView, Model, 
 
 
 class ApproverView(Model):
-    """Somebody who is asked at a level, and why. `told` is false while no message that asks them has got through.
+    """Somebody who is asked at a level, and why. `told` is false until a message that asks them got through.
 
-    `availability` is empty, or away, unreachable or disabled.
+    `standing` is empty, or `away`, `unreachable` or `disabled`.
     """
 
     level: int
@@ -39,9 +39,9 @@ class AuditEventView(Model):
 
 
 class RequestView(Model):
-    """A request as it is now; `version` is that of its last event, to wait for the next.
+    """A request as it is now. `version` is that of its last event; pass it to `wait` for the next.
 
-    `asked_by` is who asked: the requester, or a person, `gateway:<name>` or `temporal:start` for them.
+    `asked_by` is who asked: the requester, or whoever asked for them: a person, `gateway:<name>` or `temporal:start`.
     """
 
     approval_id: int
@@ -109,10 +109,10 @@ class RequestView(Model):
 
 
 class NotificationView(Model):
-    """One message to one person, or to a room, about an event of a request, and what became of it.
+    """One message to one person, or to a room, about an event of a request, and whether it was sent.
 
-    `state` is `waiting`, `sent`, `not delivered` or `not needed`, as what it asked was settled before it left.
-    `ended_at` is when it was sent or given up, as far as that is on record, and `why` the reason.
+    `state` is `waiting`, `sent`, `not delivered`, or `not needed` if what it asked was settled before.
+    `ended_at` is when it was sent or given up, if that is on record, and `why` is the reason.
     """
 
     id: str
@@ -131,9 +131,9 @@ class NotificationView(Model):
 
 
 class NotificationText(NotificationView):
-    """The same with what it says, composed again without the secrets by which it could be answered.
+    """A notification with its `text`, which is composed again without the secrets that could answer it.
 
-    It says what was known when it was sent; where it is `kept_up_to_date`, what is known now. `text` is empty where
+    The text says what was known when it was sent or, if it is `kept_up_to_date`, what is known now. It is empty if
     this portal isn't set up for its channel.
     """
 
@@ -142,7 +142,7 @@ class NotificationText(NotificationView):
 
 
 class Durations(Model):
-    """How long decisions by people took, of the requests of a group, or by a channel, in seconds."""
+    """How long people took to decide, in seconds, for the requests of one group or the decisions by one channel."""
 
     name: str
     count: int
@@ -151,9 +151,9 @@ class Durations(Model):
 
 
 class Response(Model):
-    """How somebody answered: how often they were asked and answered, and how long that took after their level began.
+    """How somebody answered: how often they were asked and answered, and how long after their level began.
 
-    `let_expire` counts the requests that expired at a level that waited for them.
+    `let_expire` counts the requests that expired while their level waited for this person.
     """
 
     person: str
@@ -166,7 +166,7 @@ class Response(Model):
 
 
 class RefusalCount(Model):
-    """How many replies by a channel did not count for one reason."""
+    """How many replies by one channel did not count for one reason."""
 
     channel: str
     reason: str
@@ -174,7 +174,7 @@ class RefusalCount(Model):
 
 
 class Overview(Model):
-    """What happened to the requests of the last days, or, where it `is_partial`, to the newest of them."""
+    """What happened to the requests of the last `days`; if it `is_partial`, only the newest of them are counted."""
 
     days: int
     requests: int
@@ -188,7 +188,7 @@ class Overview(Model):
 
 
 class DelayedView(Model):
-    """A request that is open although no worker is there; it gets its number from the first that is."""
+    """A request that is open, but that no worker handles yet. It gets its number as soon as a worker runs."""
 
     approval_id: int | None = None
     status: Status = Status.WAITING
@@ -220,7 +220,7 @@ class Mine(Model):
 
 
 class Finding(Model):
-    """What `countersign doctor` found of one part; the message names the remedy where something is not well."""
+    """What `countersign doctor` found about one part; if something is wrong, the message says what to do."""
 
     part: str
     state: Literal["ok", "warning", "problem"]

@@ -18,7 +18,7 @@ OWN_COUNTS = "the requester's own approval is counted"
 
 
 class LevelPreview(Model):
-    """One level: how many must agree, who would be asked (fallback approvers among them, where they are needed).
+    """One level: how many must agree, and who would be asked, including fallback approvers if they are needed.
 
     `own_approval`: the requester's own approval would be counted (rule 3).
     """
@@ -35,10 +35,10 @@ class LevelPreview(Model):
 
 
 class WhoApproves(Model):
-    """What would become of a question that was asked now: who must agree to it, and why.
+    """Who would have to agree to a question if it was asked now, and why.
 
     `outcome`: it waits for people; it is approved or rejected at once; or it is refused, so that no request is opened.
-    `confirm` is `sign_in_again` where an approval counts only after a fresh sign-in.
+    `confirm` is `sign_in_again` if an approval counts only after a fresh sign-in.
     """
 
     requester: str

@@ -23,14 +23,14 @@ FORM = re.compile(rf"cs_(?P<id>[0-9a-f]{{{2 * ID_BYTES}}})_(?P<secret>[0-9a-f]{{
 
 
 class Owner(Model):
-    """Whom a token speaks for: a person, or a gateway with what it asks for. Gateways are never admins."""
+    """Whom a token speaks for: a person, or a gateway with what it may ask for. Gateways are never admins."""
 
     kind: Literal["person", "gateway"]
     name: Id
     is_admin: bool = False
     targets: list[Id] = Field(default=[], description="what a gateway asks for, one by one")
     target_groups: list[Id] = Field(default=[], description="groups of the policy: it asks for all that is in them")
-    variants: list[str] = Field(default=[], description="by which ways to these, such as protocols")
+    variants: list[str] = Field(default=[], description="how it asks for these, such as by which protocols")
 
     @property
     def principal(self) -> str:
@@ -39,9 +39,9 @@ class Owner(Model):
 
 
 class Token(Model):
-    """A token as it is listed; its secret is nowhere.
+    """A token as lists show it, without its secret.
 
-    `ends_at`: when it ends by itself, if it does. `used_at`: when it was last used, to a minute.
+    `ends_at`: when it expires, if it does. `used_at`: when it was last used, to the minute.
     """
 
     id: str

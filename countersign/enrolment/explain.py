@@ -28,9 +28,9 @@ Claim = Annotated[list[Text], Field(max_length=MOST_CLAIMS)]
 
 
 class EnrolmentQuestion(Model):
-    """Whose device it would be, and from where and with what it would come. What is left out is unknown, or not there.
+    """Whose device would register, from where and with what. What is left out is unknown, or not presented.
 
-    With a service token, or without a person, it is a machine. `common_name`: that of a valid client certificate.
+    With a service token, or without a person, it is a machine. `common_name` is that of a valid client certificate.
     """
 
     person: Id | None = None
@@ -43,9 +43,9 @@ class EnrolmentQuestion(Model):
 
 
 class EnrolmentExplained(Model):
-    """Which rule answers, and why each that was tried before it does not match.
+    """Which rule matches, and why each rule that was tried before it does not.
 
-    `action` and `rule` are empty where no rule answers; `session_seconds` is 0 for a device that may connect for good.
+    `action` and `rule` are empty if no rule matches; `session_seconds` is 0 if the device may connect for good.
     `facts` are what the rules were evaluated for.
     """
 

@@ -11,9 +11,9 @@ Country = Annotated[str, BeforeValidator(country_or_unknown)]
 
 
 class Certificate(Model):
-    """A client certificate that was presented. Only what is `valid` proves its common name.
+    """A client certificate that was presented. It proves its common name only if it is `valid`.
 
-    `valid`: a trusted authority signed it for this host name, it lasts, and is not revoked.
+    `valid`: a trusted authority signed it for this host name, and it is neither expired nor revoked.
     """
 
     common_name: str
@@ -23,9 +23,9 @@ class Certificate(Model):
 
 
 class Facts(Model):
-    """The facts of an enrolment. What is empty or None is unknown; without token or certificate there is none.
+    """The facts of an enrolment. Empty or None means unknown; for a token or a certificate, that none was presented.
 
-    A machine has no `email`, and nothing of it is an identity. A claim that is not among `claims` is unknown.
+    A machine has no `email`, and none of its facts is an identity. A claim that is not in `claims` is unknown.
     """
 
     email: str | None = None

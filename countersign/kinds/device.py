@@ -9,7 +9,7 @@ from countersign.models import Detail, Id, Question, Subject, key_of
 
 
 class DeviceQuestion(Question):
-    """May this person connect with this registered device? `before` is what it said of itself when it was approved."""
+    """May this person connect with this registered device? `before` is what it reported when it was approved."""
 
     kind: Literal["device"] = "device"
     requester: Id

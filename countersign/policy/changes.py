@@ -35,7 +35,7 @@ SECTIONS = {"users", "user_groups", "device_groups", "roles", "registered_device
 
 
 class Item(Model):
-    """One thing that a new policy concerns; of a request or a grant the name is its requester's."""
+    """One thing that a new policy concerns. For a request or a grant, `name` is the requester's."""
 
     name: str
     description: SentAsWords = ""
@@ -43,7 +43,7 @@ class Item(Model):
 
 
 class Part(Model):
-    """What a new policy does of one kind, such as `users_removed`: how many there are, and the first hundred."""
+    """Changes of one kind that a new policy makes, such as `users_removed`: the total, and the first hundred."""
 
     kind: str
     takes_away: bool

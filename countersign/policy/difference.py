@@ -22,7 +22,7 @@ Pair = tuple[int, int]
 
 
 class DifferentLine(Model):
-    """One line, and its number in each text; `sign` is `-` where the old one alone has it, `+` where the new one."""
+    """One line, and its number in each text. `sign` is `-` if only the old text has it, `+` if only the new one."""
 
     sign: Literal[" ", "-", "+"]
     old: int | None = None

@@ -29,8 +29,8 @@ DASH = re.compile(r" *- +")
 
 
 class PolicyEdit(Model):
-    """One change: a value that is set at a path, such as `user_groups`, `engineers`, `require_managerial_approval`; or
-    an entry that is added to the list there, or removed from it. None is a value of fields that may be left out.
+    """One change: set a value at a path, such as `user_groups`, `engineers`, `require_managerial_approval`; or add an
+    entry to the list there, or remove one. The value may be None if the field may be left out.
     """
 
     path: list[str] = Field(min_length=1, max_length=3)

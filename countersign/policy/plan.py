@@ -35,9 +35,9 @@ class ActiveGrant(Model):
 
 
 class PolicyPlan(Model):
-    """What applying a policy would do. `version` is the one in force that it would replace, 0 where there is none.
+    """What applying a policy would do. `version` is the one in force that it would replace; 0 for none.
 
-    `warnings` are no mistakes of the file, but won't work as this installation is set up now.
+    `warnings` name what is no mistake of the file, but won't work as this installation is set up now.
     """
 
     version: int
