@@ -41,9 +41,9 @@ class User(Described):
     name: Name
     """As pages and mails show it."""
     email: Email
-    """Where they are asked and told; a mail from here is known as theirs. No two people share one."""
+    """Where they are written to; a mail from this address counts as theirs. No two people share one."""
     aliases: Annotated[list[Email], AfterValidator(no_repeats), Field(json_schema_extra={"uniqueItems": True})] = []
-    """Other addresses they write from: a mail from one of them is theirs too. None is written to."""
+    """Other addresses that they write from: a mail from one of them counts as theirs too. None is written to."""
     disabled: bool = False
     """May neither connect nor decide."""
     line_manager: Id | None = None
@@ -67,14 +67,14 @@ class UserGroup(Described):
     require_managerial_approval: bool = False
     """Whatever its members want to connect to, one of its managers has to agree."""
     confirm: Literal["sign_in_again"] | None = None
-    """The same as for a device group, where this group requires managerial approval."""
+    """The same as for a device group, if this group requires managerial approval."""
 
 
 class RequestTerms(Described):
     """Terms that may be set for some of the requests; those left out come from the policy."""
 
     fallback_approvers: Ids | None = None
-    """Asked where a level has fewer people than its quorum."""
+    """Asked if a level has fewer people than its quorum."""
     approval_status_change_to_expire: Wait | None = None
     """How long a request waits before it becomes Expired: `90s`, `15m`, `36h`, `2d`; a number alone means minutes."""
     reminder_minutes: Wait | None = None
@@ -107,7 +107,7 @@ class DeviceGroup(Terms):
     managers: Ids = []
     """People by id."""
     require_managerial_approval: bool = False
-    """A manager has to agree to every connection: one of its own, or where it has none, of the requester's groups."""
+    """A manager of this group, or if it has none, of the requester's groups, has to agree to every connection."""
 
 
 class ApprovalWorkflow(Terms):
@@ -124,7 +124,7 @@ class ApprovalWorkflow(Terms):
 
 
 class Role(Described):
-    """What people are, and what that demands of the devices they connect with."""
+    """A role that people have, and what it requires of the devices they connect with."""
 
     people: Ids = []
     """People by id."""
@@ -138,7 +138,7 @@ class RegisteredDeviceRules(RequestTerms):
     """The rules for the devices that people connect with."""
 
     approved_by: Literal["admins", "managers"] = "admins"
-    """Who agrees to a new device, where no levels are given: any admin, or a manager of one of its person's groups."""
+    """Who agrees to a new device if no levels are given: any admin, or a manager of one of its person's groups."""
     levels: list[LevelRule] = []
     """Passed in this order; without any, it is one level of those in `approved_by`."""
     ask_about_changes: list[Watched] = []
@@ -176,15 +176,15 @@ class Policy(Described):
     device_groups: ById[DeviceGroup] = {}
     """How devices are grouped, by name."""
     approval_workflows: list[ApprovalWorkflow] = []
-    """The first for a user group of the requester and the group of the device holds."""
+    """The first one for a user group of the requester and the group of the device applies."""
     roles: Annotated[ById[Role], AfterValidator(_admins_need_no_approval)] = {}
     """Roles by name; the role `admin` is that of `users`, and may be given here too."""
     registered_devices: RegisteredDeviceRules = RegisteredDeviceRules()
     """The devices that people connect with."""
     fallback_approvers: Ids = []
-    """Asked where a level has fewer people than its quorum."""
+    """Asked if a level has fewer people than its quorum."""
     auto_approve_when_requester_is_approver: bool = False
-    """The own approval of a requester who is an approver of the level, as a manager, is counted at once."""
+    """If the requester is an approver of a level as a manager, their own approval is counted at once."""
     approval_status_change_to_expire: Wait = DEFAULT_LENGTH
     """How long a request waits before it becomes Expired: `90s`, `15m`, `36h`, `2d`; a number alone means minutes."""
     grant_minutes: GrantLength = DEFAULT_LENGTH
@@ -192,7 +192,7 @@ class Policy(Described):
     reminder_minutes: Wait | None = None
     """How long until those who were asked and have not answered are reminded. A number alone means minutes."""
     same_source_address: bool = True
-    """Who asks again while a grant lasts is told yes only from the address it was first asked from."""
+    """While a grant lasts, asking again gets a yes only from the address that it was first asked from."""
     channels: Channels = {"email": "decide"}
     """For each channel: `decide`, `link_only` (a page where the approver signs in) or `off`."""
     rooms: Rooms = {}
@@ -204,7 +204,7 @@ class Policy(Described):
     applications: Applications = {}
     """Web applications, by the host name of each: the device that people ask for to reach it."""
     enrolment: EnrolmentRules = Field(default=None, exclude_if=lambda rules: rules is None)
-    """Who may register a device, in this order; without it everybody here may."""
+    """The rules for who may register a device, tried in this order; without them everybody here may."""
 
     def person_at(self, address: str) -> str:
         """The id of the person with this mail address, whatever its case, disabled or not; "" where it is nobody's."""

@@ -73,9 +73,9 @@ class ExternalEvaluation(Described):
     model_config = ConfigDict(frozen=True)
 
     url: Https
-    """Where the facts are posted to."""
+    """Where the facts are sent, by POST."""
     keys_url: Https
-    """Where the endpoint publishes the keys that its answers are signed by, as a JSON Web Key Set (RFC 7517)."""
+    """Where the endpoint publishes the keys that sign its answers, as a JSON Web Key Set (RFC 7517)."""
 
     def __str__(self) -> str:
         return self.url
@@ -87,15 +87,15 @@ class Selectors(Described):
     emails: Values[Email] = []
     """Mail addresses of people."""
     email_domains: Values[Annotated[str, AfterValidator(_domain)]] = []
-    """What stands behind the @ of somebody's address, as `example.org`; subdomains are others."""
+    """The part after the @ of somebody's address, such as `example.org`; subdomains are not included."""
     user_groups: Values[Id] = []
     """User groups of the person."""
     roles: Values[Id] = []
     """Roles of the person."""
     claims: dict[Name, Values[Name]] = {}
-    """What the identity provider says of somebody: values by the claim's name."""
+    """Claims of the identity provider about the person: values by the claim's name."""
     login_methods: Values[Folded] = []
-    """How the person signed in, as the gateway names it, in any case."""
+    """How the person signed in, as the gateway names it, in upper or lower case."""
     source_networks: Values[
         Annotated[str, AfterValidator(_network), WithJsonSchema({"type": "string", "examples": ["192.0.2.0/24"]})]
     ] = []
@@ -107,9 +107,9 @@ class Selectors(Described):
     service_tokens: Values[Id] = []
     """Service tokens, by id."""
     any_service_token: bool = False
-    """True where any valid service token is presented."""
+    """True if any valid service token is presented."""
     valid_certificate: bool = False
-    """True where a certificate is presented that a trusted authority signed, that lasts and is not revoked."""
+    """True if a certificate is presented that a trusted authority signed, and that is neither expired nor revoked."""
     common_names: Values[Name] = []
     """Common names of such certificates."""
     external_evaluations: Values[ExternalEvaluation] = []
@@ -166,10 +166,10 @@ SomeSelectors = Annotated[Selectors, AfterValidator(_names_something)]
 
 
 class EnrolmentRule(Described):
-    """One rule of who may register a device. The first that matches is final; where none does, it is refused."""
+    """One rule for who may register a device. The first that matches decides; if none does, it is refused."""
 
     name: Name
-    """As pages and the record show it; each has its own."""
+    """As pages and the record show it; each rule has its own."""
     action: Action
     """`allow` and `block` are for people; `service_auth` lets machines in, `bypass` everybody, and both come first."""
     include: SomeSelectors
@@ -183,7 +183,7 @@ class EnrolmentRule(Described):
     justification: bool = False
     """With `allow`: whoever registers a device has to say why."""
     session: GrantLength | None = None
-    """How long a device that enrols by this rule may connect before it registers again; left out: for good."""
+    """How long a device that enrols by this rule may connect before it registers again; by default for good."""
 
     @property
     def parts(self) -> dict[str, Selectors]:
