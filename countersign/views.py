@@ -153,7 +153,7 @@ class Durations(Model):
 class Response(Model):
     """How somebody answered: how often they were asked and answered, and how long after their level began.
 
-    `let_expire` counts the requests that expired while their level waited for this person.
+    `let_expire` counts the requests that expired while a level waited for this person.
     """
 
     person: str

@@ -76,7 +76,7 @@ async def search(
     ] = None,
     limit: Annotated[int, Query(ge=1, le=LONGEST_PAGE)] = 50,
 ) -> list[AuditEventView]:
-    """A page of the record, newest first; of a request or a device, the newest request first. For admins.
+    """A page of the record, newest first; for a request or a device, the newest request first. For admins.
 
     If there may be more, the header `Link` leads to the next page. A page may be shorter than `limit`, or empty, and
     still have a next one: each call searches only a limited number of rows.

@@ -15,7 +15,7 @@ router = token_router("overview")
 async def overview(context: ContextHere, caller: CallerHere, days: Days = Days.MONTH) -> Overview:
     """How requests of the last 7, 30 or 90 days ended, how long decisions took, and why replies did not count.
 
-    At most the newest 1,000 requests are counted, at most once a minute. For admins.
+    Only the newest 1,000 requests are counted, at most once a minute. For admins.
     """
     caller.must_be_admin()
     return await context.overviews[days]()

@@ -128,7 +128,8 @@ def _filters(
     text: Annotated[
         PlainText,
         Query(
-            max_length=LONGEST_TEXT, description="Part of the reason, ticket, device or requester, whatever its case."
+            max_length=LONGEST_TEXT,
+            description="Only those whose reason, ticket, device or requester contains this, whatever its case.",
         ),
     ] = "",
 ) -> Filters:
