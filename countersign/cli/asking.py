@@ -37,7 +37,12 @@ CALLED = {
 
 Minutes = Annotated[
     int | None,
-    typer.Option(metavar="N", min=1, max=LONGEST_GRANT // MINUTE, help="How long, if less than the policy allows."),
+    typer.Option(
+        metavar="N",
+        min=1,
+        max=LONGEST_GRANT // MINUTE,
+        help="How long the grant should last, if less than the policy allows.",
+    ),
 ]
 Wanted = Annotated[
     Status | None,
@@ -60,9 +65,11 @@ def request(
     ticket: Annotated[str, typer.Option(metavar="TEXT", help="The ticket that it belongs to.")] = "",
     minutes: Minutes = None,
     for_: Annotated[str, typer.Option("--for", metavar="PERSON", help="Who wants to connect (default: you).")] = "",
-    source_address: Annotated[str, typer.Option(metavar="IP", help="The address it will come from.")] = "",
+    source_address: Annotated[
+        str, typer.Option(metavar="IP", help="The IP address that the connection will come from.")
+    ] = "",
     renew: Annotated[bool, typer.Option("--renew", help="Ask for more time while a grant lasts.")] = False,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait for the decision, and exit with it.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the decision, which sets the exit code.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Ask for a connection. If a request for it already waits, or its grant lasts, you get that request."""

@@ -24,7 +24,9 @@ GRACE = "5m"
 LONGEST_GRACE = timedelta(days=1)
 STDOUT, STDERR = 1, 2
 
-commands = typer.Typer(help="Set up, run and check gates, which let in only who is approved.", no_args_is_help=True)
+commands = typer.Typer(
+    help="Set up, run and check gates, which let in only those who are approved.", no_args_is_help=True
+)
 commands.command()(install)
 commands.command()(check)
 

@@ -66,7 +66,7 @@ def check(
     token: Token = "",
     as_json: AsJson = False,
 ) -> None:
-    """Check a gateway: connect as a person would, and with an approver's token approve, revoke and reject that."""
+    """Check a gateway: connect as a person would, and with an approver's token approve, revoke and reject it."""
     from countersign.gates.gateway_check import Check, Wants
     from countersign.gates.gateway_connections import GatewayAddress
 

@@ -33,7 +33,9 @@ TokenId = Annotated[str, typer.Argument(metavar="ID", help="The client id, as `s
 KeyId = Annotated[str, typer.Argument(metavar="ID", help="The key's id, as `provisioning-key list` shows it.")]
 
 service_tokens = typer.Typer(no_args_is_help=True, help="Service tokens, with which machines register. Admins only.")
-provisioning_keys = typer.Typer(no_args_is_help=True, help="Keys with which many machines register. Admins only.")
+provisioning_keys = typer.Typer(
+    no_args_is_help=True, help="Provisioning keys, with which many machines register. Admins only."
+)
 
 
 @service_tokens.command("create")
