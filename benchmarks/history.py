@@ -191,7 +191,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--past", type=int, default=PAST, metavar="N", help="settled requests (default: %(default)s)")
-    parser.add_argument("--database", choices=DATABASES, action="append", help="only this one")
+    parser.add_argument("--database", choices=DATABASES, action="append", help="only this database")
     options = parser.parse_args()
     console = Console()
     collect_seldom()
