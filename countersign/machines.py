@@ -69,7 +69,7 @@ class NewServiceToken(Model):
 
 
 class Rotation(Model):
-    """How long the old secret works beside the new one: from an hour to 30 days; a number alone means hours."""
+    """How long the previous secret works beside the new one: from an hour to 30 days; a number alone means hours."""
 
     overlap: Overlap
 

@@ -57,10 +57,10 @@ def create_token(
 def rotate(
     api: Api,
     token_id: TokenId,
-    overlap: Annotated[str, typer.Option(help="How long the old secret still works, from 1h to 30d.")] = "7d",
+    overlap: Annotated[str, typer.Option(help="How long the previous secret still works, from 1h to 30d.")] = "7d",
     as_json: AsJson = False,
 ) -> None:
-    """Create a new secret, and print it. It is shown only once; the old one still works for a while."""
+    """Create a new secret, and print it. It is shown only once; the previous one still works for a while."""
     rotation = _wanted(Rotation, overlap=overlap)
     made = api.rotate_service_token(token_id, rotation)
     _show_secret(made, _headers(made), as_json)
@@ -92,7 +92,7 @@ def _changes(action: ServiceTokenAction, does: str) -> None:
 _changes("refresh", "Extend a service token to at least one year from now.")
 _changes("disable", "Disable a service token: it is refused until it is enabled again.")
 _changes("enable", "Enable a disabled service token again.")
-_changes("end-previous-secret", "End the old secret of a rotated service token at once.")
+_changes("end-previous-secret", "End the previous secret of a rotated service token at once.")
 _changes("revoke", "Revoke a service token for good, and the devices that it registered.")
 
 

@@ -42,7 +42,7 @@ async def make_token(context: ContextHere, caller: CallerHere, wanted: NewServic
 async def rotate_token(
     context: ContextHere, caller: CallerHere, token_id: TheId, rotation: Rotation
 ) -> ServiceTokenSecret:
-    """Create a new secret, which is shown only once. The old one still works for `overlap`. For admins."""
+    """Create a new secret, which is shown only once. The previous one still works for `overlap`. For admins."""
     return await context.run(
         context.engine.service_tokens.rotate, token_id, rotation.overlap, caller.principal, caller.proof
     )
@@ -52,7 +52,7 @@ async def rotate_token(
 async def change_token(
     context: ContextHere, caller: CallerHere, token_id: TheId, action: ServiceTokenAction
 ) -> ServiceToken:
-    """Refresh, disable, enable or revoke a service token, or end its old secret. For admins.
+    """Refresh, disable, enable or revoke a service token, or end its previous secret. For admins.
 
     A refreshed token lasts at least a year from now. Revoking is for good, and revokes the devices that it registered.
     Doing it again changes nothing.
