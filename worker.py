@@ -43,7 +43,7 @@ from workflows.grant import Grant
 STICKY_TIMEOUT = timedelta(seconds=2)
 # How long an activity may still take to end after SIGTERM.
 GRACE = timedelta(seconds=5)
-# How often the background work is started again, in case somebody ended it in Temporal.
+# How often a worker starts the background work if it doesn't run: somebody may have ended it in Temporal.
 KEEP_BACKGROUND_EVERY = timedelta(minutes=1)
 COMPARE_CLOCKS_EVERY = timedelta(minutes=5)
 # How often a running worker checks that Temporal still knows its namespace and accepts its key.

@@ -21,7 +21,7 @@ TELL_OF_EXPIRY_EVERY = timedelta(minutes=10)
 
 
 class Alerts:
-    """Looks for these, again and again.
+    """Looks for inboxes that can't be read and for what expires soon, each time it is called.
 
     An inbox counts as unread when this process has seen for UNREAD_FOR that it was read no further.
     """

@@ -97,9 +97,9 @@ def _too_old(request: Row[Any], submitted: SubmittedAnswer) -> Refused | None:
 
 
 def _passed(connection: Connection, request: Row[Any], submitted: SubmittedAnswer) -> Refused | None:
-    """Why an answer can't count as its level was passed; None if it may, such as one that takes an approval back.
+    """Why an answer can't count, as its level was passed; None if it may, for example to take an approval back.
 
-    The record decides this, as in a crash a workflow may have lost that its request is at a later level.
+    The record decides this: after a crash, a workflow may not know that its request is at a later level.
     """
     if submitted.level >= request.level or request.status != Status.WAITING:
         return None

@@ -67,7 +67,7 @@ def _must_have_room(connection: Connection, approval_id: int, kind: Kind, person
 
 
 def _recipients(action: Action, policy: Policy, view: RequestView, route: Route) -> Iterator[tuple[str, str]]:
-    """Whom each channel notifies: the requester, or the approvers who have not answered yet, or their room."""
+    """Whom each channel notifies: the requester; or those asked now who haven't answered yet, or their room."""
     awaited = [one.person for one in view.awaited if policy.enabled(one.person)]
     for channel, use in route.channels.items():
         if use == "off":

@@ -13,7 +13,7 @@ from store.requests import request_row
 
 # How long the expiry of a request waits for an inbox that workers try to read up to its deadline, but can't.
 LONGEST_READING = timedelta(seconds=60)
-# The longest that it waits in all, as when workers run but none of them tries for long.
+# The longest that it waits in all, for example if workers run but none of them tries for long.
 LONGEST_WAIT = timedelta(minutes=10)
 
 

@@ -117,7 +117,7 @@ class Engine:
         await self._pass_on(Action.INQUIRE, submitted)
 
     async def comment(self, submitted: SubmittedComment) -> None:
-        """Pass the requester's comment on to the approvers who have not answered yet, once. Raises the same."""
+        """Pass the requester's comment on to those asked now who haven't answered yet, once. Raises the same."""
         await self._pass_on(Action.COMMENT, submitted)
 
     async def _pass_on(self, action: Action, submitted: SubmittedComment) -> None:
@@ -163,7 +163,7 @@ class Engine:
     # --- for the workflows --------------------------------------------------------------------------------------------
 
     async def carry_out(self, transition: Transition, written: RecordedTransition) -> TransitionResult:
-        """Start the grant that a written transition opened, if it did, and notify those whom it concerns.
+        """Start the grant that a written transition opened, if any, and notify those whom the transition concerns.
 
         The grant's workflow is started here and not as a child: a parent that ends in the same task takes with it
         a child that has not started yet, whatever its close policy.

@@ -110,7 +110,7 @@ class Granting(EnginePart):
 def lasting_for(
     connection: Connection, policy: Policy, question: Question, now: datetime
 ) -> list[tuple[GrantView, timedelta]]:
-    """The Active grants for what a question asks for whose end lies ahead, each with how long it was granted for.
+    """The Active grants for what a question asks, if their end lies ahead, each with how long it was granted for.
 
     The one that ends last comes first.
     """

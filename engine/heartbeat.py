@@ -105,8 +105,8 @@ def living_workers(store: Store, task_queue: str) -> list[Worker]:
 def channels_set_up(store: Store, now: datetime) -> frozenset[str]:
     """The channels that this installation can send by: those of all workers that were seen lately.
 
-    Time without any worker does not count: after a long stop the first workers to come back leave the others' channels
-    to them until these have had time to start.
+    Time without any worker does not count: after a long stop, the channels of workers that aren't back yet stay set up
+    until these workers have had time to start.
     """
     known = store.workers.seen()
     began = min((one.started_at for one in known if one.seen_at >= now - DEAD_AFTER), default=now)

@@ -63,7 +63,7 @@ class Planning(EnginePart):
 
 
 def all_of(read: Callable[[int], list[P]]) -> Iterator[P]:
-    """Read all of it in such parts, each in a transaction of its own."""
+    """All that `read` returns in parts, each read in a transaction of its own."""
     after = 0
     while part := read(after):
         yield from part

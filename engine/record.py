@@ -19,7 +19,7 @@ from store.tables import LONGEST_WHO
 
 # The channel of what people do on the portal.
 PORTAL = "portal"
-# How many get a row of their own in each window; any more are counted until the window is over.
+# How many events that are alike get a row of their own in each window; any more are counted until it is over.
 WRITTEN_EACH = 10
 WINDOW = timedelta(hours=1)
 SUMMED_UP_AT_ONCE = 200
@@ -65,7 +65,7 @@ def append_or_count(connection: Connection, approval_id: int | None, event: Audi
 
 
 def sum_up(database: Database, now: datetime | None = None) -> None:
-    """Write one row for all that were only counted in a window, once it is over."""
+    """For each window that is over, write one row for the events that were only counted in it."""
     begun_until = (now or datetime.now(UTC)) - WINDOW
     with database.reading() as connection:
         if not repeats.are_any(connection, begun_until):

@@ -1,7 +1,7 @@
 """Recovers from crashes: see docs/recovery.md.
 
 Whatever dies, a transition is made twice at most and written once, and a stored answer is judged. Temporal may lose
-what is on record when a whole machine dies; its workflows are then sent the answers that counted once more.
+what is on record when a whole machine dies; the answers that counted are then sent to its workflows again.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def written_before(connection: Connection, transition: Transition, row: Row[Any]
     """The result of a transition that was written before; or, if it came too late, how the request had ended."""
     number = transition_keys.number_of(connection, transition.approval_id, transition.key)
     grant = grants.terms_of(connection, transition.approval_id)
-    # Two people who cancel use the same key. And a workflow may have forgotten what followed on a transition.
+    # Two people who cancel use the same key. And a workflow may have forgotten what came after a transition.
     as_on_record = number and (
         row.status == Status.WAITING or (row.status, row.message) == (transition.status, transition.message)
     )
@@ -48,7 +48,8 @@ def written_before(connection: Connection, transition: Transition, row: Row[Any]
 def end_alone(transition: Transition) -> Transition:
     """The part of a transition that ends the request, as its other parts were written before.
 
-    A workflow that counts the same answers again, in another order, may settle the request with another than before.
+    A workflow that counts the same answers again, in another order, may settle the request with a transition that
+    was written before without settling it.
     """
     nothing_else: dict[str, Any] = {"decision": None, "asked": [], "availability": {}, "lapsed": []}
     end = {"key": f"{transition.key}.end", "events": transition.events[-1:]}
@@ -64,9 +65,9 @@ def settled(connection: Connection, row: Row[Any]) -> Settled:
 
 
 async def submit_counted_again(resources: Resources, workflow_ids: Mapping[int, str]) -> None:
-    """Submit the answers that counted to the workflows of these requests once more.
+    """Submit again, to the workflows of these requests, the answers that counted.
 
-    If a workflow knows them, or has ended, this changes nothing. Raises Unavailable after all were tried.
+    If a workflow knows them, or has ended, this changes nothing. Raises Unavailable after all requests were tried.
     """
 
     async def again(answer: Answer) -> None:
@@ -89,7 +90,7 @@ class Recovery:
         self._answers = resources.store.answers
         self._submit = submit
         self._reminded_to = datetime.now(UTC), 0  # the deadline and the number of a request
-        self._not_reminded: Unavailable | None = None  # why a workflow couldn't be
+        self._not_reminded: Unavailable | None = None  # why a workflow couldn't be reminded
 
     async def submit_left_over(self) -> None:
         """Submit the answers that were stored but, after a crash, not judged; those to one request in turn."""
@@ -97,10 +98,11 @@ class Recovery:
         await _in_turn(self._submit, left_over)
 
     async def remind_workflows(self) -> None:
-        """Submit the answers that counted once more, for workflows that lost them and would wait until the deadline.
+        """Submit again the answers that counted, for workflows that lost them and would wait until the deadline.
 
-        Temporal may have lost them when a whole machine died; for all other workflows this changes nothing. The call
-        after a cancelled one goes on from there. Raises Unavailable after all were tried; the next call starts over.
+        Temporal may have lost them when a whole machine died; for all other workflows this changes nothing. A call
+        goes on from where a cancelled one stopped. Raises Unavailable after all requests were tried; the next call then
+        starts over.
         """
         while some := await self._run(self._requests.expiring_after, *self._reminded_to, REMINDED_AT_ONCE):
             workflow_ids = {approval_id: workflow_id for approval_id, workflow_id, _ in some}

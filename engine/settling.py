@@ -1,4 +1,4 @@
-"""Settles requests and grants whose workflow was ended in Temporal by other means, or lost there."""
+"""Settles requests whose workflow was ended in Temporal by other means, or lost there, and ends overdue grants."""
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -16,7 +16,7 @@ OVERDUE_AFTER = timedelta(minutes=1)
 
 
 class Settling:
-    """Looks for requests and grants without a workflow."""
+    """Looks for requests without a workflow, and for overdue grants."""
 
     def __init__(self, resources: Resources) -> None:
         self._run = resources.run
@@ -43,7 +43,7 @@ class Settling:
         await run_each([partial(self._run, end, time_over(approval_id, now)) for approval_id in late])
 
     async def settle_if_lost(self, approval_id: int) -> bool:
-        """Do the same for one request; returns whether it is settled now, perhaps by another process."""
+        """Do what `settle_lost` does for one request; returns whether it is settled now, perhaps by another process."""
         [row] = await self._run(self._requests.waiting_after, approval_id - 1, 1) or [(0, "", "")]
         return row[0] != approval_id or await self._settle_if(*row)
 

@@ -1,4 +1,4 @@
-"""What channels report of people: away, or unreachable."""
+"""What channels report about people: away, or unreachable."""
 
 from datetime import UTC, datetime
 

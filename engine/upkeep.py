@@ -12,7 +12,7 @@ from store.clock import apart, read_clock
 from store.retention import Retention
 from store.tables import FIRST_APPROVAL_ID
 
-# How often old rows are looked for, and in how many small transactions at most they are deleted.
+# How often old rows are looked for, and in how many small steps at most they are deleted.
 FORGET_EVERY = timedelta(minutes=10)
 FORGET_AT_MOST = 500
 # Clocks that differ by more than this can make an answer that came in time look late, or the other way round.

@@ -70,7 +70,7 @@ class Engine(Protocol):
         """
 
     async def comment(self, submitted: SubmittedComment) -> None:
-        """Pass a comment of the requester on to those who are asked and have not answered, once; raises the same."""
+        """Pass the requester's comment on to those asked now who haven't answered yet, once; raises the same."""
 
     async def report(self, person: str, approval_id: int | None, signal: str, detail: str) -> None:
         """Record that a person is `away` or `unreachable`; their open requests check again whom to ask."""
@@ -91,7 +91,7 @@ class Engine(Protocol):
         """A request as it is now; raises NotFound."""
 
     async def mine(self, person: str, limit: int) -> Mine:
-        """The requests of a person, at most `limit` in each list."""
+        """The requests that concern a person, at most `limit` in each list."""
 
 
 class Ledger(Protocol):

@@ -19,8 +19,8 @@ from store.reading import RequestReader
 from store.tables import events, requests
 
 LONGEST_PAGE = 500
-# The most requests for a device looked at for one page if further conditions may leave rows out: some 2,000 rows. It
-# has to be more than one, as the next page begins with the last of them.
+# The most requests for a device that are read for one page if further conditions may leave rows out: some 2,000 rows.
+# It has to be more than one, as the next page begins with the last of them.
 MOST_REQUESTS = 250
 END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 KEY = events.c.at, events.c.version

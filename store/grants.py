@@ -40,7 +40,7 @@ IS_ACTIVE = grants.c.status == as_written(GrantStatus.ACTIVE.value)
 
 @reads
 def overdue(database: Database, before: datetime, limit: int) -> list[int]:
-    """Grants that are Active though they ended before a moment: their workflows are gone, or no worker is there."""
+    """Grants that are still Active though their end was before a moment: no workflow has ended them."""
     late = select(grants.c.approval_id).where(IS_ACTIVE, grants.c.ends_at < as_written(before))
     with database.reading() as connection:
         return list(connection.execute(late.limit(as_written(limit))).scalars())

@@ -35,7 +35,7 @@ NO_FILTERS = Filters()
 
 @dataclass(frozen=True)
 class Wanted:
-    """The newest requests: if given, of one status, by one requester, asked of one approver, or visible to somebody.
+    """The newest requests that match all that is given: status, requester, approver, and who may see them.
 
     Only those with a number below `before` that pass the filters; with `has_active_grant`, whose grant is Active.
     """

@@ -231,7 +231,7 @@ def unsent(connection: Connection, approval_id: int, transition: int) -> Sequenc
 
 
 def lost_among(connection: Connection, numbers: Collection[int] | None) -> Sequence[Row[int, str, str]]:
-    """Number, person and state, like those of signals, for whoever no notification about a waiting request reached."""
+    """The people whom no notification about a waiting request reached: its number, the person and `unreachable`."""
     lost = (
         select(notifications.c.approval_id, notifications.c.person, notifications.c.state)
         .join(requests, requests.c.approval_id == notifications.c.approval_id)

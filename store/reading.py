@@ -120,7 +120,7 @@ class RequestReader:
 
     @reads
     def mine(self, one: str, limit: int = 50) -> Mine:
-        """The requests that concern somebody: at most `limit` in each list; in `active`, of own and of others' each."""
+        """The requests that concern somebody: `limit` at most in each list; in `active`, of own and of others' each."""
         wanted = Wanted(requester=one, limit=limit)
         own, revocable = (
             replace(wanted, has_active_grant=True),

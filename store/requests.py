@@ -123,7 +123,7 @@ def add(
     deadline: datetime,
     renews: int | None = None,
 ) -> Row[Any]:
-    """Add a waiting request, and so give it its number; `renews` is the request whose grant a renewal goes on after."""
+    """Add a waiting request, and so give it its number; `renews` is the request whose grant a renewal continues."""
     question = opening.question
     row = {
         "workflow_id": opening.workflow_id,

@@ -88,7 +88,7 @@ def _is_next_young() -> ColumnElement[bool]:
 
 
 def _next_with_notifications() -> Select[Any]:
-    """The next requests with notifications: whether each was opened, and was over with its grant, long enough ago."""
+    """The next requests with notifications, with whether each was opened, and whether it was over, long enough ago."""
     numbers = select(notifications.c.approval_id).where(notifications.c.approval_id > PAST).distinct()
     some = numbers.order_by(notifications.c.approval_id).limit(as_written(FEW_REQUESTS)).subquery()
     grant_is_over = (grants.c.status != as_written(GrantStatus.ACTIVE.value)) & (grants.c.ended_at < NOTIFICATIONS)

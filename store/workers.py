@@ -45,7 +45,7 @@ class Workers(StorePart):
 
     @reads
     def seen(self, since: datetime | None = None) -> list[Worker]:
-        """The workers that are known, or only those that were seen since a moment; the one seen last first."""
+        """The workers that are known, or only those that were seen since a moment; the most recently seen first."""
         when = [workers.c.seen_at >= since] if since else []
         query = select(workers).where(*when).order_by(workers.c.seen_at.desc())
         with self.database.reading() as connection:

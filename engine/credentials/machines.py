@@ -102,7 +102,10 @@ class ServiceTokenActions(EnginePart):
     def change(
         self, token_id: str, action: ServiceTokenAction, who: Principal, proof: Mapping[str, str]
     ) -> ServiceToken:
-        """Do this to a service token; again changes nothing. Raises NotFound, and Refused if it was revoked."""
+        """Do this to a service token; again changes nothing.
+
+        Raises NotFound; Refused if the token was revoked, unless the action is `revoke`.
+        """
         must_be_admin(who)
         now = datetime.now(UTC)
         kind, values = CHANGES[action]

@@ -19,9 +19,9 @@ def opened(connection: Connection, question: DeviceQuestion, approval_id: int) -
 def settled(connection: Connection, policy: Policy, question: DeviceQuestion, transition: Transition) -> None:
     """Approve or deny the device. If nobody decided in time, it waits until it registers again.
 
-    An approval that comes after a block, an archiving or a revocation does nothing. Nor does it let in a device with
-    changes since then that the policy asks about: it is asked about again. The feed's lock is held, so that no other
-    device gets the same address.
+    An approval that comes after a block, an archiving or a revocation does nothing. Nor does it let in a device that
+    has changed since the request was opened, if the policy asks about such changes: the device is asked about again.
+    The feed's lock is held, so that no other device gets the same address.
     """
     if transition.status not in (Status.APPROVED, Status.REJECTED):
         return

@@ -50,7 +50,8 @@ class Devices:
     async def register(self, presented: Presented, by: Registrant) -> Registered:
         """Register a device, or note that a known one is here; the same device is registered once.
 
-        Raises Refused for a person who may not or a key of somebody else, and TooMany if too many wait.
+        Raises Refused for a person who may not register or a key of somebody else, NotAllowed for a machine whose
+        credential does not allow one more, and TooMany if too many wait or were registered lately.
         """
         row = await self._run(self._registering.present, presented, by)
         policy = await self._run(self._resources.store.reading.policy)

@@ -29,7 +29,7 @@ from store.requests import of_run
 
 ID_BYTES = 6
 SEEN_EVERY = timedelta(minutes=1)
-# How many snapshots of what it said of itself are kept of each device.
+# How many snapshots of what a device reported about itself are kept.
 MOST_SNAPSHOTS = 100
 # The statuses in which something may be decided about a device.
 OPEN_TO_DECISION = {DeviceStatus.NOT_ENROLLED, DeviceStatus.PENDING, DeviceStatus.APPROVED}
@@ -41,8 +41,8 @@ class Registering(EnginePart):
     def present(self, presented: Presented, by: Registrant) -> Row[Any]:
         """Store what a device presents, before anything is decided; returns its row.
 
-        Raises Refused for a key of somebody else, TooMany if too many wait, and NotAllowed for a machine whose
-        credential does not allow one more; all are recorded.
+        Raises Refused for a key of somebody else or a disabled person, TooMany if too many wait or were registered
+        lately, and NotAllowed for a machine whose credential does not allow one more; all are recorded.
         """
         now = datetime.now(UTC)
         with self.database.transaction() as connection:
@@ -121,7 +121,7 @@ def _present(connection: Connection, policy: Policy, presented: Presented, by: R
 
 
 def _is_owner(row: Row[Any], by: Registrant) -> bool:
-    """Whether it is their device; by a provisioning key, only those that were registered with it are."""
+    """Whether it is their device. With a provisioning key, only devices that were registered with that key are."""
     own = (row.person, row.service_token) == (by.person, by.service_token)
     return bool(own and by.provisioning_key in ("", row.provisioning_key))
 

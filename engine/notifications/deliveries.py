@@ -158,7 +158,7 @@ def _outdate_others(connection: Connection, row: Row[Any]) -> None:
 
 
 def _tell_otherwise(connection: Connection, lost: Row[Any], channels: Sequence[str], now: datetime) -> None:
-    """Write what can't be delivered for the other channels, or for each person of a room, unless it is there."""
+    """Write again what can't be delivered, for the other channels or each person of a room, unless that was done."""
     about = lost.id.removesuffix(f".{lost.person}.{lost.channel}").removesuffix(f".{lost.channel}")
     same = {name: getattr(lost, name) for name in AS_LOST}
     for person, channel in _other_ways(connection, lost, channels):

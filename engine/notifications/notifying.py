@@ -26,7 +26,7 @@ def write(
     at: datetime,
     recipients: Sequence[Recipient],
 ) -> None:
-    """Write the notifications of a transition, along with it: for each person, or room, and channel that is on.
+    """Write a transition's notifications, in its transaction: for each person, or room, and channel that is on.
 
     Marks the messages that were sent before as outdated. `live` are the channels whose messages are kept up to date.
     """
