@@ -3,7 +3,7 @@
 from contextlib import suppress
 from functools import partial
 
-from countersign.errors import NotFound, Refused
+from countersign.errors import NotFound, Refused, Unavailable
 from countersign.transitions import Revoke
 from engine.concurrently import run_each
 from engine.resources import Resources
@@ -34,7 +34,7 @@ class Sweeping:
         view = await self._run(self._requests.request, revocation.approval_id)
         try:
             await self._client.revoke(revocation, view.token_run)
-        except NotFound:
+        except (NotFound, Unavailable):
             await self._undoing.end_on_record(view, revocation)
         except Refused:
             return

@@ -6,10 +6,11 @@ What it does when all is well is tested on the whole engine, in tests/workflows.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import update
 
 from countersign.client import Client
 from countersign.errors import NotAllowed, NotFound, Refused, Unavailable
@@ -17,13 +18,15 @@ from countersign.models import GrantStatus, Status
 from countersign.permissions import Principal
 from engine.engine import Engine
 from engine.policy import apply_policy
+from engine.settling import OVERDUE_AFTER
 from sandbox.temporal_server import free_port
 from store import Store
+from store.tables import grants
 from tests.store.requests import approved, asking, given, kinds, opened, soon, transactions, write
 from tests.workflows.people import policy
 
 
-def door_of(store: Store, client: Client) -> Engine:
+def engine_of(store: Store, client: Client) -> Engine:
     return Engine(client, store)
 
 
@@ -38,7 +41,7 @@ async def store(sqlite_url: str) -> AsyncIterator[Store]:
 async def engine(store: Store) -> Engine:
     """An engine whose Temporal server does not run."""
     apply_policy(store, policy(), "ada")
-    return door_of(store, await Client.connect(f"127.0.0.1:{free_port()}", lazy=True))
+    return engine_of(store, await Client.connect(f"127.0.0.1:{free_port()}", lazy=True))
 
 
 async def test_an_answer_is_kept_open_for_the_sweeper(engine: Engine, store: Store) -> None:
@@ -76,7 +79,7 @@ async def test_who_may_not_is_told_so_before_temporal_is_asked(engine: Engine, s
 
 
 async def test_without_a_policy_nothing_is_open_to_look_at(store: Store) -> None:
-    engine = door_of(store, await Client.connect(f"127.0.0.1:{free_port()}", lazy=True))
+    engine = engine_of(store, await Client.connect(f"127.0.0.1:{free_port()}", lazy=True))
     await engine.enforce_directory()
     await engine.submit_left_over()
     assert store.events.last_version() == 0
@@ -135,3 +138,27 @@ async def test_a_grant_is_ended_on_record_and_the_same_call_again_hears_so(
     assert kinds(store, number).count(kind) == 1
     with pytest.raises(Refused, match="over already"):
         await engine.revoke(number, Principal("ada"), "page", undo_id="key-2")
+
+
+async def test_the_grant_of_somebody_disabled_is_revoked_on_record(engine: Engine, store: Store) -> None:
+    number = approved(store)
+    apply_policy(store, policy(disabled=("alice",)), "ada")
+    await engine.enforce_directory()
+    grant = store.reading.request(number).grant
+    assert grant is not None
+    assert grant.status is GrantStatus.REVOKED
+    assert kinds(store, number).count("grant_revoked") == 1
+
+
+async def test_grants_that_are_over_are_ended_on_record(engine: Engine, store: Store) -> None:
+    number = approved(store)
+    await engine.end_overdue()
+    assert "grant_ended" not in kinds(store, number)
+    with store.database.transaction() as connection:
+        past = datetime.now(UTC) - 2 * OVERDUE_AFTER
+        connection.execute(update(grants).where(grants.c.approval_id == number).values(ends_at=past))
+    await engine.end_overdue()
+    grant = store.reading.request(number).grant
+    assert grant is not None
+    assert grant.status is GrantStatus.ENDED
+    assert kinds(store, number).count("grant_ended") == 1

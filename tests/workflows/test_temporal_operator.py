@@ -6,15 +6,12 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import update
 from temporalio.client import WorkflowHandle
 
 from countersign.models import GrantStatus, Status
 from countersign.permissions import Principal
 from countersign.transitions import WORKFLOW_LOST
-from engine.settling import OVERDUE_AFTER
 from store.grants import overdue
-from store.tables import grants
 from tests.workflows.deployment import Deployment, Request, refused, until
 from workflows.change import CANCELLED_IN_TEMPORAL
 
@@ -137,16 +134,3 @@ async def test_a_grant_whose_workflow_is_gone_can_be_revoked_and_ends_on_time(de
     await workflow.terminate()
     assert other.id in overdue(deployment.store.database, datetime.now(UTC) + timedelta(days=1), 1000)
     assert other.id not in overdue(deployment.store.database, datetime.now(UTC), 1000)
-
-
-async def test_a_grant_whose_workflow_is_gone_is_ended_by_the_sweeper(deployment: Deployment) -> None:
-    request, workflow = await granted(deployment)
-    await workflow.terminate()
-    with deployment.store.database.transaction() as connection:
-        past = datetime.now(UTC) - 2 * OVERDUE_AFTER
-        connection.execute(update(grants).where(grants.c.approval_id == request.id).values(ends_at=past))
-    await deployment.engine.end_overdue()
-    grant = deployment.store.reading.request(request.id).grant
-    assert grant is not None
-    assert grant.status is GrantStatus.ENDED
-    assert request.lines("grant_ended") == ["grant_ended the clock"]
