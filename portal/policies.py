@@ -45,7 +45,10 @@ async def changed(context: Context, change: PolicyEdit) -> PolicyText:
 
 
 async def warnings_of(context: Context, text: str | bytes) -> list[str]:
-    """What in a policy file won't work with the workers as they are set up now. BadPolicy names all its mistakes."""
+    """What in a policy file surely isn't intended, or won't work with the channels of the workers, by line.
+
+    BadPolicy names all its mistakes.
+    """
     policy, document = await context.work(policy_file.load_with_places, text)
     return policy_file.warnings(policy, document, await _set_up(context))
 

@@ -69,7 +69,10 @@ class CheckedMail(NamedTuple):
 
     @property
     def who(self) -> str:
-        """Whom the record names: a person only if the mail is proven theirs, as it shows that mail reaches them."""
+        """Whom the record names: a person only if the mail is proven theirs.
+
+        A person who is named there counts as somebody whom mail reaches.
+        """
         if self.authentic.passed:
             return self.sender.id if self.sender else self.reply.sender
         return f"{self.reply.sender} (unproven)" if self.reply.sender else "an unknown sender"

@@ -43,7 +43,7 @@ class Inbound:
     languages: Sequence[str] = CODES
 
     async def explain(self, raw: bytes, arrived: datetime | None = None, whole: bool = True) -> CheckedMail:
-        """Read and check this mail, which came at `arrived`; of one that is too large, `raw` is only the header."""
+        """Read and check a mail, which came at `arrived`; if not `whole`, it is too large, and `raw` is its header."""
         reply = await (self._read(raw) if whole else of_engine(asyncio.to_thread(read_head, raw)))
         return await self._check(raw, reply, arrived)
 

@@ -27,7 +27,7 @@ class EmailChannel(NamedTuple):
 
 
 def email_channel(settings: EmailSettings) -> EmailChannel:
-    """What is set of the channel. Raises BadSetting naming the setting that is wrong."""
+    """The parts of the channel that are set. Raises BadSetting naming the setting that is wrong."""
     tokens = access_tokens(settings)
     config, place = email_config(settings, tokens), mailbox(settings, tokens)
     keys = key_ring(settings.mail_keys.get_secret_value()) if config or place else None

@@ -61,7 +61,7 @@ async def trust(context: ContextHere, caller: CallerHere, body: NewAuthorities) 
 
 @router.post("/certificate-authorities/revocation-lists", responses=CHANGED)
 async def add_list(context: ContextHere, caller: CallerHere, body: NewRevocationList) -> CertificateAuthority:
-    """Replace the revocation list (CRL) of the authority that signed it, which is returned. For admins.
+    """Replace the revocation list (CRL) of the authority that signed it, and return that authority. For admins.
 
     After the end of a list (`ends_at`), no certificate of its authority is valid until a new list is uploaded. 409: no
     trusted authority signed it, or a newer one is known.

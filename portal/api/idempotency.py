@@ -101,7 +101,7 @@ class Idempotency:
                 if found == "ours":
                     return None
             else:
-                # Another process makes it. The wait ends when that replies, gives the claim back, or its lease is over.
+                # Another process makes it. We wait until it replies, gives the claim back, or its lease is over.
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
                 found = await self._look(replies.find, what)

@@ -232,8 +232,9 @@ async def act(
     """Change the status of a device. All actions but `leave` are for admins.
 
     `block` blocks it at once, and survives archiving; `unblock` undoes a block or a denial: it waits for an approval
-    again. `archive` hides it from lists until somebody restores it with `restore`. `revoke` stops it from connecting;
-    `unrevoke` undoes that. `leave` removes your own device, if the policy allows devices to leave.
+    again. `archive` takes it out of the lists, and it may not connect until somebody restores it with `restore`.
+    `revoke` stops it from connecting; `unrevoke` undoes that. `leave` archives your own device, if the policy allows
+    devices to leave.
     """
     await visible_device(context, caller, device_id)
     return await context.engine.devices.act(device_id, action, caller.principal, why.reason, PORTAL, caller.proof)

@@ -73,7 +73,7 @@ class ForwardAuth:
         self.store, self.feed, self.run, self.public_url = store, feed, run, public_url
         self._permitted = engine.application_sessions.permitted
         self._kept: dict[bytes, Yes] = {}
-        # The version up to which events were looked at, each request's last one, and the oldest version of a valid yes.
+        # Up to which version events were looked at, each request's last event, and before which version no yes holds.
         self._through, self._changed, self._unsure = 0, dict[int, int](), 0
         self._used_at = -math.inf
         self._following: asyncio.Task[None] | None = None

@@ -117,7 +117,7 @@ async def waiting(
     arrived: ArrivedHere,
     number: Annotated[int, Query(ge=0, le=LARGEST)] = 0,
 ) -> Response:
-    """Lead back whose grant lasts; show others their request, or where they ask."""
+    """Lead somebody whose grant lasts back to the application; show others their request, or a form to ask."""
     question = arrived.question
     if await context.run(context.engine.application_sessions.granted, question):
         return await _ready(request, context, caller, arrived)

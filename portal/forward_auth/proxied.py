@@ -1,7 +1,7 @@
 """What a reverse proxy says about a request to a web application: who the proxy is, the device, and who asks what.
 
-A header that the proxy sets may come only once: of two, one may be the client's. Names are compared whole, so that none
-with an underscore passes for one of these.
+Each of its headers may come only once, as of two, one may be the client's; but of X-Forwarded-For, the last counts.
+Names are compared whole, so that none with an underscore passes for one of these.
 """
 
 import re

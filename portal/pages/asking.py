@@ -98,7 +98,8 @@ async def ask(request: Request, context: ContextHere, caller: CallerHere, sent: 
 def _fields(request: Request, typed: Shown | Sent) -> dict[str, str]:
     """What was typed, by the names of a question's fields; the source address defaults to where the page is open.
 
-    A gate, or an RDP file, lets them in only from that address. For more time it stays empty: that of the grant.
+    A gate, or an RDP file, lets them in only from that address. A form for more time leaves it empty, which means the
+    address of the grant.
     """
     address = typed.source_address
     if address is None:

@@ -51,7 +51,7 @@ async def add(
     credential: Credential = "",
     label: Annotated[PlainText, Form(max_length=LONGEST_LABEL)] = "",
 ) -> Response:
-    """Add a passkey; only who has just signed in may, lest a session that was stolen becomes a key."""
+    """Add a passkey, for somebody who has just confirmed who they are: a stolen session must not become a passkey."""
     if not caller.has_confirmed:
         return to_confirm(SESSIONS)
     challenge = await _challenge(context, caller, credential)

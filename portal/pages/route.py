@@ -51,7 +51,7 @@ class OpenRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def told(request: Request) -> Response:
-            # Until it is known who calls, so that a flood of attempts to sign in slows down nobody else.
+            # In the turn of its address until the caller is known, so that a flood of sign-ins slows down nobody else.
             WHOSE.set(f"address {address_of(request)}")
             try:
                 if request.method == "POST" and not _is_ours(request):

@@ -23,7 +23,7 @@ LONGEST_PAGE = 2000
 
 @dataclass(frozen=True)
 class Site:
-    """`links` are the sign-in links, by each channel that can send them; none if `public_url` is not set.
+    """`links` makes and checks the sign-in links, by channel name; empty if `public_url` is not set.
 
     `provider` is the other way to sign in; None if none is set up. `rdp_gate` is where RDP clients reach the gate.
     """

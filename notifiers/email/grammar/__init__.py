@@ -140,7 +140,7 @@ def _verdict(kinds: list[str], signs: frozenset[str], *, spoken_to: bool) -> str
 
 
 def _rejects(folded: str, segments: list[str], reader: Reader) -> int:
-    """How many words of a line a rejecting phrase and what stands before it take; 0 if none rejects, or it agrees."""
+    """How many words of a line a rejecting phrase takes up, with those before it; 0 if the line does not reject."""
     words = reader.lexicon
     for rest in _starts(folded, segments, reader):
         spoken = list(_WORD.finditer(rest))[: MOST_WORDS_OF_NO + 1]

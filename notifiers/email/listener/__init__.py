@@ -33,7 +33,7 @@ class MailboxListener:
         self._alive_until = 0.0
 
     async def run(self, beat: Callable[[], None]) -> None:
-        """Watch until cancelled, then finish the mail in hand; `beat` isn't called while the thread hangs."""
+        """Watch until cancelled, then finish the mails in hand; `beat` isn't called while the thread hangs."""
         stop, loop = threading.Event(), asyncio.get_running_loop()
         self._progress()
         watcher = Watcher(self._mailbox, self._ledger, taken_on(loop, self._handler.take), stop, self._progress)

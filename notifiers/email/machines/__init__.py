@@ -45,7 +45,7 @@ def machine(mail: Part) -> Sign | None:
 
 
 def is_from_mail_server(mail: Part) -> bool:
-    """Whether a mail looks like a server's own about delivery: that proves nothing, but people's mail doesn't.
+    """Whether a mail looks like a server's own about delivery: no proof that it is one, but people's mail never does.
 
     It is such a report as a whole (RFC 3464), comes from a daemon, or was sent with the empty return path that keeps
     bounces from being bounced (RFC 5321, section 4.5.5); the last server wrote the topmost Return-Path.

@@ -165,7 +165,7 @@ class Intake:
     def _handle_once(
         self, ref: MailRef, handle: Callable[[], None], end: Disposition = "handled", why: str = ""
     ) -> Disposition | None:
-        """Handle a mail unless that was done before, and say what became of it; None where it is left for later."""
+        """Handle a mail unless that was done before; returns its disposition, or None if it is left for later."""
         claim = self._claim(ref)
         if claim != "ours":
             return claim

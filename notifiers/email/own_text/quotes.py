@@ -22,7 +22,7 @@ _OPENINGS = "|".join(map(re.escape, CLIENTS["attribution_openings"]))
 _OPENING = re.compile(rf"[* ]*(?:{_OPENINGS})(?:(?<![^\W\d_])|(?![^\W\d_]))")  # whole words
 _ENDS_ATTRIBUTION = re.compile(r":[ *]*$")
 _ADDRESS, _NAMED = re.compile(r"[^\s@]@[^\s@]"), re.compile(r"<[^\s@<]*@[^\s@]")
-# A year that stands alone (or it may be a ticket's number) or a date; and an hour.
+# `_DAY`: a year (not behind a letter, `#` or `-`, as in a ticket's number) or a date. `_TIME`: an hour and minutes.
 _DAY = re.compile(r"(?<![a-z\d#-])\d{4}(?!\d)|\d{1,2}[./-] ?\d{1,2}[./-] ?\d{2}")
 _TIME = re.compile(r"(?<![\d.:])\d{1,2}[:.h]\d{2}(?![.\d])|\d{1,2}:\d{2}")
 

@@ -120,7 +120,7 @@ class Dispatcher:
             raise NotStored(NOT_RECORDED.format(why=INTERNAL)) from error
 
     async def submit(self, interaction: Interaction, answer: Answer) -> None:
-        """Submit a stored answer to its request, and tell its sender how it ended. Whatever fails, nothing is lost."""
+        """Submit a stored answer to its request, and tell its sender the outcome. Whatever fails, nothing is lost."""
         kept = KEPT.format(number=answer.approval_id)
         try:
             judgement = await interaction.in_time(self.engine.submit(answer), kept)

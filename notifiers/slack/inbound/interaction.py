@@ -70,7 +70,7 @@ class Interaction:
             await self.say(message)
 
     async def in_time(self, work: Coroutine[Any, Any, T], meanwhile: str) -> T:
-        """The work's result. If Slack won't wait that long, first acknowledge, and say `meanwhile` (not for clicks)."""
+        """The work's result. If Slack can't wait for it, first acknowledge, and say `meanwhile` (not after a click)."""
         task = asyncio.ensure_future(work)
         await asyncio.wait({task}, timeout=max(self._until - time.monotonic(), 0))
         if not task.done():

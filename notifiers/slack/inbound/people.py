@@ -1,4 +1,4 @@
-"""Who clicked: a member of our own workspace, and the person in the directory with their confirmed address."""
+"""Who clicked: an account of our own workspace, and the person in the directory with its confirmed address."""
 
 import time
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,4 @@
-"""Sends by Slack: posts a notification once, keeps its message up to date, and reports how that ended."""
+"""Sends by Slack: posts a notification once, keeps its message up to date, and reports the outcome."""
 
 import logging
 

@@ -74,7 +74,7 @@ def connect_modal() -> dict[str, Any]:
 
 
 def message_modal(message: str) -> dict[str, Any]:
-    """A message in place of a form: why nothing can be answered, or how the answer ended."""
+    """A message in place of a form: why nothing can be answered, or the outcome of an answer."""
     return _modal("told", label("told_title"), [parts.section(escaping.marked_up(message, LONGEST_INPUT // 2))], "")
 
 
