@@ -37,11 +37,13 @@ class Changes:
     async def after(self, event: AuditEventView) -> Changed:
         """The request of this event, as it is after the event or later."""
         assert event.approval_id is not None
-        if event.version not in self._found:
-            self._found[event.version] = asyncio.ensure_future(self._changed(event.approval_id))
+        found = self._found.get(event.version)
+        # A read that failed is made again: whoever follows asks for the same event until they have it.
+        if found is None or (found.done() and (found.cancelled() or found.exception())):
+            found = self._found[event.version] = asyncio.ensure_future(self._changed(event.approval_id))
             if len(self._found) > KEPT:
                 self._found.popitem(last=False)
-        return await asyncio.shield(self._found[event.version])
+        return await asyncio.shield(found)
 
     async def _changed(self, approval_id: int) -> Changed:
         return Changed(*await self._read(approval_id))

@@ -4,6 +4,9 @@ import asyncio
 from datetime import UTC, datetime
 from typing import Any, cast
 
+import pytest
+
+from countersign.errors import Unavailable
 from countersign.views import AuditEventView, RequestView
 from portal.changes import Changes, FoundBy
 
@@ -40,3 +43,17 @@ async def test_a_change_is_read_and_rendered_once_for_all_readers() -> None:
     assert shown[0].line("reject", render) == "line 2"  # a reader who is shown something else
     assert read == [1001, 1001]
     assert rendered == [1, 2, 2]
+
+
+async def test_a_read_that_failed_is_made_again() -> None:
+    fails = [Unavailable("the database is away")]
+
+    async def read_request(approval_id: int) -> tuple[RequestView, FoundBy]:
+        if fails:
+            raise fails.pop()
+        return cast(RequestView, approval_id), {}
+
+    changes = Changes(read_request)
+    with pytest.raises(Unavailable):
+        await changes.after(event(7))
+    assert (await changes.after(event(7))).request == 1001
