@@ -13,7 +13,7 @@ class Sender(Protocol):
     async def send(self, notification: Notification) -> str:
         """Send it, within the channel's own time limits; returns the channel's reference (such as a Message-ID).
 
-        Raises Unreachable; or Unavailable, or Unconfirmed if it may have been sent: after these it may be sent again.
+        Raises Unreachable, Unconfirmed (it may have been sent) or Unavailable. After the last two it may be sent again.
         """
 
     async def close(self) -> None:

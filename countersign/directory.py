@@ -238,7 +238,7 @@ class Policy(Described):
 
     @property
     def all_roles(self) -> dict[str, Role]:
-        """The roles by name, always with that of admins, which the policy may give in `users` alone."""
+        """The roles by name, with that of admins even if the policy gives it only in `users`, or to nobody."""
         return {ADMIN: Role(), **self.roles}
 
     def groups_of(self, person: str) -> list[str]:

@@ -103,7 +103,7 @@ def _printed(*command: str) -> str | None:
 
 
 def disk_encrypted(root: Path) -> bool | None:
-    """Whether the root file system is on dm-crypt, which LUKS uses, with all of the disks below it.
+    """Whether the root file system is encrypted by dm-crypt, which LUKS uses, on every disk below it.
 
     Not known if it isn't a block device of this machine: overlays, network file systems, ZFS, subvolumes of btrfs.
     """

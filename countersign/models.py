@@ -169,9 +169,9 @@ class GeneralEvent(StrEnum):
 class Subject(Model):
     """What is asked for. `kind` is one of `countersign.kinds`.
 
-    `key` identifies it: it has at most one open request, whose workflow has this id. `target` is what access is asked
-    to, and `variant` the way to it, such as a connection's protocol: gateways find requests by both, and none whose
-    subject has no variant. `fields` are the values that people are shown, by name.
+    `key` identifies it: it has at most one open request, whose workflow has this id. `target` is what somebody wants
+    access to, and `variant` the way to it, such as a connection's protocol: gateways find requests by both, and none
+    whose subject has no variant. `fields` are the values that people are shown, by name.
     """
 
     kind: str

@@ -1,7 +1,7 @@
 """RDP through a gate: what a person is given to connect with, and what a gate learns about who connects with it.
 
 The routing token of a connection is the field that MS-RDPBCGR, section 2.2.1.1, has for load balancers. A client sends
-it first and unencrypted, so it is valid for one connection, and for two minutes.
+it first and unencrypted, so it is valid for only one connection, and only for two minutes.
 """
 
 from datetime import datetime

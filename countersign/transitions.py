@@ -171,7 +171,7 @@ class Opened(Model):
     people: LevelPeople | None = None
     nobody_at: int = 0
     in_turn: bool = False
-    # How long a minute of the route lasts: only histories of earlier versions hold it, and only tests' not as a minute.
+    # How long a minute of the route lasts. Only histories of earlier versions hold it; only tests have other lengths.
     minute: timedelta = Field(default=MINUTE, exclude=True)
 
     @property

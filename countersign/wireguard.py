@@ -157,7 +157,7 @@ def _make(interface: str) -> None:
 
 
 def _empty(interface: str, peer: str) -> None:
-    """Remove all other peers, routes and addresses from an interface; the session of this peer goes on."""
+    """Remove the routes and addresses of an interface, and all peers but this one, whose session goes on."""
     for other in peers(interface).keys() - {peer}:
         run("wg", "set", interface, "peer", other, "remove")
     for part in ("route", "address"):

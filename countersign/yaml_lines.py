@@ -249,7 +249,7 @@ def at_place(line: int, column: int, message: str) -> str:
 
 
 def dotted(path: Path) -> str:
-    """A path as people read it, `approval_workflows[0].name`; keys may be hostile, so they can't steer a terminal."""
+    """A path as people read it, `approval_workflows[0].name`; a hostile key in it can't steer a terminal."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{shown(part)}" for part in path).lstrip(".")
 
 

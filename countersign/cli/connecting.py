@@ -22,7 +22,8 @@ BASTION = "bastion"
 # A host for ssh, which neither ssh nor the shell that runs a ProxyCommand can take for anything else.
 HOST = re.compile(r"(ssh://)?[A-Za-z0-9_][A-Za-z0-9_.@:-]{0,252}")
 NO_BASTION = "--bastion is missing: name the SSH host that leads to devices, such as bastion.example.com."
-# A gate tells these two apart only by the port. If they share one, it asks for the one that has it in gate.toml.
+# A gate tells these two apart only by the port. If a device has both at one port, gate.toml names only one of them, and
+# the gate asks for that one.
 BY_SSH = {ConnectionProtocol.SSH.value, ConnectionProtocol.SFTP.value}
 GAVE_UP = "Ctrl-C, before it was decided."
 

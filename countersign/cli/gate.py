@@ -42,7 +42,7 @@ def wireguard(
     token: Token = "",
     as_json: AsJson = False,
 ) -> None:
-    """Keep the peers of an interface equal to the approved devices. All are removed when it is stopped."""
+    """Keep the peers of an interface equal to the approved devices, and remove them all when stopped."""
     # Other commands need not load them.
     from countersign.gates.config import read_token
     from countersign.gates.wireguard import Gate

@@ -66,7 +66,7 @@ def check(
     token: Token = "",
     as_json: AsJson = False,
 ) -> None:
-    """Check a gateway: connect as a person would, and with an approver's token approve, revoke and reject it."""
+    """Check a gateway: connect as a person would, then approve, revoke and reject with an approver's token."""
     from countersign.gates.gateway_check import Check, Wants
     from countersign.gates.gateway_connections import GatewayAddress
 

@@ -66,7 +66,7 @@ Number = Annotated[
 def with_portal(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options --url and --token, and pass it the portal that they lead to as its first argument.
 
-    A command that needs no portal at times, or finds its URL or token another way, calls `connect` itself.
+    A command that sometimes needs no portal, or finds its URL or token another way, calls `connect` itself.
     """
 
     @wraps(command)

@@ -110,7 +110,7 @@ def leave(url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False) ->
 
 
 def _gate(endpoint: str, key: str, networks: list[str]) -> wireguard.OtherEnd | None:
-    """The other end of the tunnel as it was typed, None if it was not. Raises BadQuestion."""
+    """The other end of the tunnel as it was typed; None if nothing was. Raises BadQuestion."""
     if not endpoint and not key and not networks:
         return None
     if not ENDPOINT.fullmatch(endpoint):
@@ -123,7 +123,7 @@ def _gate(endpoint: str, key: str, networks: list[str]) -> wireguard.OtherEnd | 
 
 
 def _must_be_free(interface: str, kept: KeptDevice) -> None:
-    """Raise BadQuestion if no interface can be made, or if one of that name is not ours."""
+    """Raise BadQuestion if no interface can be made, or if there is one of that name that is not ours."""
     if os.geteuid() != 0:
         raise BadQuestion("Only root can bring an interface up; use sudo, or leave --endpoint out.")
     if interface != kept.interface and wireguard.exists(interface):

@@ -252,7 +252,7 @@ class Client:
         await with_our_errors(self.temporal.workflow_service.describe_namespace(asked, timeout=HEALTH_TIMEOUT))
 
     async def server_time(self) -> datetime:
-        """The server's time, asked through a worker without leaving a trace. Raises NotFound if none ever ran here.
+        """The server's time, asked through a worker without a trace. Raises NotFound if no worker ever ran here.
 
         It comes as the message of a refused update, as only a refusal leaves nothing in the history.
         """

@@ -42,9 +42,9 @@ class Tried:
 
 
 class EnrolmentVerdict(Model):
-    """The rule that matches; without one the device is refused. `tried` are the rules tried before it, in that order.
+    """The rule that matches. If `action` is None, none does, and the device is refused.
 
-    `session`: how long the device may connect; None for no limit.
+    `tried` are the rules tried before it, in that order. `session`: how long the device may connect; None for no limit.
     """
 
     action: Action | None = None

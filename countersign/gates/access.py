@@ -1,8 +1,9 @@
 """Asks the portal on behalf of all gates of a host, and keeps track of the requests and sessions.
 
 One long poll brings all events; a request that an event is about is then read. A session ends when no grant covers it
-(by this machine's own clock, too) and when the portal has given no good answer for the grace period. A request that
-this gateway opened, and that nobody here waits for any more, is cancelled after a while.
+any more (this machine's own clock, too, ends it at its grant's end), and when the portal has given no good answer for
+the grace period. A request that this gateway opened, and that nobody here waits for any more, is cancelled after a
+while.
 """
 
 import asyncio
@@ -30,7 +31,7 @@ from countersign.views import RequestView
 
 __all__ = ["Access", "GateSession", "Tell", "Wanted"]
 
-# A token may have 250 calls under way, and without a worker the portal holds a call that asks for 20 s.
+# A token may have 250 calls under way, and without a worker the portal holds each call of `Api.ask` for 20 s.
 MOST_ASKING = 32
 SHOWN_EVERY_SECONDS = 60.0
 ASK_AGAIN_SECONDS = 3.0

@@ -44,7 +44,7 @@ class Client:
                 raise BlockingIOError
 
     async def first(self) -> Message:
-        """The client's first message; BadQuestion if it isn't one."""
+        """The client's first message; BadQuestion if its first line isn't one, or does not come in time."""
         try:
             async with asyncio.timeout(FIRST_LINE_SECONDS):
                 return protocol.message_of(await self.reader.readuntil(b"\n"))

@@ -196,7 +196,7 @@ class Check:
         return self._until(self._waiting)
 
     def _must_be_answerable(self) -> None:
-        """Raise BadQuestion unless the token's person alone can decide such a request."""
+        """Raise BadQuestion unless the token's person can decide such a request without anybody else."""
         me, wants = self._api.me(), self._wants
         if me.kind != "person":
             raise BadQuestion(f"The token is the gateway {me.name}'s: give that of an approver, who answers here.")

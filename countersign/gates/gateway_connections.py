@@ -76,7 +76,7 @@ class CommandConnection(Connection):
         """Raises BadQuestion if the client can't be run."""
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - it ends with the connection
         try:
-            # The command is the checker's own. It has no terminal, so that it asks them nothing.
+            # The command is the checker's own. It has no terminal, so that it asks the checker nothing.
             self._process = subprocess.Popen(  # noqa: S603
                 command,
                 env={name: value for name, value in os.environ.items() if name not in TOKENS},

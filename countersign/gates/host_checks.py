@@ -157,7 +157,7 @@ def _sessions(config: GateConfig) -> list[HostSession]:
 
 
 def _audit(sessions: list[HostSession]) -> Iterator[Finding]:
-    """Whether the kernel tells the login of processes that a session left in the background."""
+    """Whether the kernel tells which login a process belongs to that a session left in the background."""
     logins = [one for one in sessions if one.service in LOGINS]
     if SESSION_ID.exists() and all(one.login != NO_LOGIN for one in logins):
         yield _ok("audit", str(SESSION_ID), "tells what belongs to a login")

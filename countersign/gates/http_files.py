@@ -60,7 +60,7 @@ def http_install_files(proxy: str, relay: bool, ready_only: bool) -> list[File]:
     """The configuration, the service's unit with `relay`, and the proxy's files for what the configuration names.
 
     Until somebody has filled in the configuration, the proxy's files are examples. `ready_only` leaves them out, as the
-    proxy would not start without their certificates. Raises BadQuestion if something in it is wrong or missing.
+    proxy would not start without their certificates. Raises BadQuestion for what the configuration lacks or has wrong.
     """
     config, unit = service_files(SKELETON.replace("PROXY_USER", PROXIES[proxy].user))
     files = [config, unit] if relay else [config]

@@ -104,7 +104,7 @@ class LoginSessions:
     async def _resume(self, session: HostSession, within: GateSession | None = None) -> GateSession | None:
         """The session that an active grant permits, whose end is noted in `session`; None if there is no such grant.
 
-        The portal is not asked while `within` lasts, as that has the same grant and ends in time, too.
+        While `within` lasts, the portal is not asked: the session gets its grant, and `within` ends in time, too.
         """
         wanted = Wanted(session.person, session.device, session.protocol, session.source_address)
         granted: GateSession | None = None

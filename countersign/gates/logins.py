@@ -1,7 +1,8 @@
 """The logins of this host that PAM asks about: who may come in.
 
-For a login (sshd, login, xrdp) the portal is asked about the account's name and the address that they come from. For
-`sudo` and `su` it is about the caller or, within a session here, its person, whichever account they have become since.
+For a login (sshd, login, xrdp) the portal is asked about the account's name and the address that the login comes from.
+For `sudo` and `su` it is asked about the caller or, within a session here, about the person of the session, whichever
+account they have become since.
 """
 
 import asyncio
@@ -92,7 +93,7 @@ class HostLogins:
         return read_as(PamQuestion, first)
 
     async def admit(self, asked: PamQuestion, login: HostLogin, tell: Tell) -> GateSession:
-        """Let somebody in, or their session begin. Raises CountersignError."""
+        """Let somebody in, or begin their session. Raises CountersignError."""
         if asked.type == "open_session":
             return await self._begin(asked, login)
         if login.within and login.within.lasts:

@@ -91,8 +91,8 @@ def with_gate(service: str, text: str, config: Path) -> str:
     """A file of PAM with the gate's lines first, which replace those from before.
 
     They come first, as a line before them could let somebody in without them, and as pam_env(8) may take variables from
-    the person, which a program that runs as root must not see. With `type=` it isn't run at the end of a session. The
-    number that pam_loginuid(8) gives a login tells what belongs to it.
+    the person, which a program that runs as root must not see. With `type=` the program isn't run at the end of a
+    session. The number that pam_loginuid(8) gives a login tells what belongs to it.
     """
     before, begin, rest = text.partition(f"{BEGIN}\n")
     own = before + (rest.partition(f"{END}\n")[2] if begin else "")

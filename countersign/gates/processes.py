@@ -113,7 +113,7 @@ def of_session(every: Sequence[ProcessInfo], known: Iterable[Process], login: in
 
 
 def _may_be_of(found: int | None, user: int) -> bool:
-    """Whether a process of account `found` may be of a session of `user`: it is that, or a subordinate number."""
+    """Whether a process of account `found` may be of a session of `user`: it is `user`, or a subordinate number."""
     return found == user or (user != 0 and found is not None and found >= FIRST_SUBORDINATE)
 
 

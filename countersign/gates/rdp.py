@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
 # How long the whole first packet may take, from the connection on.
 FIRST_PACKET_SECONDS = 10.0
-# Limits of connections that no grant has let in yet: of one source, and in all, which expected sources may exceed.
+# Limits of connections that no grant has let in yet: of one source, and in all. Expected sources may exceed the second.
 MOST_OF_ONE, MOST_IN_ALL = 8, 256
-# Limits of tokens a minute: of one source, and of all that aren't expected. Each costs a call to the portal, and all
+# Limits of tokens a minute: of one source, and of all that aren't expected. A token costs a call to the portal, and all
 # gates of a host share what it allows.
 TOKENS_OF_ONE, TOKENS_OF_OTHERS = 60, 240
 # The portal's event when somebody is handed a file, which is valid for two minutes. After a person's tenth file within

@@ -53,7 +53,7 @@ def _ask(service: Service, question: Message) -> int:
     service.ask(question)
     poll = select.poll()
     poll.register(service.socket, select.POLLIN)
-    # Standard input has ended, so it shows that the person has gone when nobody reads the output any more.
+    # Standard input has ended by now. The person has gone when nobody reads the output any more.
     poll.register(OUT, 0)
     while True:
         for place, _ in poll.poll():

@@ -184,7 +184,7 @@ class GateSession:
         return grant is not None and covers(grant, self.source_address, at)
 
     def why_not_covered(self) -> str:
-        """Why its own grant lets it stay no longer."""
+        """Why its own grant no longer lets it stay."""
         grant = self.request.view.grant if self.request.view else None
         message = grant.message if grant and grant.ended_early else ""
         return f"#{self.approval_id}: {message or 'the grant has ended.'}"

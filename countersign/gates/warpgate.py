@@ -212,5 +212,6 @@ def host_of(address: str) -> str:
         return str(ip_address(address))
     except ValueError:
         host, _, port = address.rpartition(":")
-        # Text that isn't an address stays, as no question can have it: with none, a grant for any would let it in.
+        # Text that isn't an address is kept, so that the question is refused: without an address, a grant for any
+        # address would let the session in.
         return (host or port).strip("[]")

@@ -131,7 +131,7 @@ class Gate:
         self._tell("left out", " ".join(left_out))
 
     def _tell(self, about: str, message: str) -> None:
-        """Say a message that recurs only once, until it changes."""
+        """Say a message, but not again while it stays the same."""
         if message and message != self._logged.get(about):
             self._say(message)
         self._logged[about] = message

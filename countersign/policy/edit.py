@@ -21,7 +21,7 @@ from countersign.remedies import remedy
 from countersign.yaml_lines import NULLS, dotted, folded, read, shown
 
 UNKNOWN_LAYOUT = "{} is written in a way that can't be changed here; edit the text on the Policy page."
-# Words that need no quotes: every YAML parser takes them for text.
+# Words that need no quotes, except those in NOT_TEXT: whatever reads a policy takes them for text.
 PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9._@+-]*|[0-9]+[smhd]")
 NOT_TEXT = {"true", "false", *NULLS}
 # What stands before an entry of a list with one entry per line.

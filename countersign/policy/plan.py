@@ -37,7 +37,7 @@ class ActiveGrant(Model):
 class PolicyPlan(Model):
     """What applying a policy would do. `version` is the one in force that it would replace; 0 for none.
 
-    `warnings` name what is no mistake of the file, but won't work as this installation is set up now.
+    `warnings` name what is allowed, but won't work as this installation is set up now, or is surely not intended.
     """
 
     version: int
