@@ -55,7 +55,7 @@ def must_be_allowed_device(who: Principal, action: DeviceAction, owner: str, may
 
 
 def why_not_device(who: Principal, action: DeviceAction, owner: str, may_leave: bool) -> NotAllowed | None:
-    """Why this principal may not do this to a device of this owner; None where they may.
+    """Why this principal may not do this to a device of this owner; None if they may.
 
     Admins may do everything. Unless the policy forbids it, people may have their own devices leave, and machines those
     of their service token.

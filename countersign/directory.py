@@ -207,7 +207,7 @@ class Policy(Described):
     """The rules for who may register a device, tried in this order; without them everybody here may."""
 
     def person_at(self, address: str) -> str:
-        """The id of the person with this mail address, whatever its case, disabled or not; "" where it is nobody's."""
+        """The id of the person with this mail address, whatever its case, disabled or not; "" if it is nobody's."""
         return self._by_address.get(folded_address(address), "")
 
     @cached_property

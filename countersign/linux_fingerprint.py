@@ -90,7 +90,7 @@ def _program(name: str) -> str | None:
 
 
 def _printed(*command: str) -> str | None:
-    """What a program prints; None where it isn't there or fails."""
+    """What a program prints; None if it isn't there or fails."""
     program = _program(command[0])
     if not program:
         return None

@@ -185,7 +185,7 @@ class Subject(Model):
 
 
 class Detail(Model):
-    """One line of a table: what it is called, its value, and what that was before, where it has changed."""
+    """One line of a table: what it is called, its value, and what that was before, if it has changed."""
 
     label: str
     value: str

@@ -98,7 +98,7 @@ class RequestNotification(Notification):
 
     @property
     def still_needed(self) -> int:
-        """How many more approvals this level needs; 0 where it has enough."""
+        """How many more approvals this level needs; 0 if it has enough."""
         return max(0, self.quorum - len(self.approved_by))
 
 

@@ -284,7 +284,7 @@ class GrantTerms(Model):
 
 
 class RecordedTransition(Model):
-    """The result of writing a transition: its number in the request, and the grant, where it opened one.
+    """The result of writing a transition: its number in the request, and the grant, if it opened one.
 
     `instead`: the request had ended on record before, in this way, so the transition came too late. `disabled`: the
     transition relies on these people, who are disabled, so nothing was written.
@@ -306,7 +306,7 @@ class TransitionResult(RecordedTransition):
 
 
 class Recheck(OfRequest):
-    """The people of an open request to be checked again; and the levels after `level`, where that is given."""
+    """The people of an open request to be checked again; and the levels after `level`, if that is given."""
 
     people: list[Id]
     level: int | None = None

@@ -104,7 +104,7 @@ class RequestView(Model):
 
     @property
     def token_run(self) -> str:
-        """The run of its workflow, over which its tokens are signed; empty where they are signed without one."""
+        """The run of its workflow, over which its tokens are signed; empty if they are signed without one."""
         return self._token_run
 
 

@@ -30,7 +30,7 @@ class Point(NamedTuple):
 
 
 def forbidden_character(text: str) -> Found | None:
-    """The first character that may not stand in a policy: line, column and message; None where there is none."""
+    """The first character that may not stand in a policy: line, column and message; None if there is none."""
     if not (found := FORBIDDEN.search(text) or LONE_RETURN.search(text)):
         return None
     line, start = text.count("\n", 0, found.start()) + 1, text.rfind("\n", 0, found.start()) + 1

@@ -79,7 +79,7 @@ class Document(NamedTuple):
 
 
 def text_of(raw: bytes) -> str:
-    """The text of a file; BadPolicy where it is too large, or not UTF-8."""
+    """The text of a file; BadPolicy if it is too large, or not UTF-8."""
     _must_be_small(len(raw))
     try:
         return raw.decode("utf-8-sig")

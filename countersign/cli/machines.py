@@ -46,7 +46,7 @@ def create_token(
     lasts: Annotated[str, typer.Option(help="How long it is valid, such as 90d; ten years at most.")] = "365d",
     as_json: AsJson = False,
 ) -> None:
-    """Create a service token, and print its id and secret. They are shown only once."""
+    """Create a service token, and print its id and secret. The secret is shown only once."""
     wanted = _wanted(NewServiceToken, name=name, lasts=lasts)
     made = api.make_service_token(wanted)
     _show_secret(made, _headers(made), as_json)

@@ -158,7 +158,7 @@ def _with(answers: Mapping[ExternalEvaluation, bool | None], yes: bool | None) -
 
 
 def _by_selector(facts: Facts) -> dict[str, Values | None]:
-    """What holds, for each selector whose values are simply compared; None where that is unknown."""
+    """What holds, for each selector whose values are simply compared; None if that is unknown."""
     certificate = facts.certificate
     valid = certificate is not None and certificate.valid
     known: dict[str, Values | None] = {

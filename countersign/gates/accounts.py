@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 def account_named(name: str) -> pwd.struct_passwd | None:
-    """The account of this name; None where there is none."""
+    """The account of this name; None if there is none."""
     with suppress(KeyError, ValueError):  # ValueError: the name holds a null byte
         return pwd.getpwnam(name)
     return None
