@@ -2,7 +2,7 @@
 #   make demo     the story from request to grant, told with real mail on a real Temporal server
 #   make up       everything on, until Ctrl-C; what it knows is kept in var/
 #   make check    what needs no server        make test     all tests
-#   make coverage the same tests, slower, and how much of the code they run: all that CI checks
+#   make coverage the linters, then the tests and how much of the code they run: CI, with COUNTERSIGN_TEST_WHOLE=1
 #   make bench    how fast it is              make lock     renew constraints.txt
 #   make format   tidy the code                make screenshots   every page of the portal, as pictures
 #   make wheel    the command line and the gates as a package for other hosts, in dist/
