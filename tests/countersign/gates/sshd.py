@@ -128,7 +128,7 @@ class SshHosts:
 
     def start(self, command: list[str], **others: str) -> subprocess.Popen[str]:
         """Start a program on somebody's machine; `wait` is the value of COUNTERSIGN_WAIT there."""
-        environment = {**os.environ, **others} | ({"COUNTERSIGN_WAIT": others.pop("wait", "")})
+        environment = {**os.environ, "COUNTERSIGN_WAIT": others.pop("wait", ""), **others}
         client = subprocess.Popen(
             command,
             env=environment,
