@@ -43,7 +43,7 @@ class SlackConfig(Model):
             # One line of printable ASCII: all else would break the header that carries it.
             if not re.fullmatch(r"[!-~]+", secret) or not secret.startswith(begins):
                 looks = f"one that begins with {begins}" if begins else "one word without spaces"
-                raise ValueError(f"{name} is no such secret: give {what}, {looks}")
+                raise ValueError(f"{name} doesn't look right: give {what}, {looks}")
         return self
 
     @field_validator("api_url")

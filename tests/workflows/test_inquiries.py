@@ -94,7 +94,7 @@ async def test_a_question_is_answered_by_a_comment_and_that_by_an_approval(
     question = await gets(
         request, "alice", f"Grace G. {ASKS} to connect to", "  | What is this about?", "Reply to this"
     )
-    helped = await gets(request, "grace", f"  | {PASSED_ON}", "Nothing was decided by it.")
+    helped = await gets(request, "grace", f"  | {PASSED_ON}", "so it decided nothing.")
     assert "backup" not in text_of(question).partition("Who:")[0]  # nothing but their own text
     assert question["Subject"] == helped["Subject"] == asked["Subject"]
 

@@ -28,7 +28,7 @@ HELP = Ready(
     "the policy says how long. For example: `/connect db-1 ssh 60m restore the backup`\n"
     "`from:192.0.2.7` anywhere in it names where you will connect from; a gate that sees an address refuses a grant "
     "for none.\n"
-    "`/connect` alone opens a form. You ask for yourself only, and are told what became of it in a direct message."
+    "`/connect` alone opens a form. You can ask only for yourself, and are told the outcome in a direct message."
 )
 
 log = logging.getLogger(__name__)

@@ -130,6 +130,6 @@ def _message(text: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         message = None
     if not isinstance(message, dict):
-        log.warning("Slack sent over the socket what is no message")
+        log.warning("Slack sent something over the socket that is not a message")
         return {}
     return message

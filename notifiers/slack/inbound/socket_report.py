@@ -28,7 +28,7 @@ def findings(state: State) -> list[Finding]:
     """The connection's state: how many Slack counts, when something came last, and why there is none."""
     if not state.connected:
         why = state.why or "it is being opened"
-        message = f"there is none, so clicks do not arrive ({why}); it is tried again without end{_heard(state)}"
+        message = f"there is none, so clicks do not arrive ({why}); the portal keeps trying{_heard(state)}"
         return [problem(message=message)]
     if state.connections > 1:
         return [warning(message=f"{others(state.connections)}{_heard(state)}")]
@@ -38,10 +38,10 @@ def findings(state: State) -> list[Finding]:
 def others(count: int) -> str:
     """What it means that Slack counts this many connections."""
     return (
-        f"Slack counts {count} connections of the app, of which this portal has one, and sends each click to any of "
-        "them. Another portal of yours takes its part; what goes to a connection that died, or to another program with "
-        "the same app token, is lost, and Slack says so to who clicked. A dead one is given up by Slack within hours, "
-        "and is looked for until then"
+        f"Slack counts {count} connections of the app, one of them this portal's, and sends each click to any of "
+        "them. Another portal of yours handles the clicks that it gets; a click that goes to a dead connection, or to "
+        "another program with the same app token, is lost, and Slack says so to whoever clicked. Slack gives up a dead "
+        "connection within hours, and this portal counts again until then"
     )
 
 

@@ -485,7 +485,7 @@ def test_with_one_level_the_others_approvals_are_said_alone() -> None:
 
 def test_a_level_that_has_passed_needs_nothing_more() -> None:
     said = text(at_level_2(Event.HELP, level=1)).splitlines()
-    assert "Level 1 of 2. It has what it needs; the request waits at level 2." in said
+    assert "Level 1 of 2. It has enough approvals; the request now waits at level 2." in said
 
 
 @pytest.mark.parametrize(
@@ -522,7 +522,7 @@ def test_a_level_that_has_passed_needs_nothing_more() -> None:
             "Revoked: Alice Nguyen’s permission to connect to db-1 by SSH was taken back.",
         ),
         (notification(Event.ANSWER_REFUSED), "Your answer to #1042 did not count."),
-        (notification(Event.HELP), "Your reply about #1042 could not be read as an answer. Nothing was decided by it."),
+        (notification(Event.HELP), "Your reply about #1042 could not be read as an answer, so it decided nothing."),
     ],
 )
 def test_the_first_line_says_the_outcome(told: RequestNotification, first: str) -> None:
@@ -582,7 +582,7 @@ def test_a_revoked_grant_says_how_long_it_was_to_last() -> None:
     said = text(notification(Event.GRANT_ENDED, ALICE, status=Status.APPROVED, grant=revoked, message="Wrong host."))
     assert "  | Wrong host." in said
     assert (
-        "It began Tue 14 May 2024, 12:00 UTC; its end was to be Tue 14 May 2024, 13:00 UTC. "
+        "It began Tue 14 May 2024, 12:00 UTC, and would have ended Tue 14 May 2024, 13:00 UTC. "
         "If you need it again, ask again." in said
     )
 

@@ -207,7 +207,7 @@ async def test_a_proven_answer_from_an_unknown_address_is_told_to_whom_the_copy_
     assert (refused.who, refused.event) == ("g.hopper@example.test", Event.HELP)
     assert refused.person == PEOPLE["grace"]
     assert refused.reason.startswith(
-        "A reply to your copy came from g.hopper@example.test, which is nobody's address in the directory, so it "
+        "A reply to your copy came from g.hopper@example.test, an address that nobody in the directory has, so it "
         "decided nothing. If it is yours, answer from grace@example.test, or have it added to your aliases"
     )
 

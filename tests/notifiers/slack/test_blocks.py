@@ -116,7 +116,7 @@ def test_the_buttons_name_request_and_level_and_approve_asks_once_more() -> None
     sure = by_id["approve"]["confirm"]
     assert sure["title"]["text"] == "Approve #1042?"
     assert sure["text"]["text"] == (
-        "*Alice Nguyen* may then connect to `db-1` by SSH for 1 hour. It takes 2 approvals."
+        "*Alice Nguyen* will be allowed to connect to `db-1` by SSH for 1 hour. It takes 2 approvals."
     )
     assert "confirm" not in by_id["reject"]
 
@@ -157,8 +157,8 @@ def test_a_level_and_a_quorum_are_said() -> None:
 @pytest.mark.parametrize(
     ("url", "expected", "message"),
     [
-        ("https://countersign.acme.example", ["open"], "Here nothing can be decided: open the page and sign in."),
-        ("", [], "Here nothing can be decided: sign in to Acme Gateways."),
+        ("https://countersign.acme.example", ["open"], "You can't decide this here: open the page and sign in."),
+        ("", [], "You can't decide this here: sign in to Acme Gateways."),
     ],
 )
 def test_where_slack_may_only_link_nothing_can_be_decided(url: str, expected: list[str], message: str) -> None:
@@ -192,7 +192,7 @@ def test_who_approved_sees_so_and_may_take_it_back() -> None:
 )
 def test_a_level_that_has_passed_asks_for_nothing_more(decisions: list[Any], expected: list[str]) -> None:
     told = notification(level=1, at_level=2, levels=2, decisions=decisions)
-    assert "the request waits at level 2 of 2" in said(told)[1]
+    assert "the request now waits at level 2 of 2" in said(told)[1]
     assert buttons(told) == expected
 
 
@@ -347,7 +347,7 @@ def test_who_decided_stands_with_their_comment_and_only_the_last_ones_of_many() 
         (notification(Event.ANSWER_REFUSED), "Your answer to #1042 did not count. The request still waits, until"),
         (
             notification(Event.HELP, status=Status.REJECTED, decisions=[decided("ivan", Verdict.REJECT)]),
-            "What you sent about #1042 could not be read as an answer. Nothing was decided by it. "
+            "What you sent about #1042 could not be read as an answer, so it decided nothing. "
             "The request is rejected by Ivan Petrov; no answer is needed any more.",
         ),
         (

@@ -18,7 +18,7 @@ from .notifications import config
         ({"mode": "rtm"}, "mode"),
         ({"bot_token": ""}, "bot_token is missing: mode socket needs the Bot User OAuth Token"),
         ({"bot_token": "xoxp-1"}, "one that begins with xoxb-"),
-        ({"bot_token": "xoxb-1\nHost: evil.example"}, "bot_token is no such secret"),
+        ({"bot_token": "xoxb-1\nHost: evil.example"}, "bot_token doesn't look right"),
         ({"app_token": ""}, "app_token is missing: mode socket needs an App-Level Token"),
         ({"app_token": "xoxb-1"}, "one that begins with xapp-"),
         ({"mode": "http"}, "signing_secret is missing: mode http needs the Signing Secret"),
