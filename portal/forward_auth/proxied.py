@@ -21,10 +21,10 @@ COOKIE, BROWSER_COOKIE = "__Host-countersign", "__Host-countersign-browser"
 OURS = {COOKIE.encode(), BROWSER_COOKIE.encode()}
 NONE = b"countersign=removed"
 PORT = re.compile(r":[0-9]{1,5}$")
-TWICE = "The header {} stands there twice; the proxy has to set it in place of what the client sends."
+TWICE = "The header {} was sent twice; the proxy has to set it in place of what the client sends."
 MISSING = "The proxy has to set the header {}; docs/http.md says how."
-NOT_ENCRYPTED = "Web applications are opened over https alone."
-NO_ADDRESS = f"The last address in {ADDRESS} is none; the proxy has to set it to the client's."
+NOT_ENCRYPTED = "Web applications can be opened over https only."
+NO_ADDRESS = f"The last entry of {ADDRESS} is not an address; the proxy has to set it to the client's."
 
 
 class Proxied(NamedTuple):

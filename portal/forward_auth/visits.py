@@ -21,9 +21,9 @@ from store.tokens import Token
 # How long somebody may wait on the page before they have to come from the application anew.
 VISIT_LASTS = timedelta(hours=12)
 UNKNOWN_PROXY = (
-    "The proxy's token is no gateway's, or has ended; an operator makes one with `python -m portal token create`."
+    "The proxy's token is not a gateway's, or has ended; an operator makes one with `python -m portal token create`."
 )
-UNKNOWN_HOST = "{} is no application of {}; an administrator adds it to `applications` in the policy."
+UNKNOWN_HOST = "{} is not an application of {}; an administrator adds it to `applications` in the policy."
 OTHER_DEVICE = "The proxy's token is not for {} by http; an operator makes one that is."
 OUR_HOST = "{} is the portal's own host; an application needs another, as browsers would send it the portal's cookies."
 STALE = "This page is too old, or was not opened by an application. Open the application again."

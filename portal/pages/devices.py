@@ -48,17 +48,17 @@ class Button(NamedTuple):
 
 BUTTONS = {
     DeviceAction.BLOCK: Button(
-        "Block", "It may connect no more, from this moment on, until an admin unblocks it; nobody is asked about it."
+        "Block", "From now on it may not connect until an admin unblocks it; nobody is asked about it."
     ),
     DeviceAction.REVOKE: Button(
-        "Revoke", "It may connect no more until an admin takes that back; then it is as it was before."
+        "Revoke", "It may not connect until an admin takes that back; then it is as it was before."
     ),
     DeviceAction.ARCHIVE: Button(
         "Archive",
-        "It leaves the lists and may connect no more, also when it registers again, until an admin restores it.",
+        "It leaves the lists and may not connect, even if it registers again, until an admin restores it.",
     ),
     DeviceAction.LEAVE: Button("Remove", "Nobody may connect with it any more, until an admin restores it."),
-    DeviceAction.UNBLOCK: Button("Unblock", "It waits for an approval again; it is not approved by that.", False),
+    DeviceAction.UNBLOCK: Button("Unblock", "It waits for an approval again; unblocking does not approve it.", False),
     DeviceAction.RESTORE: Button("Restore", "It comes back as it was before it was archived.", False),
     DeviceAction.UNREVOKE: Button("Take the revocation back", "It is as it was before it was revoked.", False),
 }

@@ -14,7 +14,7 @@ from portal.pages.route import OpenRoute, page_router
 from portal.pages.sign_in import signed_in
 from portal.pages.site import BROWSER_SECONDS, LONGEST_PAGE, START, Site, comes_from, is_own_page
 
-NOT_SET_UP = "This installation has no other sign-in than by mail."
+NOT_SET_UP = "People can sign in only by mail here."
 Fresh = Annotated[bool, Form()]
 
 router = page_router(OpenRoute)

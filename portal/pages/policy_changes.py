@@ -23,7 +23,7 @@ from portal.pages.site import is_own_page
 
 HOME = "/policy"
 PLACE = re.compile(r"line (\d+)(?:, column \d+)?: (.*)", re.DOTALL)
-LOCKED_OUT = "By this policy you would be no admin any more, and you have not said that you give it up."
+LOCKED_OUT = "With this policy you would no longer be an admin, and you have not said that you give it up."
 # What a form sends for a switch.
 SWITCHES = {"true": True, "false": False}
 

@@ -28,7 +28,7 @@ SWITCHES = (
     Setting(
         "auto_approve_when_requester_is_approver",
         "Auto-approval when the requester is an approver",
-        "Whoever asks and is an approver of the level, as a manager, need not approve it: that is counted at once.",
+        "If the requester is an approver of the level, as a manager, their own approval is counted at once.",
     ),
     Setting("rejection_needs_reason", "A rejection needs a reason", "It counts only with a comment that says why."),
     Setting(

@@ -18,7 +18,7 @@ NO_LINKS = (
     "Nobody can sign in by mail here yet: an administrator has to set COUNTERSIGN_PUBLIC_URL and a mail server "
     "(COUNTERSIGN_SMTP_HOST)."
 )
-WRONG_LINK = "This link is not whole. Copy it once more from the mail, or ask for a new one."
+WRONG_LINK = "This link is incomplete. Copy it again from the mail, or ask for a new one."
 LONGEST_ADDRESS = 320
 PER_PAGE = 50
 

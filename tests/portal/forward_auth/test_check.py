@@ -236,7 +236,7 @@ async def test_what_is_set_up_wrongly_is_told_in_the_portals_words(scene: Scene)
     try:
         for headers in (PAGE, {}):
             reply = await scene.get("/", host=OTHER, headers=headers)
-            assert (reply.status_code, f"{OTHER} is no application of {WIKI}" in reply.text) == (403, True), reply.text
+            assert (reply.status_code, f"is not an application of {WIKI}" in reply.text) == (403, True), reply.text
     finally:
         apply_policy(scene.site.store, APPLICATIONS, "ada")
     assert (await scene.get("/", host=OTHER)).status_code == 302

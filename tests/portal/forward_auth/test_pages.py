@@ -58,7 +58,7 @@ async def test_who_waits_for_a_request_from_elsewhere_is_told_that_it_lets_nobod
     async with browser(scene, "alice") as page:
         await page.goto(scene.app)
         await expect(page.get_by_text(f"It {which}, so it will not let you in from here")).to_be_visible()
-        await expect(page.get_by_text("goes on to")).to_have_count(0)
+        await expect(page.get_by_text("This page opens")).to_have_count(0)
         await page.get_by_role("button", name="Cancel the request").click()
         await expect(page.get_by_text("Cancelled").first).to_be_visible()
     assert requests_of(scene, "alice")[0] == number
@@ -68,13 +68,13 @@ async def test_somebody_asks_waits_and_is_let_go_when_it_is_approved(scene: Scen
     before = requests_of(scene, "bob")
     async with browser(scene, "bob", viewport=PHONE) as page:
         await page.goto(f"{scene.app}/d/1?a=b")
-        await expect(page.get_by_text("nothing is asked before you do")).to_be_visible()
+        await expect(page.get_by_text("nobody is asked before you do")).to_be_visible()
         await expect(page.get_by_text("Grace must agree")).to_be_visible()
         assert requests_of(scene, "bob") == before
         await looks_well(page, "asking")
         await page.get_by_label("Reason").fill("The disk is full.")
         await page.get_by_role("button", name="Ask for access").click()
-        await expect(page.get_by_text("goes on to")).to_be_visible()
+        await expect(page.get_by_text("This page opens")).to_be_visible()
         await looks_well(page, "waiting")
         [number, *_] = requests_of(scene, "bob")
         view = scene.site.store.reading.request(number)
@@ -87,7 +87,7 @@ async def test_somebody_asks_waits_and_is_let_go_when_it_is_approved(scene: Scen
         assert (names[COOKIE]["httpOnly"], names[COOKIE]["secure"], names[COOKIE]["sameSite"]) == (True, True, "Lax")
         await scene.revoked(number)
         await page.reload()
-        await expect(page.get_by_text("nothing is asked before you do")).to_be_visible()
+        await expect(page.get_by_text("nobody is asked before you do")).to_be_visible()
 
 
 async def test_without_scripts_it_is_rejected_and_asked_again(scene: Scene) -> None:
@@ -98,7 +98,7 @@ async def test_without_scripts_it_is_rejected_and_asked_again(scene: Scene) -> N
         await answer(scene, number, "reject")
         await expect(page.get_by_text("Rejected by Grace: Not today.")).to_be_visible()
         await page.get_by_role("button", name="Ask for access").click()
-        await expect(page.get_by_text("goes on to")).to_be_visible()
+        await expect(page.get_by_text("This page opens")).to_be_visible()
         [again, *_] = requests_of(scene, "carol")
         assert again > number
         await answer(scene, again, "approve")

@@ -61,7 +61,7 @@ async def logging_in(folder: Path, url: str) -> AsyncIterator[tuple[asyncio.subp
 
 async def looked_at(page: Page, link: str) -> None:
     await page.goto(link)
-    await page.get_by_role("button", name="Go on").click()
+    await page.get_by_role("button", name="Continue").click()
 
 
 async def test_a_person_logs_a_command_line_in_and_out(site: Site, tmp_path: Path) -> None:

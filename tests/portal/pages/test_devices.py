@@ -66,7 +66,7 @@ def tokens(installation: Site) -> None:
 async def test_a_new_device_streams_in_is_approved_there_and_asked_about_again_as_it_changes(site: Site) -> None:
     ada = await site.signed_in("ada", "/approvals")
     alice = await site.signed_in("alice", "/devices")
-    await expect(alice.locator("main")).to_contain_text("You have registered no device yet")
+    await expect(alice.locator("main")).to_contain_text("You have not registered a device yet")
     key = new_key()
     first = await registered(site, "alice", key)
     card = ada.locator(f"article#r{first['approval_id']}")

@@ -106,7 +106,7 @@ async def test_settings_are_changed_one_by_one(site: Site) -> None:
     await confirmed(ada, "/settings")
     assert text_of(site).endswith("confirm: sign_in_again\n")
     await ada.goto(f"/policy?requester=alice&device={DB}")
-    await expect(ada.locator(".card")).to_contain_text("Who approves has to sign in again first.")
+    await expect(ada.locator(".card")).to_contain_text("Whoever approves has to sign in again first.")
     await ada.goto("/settings")
     await ada.get_by_role("button", name="Turn off: Sign in again").click()
     await confirmed(ada, "/settings")

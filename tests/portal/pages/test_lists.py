@@ -107,7 +107,7 @@ async def test_many_are_rejected_for_one_reason_each_as_its_own_page_would(site:
     await site.portal.post("alice", f"/requests/{third}/cancel")
     await grace.get_by_label("Reason").fill("The change freeze holds.")
     await grace.get_by_role("button", name="Reject them").click()
-    await heading_is(grace, "What became of them")
+    await heading_is(grace, "Outcome")
     await expect(grace.get_by_role("status").first).to_contain_text("2 of 3 were done")
     await expect(grace.locator("main")).to_contain_text("Not done")
     for number in (first, second):

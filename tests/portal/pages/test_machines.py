@@ -32,11 +32,11 @@ async def test_a_service_token_is_made_rotated_disabled_and_revoked(site: Site) 
     line = ada.locator(".line", has_text="<b>CI</b>")
     await expect(line).to_contain_text("never used")
     await line.get_by_text("Change <b>CI</b>").click()
-    await line.get_by_label("The secret that it has now works for").select_option("1 hour")
+    await line.get_by_label("Its current secret still works for").select_option("1 hour")
     await line.get_by_role("button", name="Make a new secret").click()
     assert (await shown_once(ada, site))[0] == client_id
-    await expect(line).to_contain_text("the secret before works until")
-    for button, then in (("End the secret before", "until"), ("Disable", "Disabled"), ("Enable", "until")):
+    await expect(line).to_contain_text("the previous secret works until")
+    for button, then in (("End the previous secret", "until"), ("Disable", "Disabled"), ("Enable", "until")):
         await line.get_by_text("Change <b>CI</b>").click()
         await line.get_by_role("button", name=f"{button}: <b>CI</b>").click()
         await expect(line).to_contain_text(then)
@@ -48,7 +48,7 @@ async def test_a_service_token_is_made_rotated_disabled_and_revoked(site: Site) 
 async def test_a_provisioning_key_is_made_and_ended(site: Site) -> None:
     ada = await site.signed_in("ada", "/provisioning-keys", java_script_enabled=False)
     await ada.get_by_label("What it is for").fill("kiosks")
-    await ada.get_by_label("Whose the devices become").fill("alice")
+    await ada.get_by_label("Whose devices they become").fill("alice")
     await ada.get_by_label("How many may register").fill("3")
     await ada.get_by_label("They need no approval").check()
     await ada.get_by_role("button", name="Make a provisioning key").click()
