@@ -73,7 +73,7 @@ class Chat:
         for person in whom:
             await self.message(person, number, text)
         names = ", ".join(map(_place, whom))
-        self.screen.aside(f"Every message about #{number} says “{text}” now, and can be answered no more: {names}.")
+        self.screen.aside(f"Every message about #{number} says “{text}” now, and can no longer be answered: {names}.")
 
     def draw(self, place: str, message: Json) -> None:
         """Show a message."""

@@ -13,8 +13,8 @@ from sandbox.device_keys import new_key
 
 OPENING = (
     "The device, beside the person",
-    "The policy now has a role: of whoever works for somebody else, each new device has to be approved before it may "
-    "connect. A device is its key; what it says of itself is kept, and shown to who decides.",
+    "The policy now has a role, contractor: each new device of a contractor has to be approved before it may connect. "
+    "A device is known by its key; what it says about itself is kept, and shown to whoever decides.",
 )
 # What is added to the policy.
 RULES = """

@@ -116,5 +116,5 @@ async def _reader(play: Play, person: str) -> AsyncIterator[Reader]:
 
 SCENES: list[tuple[str, str, Scene]] = [
     ("Approved on a page", "Grace opens the link in her mail, on a phone without JavaScript.", by_a_page),
-    ("Given back", "Alice has the dump, and needs to connect no more.", given_back),
+    ("Given back", "Alice has the dump, and no longer needs to connect.", given_back),
 ]

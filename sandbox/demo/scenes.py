@@ -76,7 +76,7 @@ async def levels_and_quorum(play: Play) -> SceneResult:
     await request.reply("heidi", "ok", Client.APPLE)
     await request.record("answered heidi")
     must(request.view().status is Status.WAITING, f"{request.number} should wait for the second of two")
-    play.screen.aside("One of two: it waits on.")
+    play.screen.aside("One of two: it still waits.")
     await request.reply("ivan", "Approve", Client.BOTTOM)
     notified = [f"noticed {name}" for name in ("bob", "grace", "heidi", "ivan", "ada")]
     await request.record("answered ivan", "approved ivan", "granted bob", *notified)
@@ -209,7 +209,7 @@ SCENES: list[tuple[str, str, Scene]] = [
         "databases. They answer as they like.",
         levels_and_quorum,
     ),
-    ("Rejected", "One no ends a request, and the comment goes to who asked.", rejected),
+    ("Rejected", "One no ends a request, and the comment goes to whoever asked.", rejected),
     (
         "A manager's own request",
         "Grace is the one who would be asked. The policy lets a manager's own request through.",

@@ -16,8 +16,8 @@ from sandbox.slack_policy import with_slack
 CANCEL = ("cancel",)
 OPENING = (
     "Slack, beside mail",
-    "The policy now says `channels: {email: decide, slack: decide}`: who is asked is asked in both, and answers in "
-    "either. Who rejects has to say why, and what is about the web servers stands in one room, #web.",
+    "The policy now says `channels: {email: decide, slack: decide}`: everybody is asked in both, and may answer "
+    "in either. Whoever rejects has to say why, and messages about the web servers go to one room, #web.",
 )
 
 

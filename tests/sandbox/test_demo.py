@@ -53,7 +53,7 @@ IN_SLACK = [
     "Slack: to Grace ─",
     "[ Approve ] [ Approve with comment ] [ Reject ]",
     "Grace presses [ Approve ] and confirms “Approve #1010?",
-    "Every message about #1010 says “Approved” now, and can be answered no more: Grace, Alice.",
+    "Every message about #1010 says “Approved” now, and can no longer be answered: Grace, Alice.",
     "Heidi Huber approved at level 2 by email",
     "Slack: Ivan's form, “Reject #1011” ─",
     "Rejected by Ivan Ivanov: you may not connect",
