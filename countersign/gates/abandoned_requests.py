@@ -69,7 +69,9 @@ class AbandonedRequests:
     async def _own_name(self) -> str:
         me = await self._calls(self._api.me)
         if me.kind != "gateway":
-            error = BadQuestion(f"The token is {me.name}'s, who is no gateway; make one with `token create --gateway`.")
+            error = BadQuestion(
+                f"The token is {me.name}'s, who is not a gateway; make one with `token create --gateway`."
+            )
             self._background.fail(error)
             raise error
         return f"{GATEWAY}{me.name}"

@@ -293,5 +293,7 @@ def _for_a_person(error: CountersignError) -> CountersignError:
     """The error to show to somebody at the gate; about the gate's own token only that the portal refuses it."""
     if error.code in BAD_TOKEN:
         log.error("The portal does not take the gate's token: %s", error)
-        return Unavailable("This gate may not ask the portal now: tell who runs it that the portal refuses its token.")
+        return Unavailable(
+            "This gate may not ask the portal now: tell whoever runs it that the portal refuses its token."
+        )
     return error

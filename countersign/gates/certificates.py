@@ -91,11 +91,11 @@ def public_key(text: str) -> "SSHCertPublicKeyTypes":
         key = None
     if key is None or isinstance(key, DSAPublicKey):
         raise BadQuestion(
-            "That is no public key that can be signed; send one of ed25519, ecdsa or rsa: `< ~/.ssh/id_ed25519.pub`."
+            "That is not a public key that can be signed; send an ed25519, ecdsa or rsa key: `< ~/.ssh/id_ed25519.pub`."
         )
     if isinstance(key, RSAPublicKey) and key.key_size < SMALLEST_RSA_BITS:
         raise BadQuestion(
-            f"That key has {key.key_size} bits; make one of ed25519, or with {SMALLEST_RSA_BITS} or more."
+            f"That key has {key.key_size} bits; make an ed25519 key, or one with {SMALLEST_RSA_BITS} or more."
         )
     return key
 

@@ -45,7 +45,9 @@ def _one_protocol_a_port(ports: dict[str, int]) -> dict[str, int]:
         except BadQuestion as error:
             raise ValueError(f"holds {protocol[:40]!r}: {str(error).rstrip('.')}") from None
     if len(set(ports.values())) < len(ports):
-        raise ValueError("must be another port for each protocol: a gate can't tell them apart on one; name one only")
+        raise ValueError(
+            "must be a different port for each protocol: on one port a gate can't tell them apart; name only one"
+        )
     return ports
 
 
@@ -83,14 +85,14 @@ def read_config(file: Path) -> GateConfig:
         with file.open("rb") as opened:
             raw = opened.read(LARGEST_FILE_BYTES + 1)
     except OSError as error:
-        do = f"have one written, to fill in, by `{INSTALL}`" if isinstance(error, FileNotFoundError) else AS_ROOT
+        do = f"`{INSTALL}` writes one to fill in" if isinstance(error, FileNotFoundError) else AS_ROOT
         raise BadQuestion(f"{file} can't be read: {error.strerror}; {do}.") from None
     if len(raw) > LARGEST_FILE_BYTES:
         raise BadQuestion(f"{file} is larger than {LARGEST_FILE_BYTES} bytes; name a smaller file.")
     try:
         return GateConfig.model_validate(tomllib.loads(raw.decode()))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BadQuestion(f"{file} is no TOML: {error}.") from None
+        raise BadQuestion(f"{file} is not valid TOML: {error}.") from None
     except ValidationError as error:
         problems = [_problem(one) for one in error.errors(include_url=False)[:10]]
         raise BadQuestion(f"{file}: {'; '.join(problems)}.") from None

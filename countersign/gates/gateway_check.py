@@ -87,7 +87,7 @@ class Check:
 
     def _asked(self) -> RequestView | None:
         view = self._request()
-        remedy = "The portal was asked nothing for this person, device and protocol: ask when somebody connects."
+        remedy = "The portal was not asked about this person, device and protocol: ask when somebody connects."
         if not self._person:
             self._say("somebody connects, and the gateway asks", view is not None, remedy)
         return view
@@ -101,7 +101,7 @@ class Check:
             f"{view.asked_by_name or view.asked_by} asked: make a token with `token create --gateway`.",
         )
         address = view.question.source_address
-        remedy = "Send the address of who connects as `source_address`: the grant holds for that address."
+        remedy = "Send the address of whoever connects as `source_address`: the grant holds for that address."
         self._say("it says where the connection comes from", bool(address), remedy, otherwise="warning")
 
     def _one_request(self, first: RequestView) -> None:

@@ -168,7 +168,7 @@ class GatewayAddress:
         self._is_http = self._url.scheme in ("http", "https")
         if not client and not (self._url.host and (is_tcp or self._is_http)):
             raise BadQuestion(
-                f"{url[:80]!r} is no address of a gateway; give tcp://HOST:PORT, http://... or https://..., or --client"
+                f"{url[:80]!r} is not a gateway's address; give tcp://HOST:PORT, http://... or https://..., or --client"
             )
         self._verify = trusted() if self._is_http else None
 

@@ -59,7 +59,7 @@ def _portal(config: GateConfig) -> Iterator[Finding]:
         return
     if me.kind != "gateway":
         remedy = "make one by `python -m portal token create --gateway NAME`"
-        yield _problem("portal", config.url, f"the token is {me.name}'s, who is no gateway; {remedy}")
+        yield _problem("portal", config.url, f"the token is {me.name}'s, who is not a gateway; {remedy}")
         return
     yield _ok("portal", config.url, f"takes the token of gateway {me.name}")
     for device, protocols in sorted(_asked_for(config).items()):
@@ -104,7 +104,9 @@ def _pam(file: Path) -> Iterator[Finding]:
         else:
             remedy = "run `countersign gate install pam --write`"
             yield _problem(
-                "PAM", str(path), f"does not ask the gate first, or in another way, so it lets people in; {remedy}"
+                "PAM",
+                str(path),
+                f"does not ask the gate first, or not in the right way, so it lets people in; {remedy}",
             )
 
 
@@ -131,9 +133,7 @@ def _sshd(pam: PamSection) -> Iterator[Finding]:
     if says.get("usepam") != "yes":
         yield _problem("sshd", "UsePAM", "is off, so nobody is asked about; set `UsePAM yes`")
     elif says.get("usedns") == "yes":
-        yield _problem(
-            "sshd", "UseDNS", "names who connects in place of their address, so all are refused; set it to no"
-        )
+        yield _problem("sshd", "UseDNS", "gives host names instead of addresses, so everybody is refused; set it to no")
     else:
         yield _ok("sshd", "UsePAM", "is on")
     if says.get("kbdinteractiveauthentication") != "yes":

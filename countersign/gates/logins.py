@@ -195,6 +195,5 @@ def _address(rhost: str) -> str:
         return canonical_address(rhost)
     except ValueError:
         raise BadQuestion(
-            "Where the connection comes from is known by a name alone, which proves nothing: set `UseDNS no` in "
-            "sshd_config."
+            "The source of the connection is known only by name, which proves nothing: set `UseDNS no` in sshd_config."
         ) from None

@@ -27,7 +27,7 @@ LOOK_SECONDS = 10.0
 # The state of a connection in /proc/net/tcp (tcp_states.h of Linux).
 ESTABLISHED = "01"
 FORGED = "The login has variables that only PAM may set, so nobody is let in. Remove them from ~/.pam_environment."
-AWAY = "The gate service of this host does not answer, so nobody is let in: an administrator has to start it anew."
+AWAY = "The gate service of this host does not answer, so nobody is let in: an administrator has to restart it."
 GONE = "The gate service has ended, so nobody is let in: try again."
 Items = Mapping[str, str]
 

@@ -96,7 +96,7 @@ class RdpGate:
         except (OSError, OverflowError) as error:
             why = getattr(error, "strerror", None) or "there is no such port"
             raise BadQuestion(
-                f"listen of [rdp] is {self._section.listen}, which can't be listened at: {why}."
+                f"listen of [rdp] is {self._section.listen}, but the gate can't listen there: {why}."
             ) from None
         try:
             await asyncio.get_running_loop().create_future()
@@ -161,7 +161,7 @@ class RdpGate:
         wanted = Wanted(routed.person, routed.device, VARIANT, source)
         session = self._access.session_by(request, wanted, lambda _: None)
         if session is None:
-            raise Refused(f"#{routed.approval_id} lets {routed.person} in no more.")
+            raise Refused(f"#{routed.approval_id} no longer lets {routed.person} in.")
         return session
 
     async def _relay(

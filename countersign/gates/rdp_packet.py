@@ -44,7 +44,7 @@ def length_of(header: bytes) -> int:
     """How long the whole packet is, by its first four bytes. Raises BadQuestion."""
     version, _, length = TPKT.unpack(header)
     if version != TPKT_VERSION or not HEADERS <= length <= LARGEST_BYTES:
-        raise BadQuestion("This is no connection of RDP; use an RDP client.")
+        raise BadQuestion("This is not an RDP connection; use an RDP client.")
     return int(length)
 
 
@@ -52,14 +52,14 @@ def read(packet: bytes) -> FirstPacket:
     """The parts of a whole packet. Raises BadQuestion for anything but a Connection Request with a routing token."""
     size, kind, destination, source, class_ = X224.unpack_from(packet, TPKT.size)
     if (size, kind, destination, class_) != (len(packet) - TPKT.size - 1, CONNECTION_REQUEST, 0, 0):
-        raise BadQuestion("This is no connection of RDP; use an RDP client.")
+        raise BadQuestion("This is not an RDP connection; use an RDP client.")
     text, end, rest = packet[HEADERS:].partition(END)
     token = text.removeprefix(ROUTING.encode())
     is_text = token.isascii() and token.decode(errors="replace").isprintable()
     if not end or token == text or not is_text or len(token) > LONGEST_TOKEN:
         raise BadQuestion("There is no routing token; open a file that the request's page gave you.")
     if not _is_negotiation(rest):
-        raise BadQuestion("What follows the routing token is no request of RDP; use an RDP client.")
+        raise BadQuestion("What follows the routing token is not an RDP request; use an RDP client.")
     return FirstPacket(token.decode(), source, rest)
 
 

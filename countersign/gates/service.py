@@ -97,7 +97,7 @@ class GateService:
                 part.result()
 
     async def _listen(self, path: Path) -> asyncio.Server:
-        listens = BadQuestion(f"A gate service listens at {path} already: end that first.")
+        listens = BadQuestion(f"A gate service is already listening at {path}: stop it first.")
         try:
             protocol.Service(str(path)).close()
         except BlockingIOError:  # it hangs

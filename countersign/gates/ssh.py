@@ -66,20 +66,22 @@ def run(arguments: list[str]) -> int:
     except Withdrawn:
         return INTERRUPTED
     except OSError as error:
-        say(f"The gate service can't be reached ({error.strerror}): nobody gets in until it runs; tell who runs it.")
+        say(
+            f"The gate service can't be reached ({error.strerror}): nobody gets in until it runs; tell whoever runs it."
+        )
         return UNAVAILABLE
     try:
         return _through(service, asked)
     except Withdrawn:
         return _withdrawn(service)
     except TimeoutError:
-        say("The gate service does not answer: nobody gets in until it is started anew; tell who runs it.")
+        say("The gate service does not answer: nobody gets in until it is restarted; tell whoever runs it.")
         return UNAVAILABLE
     except (OSError, EOFError):
         say("The gate service has ended, and the connection with it.")
         return UNAVAILABLE
     except (ValueError, LookupError):
-        say("The gate service says what can't be read; is it of another version?")
+        say("The gate service's answer can't be read; is it another version?")
         return FAULT
 
 

@@ -16,7 +16,8 @@ LONGEST_KEY_BYTES = 16 * 1024
 # A key from a file comes sooner than this.
 KEY_SECONDS = 5.0
 GONE = (
-    "The gate service can't be reached, has ended, or does not answer: nobody gets in until it runs; tell who runs it."
+    "The gate service can't be reached, has ended, or does not answer: nobody gets in until it runs; "
+    "tell whoever runs it."
 )
 HOW = "Write: ssh bastion certificate DEVICE [PORT] < ~/.ssh/id_ed25519.pub"
 

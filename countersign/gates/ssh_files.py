@@ -13,8 +13,8 @@ GROUP = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 SSHD = """\
 # People of the group {group} reach devices through this host, and nothing else on it.
 PermitUserEnvironment no
-# So many may be about to log in; sshd's own 10 turn people away when many come at once. One source, which is a /64 of
-# IPv6, can't take all of it.
+# This many may be logging in at once; sshd's default of 10 turns people away when many come. One source (a /64 of IPv6)
+# can't take all of it.
 MaxStartups 300:30:600
 PerSourceMaxStartups 200
 PerSourceNetBlockSize 32:64
@@ -41,7 +41,7 @@ PEOPLE = """\
 # For ~/.ssh/config of the people who come through this host.
 Host bastion
     HostName bastion.example.com
-    # Your id in the policy, where your account at home is called otherwise:
+    # Your id in the policy, if your own account has another name:
     # User alice
     # With COUNTERSIGN_WAIT=no set, programs are answered at once.
     SendEnv COUNTERSIGN_WAIT
@@ -63,7 +63,7 @@ def ssh_files(group: str, devices: Sequence[str] = (), certificates: bool = Fals
     Raises BadQuestion if `group` can't be the name of a group.
     """
     if not GROUP.fullmatch(group):
-        raise BadQuestion(f"{group[:40]!r} is no name of a Unix group; name one such as countersign.")
+        raise BadQuestion(f"{group[:40]!r} is not the name of a Unix group; name one such as countersign.")
     # -I: Python ignores whatever the person's account holds for it.
     command = f"{sys.executable} -I {program('countersign-gate')}"
     people = PEOPLE + CERTIFICATES if certificates else PEOPLE

@@ -34,7 +34,7 @@ async def connected(device: str, address: str, port: int) -> socket.socket:
         why = "no answer in time"
     except socket.gaierror:
         why = "its address is unknown"
-    raise Unavailable(f"{device} can't be reached at port {port} ({why}); tell who runs it.")
+    raise Unavailable(f"{device} can't be reached at port {port} ({why}); tell whoever runs it.")
 
 
 async def opened(device: str, address: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

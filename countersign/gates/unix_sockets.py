@@ -41,6 +41,6 @@ async def listening(path: Path, serve: Serve, limit: int, backlog: int = 100) ->
         server = await asyncio.start_unix_server(served, path, limit=limit, backlog=backlog)
         os.chmod(path, 0o666)  # noqa: S103
     except OSError as error:
-        why = f"{path} can't be listened at: {error.strerror or error}"
+        why = f"The gate can't listen at {path}: {error.strerror or error}"
         raise BadQuestion(f"{why}. Name another place, or run this as root.") from None
     return server

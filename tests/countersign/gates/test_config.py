@@ -40,7 +40,7 @@ def test_what_is_left_out_has_a_default(tmp_path: Path) -> None:
         ("[devices.x]\naddress = 'x'\nports = { ssh = 0 }", "devices.x.ports.ssh must be 1 or more"),
         ("[rdp]\nlisten = '3389'", 'rdp.listen must be as in "0.0.0.0:3389"'),
         ("[devices.x]\naddress = 'x'\nports = { telnet = 23 }", "protocol must be ssh, sftp, rdp or http"),
-        ("[devices.x]\naddress = 'x'\nports = { ssh = 22, sftp = 22 }", "another port for each protocol"),
+        ("[devices.x]\naddress = 'x'\nports = { ssh = 22, sftp = 22 }", "a different port for each protocol"),
         ("[devices.x]\naddress = 'x'\nports = {}", "devices.x.ports has too few entries"),
         ("[http]\nproxy_user = 'x'\napplications = { 'https://x' = 'y' }", "is not a host name"),
         ("[http]\nproxy_user = 'x'\napplications = { 'x' = 'y;' }", "is not an id"),
@@ -48,7 +48,7 @@ def test_what_is_left_out_has_a_default(tmp_path: Path) -> None:
             "[http]\nproxy_user = 'x'\nportal = '127.0.0.1:8080; return 200'",
             'http.portal must be as in "127.0.0.1:8080"',
         ),
-        ("[devices", "is no TOML"),
+        ("[devices", "is not valid TOML"),
     ],
 )
 def test_a_mistake_is_named_with_its_remedy(tmp_path: Path, more: str, message: str) -> None:

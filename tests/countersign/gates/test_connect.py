@@ -148,8 +148,8 @@ def test_the_rdp_client_starts_after_the_yes_and_is_cut_with_the_grant(
     ("arguments", "message"),
     [
         (("db-1",), "--bastion is missing"),
-        (("db-1", "--bastion", "-oProxyCommand=x"), "is no host of SSH"),
-        (("db-1", "--bastion", "a b; c"), "is no host of SSH"),
+        (("db-1", "--bastion", "-oProxyCommand=x"), "is not an SSH host name"),
+        (("db-1", "--bastion", "a b; c"), "is not an SSH host name"),
         (("db-1;id", "--bastion", "b"), "DEVICE"),
         (("db-1", "telnet"), "PROTOCOL"),
         (("db-1", "http", "--address", "javascript:alert(1)"), "--address must be the application's address"),

@@ -159,10 +159,10 @@ def test_a_gate_that_lets_everybody_in_fails_and_is_told_what_to_do(
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("tcp://127.0.0.1", "is no address of a gateway"),
-        ("ssh://127.0.0.1:22", "is no address of a gateway"),
-        ("tcp://127.0.0.1:1/x", "is no address of a gateway"),
-        ("not an address", "is no address of a gateway"),
+        ("tcp://127.0.0.1", "is not a gateway's address"),
+        ("ssh://127.0.0.1:22", "is not a gateway's address"),
+        ("tcp://127.0.0.1:1/x", "is not a gateway's address"),
+        ("not an address", "is not a gateway's address"),
     ],
 )
 def test_what_is_no_address_is_said(command: Run, url: str, message: str) -> None:

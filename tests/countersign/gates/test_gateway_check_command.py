@@ -105,7 +105,7 @@ def test_the_client_gets_no_token_of_who_checks(gate_installation: GateInstallat
     ("options", "message"),
     [
         (["--client", "no-such-client"], "'no-such-client' can't be run"),
-        (["--client", "ssh 'bastion"], "--client is no command"),
+        (["--client", "ssh 'bastion"], "--client is not a command"),
         (["http://127.0.0.1:9/"], "can't be reached"),
         (["http://127.0.0.1:9/", "--client", "true"], "either the gateway's address or --client"),
         ([], "either the gateway's address or --client"),

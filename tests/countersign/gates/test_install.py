@@ -130,7 +130,7 @@ def test_only_root_can_write_and_is_told_to(host: Host) -> None:
 
 
 def test_no_group_brings_lines_of_its_own_into_the_configuration(host: Host) -> None:
-    assert "no name of a Unix group" in install(host, "ssh", "--group", "x\nPermitTTY yes", code=2)
+    assert "not the name of a Unix group" in install(host, "ssh", "--group", "x\nPermitTTY yes", code=2)
 
 
 @pytest.fixture(params=sorted(PROXIES))

@@ -75,7 +75,7 @@ def test_nothing_is_asked_of_a_service_that_is_not_there(host: GatedHost) -> Non
     try:
         assert found(host, 1)["gate service", "/run/countersign/gate.sock"] == "problem"
         host.run("sed", "-i", "/countersign/d", "/etc/pam.d/su")
-        assert "/etc/pam.d/su" not in installed(host, "left as they are, as nobody would be let in. The gate service")
+        assert "/etc/pam.d/su" not in installed(host, "not changed, as then nobody could log in. The gate service")
     finally:
         host.gate = host.start_gate()
         installed(host)
@@ -85,7 +85,7 @@ def test_nothing_is_asked_of_a_service_that_hangs(host: GatedHost) -> None:
     with host.hanging_gate():
         assert found(host, 1)["gate service", "/run/countersign/gate.sock"] == "problem"
         host.run("sed", "-i", "/countersign/d", "/etc/pam.d/su")
-        assert "/etc/pam.d/su" not in installed(host, "left as they are, as nobody would be let in. The gate service")
+        assert "/etc/pam.d/su" not in installed(host, "not changed, as then nobody could log in. The gate service")
     installed(host)
 
 

@@ -185,7 +185,7 @@ def test_an_interface_that_is_made_anew_gets_its_peers(wireguard_go: Path, tmp_p
     ("options", "message"),
     [
         (["--interface", "wg9"], "Make the interface first"),
-        (["--interface", "wg0/../wg1"], "is no name of a network interface"),
+        (["--interface", "wg0/../wg1"], "is not the name of a network interface"),
         (["--interface", "wg0", "--grace", "0"], "--grace must be a duration"),
         (
             ["--interface", "wg0", "--token-file", "/dev/null"],
