@@ -19,8 +19,8 @@ from store import Store, grants, policies
 from store.events import lock_feed
 
 LOCKS_OUT = (
-    "By this policy {} would be no admin any more. Keep the role admin for yourself, have another admin apply it, or "
-    "say that you give it up (give_up_admin=true; `countersign policy apply --yes`)."
+    "With this policy {} would no longer be an admin. Keep the role admin for yourself, have another admin apply it, "
+    "or say that you give it up (give_up_admin=true; `countersign policy apply --yes`)."
 )
 
 

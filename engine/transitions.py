@@ -24,7 +24,7 @@ from store.requests import request_row
 
 FIRST_TRANSITION = 1
 COUNTED = "It counted."
-LAPSED = "It counted, and does so no longer: its approver was disabled while the level was open."
+LAPSED = "It no longer counts: its approver was disabled while the level was open."
 
 
 class Transitions(EnginePart):

@@ -310,7 +310,9 @@ def _must_be_known(store: Store, owner: Owner) -> None:
     if owner.kind == "person" and not policy.enabled(owner.name):
         raise BadQuestion(NOT_IN_POLICY.format(owner.name))
     if unknown := [name for name in owner.target_groups if name not in policy.device_groups]:
-        raise BadQuestion(f"{unknown[0]} is no device group of the policy; it has {', '.join(policy.device_groups)}.")
+        raise BadQuestion(
+            f"{unknown[0]} is not a device group of the policy; it has {', '.join(policy.device_groups)}."
+        )
     if unknown := [name for name in owner.targets if policy.group_with(name) is None]:
         raise BadQuestion(f"{unknown[0]} is in no device group of the policy; add it, and apply it first.")
 

@@ -26,8 +26,8 @@ LONGEST_JSON = 1000
 # What precedes the id in the name of the caller.
 NAMES = {"service_token": SERVICE, "provisioning_key": PROVISIONING}
 ONLY_DEVICES = (
-    "A service token or provisioning key registers devices, and looks at those that it registered; all else needs the "
-    "token of a person or gateway."
+    "A service token or provisioning key can only register devices and look at those that it registered; all else "
+    "needs the token of a person or gateway."
 )
 ONE = "Send exactly one thing that says who calls, once: a token, a service token, or a provisioning key."
 BOTH = "A service token needs both of its headers, of one pair: {} and {}."

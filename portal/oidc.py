@@ -138,7 +138,7 @@ class Provider:
                 claims |= await self._user_info(client, known.metadata, tokens, claims["sub"])
         address = claims.get("email")
         if not isinstance(address, str) or not address:
-            raise _refused(f"{self.name} does not tell your mail address; its administrator has to allow that.")
+            raise _refused(f"{self.name} does not pass on your mail address; its administrator has to allow that.")
         # The standard says true; some providers say "true".
         if claims.get("email_verified") not in (True, "true"):
             raise _refused(f"{self.name} has not verified your mail address.")
@@ -167,7 +167,7 @@ class Provider:
                 metadata = Metadata.model_validate(document)
                 keys = KeySet.import_key_set(await self._get(client, metadata.jwks_uri))  # type: ignore[arg-type]
             except (ValidationError, JoseError, ValueError, TypeError, KeyError) as error:
-                raise self._unavailable(f"what it says of itself is wrong ({type(error).__name__})") from None
+                raise self._unavailable(f"its own description is wrong ({type(error).__name__})") from None
         if metadata.issuer != self.issuer:  # discovery, section 4.3
             raise self._unavailable("it calls itself by another name than COUNTERSIGN_OIDC_ISSUER")
         return _Known(metadata, keys)
@@ -198,7 +198,7 @@ class Provider:
         except ValueError:
             document = None
         if response.status_code != httpx.codes.OK or not isinstance(document, dict):
-            raise self._unavailable(f"it answered {response.status_code}, not as the standard has it")
+            raise self._unavailable(f"it answered {response.status_code}, which is not what the standard says")
         return document
 
     async def _exchange(

@@ -20,7 +20,7 @@ from store.workers import Worker
 
 NO_WORKER = (
     "none has given a sign of life for {:.0f} seconds at task queue {}: start one (`python worker.py`), with the same "
-    "settings; what is asked and answered meanwhile waits for it"
+    "settings; until then requests and answers wait"
 )
 ELSEWHERE = (
     "runs, and says so in the database, but not at task queue {} of namespace {}: give worker and portal the same "
@@ -30,18 +30,18 @@ NO_CHANNEL = (
     "no worker can send by {0}, which the policy uses, so that nobody is reached by it: give the workers its settings "
     "(docs/settings.md), or write `{0}: off` in the policy"
 )
-NOT_A_CHANNEL = "{0}, which the policy uses, is no channel, so that nobody is reached by it; {1}"
+NOT_A_CHANNEL = "{0}, which the policy uses, is not a channel, so that nobody is reached by it; {1}"
 NO_ANSWER = (
     "was asked about {} requests by {}, has never answered, and nothing came back; see that it arrives (their address "
     "in the policy, a spam filter), or ask them"
 )
 QUARANTINED = (
-    "in its quarantine lie messages of the last seven days that could not be read and decided nothing: {} (the latest: "
-    "{}); look whether an answer is among them"
+    "its quarantine holds messages of the last seven days that could not be read and decided nothing: {} (the latest: "
+    "{}); check whether an answer is among them"
 )
 OVER = "has expired, {}: upload its new certificate on the page Certificates, and remove this one"
 OUT_OF_DATE = (
-    "its revocation list is out of date since {}, so that no certificate of it is valid: upload the newest "
+    "its revocation list has been out of date since {}, so that no certificate of it is valid: upload the newest "
     "(`countersign certificate-authority revocation-list FILE`)"
 )
 QUARANTINE_SHOWN = timedelta(days=7)

@@ -54,7 +54,7 @@ CODES = {
     26: "its file is no database",
 }
 LASTING_CODES = (3, 8, 11, CANT_OPEN, 23, 26)
-NOT_STORED = "Something in it can't be stored: a character that is none, or a number out of range; leave it out."
+NOT_STORED = "Something in it can't be stored: an invalid character, or a number out of range; leave it out."
 
 
 class DatabaseUnavailable(Unavailable):

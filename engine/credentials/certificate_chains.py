@@ -48,7 +48,7 @@ def read_certificate(der: bytes) -> x509.Certificate:
 def read_authorities(pem: str) -> list[x509.Certificate]:
     """The certificates of authorities in a PEM file. Raises BadQuestion, which says what is wrong with which one."""
     if "PRIVATE KEY" in pem:
-        raise BadQuestion("There is a private key in it; upload certificates alone, and keep the key where it was.")
+        raise BadQuestion("It contains a private key; upload only certificates, and keep the key where it was.")
     try:
         found = x509.load_pem_x509_certificates(pem.encode())
     except MALFORMED:
@@ -56,7 +56,7 @@ def read_authorities(pem: str) -> list[x509.Certificate]:
             "It holds no certificate that can be read; upload PEM (-----BEGIN CERTIFICATE-----)."
         ) from None
     if len(found) > MOST_CERTIFICATES:
-        raise BadQuestion(f"It holds more than {MOST_CERTIFICATES} certificates; upload those of authorities alone.")
+        raise BadQuestion(f"It holds more than {MOST_CERTIFICATES} certificates; upload only those of authorities.")
     for one in found:
         with _bad_where_malformed("A certificate in it"):
             if why := _why_no_authority(one):
@@ -70,7 +70,7 @@ def read_revocation_list(pem: str, now: datetime) -> x509.CertificateRevocationL
         found = x509.load_pem_x509_crl(pem.encode())
     except MALFORMED:
         raise BadQuestion(
-            "It is no revocation list that can be read; upload a CRL (-----BEGIN X509 CRL-----)."
+            "It is not a revocation list that can be read; upload a CRL (-----BEGIN X509 CRL-----)."
         ) from None
     with _bad_where_malformed("The revocation list"):
         if why := _why_no_list(found, now):
@@ -107,7 +107,9 @@ def chain(leaf: x509.Certificate, authorities: Sequence[x509.Certificate], now: 
         is_known = bool(issuers(leaf, authorities))
     except MALFORMED:
         raise Untrusted("is malformed") from None
-    raise Untrusted("can't be verified with its authority" if is_known else "was issued by no authority trusted here")
+    raise Untrusted(
+        "can't be verified with its authority" if is_known else "was not issued by an authority trusted here"
+    )
 
 
 def issuers(certificate: x509.Certificate, authorities: Sequence[x509.Certificate]) -> list[x509.Certificate]:
@@ -150,7 +152,7 @@ def _why_no_authority(certificate: x509.Certificate) -> str:
         return f"has expired, {moment(certificate.not_valid_after_utc)}"
     constraints = _extension(certificate, x509.BasicConstraints)
     if constraints is None or not constraints.ca:
-        return "is not an authority's (basicConstraints: CA:TRUE is missing); upload that of who issues certificates"
+        return "is not an authority's (basicConstraints: CA:TRUE is missing); upload the issuer's"
     if not _key_usage(certificate).key_cert_sign:
         return "may not issue certificates (keyUsage: keyCertSign is missing)"
     key = certificate.public_key()
@@ -165,9 +167,9 @@ def _why_no_list(revoked: x509.CertificateRevocationList, now: datetime) -> str:
     if ends_at is None:
         return "doesn't say when the next one comes (nextUpdate), so nobody could tell when it is out of date"
     if ends_at <= now:
-        return f"is out of date since {moment(ends_at)}; upload the newest"
+        return f"has been out of date since {moment(ends_at)}; upload the newest"
     if revoked.last_update_utc > now + CLOCKS_APART:
-        return f"is for a time to come, {moment(revoked.last_update_utc)}"
+        return f"is not valid before {moment(revoked.last_update_utc)}"
     if not isinstance(revoked.signature_hash_algorithm, STRONG):
         return "is signed with a hash that is not safe; have it signed with SHA-256"
     # RFC 5280, 5.2.4 and 5.2.5: critical extensions make it a list of changes, or of some certificates only.

@@ -158,7 +158,7 @@ def _why_revoked(connection: Connection, one: x509.Certificate, issuer: x509.Cer
     if known is None:
         return ""
     if known.ends_at <= now:
-        about = f"the revocation list of {chains.name_of(issuer)} is out of date since {moment(known.ends_at)}"
+        about = f"the revocation list of {chains.name_of(issuer)} has been out of date since {moment(known.ends_at)}"
         return f"can't be trusted now, as {about}; upload the newest"
     revoked = x509.load_der_x509_crl(known.der).get_revoked_certificate_by_serial_number(one.serial_number)
     return f"is on the revocation list of {chains.name_of(issuer)}" if revoked else ""

@@ -90,12 +90,12 @@ class ServiceTokenActions(EnginePart):
             token = _lasting(ServiceTokens.view(row))
             if token.previous_secret_ends_at and token.previous_secret_ends_at > now:
                 raise Refused(
-                    f"Service token {token.name} was rotated already, and its secret before works until "
+                    f"Service token {token.name} was rotated already, and its previous secret works until "
                     f"{moment(token.previous_secret_ends_at)}. Wait until then, or end that secret first."
                 )
             previous = {"previous_salt": row.salt, "previous_hash": row.hash, "previous_secret_ends_at": now + overlap}
             token = ServiceTokens.change(connection, token_id, **kept(secret), **previous)
-            detail = f"{token.name}; the secret before works for {duration(overlap)}"
+            detail = f"{token.name}; the previous secret works for {duration(overlap)}"
             record(connection, "service_token_rotated", who.name, detail, {**proof, "service_token": token_id}, now)
         return ServiceTokenSecret(client_id=token_id, client_secret=secret, token=token)
 
@@ -180,7 +180,7 @@ def use_provisioning_key(connection: Connection, key_id: str, device_id: str, no
     row = ProvisioningKeys.locked(connection, key_id)
     if not has_room:
         raise NotAllowed(
-            f"Provisioning key {row.label} has registered {row.used} of {row.devices} devices, or lasts no longer; "
+            f"Provisioning key {row.label} has registered {row.used} of {row.devices} devices, or has expired; "
             "ask an admin for another."
         )
     who, proof = f"{PROVISIONING}{key_id}", {"device": device_id}
@@ -195,7 +195,7 @@ def must_last(connection: Connection, token_id: str, now: datetime) -> None:
 
 def _lasting(token: ServiceToken) -> ServiceToken:
     if token.revoked_at:
-        raise Refused(f"Service token {token.name} was revoked, which is for good; make another.")
+        raise Refused(f"Service token {token.name} was revoked for good; make another.")
     return token
 
 

@@ -55,7 +55,7 @@ def enrol(
         why = enrolment.rule or "nobody requires approval"
         record(connection, "device_approved", ENGINE, why, {"device": row.id}, now)
     elif row.decision == DeviceDecision.APPROVED and values.get("decision") == DeviceDecision.PENDING:
-        why = "what it says of itself has changed"
+        why = "what it says about itself has changed"
         record(connection, "device_pending", ENGINE, why, {"device": row.id}, now)
     elif "session_ends_at" in values:
         why = enrolment.rule or "no rule is needed"

@@ -32,7 +32,7 @@ COLUMNS = ("version", "at", "approval_id", "kind", "who", "name", "channel", "de
 # https://owasp.org/www-community/attacks/CSV_Injection
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
-NO_ADMIN = "You are no admin any more, so the export ends here."
+NO_ADMIN = "You are no longer an admin, so the export ends here."
 
 Format = Literal["csv", "jsonl"]
 
@@ -42,7 +42,7 @@ def _in_utc(at: datetime) -> datetime:
     try:
         return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     except OverflowError:
-        raise ValueError("is no time that there is in UTC; use another year") from None
+        raise ValueError("is not a possible time in UTC; use another year") from None
 
 
 Moment = Annotated[datetime, AfterValidator(_in_utc)]

@@ -196,7 +196,7 @@ async def test_one_that_has_expired_gets_nobody_in(scene: Scene, proxy: str) -> 
 async def test_those_of_another_authority_host_or_use_are_not_valid(scene: Scene, proxy: str) -> None:
     for presented in (Authority().issue(), scene.elsewhere.issue()):
         assert (await through(scene, proxy, presented)).json()["valid"] is False
-        assert scene.refused()[-1] == ("CN=laptop-7 was issued by no authority trusted here", scene.client)
+        assert scene.refused()[-1] == ("CN=laptop-7 was not issued by an authority trusted here", scene.client)
 
 
 async def test_one_that_was_revoked_is_not_valid(scene: Scene, proxy: str) -> None:

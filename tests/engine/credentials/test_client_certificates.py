@@ -79,8 +79,8 @@ def test_a_certificate_of_a_trusted_authority_is_valid_and_kept(
 NOT_VALID: dict[str, tuple[Callable[[Authority], Issued], str]] = {
     "expired": (lambda ca: ca.issue(lasts=-DAY / 2), "CN=laptop-7 has expired, "),
     "not yet": (lambda ca: ca.issue(starts=DAY), "CN=laptop-7 is not valid before "),
-    "of another": (lambda _: Authority("Other").issue(), "CN=laptop-7 was issued by no authority trusted here"),
-    "of the same name": (lambda _: Authority().issue(), "CN=laptop-7 was issued by no authority trusted here"),
+    "of another": (lambda _: Authority("Other").issue(), "CN=laptop-7 was not issued by an authority trusted here"),
+    "of the same name": (lambda _: Authority().issue(), "CN=laptop-7 was not issued by an authority trusted here"),
     "for servers": (lambda ca: ca.issue(uses=[SERVER]), "CN=laptop-7 is not for clients ("),
     "for nothing": (lambda ca: ca.issue(uses=None), "CN=laptop-7 is not for clients ("),
     "for anything": (lambda ca: ca.issue(uses=[x509.ObjectIdentifier("2.5.29.37.0")]), "CN=laptop-7 is not for cli"),
@@ -97,7 +97,7 @@ NOT_VALID: dict[str, tuple[Callable[[Authority], Issued], str]] = {
     "an authority's": (lambda ca: ca, "CN=Example CA is not for clients ("),
     "of a client": (
         lambda ca: Authority("Client", issuer=ca, is_authority=False).issue(),
-        "CN=laptop-7 was issued by no authority trusted here",
+        "CN=laptop-7 was not issued by an authority trusted here",
     ),
 }
 
@@ -120,7 +120,7 @@ def test_an_authority_is_trusted_for_its_host_names_alone(
     trusted(certificates, other, hosts=("lab.example.com",))
     for host, valid in ((HOST, True), ("vpn.example.com", True), ("lab.example.com", False), ("", False)):
         assert judged(certificates, authority.issue(), host).valid is valid
-    assert why_refused(certificates, store, other.issue()).endswith("was issued by no authority trusted here")
+    assert why_refused(certificates, store, other.issue()).endswith("was not issued by an authority trusted here")
 
 
 def test_what_can_not_be_read_is_refused(certificates: ClientCertificates, store: Store, authority: Authority) -> None:
@@ -150,7 +150,7 @@ def test_an_intermediate_authority_leads_to_its_root_which_can_revoke_it(
     between = Authority("Between", issuer=authority)
     presented = between.issue()
     trusted(certificates, authority)
-    assert why_refused(certificates, store, presented).endswith("was issued by no authority trusted here")
+    assert why_refused(certificates, store, presented).endswith("was not issued by an authority trusted here")
     [of_between] = trusted(certificates, between)
     assert judged(certificates, presented).valid
     certificates.add_list(authority.revocation_list(between), ADA, {})
@@ -215,7 +215,7 @@ def test_with_a_list_that_is_out_of_date_nothing_of_its_authority_is_valid_until
         connection.execute(revocation_lists.update().values(ends_at=revocation_lists.c.issued_at))
     why = why_refused(certificates, store, presented)
     assert why.startswith(
-        "CN=laptop-7 can't be trusted now, as the revocation list of CN=Example CA is out of date since"
+        "CN=laptop-7 can't be trusted now, as the revocation list of CN=Example CA has been out of date since"
     )
     assert why.endswith("; upload the newest")
     certificates.add_list(authority.revocation_list(), ADA, {})
@@ -223,13 +223,13 @@ def test_with_a_list_that_is_out_of_date_nothing_of_its_authority_is_valid_until
 
 
 BAD_LISTS: dict[str, tuple[Callable[[Authority], str], str]] = {
-    "no list": (lambda ca: ca.pem, "It is no revocation list that can be read"),
-    "out of date": (lambda ca: ca.revocation_list(issued=-8 * DAY), "is out of date since"),
+    "no list": (lambda ca: ca.pem, "It is not a revocation list that can be read"),
+    "out of date": (lambda ca: ca.revocation_list(issued=-8 * DAY), "has been out of date since"),
     "signed with a weak hash": (
         lambda ca: ca.revocation_list(signed_with=hashes.SHA224()),
         "is signed with a hash that is not safe",
     ),
-    "of tomorrow": (lambda ca: ca.revocation_list(issued=DAY), "is for a time to come"),
+    "of tomorrow": (lambda ca: ca.revocation_list(issued=DAY), "is not valid before"),
     "of changes": (
         lambda ca: ca.revocation_list(extensions=[(x509.DeltaCRLIndicator(1), True)]),
         "is only a part of one",
@@ -296,7 +296,7 @@ BAD_FILES: dict[str, tuple[Callable[[], str], str]] = {
     "nothing": (lambda: "", "holds no certificate that can be read"),
     "no PEM": (lambda: "\x00\ud800", "holds no certificate that can be read"),
     "broken": (lambda: Authority().pem.replace("M", "!"), "holds no certificate that can be read"),
-    "a key": (lambda: (one := Authority()).pem + one.key_pem, "private key in it"),
+    "a key": (lambda: (one := Authority()).pem + one.key_pem, "a private key"),
     "a client's": (lambda: Authority().issue().pem, "CN=laptop-7 is not an authority's"),
     "not an authority's": (lambda: Authority(is_authority=False).pem, "CN=Example CA is not an authority's"),
     "may not issue": (lambda: Authority(uses=usage(crl_sign=True)).pem, "CN=Example CA may not issue certificates"),

@@ -61,7 +61,7 @@ def test_each_change_is_on_record_once(store: Store, rules: ServiceTokenActions,
         "revoked",
     ]
     assert all(who == "ada" and detail.startswith("CI of the website") for _, who, detail in found)
-    assert found[4][2] == "CI of the website; the secret before works for 1 day"
+    assert found[4][2] == "CI of the website; the previous secret works for 1 day"
     assert {one.proof.get("service_token") for one in store.events.since(1)} == {token_id}
 
 
@@ -92,7 +92,7 @@ def test_what_was_revoked_stays_so(rules: ServiceTokenActions, token_id: str) ->
     rules.change(token_id, "revoke", ADA, PROOF)
     for action in ACTIONS:
         if action != "revoke":
-            with pytest.raises(Refused, match="was revoked, which is for good"):
+            with pytest.raises(Refused, match="was revoked for good"):
                 rules.change(token_id, action, ADA, PROOF)
     with pytest.raises(Refused, match="was revoked"):
         rules.rotate(token_id, DAY, ADA, PROOF)

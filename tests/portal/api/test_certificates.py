@@ -78,7 +78,7 @@ async def test_nobody_else_sees_or_changes_any_of_it(portal: Portal, who: str) -
         ("", {"pem": "x", "hosts": ["*.example.com"]}, "is not a host name"),
         ("", {"pem": "x", "hosts": ["a" * 254]}, "is not a host name"),
         ("", {"pem": "x" * 50_000, "hosts": HOSTS}, "pem"),
-        ("/revocation-lists", {"pem": "x"}, "is no revocation list"),
+        ("/revocation-lists", {"pem": "x"}, "is not a revocation list"),
         ("/00/revoke", {"serial": "laptop"}, "is not a serial number"),
         ("/00/revoke", {"serial": "0"}, "is not a serial number"),
         ("/00/revoke", {"serial": "1" * 41}, "is not a serial number"),
@@ -127,6 +127,8 @@ async def test_doctor_tells_of_what_has_ended(portal: Portal) -> None:
         connection.execute(revocation_lists.update().values(ends_at=LONG_AGO))
     has_expired, is_out_of_date = await said()
     assert has_expired.startswith("has expired, Tue 14 May 2024, 12:00 UTC: upload its new certificate")
-    assert is_out_of_date.startswith("its revocation list is out of date since Tue 14 May 2024, 12:00 UTC, so that no")
+    assert is_out_of_date.startswith(
+        "its revocation list has been out of date since Tue 14 May 2024, 12:00 UTC, so that no"
+    )
     await portal.post("ada", f"/certificate-authorities/{added['id']}/remove")
     assert await said() == []
