@@ -22,7 +22,7 @@ def canonical_key(text: str, key_type: KeyType) -> str:
     try:
         key = base64.b64decode(text.strip(), validate=True)
     except (binascii.Error, ValueError):
-        raise ValueError("is no base64; send the raw public key, as `wg pubkey` prints it") from None
+        raise ValueError("is not base64; send the raw public key, as `wg pubkey` prints it") from None
     if len(key) != LENGTHS[key_type] or (key_type == "p256" and key[0] != UNCOMPRESSED):
         raise ValueError(f"has {len(key)} bytes, which no public key of {key_type} is; send the raw public key")
     if key_type == "x25519" and key[-1] & UNUSED_BIT:

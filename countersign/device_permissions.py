@@ -25,7 +25,7 @@ def must_be_allowed_to_register(who: Principal, person: str | None) -> None:
     if who.is_gateway:
         must_register_devices(who)
     elif person not in (None, who.name):
-        raise NotAllowed("You register your own devices alone; leave the person out.")
+        raise NotAllowed("You can register only your own devices; leave the person out.")
 
 
 def whose_devices(who: Principal, person: str) -> str:
@@ -39,7 +39,7 @@ def whose_devices(who: Principal, person: str) -> str:
         return person
     must_be_person(who)
     if person not in ("", who.name):
-        raise NotAllowed("You see your own devices alone; leave the person out.")
+        raise NotAllowed("You can see only your own devices; leave the person out.")
     return who.name
 
 

@@ -69,7 +69,7 @@ def _network(value: object) -> object:
     try:
         network = IPv4Network(str(value))
     except ValueError:
-        raise ValueError(f"{str(value)[:40]!r} is no IPv4 network; write one such as 10.64.0.0/16") from None
+        raise ValueError(f"{str(value)[:40]!r} is not an IPv4 network; write one such as 10.64.0.0/16") from None
     if network.prefixlen > SMALLEST_NETWORK:
         raise ValueError(f"{network} has too few addresses; write /{SMALLEST_NETWORK} or a larger network")
     return str(network)

@@ -79,7 +79,7 @@ LOG_IN = (
 # How the messages of Python's ssl module name this error.
 NOT_VERIFIED = "CERTIFICATE_VERIFY_FAILED"
 CERTIFICATE = (
-    "Where its certificate is of your own authority, have this machine trust that "
+    "If its certificate is from your own authority, make this machine trust that "
     "(Debian: /usr/local/share/ca-certificates/NAME.crt, `update-ca-certificates`)."
 )
 VERSION_HEADER = "Countersign-Version"

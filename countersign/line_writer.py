@@ -10,7 +10,7 @@ from contextlib import suppress
 MOST_LINES = 10_000
 # How long the output may take for the last lines, when the program ends.
 LAST_SECONDS = 1.0
-LEFT_OUT = "{} lines were left out here: what takes the output of this program was too slow."
+LEFT_OUT = "{} lines were left out here: whatever reads the output of this program was too slow."
 
 
 def as_line(text: str) -> str:

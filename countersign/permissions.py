@@ -128,7 +128,7 @@ def disabled() -> NotAllowed:
 def must_be_person(who: Principal) -> None:
     """Raise NotAllowed for a gateway or machine."""
     if not who.is_person:
-        raise NotAllowed("A gateway's token asks and reads; this is for a person's.", ErrorCode.PERSON_ONLY)
+        raise NotAllowed("A gateway's token asks and reads; this needs a person's token.", ErrorCode.PERSON_ONLY)
 
 
 def must_be_admin(who: Principal) -> None:
@@ -166,7 +166,7 @@ def why_not_ask(who: Principal, question: Question) -> NotAllowed | None:
     if not who.is_gateway:
         if question.requester == who.name or who.admin:
             return None
-        message = f"This token asks for {who.name} only; leave the requester out."
+        message = f"This token can ask only for {who.name}; leave the requester out."
         return NotAllowed(message, ErrorCode.OTHER_REQUESTER, requester=question.requester)
     return kind_of(question).why_not_in(who.name.removeprefix(GATEWAY), who.scope, question.subject)
 
@@ -188,7 +188,7 @@ def why_not_connect(who: Principal, approval_id: int, requester: str) -> NotAllo
         return disabled()
     if who.name == requester:
         return None
-    return NotAllowed(f"Only who asked for #{approval_id} may connect by it.", ErrorCode.NOT_THEIRS)
+    return NotAllowed(f"Only the requester of #{approval_id} may connect with it.", ErrorCode.NOT_THEIRS)
 
 
 def why_not_explain(who: Principal, mail: Explained) -> NotAllowed | None:
@@ -199,7 +199,9 @@ def why_not_explain(who: Principal, mail: Explained) -> NotAllowed | None:
     is_own = mail.token_of in ("", who.name) and (mail.sender == who.name or not mail.has_sender)
     if who.enabled and (who.admin or (who.is_person and is_own)):
         return None
-    message = "This mail is not from your address, or holds the token of somebody else's copy; an admin may explain it."
+    message = (
+        "This mail is not from your address, or holds the token of somebody else's copy; ask an admin to explain it."
+    )
     return NotAllowed(message, ErrorCode.OTHER_MAIL)
 
 
@@ -294,7 +296,9 @@ def _may(who: Principal, action: Action, request: RequestView) -> bool:
 def _who_may(who: Principal, action: Action, request: RequestView) -> str:
     number, requester = request.approval_id, request.requester_name
     if action is Action.CANCEL:
-        alone = " A gateway may cancel what it opened itself, where nobody else asked for it." if who.is_gateway else ""
+        alone = (
+            " A gateway may cancel only what it opened itself, if nobody else asked for it." if who.is_gateway else ""
+        )
         return f"Only {requester} or an admin may cancel #{number}.{alone}"
     if action is Action.REVOKE:
         instead = " You may give it back." if who.name == request.question.requester else ""

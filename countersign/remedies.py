@@ -10,7 +10,7 @@ REMEDIES = {
     "extra_forbidden": "is not a field here; remove it",
     "enum": "must be {expected}",
     "literal_error": "must be {expected}",
-    "json_invalid": "is no JSON; send one JSON object",
+    "json_invalid": "is not JSON; send one JSON object",
     "model_attributes_type": "must be a JSON object, sent with Content-Type: application/json",
     "model_type": "must be a JSON object",
     "dict_type": "must be a JSON object",

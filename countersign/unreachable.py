@@ -6,15 +6,15 @@ from countersign.errors import BadSetting, Unavailable
 # setting does.
 FOR_NOW = {
     "ConnectionRefused": "nothing listens at {}. Is Temporal running?",
-    "dns error": "nobody knows the name in {}. See TEMPORAL_ADDRESS.",
+    "dns error": "the host name in {} is not known. See TEMPORAL_ADDRESS.",
     "get_system_info": "something else answers at {}. Is that Temporal's port, and does it want "
     "COUNTERSIGN_TEMPORAL_TLS=true?",
 }
 BY_SETTING = {
     "Unauthenticated": "{} does not take our key. See COUNTERSIGN_TEMPORAL_API_KEY.",
     "PermissionDenied": "{} does not take our key. See COUNTERSIGN_TEMPORAL_API_KEY.",
-    "InvalidCertificate": "nothing here trusts the certificate of {}. Add who signed it to the system's store.",
-    "InvalidContentType": "{} speaks no TLS. Set COUNTERSIGN_TEMPORAL_TLS to false.",
+    "InvalidCertificate": "this machine does not trust the certificate of {}. Add its issuer to the trust store.",
+    "InvalidContentType": "{} does not use TLS. Set COUNTERSIGN_TEMPORAL_TLS to false.",
 }
 OTHERWISE = "{} does not answer. Is Temporal running?"
 

@@ -63,7 +63,7 @@ def run(*command: str, given: str = "") -> str:
 def interface_name(typed: str) -> str:
     """The name as it was typed; raises BadQuestion if no interface can have it."""
     if not INTERFACE.fullmatch(typed) or typed in {".", ".."}:
-        raise BadQuestion(f"{typed[:40]!r} is no name of a network interface; give one such as wg0.")
+        raise BadQuestion(f"{typed[:40]!r} is not the name of a network interface; give one such as wg0.")
     return typed
 
 
@@ -95,7 +95,7 @@ def network_of(typed: str) -> str:
     try:
         found = ipaddress.ip_network(typed.strip())
     except ValueError as error:
-        raise BadQuestion(f"{typed[:40]!r} is no network ({error}); give one such as 10.64.0.0/16.") from None
+        raise BadQuestion(f"{typed[:40]!r} is not a network ({error}); give one such as 10.64.0.0/16.") from None
     if found.prefixlen == 0:
         raise BadQuestion(f"{found} is every address; name the networks that are behind the gate.")
     return str(found)

@@ -45,10 +45,10 @@ def health(api: Api, as_json: AsJson = False) -> None:
 
 def _parts(found: Health) -> list[tuple[str, bool, str]]:
     """Each part that was checked, whether it works, and what to say if it doesn't."""
-    no_database = "takes nothing that is written: a full disk, or a read-only one" if found.database else AWAY
+    no_database = "accepts no writes: its disk is full, or it is read-only" if found.database else AWAY
     return [
         ("portal", True, ""),
         ("database", found.database and found.writable, no_database),
         ("Temporal", found.temporal, AWAY),
-        ("worker", found.worker, "is missing: what is asked and answered waits until one runs again"),
+        ("worker", found.worker, "is not running: requests and answers wait until one is"),
     ]

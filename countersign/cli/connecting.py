@@ -86,7 +86,7 @@ def _bastion(named: str) -> str:
     """The bastion that was named, which is kept, or the one kept before. Raises BadQuestion if there is none."""
     host = named.strip() or own_files.read(BASTION).strip()
     if not HOST.fullmatch(host):
-        raise BadQuestion(f"{host[:40]!r} is no host of SSH. {NO_BASTION}" if host else NO_BASTION)
+        raise BadQuestion(f"{host[:40]!r} is not an SSH host name. {NO_BASTION}" if host else NO_BASTION)
     if named.strip() and host != own_files.read(BASTION).strip():
         own_files.write(BASTION, f"{host}\n")
     return host

@@ -21,7 +21,7 @@ def content(file: Path) -> bytes:
     except OSError as error:
         raise BadQuestion(f"{file} can't be read: {error.strerror}; name a file that is there.") from None
     except ValueError:
-        raise BadQuestion("That is no file name; name a file that is there.") from None
+        raise BadQuestion("That is not a file name; name a file that exists.") from None
     if len(raw) > LARGEST_FILE_BYTES:
         raise BadQuestion(f"{file} is larger than {LARGEST_FILE_BYTES} bytes; name a smaller file.")
     return raw

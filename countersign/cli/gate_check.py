@@ -87,7 +87,7 @@ def _split(typed: str) -> list[str]:
     try:
         return shlex.split(typed)
     except ValueError as error:
-        raise BadQuestion(f"--client is no command ({error}).") from None
+        raise BadQuestion(f"--client is not a command ({error}).") from None
 
 
 def _header(typed: str) -> tuple[str, str]:

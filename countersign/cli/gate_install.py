@@ -98,7 +98,7 @@ def _next(gate: Kind, config: "File") -> str:
         from countersign.gates.pam_files import why_not_ready
 
         if why := why_not_ready():
-            return f"PAM's files were left as they are, as nobody would be let in. {why} Then give this command again."
+            return f"PAM's files were not changed, as then nobody could log in. {why} Then give this command again."
     return ""
 
 

@@ -27,7 +27,7 @@ def approval_id(typed: str) -> int:
     """The number somebody typed, with or without its #."""
     digits = typed.strip().removeprefix("#")
     if not (digits.isascii() and digits.isdigit() and 0 < int(digits[:20]) <= LARGEST_NUMBER):
-        raise typer.BadParameter(f"{typed[:40]!r} is no approval id; give the request's number, such as 1042.")
+        raise typer.BadParameter(f"{typed[:40]!r} is not an approval id; give the request's number, such as 1042.")
     return int(digits)
 
 

@@ -106,7 +106,7 @@ def leave(url: Url = DEFAULT_URL, token: Token = "", as_json: AsJson = False) ->
         wireguard.take_down(kept.interface)
     own_files.delete(DEVICE_FILE)
     own_files.delete(KEY_FILE)
-    show_result({"id": kept.id}, Text("This machine is a device no longer."), as_json)
+    show_result({"id": kept.id}, Text("This machine is no longer a device."), as_json)
 
 
 def _gate(endpoint: str, key: str, networks: list[str]) -> wireguard.OtherEnd | None:
@@ -163,7 +163,7 @@ def _private_key() -> str:
 def _bring_up(found: Registered, gate: wireguard.OtherEnd, interface: str) -> None:
     address = wireguard.only(found.address)
     if address is None:
-        raise Refused("The device is approved and has no address; an administrator sets `network` in the policy.")
+        raise Refused("The device is approved but has no address; ask an administrator to set `network` in the policy.")
     wireguard.bring_up(interface, own_files.path(KEY_FILE), address, gate)
 
 
@@ -195,5 +195,5 @@ def _keep(kept: KeptDevice, **values: str) -> KeptDevice:
 def _must_be_kept() -> KeptDevice:
     kept = _kept()
     if kept is None:
-        raise NotFound("This machine is no device yet; run `countersign device enrol`.")
+        raise NotFound("This machine is not a device yet; run `countersign device enrol`.")
     return kept

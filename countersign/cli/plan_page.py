@@ -14,7 +14,10 @@ from countersign.policy.plan import LOSES_ADMIN, NOTHING, PolicyPlan
 
 # The most items of a kind that are shown; the plan in JSON has more.
 MOST_SHOWN = 20
-UNCONFIRMED = "This policy takes something away, and nobody is here to be asked. Read what it does, then say --yes."
+UNCONFIRMED = (
+    "This policy takes something away, and there is no terminal here to confirm it on. "
+    "Read what it does, then add --yes."
+)
 
 
 def page(plan: PolicyPlan, end_grants: bool) -> RenderableType:
@@ -41,7 +44,7 @@ def confirmed(plan: PolicyPlan) -> bool:
 def _part(part: Part, end_grants: bool) -> RenderableType:
     heading = Text(part.heading, "bold red" if part.takes_away else "bold")
     if part.kind == "grants_not_given":
-        heading.append("; they end" if end_grants else "; they last on (--end-grants ends them)", "default")
+        heading.append("; they end" if end_grants else "; they go on (--end-grants ends them)", "default")
     table = grid(2)
     for item in part.items[:MOST_SHOWN]:
         name = f"#{item.approval_id} {item.name}" if item.approval_id else item.name

@@ -46,7 +46,7 @@ commands = typer.Typer(help="The devices that people connect with.", no_args_is_
 def device_id(typed: str) -> str:
     """The id somebody typed."""
     if not ID.fullmatch(typed.strip()):
-        raise typer.BadParameter(f"{typed[:40]!r} is no device id; `countersign device list` shows them.")
+        raise typer.BadParameter(f"{typed[:40]!r} is not a device id; `countersign device list` shows them.")
     return typed.strip()
 
 
@@ -133,7 +133,7 @@ def _page(one: RegisteredDevice, history: list[Snapshot]) -> RenderableType:
         labelled((label, value) for label, value in facts.items() if value),
         Text(),
     ]
-    parts += [Text("What it says of itself", style="bold")]
+    parts += [Text("What it says about itself", style="bold")]
     parts += [labelled((line.label, line.value) for line in details(one.fingerprint))]
     changes = [line for newer, older in pairwise(history) for line in _changes(newer, older.fingerprint)]
     if changes:

@@ -38,8 +38,8 @@ def explain(api: Api, file: MailFile, as_json: AsJson = False) -> None:
     mail = files.content(file)
     if not is_mail(mail):
         raise BadQuestion(
-            f"{file} is no mail: a mail begins with fields such as From, To and Subject. Save it as it came, with "
-            "all its headers (.eml); an Outlook .msg file is none."
+            f"{file} is not a mail: a mail begins with fields such as From, To and Subject. Save it as it came, with "
+            "all its headers (.eml); an Outlook .msg file is not one."
         )
     found = api.explain(mail)
     # These two hold the mail's token, and people show others what is printed here.

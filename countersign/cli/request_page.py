@@ -227,7 +227,7 @@ def _answers(decisions: list[Decision], at: datetime) -> Text:
             f"{VERDICTS[d.verdict]} {times.clock(d.at, at)}",
             f" by {d.channel}" if d.channel else "",
             (f"\n{d.comment}" if d.comment else "", "italic"),
-            ("\ncounts no longer, as they were disabled" if d.lapsed else "", "bright_black"),
+            ("\nno longer counts, as they were disabled" if d.lapsed else "", "bright_black"),
         )
         for d in decisions
     )

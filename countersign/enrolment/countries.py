@@ -17,7 +17,7 @@ def country_named(value: str) -> str:
     """A country in upper case, as it is compared; ValueError if it isn't one."""
     folded = value.strip().upper()
     if folded not in COUNTRIES:
-        raise ValueError(f"{value[:40]!r} is no country; write its two letters of ISO 3166-1, such as DE or GB")
+        raise ValueError(f"{value[:40]!r} is not a country; write its two-letter ISO 3166-1 code, such as DE or GB")
     return folded
 
 

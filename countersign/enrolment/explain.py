@@ -84,7 +84,7 @@ def claims_of(written: Iterable[str]) -> dict[str, list[str]]:
     for one in written:
         name, equals, value = (part.strip() for part in one.partition("="))
         if not (name and equals and value):
-            raise BadQuestion(f"{one[:40]!r} is no claim; write its name and value, such as department=sales.")
+            raise BadQuestion(f"{one[:40]!r} is not a claim; write its name and value, such as department=sales.")
         found.setdefault(name, []).append(value)
     return found
 
@@ -120,7 +120,7 @@ def is_for_others(verdict: EnrolmentVerdict, facts: Facts) -> bool:
 
 def _message(policy: Policy, verdict: EnrolmentVerdict, facts: Facts) -> str:
     if policy.enrolment is None:
-        return "The policy has no enrolment rules: everybody in the directory may enrol a device, and no machine."
+        return "The policy has no enrolment rules: everybody in the directory may enrol a device, but no machine may."
     if verdict.action is None:
         return "No rule matches, so it may not enrol."
     if is_for_others(verdict, facts):

@@ -37,7 +37,9 @@ Values = Annotated[
 def _domain(value: str) -> str:
     domain = value.removeprefix("@").lower()
     if not EMAIL_PATTERN.fullmatch(f"somebody@{domain}"):
-        raise ValueError(f"{value[:40]!r} is no domain; write what stands behind the @ of an address, as example.org")
+        raise ValueError(
+            f"{value[:40]!r} is not a domain; write what comes after the @ in an address, such as example.org"
+        )
     return domain
 
 

@@ -42,7 +42,11 @@ def warnings(policy: Policy) -> Iterator[Problem]:
 def _of_rule(rule: EnrolmentRule) -> Iterator[tuple[str, ...]]:
     """The warnings about one rule alone, each with its place in it."""
     if rule.action == "allow" and rule.include.everyone:
-        yield "lets everybody in, whoever they are; name whom you mean, as by user_groups", "include", "everyone"
+        yield (
+            "lets everybody in, whoever they are; say whom you mean, for example with user_groups",
+            "include",
+            "everyone",
+        )
     for selector, called in ONE_AT_A_TIME.items():
         if len(rule.require.conditions.get(selector, NONE)) > 1:
             message = f"nobody has more than one {called}, and all are required; put them in include, or keep one"
@@ -83,7 +87,7 @@ def _hidden(rules: list[EnrolmentRule]) -> Iterator[Problem]:
             if left < 0:
                 return
             if _hides(hiding, rule):
-                message = f"is never come to: {hiding.name} is tried before it, and matches whenever it does"
+                message = f"is never reached: {hiding.name} is tried first, and matches whenever it would"
                 yield Problem(("enrolment", places[rule.name]), f"{message}; remove one")
                 break
 

@@ -17,7 +17,7 @@ HEADINGS = {
     "users_removed": ("person removed", "people removed"),
     "users_changed": ("person changed", "people changed"),
     "users_added": ("person added", "people added"),
-    "admins_lost": ("person is an admin no more", "people are admins no more"),
+    "admins_lost": ("person is no longer an admin", "people are no longer admins"),
     "admins_gained": ("person becomes an admin", "people become admins"),
     "devices_moved": ("device moved to another group", "devices moved to other groups"),
     "terms_changed": ("term of the whole policy changed", "terms of the whole policy changed"),

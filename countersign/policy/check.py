@@ -150,10 +150,10 @@ def unknown_channels(policy: Policy) -> Iterator[Problem]:
     for path, scope, _ in _scopes(policy):
         for channel in scope.channels:
             if channel not in CHANNELS:
-                yield Problem((*path, "channels", channel), f"is no channel; {channel_meant(channel)}")
+                yield Problem((*path, "channels", channel), f"is not a channel; {channel_meant(channel)}")
         for channel in scope.rooms:
             if channel not in CHANNELS:
-                yield Problem((*path, "rooms", channel), f"is no channel; {channel_meant(channel)}")
+                yield Problem((*path, "rooms", channel), f"is not a channel; {channel_meant(channel)}")
             elif channel not in CHANNELS_WITH_ROOMS:
                 yield Problem((*path, "rooms", channel), "has no rooms; remove it")
 
@@ -233,7 +233,7 @@ def enrolment_terms_without_effect(policy: Policy) -> Iterator[Problem]:
         for term in ("approval_required", "justification"):
             if getattr(rule, term) and rule.action != "allow":
                 yield Problem(
-                    ("enrolment", n, term), "has an effect on an allow alone; remove it, or change the action"
+                    ("enrolment", n, term), "has an effect only on an allow rule; remove it, or change the action"
                 )
         if rule.session and rule.action == "block":
             yield Problem(("enrolment", n, "session"), "has no effect on a block; remove it, or change the action")

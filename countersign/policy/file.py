@@ -189,7 +189,7 @@ def _field_meant(path: Path) -> str:
 
 def _message(path: Path, error: ErrorDetails | None, meant: str) -> str:
     if error is None:
-        return f"is no approver; use {APPROVER_FORMS}"
+        return f"is not an approver; use {APPROVER_FORMS}"
     if error["type"] == "extra_forbidden":
         return f"is not a field here; did you mean {meant}?" if meant else _not_a_field(error)
     if not path and error["type"] == "model_type":

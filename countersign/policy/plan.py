@@ -13,7 +13,7 @@ from countersign.policy.route import people
 from countersign.times import duration
 from countersign.who_approves import NOW, preview_ballot
 
-LOSES_ADMIN = "You would be no admin any more: another admin would have to apply the next policy."
+LOSES_ADMIN = "You would no longer be an admin: another admin would have to apply the next policy."
 NOTHING = "Nothing changes but the text."
 
 

@@ -120,8 +120,8 @@ def test_a_refused_question_ends_with_1_and_says_why(by: Run) -> None:
             ["request", "web"],
             "Missing argument 'PROTOCOL'. Choose from: ssh, sftp, rdp, http. See `countersign request --help`.",
         ),
-        (["show", "twelve"], "'twelve' is no approval id; give the request's number"),
-        (["show", "0"], "'0' is no approval id"),
+        (["show", "twelve"], "'twelve' is not an approval id; give the request's number"),
+        (["show", "0"], "'0' is not an approval id"),
         (["list", "--status", "waitin"], "Invalid value for '--status'"),
         (["list", "--limit", "0"], "Invalid value for '--limit'"),
         (["lst"], "No such command 'lst'"),
@@ -342,7 +342,7 @@ def test_what_is_no_mail_is_told_so(by: Run, tmp_path: Path, content: bytes) -> 
     file.write_bytes(content)
     ran = by("grace", "reply", "explain", file)
     assert (ran.code, ran.out) == (2, "")
-    assert "reply.eml is no mail" in ran.err
+    assert "reply.eml is not a mail" in ran.err
 
 
 def test_an_approval_that_is_repeated_after_its_level_is_told_that_it_counted(by: Run) -> None:

@@ -76,7 +76,7 @@ def test_what_takes_something_away_is_refused_where_nobody_can_be_asked(by: Run,
         "1 user group changed",
         "  finance  members without carol",
     ]
-    assert "nobody is here to be asked. Read what it does, then say --yes." in " ".join(ran.err.split())
+    assert "there is no terminal here to confirm it on. Read what it does, then add --yes." in " ".join(ran.err.split())
     assert in_force(by) == before
     as_json = by("ada", "policy", "apply", file, "--yes", "--json").json
     assert as_json["version"] == before + 1
@@ -114,8 +114,8 @@ def test_who_would_lock_themselves_out_reads_so(by: Run, tmp_path: Path) -> None
     )
     ran = by("ada", "policy", "apply", written(tmp_path, locks_out))
     assert ran.code == 2
-    assert "1 person is an admin no more\n  ada\n1 person becomes an admin\n  heidi" in ran.out
-    assert "You would be no admin any more: another admin would have to apply the next policy." in ran.out
+    assert "1 person is no longer an admin\n  ada\n1 person becomes an admin\n  heidi" in ran.out
+    assert "You would no longer be an admin: another admin would have to apply the next policy." in ran.out
 
 
 def test_grants_that_would_not_be_given_are_named(by: Run, installation: Installation, tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_grants_that_would_not_be_given_are_named(by: Run, installation: Install
     assert by("grace", "approve", number).code == 0
     shorter = written(tmp_path, POLICY.replace("\ngrant_minutes: 120", "\ngrant_minutes: 60"))
     ran = by("ada", "policy", "apply", shorter, "--dry-run")
-    assert "would not give; they last on (--end-grants ends them)" in ran.out
+    assert "would not give; they go on (--end-grants ends them)" in ran.out
     assert f"#{number} alice" in ran.out
     assert "would not give; they end" in by("ada", "policy", "apply", shorter, "--dry-run", "--end-grants").out
     ran = by("ada", "policy", "apply", shorter, "--end-grants", "--yes")

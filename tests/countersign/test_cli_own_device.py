@@ -81,9 +81,9 @@ def test_where_the_answer_is_no_it_ends_so(enrol: Run, server: Server, status: s
         (("--endpoint", "vpn.example.com", *GATE[2:]), "--endpoint is the gate's HOST:PORT"),
         ((*GATE[:2], "--gate-key", "abc", *GATE[4:]), "--gate-key is the gate's public key"),
         ((*GATE[:4],), "--network is missing"),
-        ((*GATE[:4], "--network", "10.64.0.1/16"), "is no network"),
+        ((*GATE[:4], "--network", "10.64.0.1/16"), "is not a network"),
         ((*GATE[:4], "--network", "0.0.0.0/0"), "is every address"),
-        ((*GATE, "--interface", "a b"), "is no name of a network interface"),
+        ((*GATE, "--interface", "a b"), "is not the name of a network interface"),
         ((*GATE, "--interface", "lo"), "There is an interface lo already"),
     ],
 )
@@ -110,7 +110,7 @@ def test_an_approved_device_without_an_address_has_no_interface(
     server.will_say(200, answer("approved"))
     ran = enrol(*GATE)
     assert ran.code == 1
-    assert "has no address; an administrator sets `network`" in ran.err
+    assert "has no address; ask an administrator to set `network`" in ran.err
 
 
 def test_a_device_leaves_before_it_enrols_elsewhere(command: Run, enrol: Run, server: Server, folder: Path) -> None:

@@ -141,7 +141,7 @@ def test_an_approval_that_lapsed_is_shown_as_one_that_counts_no_longer() -> None
     lapsed = decision("heidi", 2).model_copy(update={"lapsed": True})
     page = printed(request_page.page(WAITING.model_copy(update={"decisions": [decision("grace"), lapsed]}), [], NOW))
     assert "Level 2 of 3: 0 of 2 approved" in page
-    assert "counts no longer, as they were disabled" in page
+    assert "no longer counts, as they were disabled" in page
 
 
 def test_it_waits_for_who_was_not_disabled_and_has_no_answer_that_counts() -> None:

@@ -56,7 +56,7 @@ def test_devices_are_listed_by_what_is_asked_for(by: Run, device: str, key: str)
 def test_a_device_is_shown_with_what_has_changed(by: Run, device: str, key: str) -> None:
     shown = by("alice", "device", "show", device)
     assert shown.code == 0
-    for part in (f"carbon {device} Approved", key, "Person", "What it says of itself", SERIAL):
+    for part in (f"carbon {device} Approved", key, "Person", "What it says about itself", SERIAL):
         assert part in shown.out
     lines = [" ".join(line.split()) for line in shown.out.splitlines()]
     assert {"Kernel 6.2", "TPM not known", "Firewall no", "Kernel 6.1 → 6.2", "TPM yes → not known"} <= set(lines)

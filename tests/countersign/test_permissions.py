@@ -109,8 +109,8 @@ def test_a_gateway_cancels_what_it_alone_asked_for() -> None:
     assert why_not(alone, Action.CANCEL, request(approval_id=1043))
     assert why_not(replace(BOB, asked_alone=frozenset({1042})), Action.CANCEL, request())
     assert str(why_not(VPN, Action.CANCEL, request())) == (
-        "Only Alice or an admin may cancel #1042. A gateway may cancel what it opened itself, where nobody else asked "
-        "for it."
+        "Only Alice or an admin may cancel #1042. A gateway may cancel only what it opened itself, if nobody else "
+        "asked for it."
     )
 
 

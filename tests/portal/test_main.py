@@ -122,7 +122,7 @@ def test_a_gateways_token(environment: dict[str, str], store: Store) -> None:
         ("--gateway bastion", "Say for whom"),
         ("--gateway bastion --device-group web", "Say for whom"),
         ("--gateway bastion --admin --device-group web --protocol ssh", "Say for whom"),
-        ("--gateway bastion --device-group nowhere --protocol ssh", "nowhere is no device group"),
+        ("--gateway bastion --device-group nowhere --protocol ssh", "nowhere is not a device group"),
         ("--gateway bastion --device nowhere --protocol ssh", "nowhere is in no device group"),
         ("--gateway bastion --device-group web --protocol telnet", "telnet"),
         ("--person zoe", "zoe is disabled or not in the policy"),
@@ -204,7 +204,7 @@ def test_the_rescue_shows_what_it_takes_away_and_needs_a_yes(
     refused = run(environment, "policy", "apply", str(rescue))
     assert refused.exit_code == 2
     assert "1 person removed" in refused.stderr
-    assert "nobody is here to be asked" in refused.stderr
+    assert "there is no terminal here to confirm it on" in refused.stderr
     assert store.policies.text()[0] == 1
     done = run(environment, "policy", "apply", str(rescue), "--yes")
     assert (done.exit_code, done.stderr.splitlines()[-1]) == (0, "Policy version 2 is in force.")

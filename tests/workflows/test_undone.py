@@ -121,7 +121,7 @@ async def test_rule_7_a_gateway_cancels_what_it_alone_asked_for(deployment: Depl
     question = deployment.question("alice")
     asked = await deployment.ask_as("gateway:bastion", question)
     await deployment.ask_as("gateway:bastion", question)
-    with pytest.raises(NotAllowed, match="A gateway may cancel what it opened itself"):
+    with pytest.raises(NotAllowed, match="A gateway may cancel only what it opened itself"):
         await deployment.engine.cancel(asked.approval_id, Principal("gateway:other"), "portal")
     judged = await deployment.engine.cancel(
         asked.approval_id, Principal("gateway:bastion"), "portal", "the connection was closed"

@@ -116,13 +116,13 @@ STAFF = {"user_groups": ["staff"]}
 )
 def test_a_rule_that_an_earlier_one_hides(first: dict[str, Any], second: dict[str, Any]) -> None:
     [found] = warned(rule("allow", "first", **first), rule("allow", "second", **second))
-    assert found.startswith(f"line {FIRST_LINE + 1}: enrolment[1]: is never come to: first is tried before it")
+    assert found.startswith(f"line {FIRST_LINE + 1}: enrolment[1]: is never reached: first is tried first")
 
 
 def test_what_hides_a_rule_is_what_is_tried_before_it_not_what_stands_before_it() -> None:
     found = warned(rule("allow", "first"), rule("service_auth", "second", include=STAFF | TOKEN))
-    [hidden] = [one for one in found if "is never come to" in one]
-    assert hidden.startswith(f"line {FIRST_LINE}: enrolment[0]: is never come to: second")
+    [hidden] = [one for one in found if "is never reached" in one]
+    assert hidden.startswith(f"line {FIRST_LINE}: enrolment[0]: is never reached: second")
 
 
 @pytest.mark.parametrize(
@@ -154,16 +154,16 @@ def test_a_rule_that_may_still_be_come_to(first: dict[str, Any], second: dict[st
         (rule("allow", include={"everyone": False}), "include: names nothing; name a selector"),
         (rule("allow", exclude={"countries": []}), "exclude.countries: is empty; name at least 1"),
         (rule("allow", include={"country": ["DE"]}), "include.country: is not a field here; did you mean countries?"),
-        (rule("allow", include={"countries": ["UK"]}), "include.countries[0]: 'UK' is no country"),
+        (rule("allow", include={"countries": ["UK"]}), "include.countries[0]: 'UK' is not a country"),
         (rule("allow", include={"emails": ["ada"]}), "include.emails[0]: 'ada' is not a mail address"),
-        (rule("allow", include={"email_domains": ["a b.org"]}), "include.email_domains[0]: 'a b.org' is no domain"),
+        (rule("allow", include={"email_domains": ["a b.org"]}), "include.email_domains[0]: 'a b.org' is not a domain"),
         (rule("allow", include={"source_networks": ["10.0.0.1/8"]}), "include.source_networks[0]: 10.0.0.1/8 has host"),
         (
             rule("allow", include={"external_evaluations": [{"url": "http://a", "keys_url": "https://a:b@c"}]}),
             "include.external_evaluations[0].keys_url: must be an address that begins with https://",
         ),
-        (rule("block", approval_required=True), "approval_required: has an effect on an allow alone"),
-        (rule("bypass", justification=True), "justification: has an effect on an allow alone"),
+        (rule("block", approval_required=True), "approval_required: has an effect only on an allow rule"),
+        (rule("bypass", justification=True), "justification: has an effect only on an allow rule"),
         (rule("block", session="1h"), "session: has no effect on a block"),
         (rule("allow", session="for ever"), "session: must be a duration such as"),
     ],

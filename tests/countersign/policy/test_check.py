@@ -182,19 +182,23 @@ def test_a_place_where_every_channel_is_off() -> None:
 @pytest.mark.parametrize(
     ("fields", "path", "message"),
     [
-        ({"channels": {"emial": "decide"}}, ("channels", "emial"), "is no channel; did you mean email?"),
-        ({"channels": {"email": "decide", "Slak": "off"}}, ("channels", "slak"), "is no channel; did you mean slack?"),
+        ({"channels": {"emial": "decide"}}, ("channels", "emial"), "is not a channel; did you mean email?"),
+        (
+            {"channels": {"email": "decide", "Slak": "off"}},
+            ("channels", "slak"),
+            "is not a channel; did you mean slack?",
+        ),
         (
             {"channels": {"email": "decide", "teams": "decide"}},
             ("channels", "teams"),
-            "is no channel; use email or slack",
+            "is not a channel; use email or slack",
         ),
         ({"rooms": {"email": "C1"}}, ("rooms", "email"), "has no rooms; remove it"),
-        ({"rooms": {"slak": "C1"}}, ("rooms", "slak"), "is no channel; did you mean slack?"),
+        ({"rooms": {"slak": "C1"}}, ("rooms", "slak"), "is not a channel; did you mean slack?"),
         (
             {"device_groups": databases(channels={"emial": "link_only"})},
             ("device_groups", "databases", "channels", "emial"),
-            "is no channel; did you mean email?",
+            "is not a channel; did you mean email?",
         ),
         (
             {"approval_workflows": [a_workflow({"user": "dave"}, rooms={"email": "C1"})]},

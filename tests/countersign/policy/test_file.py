@@ -104,12 +104,12 @@ def test_a_good_file_is_read_whole() -> None:
         (
             "managers_of",
             "manager_of",
-            "line 26: approval_workflows[0].levels[0].approvers[0]: is no approver; use {mana",
+            "line 26: approval_workflows[0].levels[0].approvers[0]: is not an approver; use {mana",
         ),
         (
             "- line_manager",
             "- boss",
-            "line 27: approval_workflows[0].levels[0].approvers[1]: is no approver; use {mana",
+            "line 27: approval_workflows[0].levels[0].approvers[1]: is not an approver; use {mana",
         ),
         ("- line_manager", "- user: a b", "line 27: approval_workflows[0].levels[0].approvers[1].user: 'a b' is not"),
         ("- line_manager", "- user:", "line 27: approval_workflows[0].levels[0].approvers[1].user: is empty or not"),

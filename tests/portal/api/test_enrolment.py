@@ -162,6 +162,6 @@ async def test_the_command_says_the_same_and_ends_with_it(portal: Portal) -> Non
 async def test_the_command_names_what_is_wrong(portal: Portal) -> None:
     wrong = await command(portal, "--claim", "red")
     assert (wrong.code, wrong.out) == (2, "")
-    assert "'red' is no claim; write its name and value, such as department=sales." in wrong.err
+    assert "'red' is not a claim; write its name and value, such as department=sales." in wrong.err
     assert (await command(portal, "--source-address", "here")).code == 2
     assert (await command(portal, "--person", "alice", who="alice")).code == 3

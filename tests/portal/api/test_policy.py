@@ -118,7 +118,7 @@ async def test_whoever_would_be_no_admin_any_more_has_to_say_so(portal: Portal, 
     refused = await portal.client("ada").post("/policy", content=locks_out)
     assert refused.status_code == 409
     assert refused.json()["type"].endswith("/author-loses-admin")
-    assert "By this policy ada would be no admin any more." in refused.json()["detail"]
+    assert "With this policy ada would no longer be an admin." in refused.json()["detail"]
     # Grace's token makes her an admin whatever the policy says.
     assert (await portal.client("root").post("/policy/plan", content=locks_out)).json()["author_loses_admin"] is False
     try:

@@ -161,7 +161,7 @@ async def test_devices_are_listed_by_person_serial_key_and_status_in_pages(devic
 @pytest.mark.parametrize(
     ("key", "says"),
     [
-        ("not base64!", "is no base64"),
+        ("not base64!", "is not base64"),
         (base64.b64encode(b"short").decode(), "has 5 bytes"),
         (base64.b64encode(bytes(32)).decode(), "is all zeros"),
         (base64.b64encode(b"\xff" * 32).decode(), "has its highest bit set"),

@@ -81,7 +81,7 @@ async def test_which_rule_answers_and_why_each_before_it_does_not(installation: 
         ({"source_address": "here"}, "Source address"),
         ({"person": "zoe"}, "There is no zoe in the directory"),
         ({"person": "dora"}, "dora is disabled and may not ask."),
-        ({"claims": "red"}, "is no claim; write its name and value, such as department=sales."),
+        ({"claims": "red"}, "is not a claim; write its name and value, such as department=sales."),
     ],
 )
 async def test_what_can_not_be_is_told_beside_what_was_typed(
