@@ -44,7 +44,7 @@ def confirmed(plan: PolicyPlan) -> bool:
 def _part(part: Part, end_grants: bool) -> RenderableType:
     heading = Text(part.heading, "bold red" if part.takes_away else "bold")
     if part.kind == "grants_not_given":
-        heading.append("; they end" if end_grants else "; they go on (--end-grants ends them)", "default")
+        heading.append("; they end" if end_grants else "; they continue (--end-grants ends them)", "default")
     table = grid(2)
     for item in part.items[:MOST_SHOWN]:
         name = f"#{item.approval_id} {item.name}" if item.approval_id else item.name

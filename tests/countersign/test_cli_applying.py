@@ -123,7 +123,7 @@ def test_grants_that_would_not_be_given_are_named(by: Run, installation: Install
     assert by("grace", "approve", number).code == 0
     shorter = written(tmp_path, POLICY.replace("\ngrant_minutes: 120", "\ngrant_minutes: 60"))
     ran = by("ada", "policy", "apply", shorter, "--dry-run")
-    assert "would not give; they go on (--end-grants ends them)" in ran.out
+    assert "would not give; they continue (--end-grants ends them)" in ran.out
     assert f"#{number} alice" in ran.out
     assert "would not give; they end" in by("ada", "policy", "apply", shorter, "--dry-run", "--end-grants").out
     ran = by("ada", "policy", "apply", shorter, "--end-grants", "--yes")
