@@ -71,7 +71,7 @@ async def test_pages_lead_on_with_the_filters(site: Site) -> None:
 async def test_what_waits_is_shown_in_pages_the_most_urgent_first_and_each_card_on_its_own(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    waiting = [await site.portal.opened("alice") for _ in range(4)]
+    waiting = [await site.portal.opened("alice") for _ in range(5)]
     found, _ = site.store.reading.waiting_for("grace", limit=100)
     numbers = [view.approval_id for view in found]
     assert [one for one in numbers if one in waiting] == waiting
