@@ -112,7 +112,7 @@ def test_health_names_what_can_not_be_reached(command: Run, server: Server) -> N
     ran = command("health", "--url", server.url)
     assert ran.code == 4
     assert [line[:10] for line in ran.out.splitlines()] == ["✓ portal", "✗ database", "✗ Temporal", "✗ worker i"]
-    assert "full disk" in ran.out
+    assert "disk is full" in ran.out
     assert "Temporal can't be reached" in ran.out
 
 

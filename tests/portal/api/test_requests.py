@@ -114,7 +114,7 @@ async def test_nobody_asks_as_somebody_else(portal: Portal) -> None:
     body = {"requester": "bob", "device": WEB, "protocol": "ssh"}
     reply = await portal.post("alice", "/requests", body)
     assert reply.status_code == 403
-    assert "alice only" in reply.json()["detail"]
+    assert "only for alice" in reply.json()["detail"]
 
 
 async def test_an_admin_asks_for_anybody(portal: Portal) -> None:
