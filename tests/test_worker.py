@@ -186,7 +186,7 @@ async def test_what_was_opened_is_closed_when_a_start_fails(temporal_address: st
             BadSetting,
             "COUNTERSIGN_TEMPORAL_API_KEY",
         ),
-        ("ConnectError(Custom { error: InvalidCertificate(UnknownIssuer) })", BadSetting, "does not trust the certificate"),
+        ("ConnectError(Custom { error: InvalidCertificate(UnknownIssuer) })", BadSetting, "not trust the certificate"),
         (
             "ConnectError(Os { kind: ConnectionRefused })",
             Unavailable,
