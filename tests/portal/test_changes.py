@@ -46,14 +46,14 @@ async def test_a_change_is_read_and_rendered_once_for_all_readers() -> None:
 
 
 async def test_a_read_that_failed_is_made_again() -> None:
-    fails = [Unavailable("the database is away")]
+    fails, view = [Unavailable("the database is away")], cast(RequestView, object())
 
     async def read_request(approval_id: int) -> tuple[RequestView, FoundBy]:
         if fails:
             raise fails.pop()
-        return cast(RequestView, approval_id), {}
+        return view, {}
 
     changes = Changes(read_request)
     with pytest.raises(Unavailable):
         await changes.after(event(7))
-    assert (await changes.after(event(7))).request == 1001
+    assert (await changes.after(event(7))).request is view
