@@ -3,7 +3,7 @@
 from contextlib import suppress
 from functools import partial
 
-from countersign.errors import NotFound, Refused, Unavailable
+from countersign.errors import NotFound, Refused
 from countersign.transitions import Revoke
 from engine.concurrently import run_each
 from engine.resources import Resources
@@ -32,12 +32,7 @@ class Sweeping:
 
     async def _revoke(self, revocation: Revoke) -> None:
         view = await self._run(self._requests.request, revocation.approval_id)
-        try:
-            await self._client.revoke(revocation, view.token_run)
-        except (NotFound, Unavailable):
-            await self._undoing.end_on_record(view, revocation)
-        except Refused:
-            return
+        await self._undoing.end(view, revocation)
 
     async def _recheck(self, approval_id: int) -> None:
         """Have a request check again who may act, unless it has ended."""

@@ -112,22 +112,20 @@ class Undoing:
             why = f"#{about} is {view.status} and has no grant to {what}."
             raise Refused(why, ErrorCode.NO_GRANT, approval_id=about, request_status=view.status)
         over = Refused(f"The grant of #{about} is over already.", ErrorCode.GRANT_OVER, approval_id=about)
+        ended = view.grant.status is GrantStatus.ACTIVE and await self.end(view, revocation)
+        if not ended and not await self._brought_about(about, revocation.id):
+            raise over
+
+    async def end(self, view: RequestView, revocation: Revoke) -> bool:
+        """End a grant; False if it is over. On record if its workflow has ended, was lost or can't be reached."""
         try:
-            if view.grant.status is not GrantStatus.ACTIVE:
-                raise over
             await self._client.revoke(revocation, view.token_run)
         except (NotFound, Unavailable):
-            # Its workflow has ended, was lost, or can't be reached: the record is what counts.
-            if not await self.end_on_record(view, revocation) and not await self._brought_about(about, revocation.id):
-                raise over from None
-        except Refused as error:
-            if not await self._brought_about(about, revocation.id):
-                raise over from error
-
-    async def end_on_record(self, view: RequestView, revocation: Revoke) -> bool:
-        """End a grant that no workflow ends; False if it had ended already."""
-        end = revocation.end(datetime.now(UTC))
-        return await self._run(self._transactions.granting.end, end.model_copy(update={"run": view.token_run}))
+            end = revocation.end(datetime.now(UTC))
+            return await self._run(self._transactions.granting.end, end.model_copy(update={"run": view.token_run}))
+        except Refused:
+            return False
+        return True
 
     async def _brought_about(self, approval_id: int, undo_id: str) -> bool:
         """Whether the request, or its grant, was ended by this same call when it was made before."""
